@@ -1,0 +1,170 @@
+"""What a method is to the training loop.
+
+A method is one `torch.nn.Module` that holds its networks, their running averages and every tensor that must survive a
+resume (fake pools are buffers). It offers a `step` without host reads, so that the loop can capture the whole iteration
+in a CUDA graph, and hands out plain modules to export.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anime2real.domain import Domain
+
+First = TypeVar("First")
+Second = TypeVar("Second")
+
+UNIFORMS = 8
+"""Random numbers that a step gets for every sample, beside those of the augmentation."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training pictures are varied, per sample.
+
+    Attributes:
+        flip: mirror half of them.
+        zoom: crop a square of at least 1 - zoom of the side at a random place (0 is off).
+        shared: the same variation for both pictures of a pair, for methods that compare them pixel by pixel.
+    """
+
+    flip: bool = True
+    zoom: float = 0.1
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's data.
+
+    Attributes:
+        anime: (N, 3, S, S) in [-1, 1].
+        real: (N, 3, S, S) in [-1, 1], not a pair of `anime` unless the method arranged it.
+        uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
+    """
+
+    anime: Tensor
+    real: Tensor
+    uniforms: Tensor
+
+
+@dataclass(frozen=True)
+class Product:
+    """A translator that training has made: a module `image -> image`, and what it is called."""
+
+    name: str
+    source: Domain
+    target: Domain
+    module: nn.Module
+    final: bool = True
+
+
+class Method(nn.Module):
+    """Base of every method.
+
+    Class attributes:
+        name: what the command line calls it.
+        averaged: names of the submodules whose running average is kept in `self.average` and exported.
+    """
+
+    name: ClassVar[str]
+    averaged: ClassVar[tuple[str, ...]] = ()
+    augment: Augment = Augment()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.average = nn.ModuleDict()
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.precision: torch.dtype = torch.float32
+        self.side_stream: torch.cuda.Stream | None = None
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One training step; returns detached scalar losses on the device. Must not read anything back to the host."""
+        raise NotImplementedError
+
+    def products(self) -> list[Product]:
+        """The translators as they stand, averaged where the method averages."""
+        raise NotImplementedError
+
+    def arrange(
+        self, anime: NDArray[np.int64], real: NDArray[np.int64], pictures: NDArray[np.uint8]
+    ) -> NDArray[np.int64]:
+        """Reorder the rows `real` (N,) against the rows `anime` (N,) of `pictures`; on the host, before the step."""
+        del anime, pictures
+        return real
+
+    def make_optimizers(self, learning_rate: float) -> None:
+        """Fill `self.optimizers`; called once, after the networks lie on their device."""
+        del learning_rate
+
+    def compile_parts(self) -> None:
+        """Compile the parts that gain by it; called after `to(device)`."""
+        for child in self.children():
+            if hasattr(child, "compile_parts"):
+                child.compile_parts()
+
+    def start_average(self) -> None:
+        """Copy every averaged network as it stands."""
+        for name in self.averaged:
+            self.average[name] = copy.deepcopy(getattr(self, name)).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def update_average(self, weight: Tensor) -> None:
+        """Move each average by `weight` (scalar, 1 - beta) towards its network."""
+        for name in self.averaged:
+            average = list(self.average[name].parameters())
+            current = list(getattr(self, name).parameters())
+            if average:
+                change = torch._foreach_sub(current, average)
+                torch._foreach_mul_(change, weight)
+                torch._foreach_add_(average, change)
+
+    def autocast(self) -> torch.autocast:
+        """The mixed precision of the forward passes: off for fp32."""
+        device = next(self.buffers(), next(self.parameters(), torch.empty(0))).device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
+
+    def both(self, first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+        """Run two independent pieces of work, side by side where the loop gave a second CUDA stream.
+
+        One generator's memory-bound norms then overlap with the other's compute-bound convolutions.
+        """
+        if self.side_stream is None:
+            return first(), second()
+        main = torch.cuda.current_stream()
+        self.side_stream.wait_stream(main)
+        one = first()
+        with torch.cuda.stream(self.side_stream):
+            two = second()
+        main.wait_stream(self.side_stream)
+        return one, two
+
+
+def adam(
+    networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]
+) -> torch.optim.Optimizer:
+    """Fused Adam over the networks' parameters, its learning rate a tensor so that a captured graph follows it."""
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+    device = parameters[0].device
+    arguments: dict[str, Any] = {"fused": True, "capturable": device.type == "cuda"}
+    return torch.optim.Adam(parameters, lr=torch.tensor(learning_rate, device=device), betas=betas, **arguments)
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """No gradients for the networks' weights inside: gradients still pass through them."""
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

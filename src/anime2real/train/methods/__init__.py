@@ -1,0 +1,15 @@
+"""The methods: one file each, with its configuration, its networks, its losses and its step."""
+
+from typing import Any
+
+from anime2real.train.method import Method
+from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig
+from anime2real.train.methods.cyclegan import CycleGAN, CycleGANConfig
+from anime2real.train.methods.difference import Difference, DifferenceConfig
+
+METHODS: dict[str, tuple[type[Any], type[Method]]] = {
+    "difference": (DifferenceConfig, Difference),
+    "autoencoder": (AutoencoderConfig, Autoencoder),
+    "cyclegan": (CycleGANConfig, CycleGAN),
+}
+"""What the command line calls a method, to its configuration and its class."""

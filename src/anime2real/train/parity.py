@@ -1,0 +1,73 @@
+"""Does the fast step compute what the plain one does? Asked before a run, since a compiler can be wrong.
+
+torch 2.11 with CUDA 13 has miscompiled a chain with InstanceNorm2d; a run that learns from wrong gradients looks like
+a run that learns badly. So one step is taken three ways from the same state on the same data: fp32 and eager (the
+reference), the wanted precision and eager, and everything that is wanted. Rounding makes the second differ from the
+first; the third may differ by no more than that, with a margin.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from anime2real.train.method import Method
+from anime2real.train.sampler import Draw
+from anime2real.train.stepper import Speed, Stepper
+
+MARGIN = 1.5
+FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Relative distances of the gradients from the fp32 eager ones, ‖g - g_ref‖ / ‖g_ref‖.
+
+    Attributes:
+        rounding: of the eager step in the wanted precision.
+        fast: of the step with everything wanted.
+        losses: the largest relative difference of a loss of the fast step.
+    """
+
+    rounding: float
+    fast: float
+    losses: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the fast step is as near to the reference as rounding explains; NaN never is."""
+        return self.fast <= MARGIN * self.rounding + FLOOR and self.losses <= MARGIN * self.rounding + FLOOR
+
+
+def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> Parity:
+    """Compare one step of `method`, which is left as it was.
+
+    Args:
+        method: on its device, optimizers made, nothing compiled yet.
+        pictures: (P, S, S, 3) uint8 on the device.
+        draw: the step's data.
+        speed: what is wanted.
+    """
+    plain = Speed()
+    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        reference, reference_losses = _one_step(method, pictures, draw, plain)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32
+    rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16))
+    fast, fast_losses = _one_step(method, pictures, draw, speed)
+    scale = reference.norm().clamp_min(1e-30)
+    losses = max(abs(fast_losses[k] - v) / max(abs(v), 1e-6) for k, v in reference_losses.items())
+    return Parity(float((rounded - reference).norm() / scale), float((fast - reference).norm() / scale), losses)
+
+
+def _one_step(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> tuple[Tensor, dict[str, float]]:
+    """All gradients after one step of a copy, flattened in fp64, and its losses."""
+    trial = copy.deepcopy(method)
+    losses = Stepper(trial, pictures, len(draw.anime), speed).step(draw, 0.0, 0.0)
+    gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
+    # A method without gradients (the difference vector) is compared by its state.
+    values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]
+    return torch.cat(values).clone(), {key: float(value) for key, value in losses.items()}

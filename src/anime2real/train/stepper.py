@@ -1,0 +1,159 @@
+"""One training iteration on the device: gather, vary, step, average; captured once as a CUDA graph where there is one.
+
+Everything that changes from step to step enters through a few small fixed tensors, so that a replay of the captured
+graph is a whole iteration: no Python, no kernel launches, no reads by the host.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anime2real.train.method import UNIFORMS, Batch, Method
+from anime2real.train.sampler import VARIATION, Draw
+
+GRAPH_WARMUPS = 3
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What makes a step fast; each is gated by `parity.preflight`.
+
+    Attributes:
+        bf16: forward passes in mixed precision.
+        compile: networks compiled part by part.
+        graph: the whole iteration captured as a CUDA graph.
+        streams: independent networks side by side on two CUDA streams.
+        channels_last: NHWC in memory, which the convolutions of recent GPUs want.
+    """
+
+    bf16: bool = False
+    compile: bool = False
+    graph: bool = False
+    streams: bool = False
+    channels_last: bool = False
+
+    @classmethod
+    def best(cls, device: torch.device) -> "Speed":
+        """Everything on a CUDA device; nothing elsewhere, where results then repeat bit for bit."""
+        on = device.type == "cuda"
+        return cls(bf16=on, compile=on, graph=on, streams=on, channels_last=on)
+
+
+class Stepper:
+    """Runs iterations of a method.
+
+    Args:
+        method: on its device, its optimizers made, its average started.
+        pictures: (P, S, S, 3) uint8 on the device: the whole pack.
+        batch_size: N.
+        speed: which of the means above to use.
+    """
+
+    def __init__(self, method: Method, pictures: Tensor, batch_size: int, speed: Speed) -> None:
+        self.method = method
+        self.pictures = pictures
+        self.speed = speed
+        device = pictures.device
+        self._rows = torch.zeros(2, batch_size, dtype=torch.int64, device=device)
+        self._uniforms = torch.zeros(batch_size, 2 * VARIATION + UNIFORMS, device=device)
+        self._average_weight = torch.zeros((), device=device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._losses: dict[str, Tensor] = {}
+        method.precision = torch.bfloat16 if speed.bf16 else torch.float32
+        if speed.channels_last:
+            method.to(memory_format=torch.channels_last)
+        if speed.compile:
+            # Blocks of one class share their compiled code; every batch shape and frozen state is one entry of it.
+            torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+            method.compile_parts()
+        if speed.streams and device.type == "cuda":
+            method.side_stream = torch.cuda.Stream(device)
+
+    def step(self, draw: Draw, learning_rate: float, average_weight: float) -> dict[str, Tensor]:
+        """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used."""
+        rows = torch.from_numpy(np.stack([draw.anime, draw.real]))
+        uniforms = torch.from_numpy(draw.uniforms)
+        if self.pictures.is_cuda:
+            rows, uniforms = rows.pin_memory(), uniforms.pin_memory()
+        self._rows.copy_(rows, non_blocking=True)
+        self._uniforms.copy_(uniforms, non_blocking=True)
+        self._average_weight.fill_(average_weight)
+        for optimizer in self.method.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"].fill_(learning_rate)
+        if not self.speed.graph:
+            return self._body()
+        if self._graph is None:
+            self._capture()
+        assert self._graph is not None
+        self._graph.replay()
+        return self._losses
+
+    def _body(self) -> dict[str, Tensor]:
+        shared = self.method.augment.shared
+        anime = self._load(self._rows[0], self._uniforms[:, :VARIATION])
+        real = self._load(self._rows[1], self._uniforms[:, slice(VARIATION) if shared else slice(VARIATION, 2 * VARIATION)])
+        losses = self.method.step(Batch(anime, real, self._uniforms[:, 2 * VARIATION :]))
+        self.method.update_average(self._average_weight)
+        return losses
+
+    def _load(self, rows: Tensor, uniforms: Tensor) -> Tensor:
+        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION)."""
+        image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        augment = self.method.augment
+        if augment.zoom > 0:
+            image = zoomed(image, uniforms, augment.zoom, augment.flip)
+        elif augment.flip:
+            image = torch.where(uniforms[:, 0, None, None, None] < 0.5, image.flip(3), image)
+        layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
+        return image.contiguous(memory_format=layout)
+
+    def _capture(self) -> None:
+        """Capture `_body`. The warm-up iterations that CUDA wants are undone, so capturing changes nothing."""
+        before = {key: value.clone() for key, value in self.method.state_dict().items()}
+        moments = [
+            {p: {k: v.clone() for k, v in s.items()} for p, s in optimizer.state.items()}
+            for optimizer in self.method.optimizers.values()
+        ]
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(GRAPH_WARMUPS):
+                self._body()
+        torch.cuda.current_stream().wait_stream(stream)
+        for key, value in self.method.state_dict().items():
+            value.copy_(before[key])
+        for optimizer, old in zip(self.method.optimizers.values(), moments, strict=True):
+            for parameter, state in optimizer.state.items():
+                for key, value in state.items():
+                    if parameter in old:
+                        value.copy_(old[parameter][key])
+                    else:
+                        value.zero_()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._losses = self._body()
+
+
+def zoomed(image: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:
+    """Crop a square of side 1 - zoom to 1 at a random place, back at the full size; mirror half of them.
+
+    The square never leaves the picture, so no border is invented.
+
+    Args:
+        image: (N, 3, S, S).
+        uniforms: (N, 4) in [0, 1): mirror, side, horizontal place, vertical place.
+        zoom: in [0, 1).
+        flip: whether to mirror at all.
+    """
+    side = 1.0 - zoom * uniforms[:, 1]
+    x = (1.0 - side) * (2.0 * uniforms[:, 2] - 1.0)
+    y = (1.0 - side) * (2.0 * uniforms[:, 3] - 1.0)
+    mirror = torch.where(uniforms[:, 0] < 0.5, -1.0, 1.0) if flip else torch.ones_like(side)
+    zero = torch.zeros_like(side)
+    theta = torch.stack([torch.stack([side * mirror, zero, x], 1), torch.stack([zero, side, y], 1)], 1)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
