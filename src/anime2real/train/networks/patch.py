@@ -20,9 +20,9 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.convolution1 = nn.Conv2d(3, width, 4, stride=2, padding=1)
-        self.convolution2 = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)
-        self.convolution3 = nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)
-        self.convolution4 = nn.Conv2d(4 * width, 8 * width, 4, stride=1, padding=1)
+        self.convolution2 = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)
+        self.convolution3 = nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False)
+        self.convolution4 = nn.Conv2d(4 * width, 8 * width, 4, stride=1, padding=1, bias=False)
         self.score = nn.Conv2d(8 * width, 1, 4, stride=1, padding=1)
         self.norm = InstanceNorm()
 

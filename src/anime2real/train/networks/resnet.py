@@ -18,35 +18,84 @@ class InstanceNorm(nn.Module):
     """Instance normalisation without affine parameters: each channel of each picture to mean 0 and variance 1.
 
     Written out rather than `nn.InstanceNorm2d`, which reshapes to (1, N*C, H, W): that breaks the channels-last layout,
-    costs two copies a layer, and has been miscompiled by torch 2.11. Statistics are kept in fp32. Same function.
+    costs two copies a layer, and has been miscompiled by torch 2.11. The two moments are plain fp32 sums, which compile
+    to one pass over memory. A convolution before it needs no bias: the mean takes it out.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x: (N, C, H, W)."""
-        variance, mean = torch.var_mean(x.float(), dim=(2, 3), keepdim=True, correction=0)
-        return ((x - mean) * torch.rsqrt(variance + EPSILON)).to(x.dtype)
+        wide = x.float()
+        mean = wide.mean((2, 3), keepdim=True)
+        variance = (wide.square().mean((2, 3), keepdim=True) - mean.square()).clamp_min(0.0)
+        return ((wide - mean) * torch.rsqrt(variance + EPSILON)).to(x.dtype)
 
 
 class ResizeConvolution(nn.Module):
     """Nearest-neighbour doubling, then a 3×3 convolution with zero padding: (N, C, H, W) to (N, D, 2H, 2W).
 
-    Computed without the doubled picture: of the nine taps, each output phase sees only 2×2 distinct pixels, so the
-    3×3 kernel folds into a 4×4 transposed convolution of stride 2. Same function, 4/9 of the multiplications.
+    Computed without the doubled picture: of the nine taps, each of the four output phases sees only 2×2 distinct
+    pixels, so one 2×2 convolution to 4·D channels does it, with 4/9 of the multiplications. Same function.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        # Tap k of the 3-tap kernel reaches taps k and k+1 of the 4-tap one: doubling writes each pixel twice.
-        fold = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+        self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+        # fold[phase, tap of 2, tap of 3]: an even output pixel sees its left neighbour once and itself twice.
+        fold = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
         self.register_buffer("fold", fold, persistent=False)
         self.fold: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Double and convolve x: (N, C, H, W)."""
-        # Transposed convolution correlates with the flipped kernel.
-        kernel = torch.einsum("oihw,hy,wx->ioyx", self.convolution.weight.flip(2, 3), self.fold, self.fold)
-        return F.conv_transpose2d(x, kernel, self.convolution.bias, stride=2, padding=1)
+        weight = self.convolution.weight
+        kernel = torch.einsum("oihw,ayh,bxw->aboiyx", weight, self.fold, self.fold).flatten(0, 2)
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        n, _, height, width = x.shape
+        phases = F.conv2d(x, kernel, padding=1).view(n, 2, 2, weight.shape[0], height + 1, width + 1)
+        rows = [
+            torch.stack([phases[:, a, b, :, a : a + height, b : b + width] for b in (0, 1)], dim=-1) for a in (0, 1)
+        ]
+        doubled = torch.stack(rows, dim=3).reshape(n, weight.shape[0], 2 * height, 2 * width)
+        bias = self.convolution.bias
+        return doubled if bias is None else doubled + bias.view(1, -1, 1, 1)
+
+
+class WideConvolution(nn.Module):
+    """A 7×7 convolution with reflection padding, for few channels on one side: (N, C, H, W) to (N, D, H, W).
+
+    Tensor cores want at least tens of channels on both sides; three waste nine tenths of them. So a block of b×b pixels
+    is taken as one pixel of b² times the channels, on the thin side or both, with the kernel shifted into each place.
+    Same function; H and W must be multiples of b.
+
+    Args:
+        in_channels, out_channels: C and D.
+        block: b, 2 or 4. Blocks are also taken of the input where C is small.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, block: int, bias: bool) -> None:
+        super().__init__()
+        self.block = block
+        self.unshuffle = in_channels < 16
+        self.convolution = nn.Conv2d(in_channels, out_channels, 7, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x: (N, C, H, W)."""
+        b, weight = self.block, self.convolution.weight
+        x = F.pad(x, (3, 3, 3, 3), mode="reflect")
+        if not x.is_cuda:
+            return F.conv2d(x, weight, self.convolution.bias)
+        side = 6 + b  # input pixels that a block of outputs sees
+        shifted = [F.pad(weight, (j, b - 1 - j, i, b - 1 - i)) for i in range(b) for j in range(b)]
+        kernel = torch.stack(shifted, dim=1).flatten(0, 1)  # (D·b², C, side, side), ordered for pixel_shuffle
+        if self.unshuffle:
+            extra = -side % b
+            kernel = F.pixel_unshuffle(F.pad(kernel, (0, extra, 0, extra)), b)
+            x = F.conv2d(F.pixel_unshuffle(F.pad(x, (0, -x.shape[3] % b, 0, -x.shape[2] % b)), b), kernel)
+        else:
+            x = F.conv2d(x, kernel, stride=b)
+        x = F.pixel_shuffle(x, b)
+        bias = self.convolution.bias
+        return x if bias is None else x + bias.view(1, -1, 1, 1)
 
 
 class ResidualBlock(nn.Module):
@@ -54,8 +103,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3)
-        self.second = nn.Conv2d(channels, channels, 3)
+        self.first = nn.Conv2d(channels, channels, 3, bias=False)
+        self.second = nn.Conv2d(channels, channels, 3, bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,14 +118,14 @@ class Encoder(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, width, 7)
-        self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
-        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1)
+        self.stem = WideConvolution(3, width, block=2, bias=False)
+        self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
+        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1, bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode image: (N, 3, H, W)."""
-        x = torch.relu(self.norm(self.stem(F.pad(image, (3, 3, 3, 3), mode="reflect"))))
+        x = torch.relu(self.norm(self.stem(image)))
         x = torch.relu(self.norm(self.down1(x)))
         return torch.relu(self.norm(self.down2(x)))
 
@@ -88,14 +137,14 @@ class Decoder(nn.Module):
         super().__init__()
         self.up1 = ResizeConvolution(4 * width, 2 * width)
         self.up2 = ResizeConvolution(2 * width, width)
-        self.head = nn.Conv2d(width, 3, 7)
+        self.head = WideConvolution(width, 3, block=4, bias=True)
         self.norm = InstanceNorm()
 
     def forward(self, x: Tensor) -> Tensor:
         """Decode x: (N, 4w, H/4, W/4)."""
         x = torch.relu(self.norm(self.up1(x)))
         x = torch.relu(self.norm(self.up2(x)))
-        return torch.tanh(self.head(F.pad(x, (3, 3, 3, 3), mode="reflect")))
+        return torch.tanh(self.head(x))
 
 
 class ResNetGenerator(nn.Module):
