@@ -1,0 +1,121 @@
+"""Checkpoints: a folder each, complete or absent.
+
+`model.safetensors` holds the method's tensors (networks, averages, fake pools), `optimizers.pt` the optimizers' state
+(read with `weights_only=True`), `state.json` the progress and the sums of the other two. The folder is written under a
+temporary name, flushed and renamed, so a kill at any moment leaves the one before in place.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from anime2real.train.method import Method
+
+KEPT = 2
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: iterations done.
+        pairs: pictures of each domain seen, with repetition.
+        seconds: of wall clock that training has used, all sittings together.
+        sampled: sample grids drawn.
+    """
+
+    step: int = 0
+    pairs: int = 0
+    seconds: float = 0.0
+    sampled: int = 0
+
+
+def save(folder: Path, method: Method, progress: Progress) -> Path:
+    """Write a checkpoint below `folder` and drop the oldest beyond `KEPT`; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"step-{progress.step:09d}"
+    partial = folder / f"{_PARTIAL}{final.name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    tensors = {key: value.detach().cpu().contiguous() for key, value in method.state_dict().items()}
+    save_file(tensors, partial / "model.safetensors")
+    torch.save({key: o.state_dict() for key, o in method.optimizers.items()}, partial / "optimizers.pt")
+    sums = {name: _flushed_sum(partial / name) for name in ("model.safetensors", "optimizers.pt")}
+    state = partial / "state.json"
+    state.write_text(json.dumps({"progress": asdict(progress), "sha256": sums}, indent=1) + "\n")
+    _flushed_sum(state)
+    if final.exists():
+        shutil.rmtree(final)
+    partial.rename(final)
+    _flush_folder(folder)
+    for old in complete(folder)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def complete(folder: Path) -> list[Path]:
+    """The finished checkpoints below `folder`, oldest first."""
+    return sorted(path for path in folder.glob("step-*") if (path / "state.json").is_file())
+
+
+def load_newest(folder: Path, method: Method) -> tuple[Progress, list[str]]:
+    """Load the newest intact checkpoint into `method`, whose optimizers exist.
+
+    Returns:
+        its progress (a fresh one where there is none) and a line for each damaged checkpoint that was passed over.
+    """
+    for partial in folder.glob(f"{_PARTIAL}*"):
+        shutil.rmtree(partial, ignore_errors=True)
+    passed = []
+    for path in reversed(complete(folder)):
+        try:
+            return _load(path, method), passed
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            passed.append(f"checkpoint {path.name} is damaged ({str(error).splitlines()[0]}); trying the one before")
+    return Progress(), passed
+
+
+def _load(path: Path, method: Method) -> Progress:
+    state: dict[str, Any] = json.loads((path / "state.json").read_text())
+    for name, expected in state["sha256"].items():
+        if _sum(path / name) != expected:
+            raise ValueError(f"{name} does not have the sum that was written down")
+    tensors = load_file(path / "model.safetensors")
+    optimizers = torch.load(path / "optimizers.pt", weights_only=True, map_location="cpu")
+    method.load_state_dict(tensors)
+    for key, optimizer in method.optimizers.items():
+        rates = [group["lr"] for group in optimizer.param_groups]
+        capturable = [group["capturable"] for group in optimizer.param_groups]
+        optimizer.load_state_dict(optimizers[key])
+        for group, rate, graph in zip(optimizer.param_groups, rates, capturable, strict=True):
+            group["lr"], group["capturable"] = rate, graph  # of this device, not of the one that wrote it
+    return Progress(**state["progress"])
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flushed_sum(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return _sum(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,162 @@
+"""`anime2real train METHOD` and `anime2real export`: options to configurations, and nothing else."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from anime2real.train import checkpoint
+from anime2real.train.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError, options_from
+from anime2real.train.finish import export_products
+from anime2real.train.loop import Sitting, train
+from anime2real.train.methods import METHODS
+from anime2real.train.methods.autoencoder import AutoencoderConfig
+from anime2real.train.methods.cyclegan import CycleGANConfig
+from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.pack import Pack
+from anime2real.train.runfolder import RunFolder
+from anime2real.train.stepper import Speed
+
+PRESETS: dict[str, dict[str, Any]] = {"paper-15": {"epochs": 15}, "paper-50": {"epochs": 50}}
+"""CycleGAN's: what the founding paper could afford, and what it wanted; epochs of 15,000 pairs."""
+
+app = App(name="train", help="Train a method on a pack; the same command again resumes.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """What every method's training takes.
+
+    Attributes:
+        data: the pack to train on.
+        output: the run folder; an existing run resumes.
+        minutes: budget in minutes of wall clock.
+        epochs: budget in epochs of 15,000 pairs.
+        pairs: budget in pairs of pictures.
+        steps: budget in iterations.
+        seed: of the networks, the order of the pictures and their variation.
+        samples: sample grids over the run.
+        average_half_life: pairs after which a weight's share in the running average has halved.
+        device: auto, cpu, cuda, cuda:1.
+        checkpoint_seconds: between checkpoints.
+        plain: without mixed precision, compiling, graph capture and streams, also on a GPU.
+        dry_run: say what would be trained, and stop.
+        quiet: no progress.
+    """
+
+    data: Annotated[Path, Parameter(name="--data")]
+    output: Annotated[Path, Parameter(name=["--output", "-o"])]
+    minutes: float | None = None
+    epochs: float | None = None
+    pairs: int | None = None
+    steps: int | None = None
+    seed: int = 0
+    samples: int = 12
+    average_half_life: float = 10_000.0
+    device: str = "auto"
+    checkpoint_seconds: float = 120.0
+    plain: Annotated[bool, Parameter(negative=())] = False
+    dry_run: Annotated[bool, Parameter(negative=())] = False
+    quiet: Annotated[bool, Parameter(negative=())] = False
+
+
+def budget_of(common: Common, options: Any) -> Budget:
+    """The budget that was asked for, or the method's own.
+
+    Raises:
+        TrainError: if more than one was given.
+    """
+    given = {k: v for k in ("minutes", "epochs", "pairs", "steps") if (v := getattr(common, k)) is not None}
+    if len(given) > 1:
+        raise TrainError(f"give one budget, not {' and '.join('--' + key for key in given)}")
+    if common.minutes is not None:
+        return Budget(minutes=common.minutes)
+    if common.pairs is not None:
+        return Budget(pairs=common.pairs)
+    steps = common.steps if given else getattr(options, "steps", None)
+    if steps is not None:
+        return Budget(pairs=steps * options.batch_size)
+    epochs = common.epochs if common.epochs is not None else options.epochs
+    return Budget(pairs=round(epochs * EPOCH_PAIRS))
+
+
+def start(method: str, common: Common, options: Any) -> int:
+    """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
+    config = TrainConfig(
+        method, options, budget_of(common, options), common.seed, common.average_half_life, common.samples
+    )
+    if common.dry_run:
+        pack = Pack(common.data)
+        network = METHODS[method][1](options, pack.size)  # type: ignore[call-arg]
+        weights = sum(p.numel() for p in network.parameters())
+        print(f"{config.as_table()}\n{pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights")
+        return 0
+    sitting = Sitting(
+        common.device,
+        Speed() if common.plain else None,
+        checkpoint_seconds=common.checkpoint_seconds,
+        quiet=common.quiet,
+    )
+    return 0 if train(config, common.data, common.output, sitting).finished else 130
+
+
+@app.command
+def difference(
+    common: Common, options: Annotated[DifferenceConfig | None, Parameter(name="*")] = None
+) -> int:
+    """Method 1: one vector, the difference between the domains."""
+    return start("difference", common, options or DifferenceConfig())
+
+
+@app.command
+def autoencoder(
+    common: Common, options: Annotated[AutoencoderConfig | None, Parameter(name="*")] = None
+) -> int:
+    """Method 2: an encoder and a decoder, compared with pictures of the other domain."""
+    return start("autoencoder", common, options or AutoencoderConfig())
+
+
+@app.command
+def cyclegan(
+    common: Common,
+    options: Annotated[CycleGANConfig | None, Parameter(name="*")] = None,
+    preset: str | None = None,
+) -> int:
+    """Method 3: CycleGAN, both directions.
+
+    Args:
+        preset: paper-15 or paper-50: epochs of 15,000 pairs.
+    """
+    options = options or CycleGANConfig()
+    if preset is not None:
+        if preset not in PRESETS:
+            raise TrainError(f"no preset {preset!r}: there are {', '.join(PRESETS)}")
+        options = dataclasses.replace(options, **PRESETS[preset])
+    return start("cyclegan", common, options)
+
+
+def export(run: Path, output: Path | None = None) -> list[Path]:
+    """Write the bundles of a run as its newest checkpoint stands, finished or not.
+
+    Args:
+        run: the run folder.
+        output: where the bundles go; the run's own `bundles/` if not given.
+
+    Raises:
+        TrainError: if `run` is no run, or has no checkpoint yet.
+    """
+    folder = RunFolder(run)
+    table, pack, facts = folder.records()
+    kind, network = METHODS[table["method"]]
+    options = options_from(kind, table.pop("options"))
+    config = TrainConfig(**{**table, "options": options, "budget": Budget(**table["budget"])})
+    method = network(options, pack["size"])  # type: ignore[call-arg]
+    method.make_optimizers(options.learning_rate)
+    method.start_average()
+    progress, passed = checkpoint.load_newest(folder.checkpoints, method)
+    if not progress.step:
+        raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
+    return export_products(method, config, pack, output or folder.bundles, facts, progress)

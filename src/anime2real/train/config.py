@@ -1,0 +1,83 @@
+"""What one training is: everything that decides its result, and nothing that only decides its speed."""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from anime2real.errors import UserError
+
+EPOCH_PAIRS = 15_000
+"""Pairs in what this project calls an epoch, whatever the pack holds: the founding paper's."""
+
+
+class TrainError(UserError):
+    """A training that cannot start or go on."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train; exactly one of the two is set.
+
+    Attributes:
+        minutes: of wall clock, compiling included, exporting not.
+        pairs: pictures of each domain, with repetition.
+    """
+
+    minutes: float | None = None
+    pairs: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.pairs is None):
+            raise TrainError("a training needs one budget: minutes, epochs, pairs or steps")
+        if (self.minutes or self.pairs or 0) <= 0:
+            raise TrainError(f"the budget must be more than nothing, not {self.minutes or self.pairs}")
+
+    def progress(self, pairs: int, seconds: float) -> float:
+        """Share of the budget that is used up, in [0, 1]."""
+        share = pairs / self.pairs if self.pairs else seconds / 60.0 / (self.minutes or 1.0)
+        return min(1.0, share)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training, resolved.
+
+    Attributes:
+        method: its name in `METHODS`.
+        options: the method's own configuration, a frozen dataclass.
+        budget: how long.
+        seed: of the networks, the order of the pictures and their variation.
+        average_half_life: pairs after which a weight's share in the running average has halved.
+        samples: times that the sample grid is drawn over the run.
+        pack: name and sum of the pack (filled by the loop).
+    """
+
+    method: str
+    options: Any
+    budget: Budget
+    seed: int = 0
+    average_half_life: float = 10_000.0
+    samples: int = 12
+    pack: str = ""
+
+    def as_table(self) -> dict[str, Any]:
+        """As it is written to config.toml: nested tables without empty values."""
+        table = dataclasses.asdict(self)
+        table["budget"] = {key: value for key, value in table["budget"].items() if value is not None}
+        return table
+
+
+def options_from(kind: type[Any], given: dict[str, Any]) -> Any:
+    """Build a method's options from a mapping, refusing unknown keys with the nearest known one.
+
+    Raises:
+        TrainError: for a key that `kind` does not have.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}"
+            raise TrainError(f"unknown option {key!r} for this method{hint}")
+    return kind(**given)

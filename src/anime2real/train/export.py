@@ -1,0 +1,239 @@
+"""From a trained torch module to a bundle: export, halve, compare with torch, save.
+
+The file holds every large weight in fp16 with a Cast behind it. ONNX Runtime folds the Cast when it loads the file, so
+the file is half as large and the arithmetic stays fp32. Nothing is saved that does not draw the same picture as the
+module: `export_bundle` runs both and refuses a visible difference.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anime2real.errors import UserError
+from anime2real.train.lowering import lower
+
+Weights = Literal["fp16", "fp32"]
+
+OPSET: Final = 18
+IR_VERSION: Final = 10  # what ONNX Runtime 1.20, the oldest that we support, reads
+INPUT: Final = "image"
+OUTPUT: Final = "translated"  # ONNX keeps inputs and outputs in one namespace: it cannot be "image" too
+
+LARGE: Final = 4096
+"""Numbers from which a tensor is stored in fp16. What is smaller (norms, biases, transforms) is not worth the rounding."""
+
+LIMIT: Final = 4 / 255
+"""The largest difference that may stay, in [-1, 1]: two of 255 grey levels."""
+
+BATCHES: Final = (1, 3)
+
+
+class ExportError(UserError):
+    """A module that cannot be exported, or whose export draws another picture."""
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """How far the file's pictures are from the module's.
+
+    Attributes:
+        difference: the largest over all pixels and `BATCHES`, in [-1, 1].
+        limit: what was allowed, in the same unit.
+        weights: how the large weights are stored.
+        size_bytes: of the file.
+    """
+
+    difference: float
+    limit: float
+    weights: Weights
+    size_bytes: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference stays within the limit; NaN never does."""
+        return self.difference <= self.limit
+
+    def __str__(self) -> str:
+        levels = self.difference * 255 / 2
+        return (
+            f"{self.size_bytes / 1e6:.1f} MB, {self.weights} weights, differs from torch by at most "
+            f"{self.difference:.1e} in [-1, 1] ({levels:.2f} of 255 grey levels)"
+        )
+
+
+class _Translation(nn.Module):
+    """Names the argument, whatever the module's own forward calls it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        translated: Tensor = self.network(image)
+        return translated
+
+
+def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16") -> bytes:
+    """The ONNX file of a translator, without paths, traces or times: the same module gives the same bytes.
+
+    Args:
+        module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
+        px: S.
+        weights: how tensors of at least `LARGE` numbers are stored.
+
+    Returns:
+        A file with input `image` and output `translated`, both (N, 3, S, S) float32 with any N.
+
+    Raises:
+        ExportError: the module does not run at this size, or torch cannot export it.
+    """
+    try:
+        network = _Translation(lower(module, torch.zeros(1, 3, px, px))).eval()
+    except RuntimeError as error:
+        raise ExportError(f"the network does not take pictures of {px}×{px} px: {_first_line(error)}") from error
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network,
+                # Two pictures: torch.export takes a size of one for a constant.
+                (torch.zeros(2, 3, px, px),),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={"image": {0: torch.export.Dim("N")}},
+                optimize=True,
+                verbose=False,
+            )
+    except Exception as error:  # torch raises many kinds here, none of them documented
+        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
+    if program is None:
+        raise ExportError(f"torch exported nothing for {type(module).__name__}")
+    model: onnx.ModelProto = program.model_proto
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    _strip(model)
+    if weights == "fp16":
+        _halve(model)
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
+
+
+def difference_from_torch(module: nn.Module, file: bytes, px: int) -> float:
+    """The largest difference between the module's and the file's pictures, in [-1, 1], over batches of `BATCHES`."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    tensors = [*module.parameters(), *module.buffers()]
+    device = tensors[0].device if tensors else torch.device("cpu")
+    was_training = module.training
+    module.eval()
+    try:
+        differences = []
+        for seed, count in enumerate(BATCHES):
+            pictures = sample_pictures(count, px, seed)
+            with torch.inference_mode():
+                expected = module(pictures.to(device)).float().cpu().numpy()
+            differences.append(float(np.abs(run(session, pictures.numpy()) - expected).max()))
+    finally:
+        module.train(was_training)
+    return float(np.max(differences))  # unlike max(), keeps a NaN
+
+
+def run(session: onnxruntime.InferenceSession, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Translate pictures: (N, 3, S, S) in [-1, 1]."""
+    translated: NDArray[np.float32] = session.run([OUTPUT], {INPUT: pictures})[0]
+    return translated
+
+
+def sample_pictures(count: int, px: int, seed: int) -> Tensor:
+    """(count, 3, px, px) in [-1, 1] with detail at every scale, as pictures have: noise at 4 px, 8 px, 16 px …"""
+    random = torch.Generator().manual_seed(seed)
+    pictures = torch.zeros(count, 3, px, px)
+    side = 4
+    while side <= px:
+        noise = torch.randn(count, 3, side, side, generator=random) * side**-0.5
+        pictures += F.interpolate(noise, size=(px, px), mode="bilinear", align_corners=False)
+        side *= 2
+    return torch.tanh(2.0 * pictures)
+
+
+def export_checked(module: nn.Module, px: int, *, limit: float = LIMIT) -> tuple[bytes, ParityReport]:
+    """The file of a translator, compared with torch: fp16 weights, or fp32 where those would show.
+
+    Raises:
+        ExportError: the module cannot be exported, or draws another picture even with fp32 weights.
+    """
+    choices: tuple[Weights, ...] = ("fp16", "fp32")
+    for weights in choices:
+        file = to_onnx(module, px, weights=weights)
+        report = ParityReport(difference_from_torch(module, file, px), limit, weights, len(file))
+        if report.holds:
+            return file, report
+    raise ExportError(
+        f"the exported {type(module).__name__} differs from torch by {report.difference:.1e} in [-1, 1], "
+        f"more than the {limit:.1e} allowed: nothing was saved"
+    )
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes about this machine: stack traces, module paths, documentation."""
+    model.producer_version = ""
+    del model.metadata_props[:]
+    model.doc_string = ""
+    for graph in (model.graph, *model.functions):
+        graph.doc_string = ""
+        del graph.metadata_props[:]
+        for item in (*graph.node, *graph.value_info):
+            item.doc_string = ""
+            del item.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Store the large fp32 weights as fp16, each with a Cast back."""
+    greatest = float(np.finfo(np.float16).max)
+    casts = []
+    for initializer in model.graph.initializer:
+        if initializer.data_type != onnx.TensorProto.FLOAT or int(np.prod(initializer.dims)) < LARGE:
+            continue
+        values = onnx.numpy_helper.to_array(initializer)
+        if not np.abs(values).max() <= greatest:  # also for NaN, which the comparison with torch then reports
+            continue
+        name = initializer.name
+        stored = f"{name}.fp16"
+        initializer.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's notes about packages that we do not use."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,64 @@
+"""The end of a run: every product exported to a bundle in the run folder."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from anime2real.train.checkpoint import Progress
+from anime2real.train.config import TrainConfig
+from anime2real.train.export import export_bundle
+from anime2real.train.method import Method, Product
+
+
+def export_products(
+    method: Method, config: TrainConfig, pack: dict[str, Any], output: Path, facts: dict[str, Any], progress: Progress
+) -> list[Path]:
+    """Write a bundle for each product below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
+
+    Args:
+        method: as it stands.
+        config: of its run.
+        pack: meta.json of its pack.
+        output: the folder of bundles; a bundle of the same name is replaced.
+        facts: environment.json of its run.
+        progress: of its run.
+    """
+    table = config.as_table()
+    training = {
+        "pack": config.pack,
+        "sources": pack.get("sources", []),
+        "counts": pack.get("counts", {}),
+        "options": table["options"],
+        "budget": table["budget"],
+        "seed": config.seed,
+        "steps": progress.step,
+        "pairs": progress.pairs,
+        "minutes": round(progress.seconds / 60.0, 2),
+        "date": datetime.now(UTC).date().isoformat(),
+        "torch": facts["torch"],
+    }
+    written = []
+    for product in method.products():
+        target = bundle_folder(output, product)
+        shutil.rmtree(target, ignore_errors=True)
+        export_bundle(
+            product.module,
+            target,
+            method=product.name,
+            source=product.source,
+            target=product.target,
+            px=pack["size"],
+            crop=str(pack.get("crop", "centre")),
+            training=training,
+            rights=str(pack.get("licence", "") or "unknown: the pack names none"),
+            hardware=str(facts["hardware"]),
+        )
+        written.append(target)
+    return written
+
+
+def bundle_folder(parent: Path, product: Product) -> Path:
+    """Where a product's bundle goes; what is not final goes one folder deeper."""
+    name = f"{product.name}-{product.source}-to-{product.target}"
+    return parent / name if product.final else parent / "snapshots" / name

@@ -1,0 +1,301 @@
+"""The one training loop: read status, sample, checkpoint, done?, step.
+
+Data order and variation are functions of (seed, step), so the same command resumes where a run stopped; on the CPU the
+end is bit-equal to that of a run that was never stopped.
+"""
+
+import json
+import math
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from anime2real.train import checkpoint, samples
+from anime2real.train.checkpoint import Progress
+from anime2real.train.config import TrainConfig, TrainError
+from anime2real.train.finish import export_products
+from anime2real.train.method import Method
+from anime2real.train.methods import METHODS
+from anime2real.train.pack import Pack
+from anime2real.train.parity import preflight
+from anime2real.train.runfolder import RunFolder
+from anime2real.train.sampler import Sampler
+from anime2real.train.stepper import Speed, Stepper
+
+RUN_AHEAD = 4
+"""Steps that the host may be ahead of the device: enough to hide it, few enough for an honest clock."""
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What may differ between two sittings of one run.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, …
+        speed: the means to use; `None` for the best that the device has.
+        checkpoint_seconds: between checkpoints.
+        log_seconds: between lines of stats.jsonl and of progress.
+        quiet: no progress on stderr.
+    """
+
+    device: str = "auto"
+    speed: Speed | None = None
+    checkpoint_seconds: float = 120.0
+    log_seconds: float = 5.0
+    quiet: bool = False
+
+
+@dataclass
+class Status:
+    """Where a finished or stopped sitting left the run."""
+
+    finished: bool
+    progress: Progress
+    bundles: list[Path] = field(default_factory=list)
+
+
+def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = None) -> Status:
+    """Train, or resume.
+
+    Args:
+        config: what to train; `pack` is filled in here.
+        data: the pack.
+        run: the run folder.
+        sitting: how, this time.
+
+    Raises:
+        PackError: if `data` is not a whole pack.
+        TrainError: if the run folder holds something else, the device is not there, or the losses are no numbers.
+    """
+    sitting = sitting or Sitting()
+    device = find_device(sitting.device)
+    speed = sitting.speed or Speed.best(device)
+    pack = Pack(data)
+    config = replace(config, pack=f"{data.name}:{pack.digest[:16]}")
+    folder = RunFolder(run)
+    folder.open(config, pack.meta)
+    facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
+
+    torch.manual_seed(config.seed)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+    _, kind = METHODS[config.method]
+    method: Method = kind(config.options, pack.size).to(device)  # type: ignore[call-arg]
+    method.make_optimizers(config.options.learning_rate)
+    method.start_average()
+    progress, passed = checkpoint.load_newest(folder.checkpoints, method)
+    say = _Speaker(folder, sitting.quiet)
+    for line in passed:
+        say(line)
+    loop = _Loop(config, pack, folder, sitting, device, speed, method, progress, say)
+    if not loop.done():
+        say(f"{'resuming at' if progress.step else 'training'} {config.method} on {facts['hardware']}, {loop.place()}")
+        loop.run()
+    if not loop.done():
+        say(f"stopped at {loop.place()}; the same command resumes")
+        return Status(False, loop.progress)
+    bundles = export_products(method, config, pack.meta, folder.bundles, facts, loop.progress)
+    say(f"done: {loop.place()}; bundles in {folder.bundles}")
+    return Status(True, loop.progress, bundles)
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; for `auto` the first CUDA device, else the CPU.
+
+    Raises:
+        TrainError: if it is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name if name != "cuda" else "cuda:0")
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+class _Loop:
+    def __init__(
+        self,
+        config: TrainConfig,
+        pack: Pack,
+        folder: RunFolder,
+        sitting: Sitting,
+        device: torch.device,
+        speed: Speed,
+        method: Method,
+        progress: Progress,
+        say: "_Speaker",
+    ) -> None:
+        self.config, self.folder, self.sitting, self.say = config, folder, sitting, say
+        self.method, self.speed, self.progress = method, speed, progress
+        self.batch_size: int = config.options.batch_size
+        rows = [pack.rows(domain, "train") for domain in ("anime", "real")]
+        if not all(len(r) for r in rows):
+            raise TrainError("the pack has no training pictures of one domain: prepare it with both")
+        self.sampler = Sampler(rows[0], rows[1], self.batch_size, config.seed)
+        self.host_pictures = pack.images
+        self.pictures = torch.from_numpy(pack.images).to(device)
+        self.sample_rows = samples.chosen_rows(pack, config.seed)
+        self.started = time.perf_counter() - progress.seconds
+
+    def done(self) -> bool:
+        """Whether the budget is used up."""
+        return self.used() >= 1.0
+
+    def used(self) -> float:
+        """Share of the budget used, by the progress that is written down."""
+        return self.config.budget.progress(self.progress.pairs, self.progress.seconds)
+
+    def place(self) -> str:
+        """Where the run is, in words."""
+        return f"{self.progress.pairs:,} pairs, {self.progress.seconds / 60:.1f} minutes"
+
+    def run(self) -> None:
+        """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
+        self._preflight()
+        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed)
+        ahead: deque[torch.cuda.Event] = deque()
+        last_log = last_checkpoint = time.perf_counter()
+        logged_pairs = self.progress.pairs
+        with _stop_requested() as stop, self.folder.stats(self.progress.step) as stats:
+            while not self.done() and not stop:
+                self._sample()
+                losses = stepper.step(self._draw(), self._learning_rate(), self._average_weight())
+                if self.pictures.is_cuda:
+                    ahead.append(torch.cuda.Event())
+                    ahead[-1].record()
+                    if len(ahead) > RUN_AHEAD:
+                        ahead.popleft().synchronize()
+                now = time.perf_counter()
+                self.progress = replace(
+                    self.progress,
+                    step=self.progress.step + 1,
+                    pairs=self.progress.pairs + self.batch_size,
+                    seconds=now - self.started,
+                )
+                if now - last_log >= self.sitting.log_seconds or self.done():
+                    values = self._checked({key: float(value) for key, value in losses.items()})
+                    rate = (self.progress.pairs - logged_pairs) / (time.perf_counter() - last_log)
+                    last_log, logged_pairs = time.perf_counter(), self.progress.pairs
+                    line = {
+                        "step": self.progress.step,
+                        "pairs": self.progress.pairs,
+                        "seconds": round(self.progress.seconds, 2),
+                        "pairs_per_second": round(rate, 2),
+                        "learning_rate": self._learning_rate(),
+                        "losses": values,
+                    }
+                    stats.write(json.dumps(line) + "\n")
+                    stats.flush()
+                    self.say.progress(self._line(rate, values))
+                if time.perf_counter() - last_checkpoint >= self.sitting.checkpoint_seconds:
+                    checkpoint.save(self.folder.checkpoints, self.method, self.progress)
+                    last_checkpoint = time.perf_counter()
+            self._sample()
+            checkpoint.save(self.folder.checkpoints, self.method, self.progress)
+
+    def _draw(self):  # type: ignore[no-untyped-def]
+        draw = self.sampler.draw(self.progress.step)
+        return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
+
+    def _learning_rate(self) -> float:
+        """Constant, then linear to zero over the last half (CycleGAN, appendix 7.1)."""
+        rate: float = self.config.options.learning_rate
+        return rate * min(1.0, 2.0 * (1.0 - self.used()))
+
+    def _average_weight(self) -> float:
+        """1 - beta for this batch; the half-life starts short, so that the average forgets the first weights."""
+        half_life = min(self.config.average_half_life, 0.05 * max(1, self.progress.pairs))
+        return 1.0 - math.pow(0.5, self.batch_size / half_life)
+
+    def _sample(self) -> None:
+        """Draw the grid whenever another share of the budget is used up."""
+        count = self.config.samples
+        while self.progress.sampled <= count and self.used() * count >= self.progress.sampled:
+            path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
+            samples.draw(self.method, self.pictures, self.sample_rows, path)
+            self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
+
+    def _preflight(self) -> None:
+        if self.speed == Speed():
+            return
+        parity = preflight(self.method, self.pictures, self._draw(), self.speed)
+        self.say(
+            f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
+            f"losses by {parity.losses:.5f}"
+        )
+        if not parity.holds:
+            self.speed = replace(self.speed, compile=False, graph=False, streams=False)
+            self.say("preflight failed: going on without compiling, graph and streams, slower but right")
+
+    def _checked(self, losses: dict[str, float]) -> dict[str, float]:
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise TrainError(
+                    f"the loss {name!r} is {value} after {self.progress.pairs:,} pairs: lower the learning rate in a "
+                    f"new run (checkpoints in {self.folder.checkpoints})"
+                )
+        return losses
+
+    def _line(self, rate: float, losses: dict[str, float]) -> str:
+        left = self.progress.seconds / max(self.used(), 1e-9) * (1.0 - self.used())
+        text = "  ".join(f"{key} {value:.3f}" for key, value in losses.items())
+        return f"{self.used():6.1%}  {self.place()}  {rate:,.1f} pairs/s  {text}  {left / 60:.1f} min left"
+
+
+class _Speaker:
+    """Says things to log.txt and, unless quiet, to stderr; progress overwrites itself on a terminal."""
+
+    def __init__(self, folder: RunFolder, quiet: bool) -> None:
+        self._folder, self._quiet = folder, quiet
+        self._open = False
+
+    def __call__(self, line: str) -> None:
+        self._folder.log(line)
+        if not self._quiet:
+            print(("\n" if self._open else "") + line, file=sys.stderr, flush=True)
+        self._open = False
+
+    def progress(self, line: str) -> None:
+        """A line that the next one replaces."""
+        self._folder.log(line)
+        if self._quiet:
+            return
+        terminal = sys.stderr.isatty()
+        print(f"\r{line}\x1b[K" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        self._open = terminal
+
+
+@contextmanager
+def _stop_requested() -> Iterator[list[int]]:
+    """A list that is empty until SIGINT or SIGTERM asks to stop; a second SIGINT stops at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    try:
+        old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever runs us there handles signals
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

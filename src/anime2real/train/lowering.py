@@ -1,0 +1,156 @@
+"""Rewrites a network into modules that compute the same and that ONNX Runtime runs faster on a CPU.
+
+The networks are written for training on a GPU. Before export, on a copy:
+
+| module | becomes | because |
+|---|---|---|
+| InstanceNorm | one InstanceNormalization node | one pass instead of six |
+| ResizeConvolution | four 2×2 convolutions, one an output phase, and a pixel shuffle | 4/9 of the multiplications |
+| WideConvolution to few channels | a convolution of stride 2 to four times as many channels, and a pixel shuffle | ONNX Runtime computes 16 channels at a time |
+| a Sequential of ResidualBlock | WinogradBlocks | 1/4 of the multiplications |
+
+Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds the
+derivation when it loads the file. A network without these modules passes unchanged.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anime2real.train.networks.resnet import (
+    EPSILON,
+    InstanceNorm,
+    ResidualBlock,
+    ResizeConvolution,
+    WideConvolution,
+)
+from anime2real.train.winograd import TILE, WinogradBlocks
+
+BLOCK: Final = 2
+"""Side of the block of output pixels that a BlockedConvolution computes at once."""
+
+FEW_CHANNELS: Final = 4
+"""Output channels up to which blocks of BLOCK² pixels fill ONNX Runtime's 16 channels."""
+
+
+class OneNodeInstanceNorm(nn.Module):
+    """InstanceNorm as torch's own function, which exports to a single node."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x: (N, C, H, W)."""
+        return F.instance_norm(x, eps=EPSILON)
+
+
+class PhasedConvolution(nn.Module):
+    """ResizeConvolution as four 2×2 convolutions: (N, C, H, W) to (N, D, 2H, 2W).
+
+    Args:
+        original: whose parameters are shared.
+    """
+
+    def __init__(self, original: ResizeConvolution) -> None:
+        super().__init__()
+        self.weight, self.bias = original.convolution.weight, original.convolution.bias
+        self.register_buffer("fold", original.fold, persistent=False)
+        self.fold: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double and convolve x: (N, C, H, W)."""
+        height, width = x.shape[2:]
+        kernels = torch.einsum("oihw,ayh,bxw->aboiyx", self.weight, self.fold, self.fold)
+        phases = [
+            # Output row 2h sees rows h-1 and h, output row 2h+1 sees h and h+1.
+            F.conv2d(F.pad(x, (1 - b, b, 1 - a, a)), kernels[a, b], self.bias)
+            for a in range(2)
+            for b in range(2)
+        ]
+        stacked = torch.stack(phases, dim=2).view(-1, 4 * self.weight.shape[0], height, width)
+        return F.pixel_shuffle(stacked, 2)
+
+
+class BlockedConvolution(nn.Module):
+    """WideConvolution to few channels, computed for BLOCK×BLOCK output pixels at once.
+
+    Args:
+        original: whose parameters are shared. H and W of its input must be multiples of BLOCK.
+    """
+
+    def __init__(self, original: WideConvolution) -> None:
+        super().__init__()
+        self.weight, self.bias = original.convolution.weight, original.convolution.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x: (N, C, H, W), to (N, D, H, W)."""
+        last = BLOCK - 1
+        moved = [F.pad(self.weight, (j, last - j, i, last - i)) for i in range(BLOCK) for j in range(BLOCK)]
+        kernel = torch.stack(moved, dim=1).flatten(0, 1)  # (4·D, C, 8, 8), in the order that pixel_shuffle takes
+        margin = self.weight.shape[-1] // 2
+        x = F.conv2d(F.pad(x, (margin,) * 4, mode="reflect"), kernel, stride=BLOCK)
+        x = F.pixel_shuffle(x, BLOCK)
+        return x if self.bias is None else x + self.bias.view(1, -1, 1, 1)
+
+
+def lower(module: nn.Module, example: Tensor) -> nn.Module:
+    """A copy of `module` on the CPU, in fp32 and eval mode, rewritten as above.
+
+    Args:
+        module: `image -> image`, on any device, compiled or not; left as it is.
+        example: (N, 3, S, S), a picture of the size to lower for.
+    """
+    network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    for part in network.modules():
+        part._compiled_call_impl = None
+    inputs = _input_shapes(network, example)
+    return _replace(network, lambda part: _lowered(part, inputs.get(id(part))))
+
+
+def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
+    """What `part` becomes, given the shape of its input; None for what stays."""
+    if shape is None:  # never called
+        return None
+    match part:
+        case InstanceNorm():
+            return OneNodeInstanceNorm()
+        case ResizeConvolution():
+            return PhasedConvolution(part)
+        case WideConvolution() if _thin(part) and not any(side % BLOCK for side in shape[2:]):
+            return BlockedConvolution(part)
+        case nn.Sequential() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:
+            blocks = [block for block in part if isinstance(block, ResidualBlock)]
+            return WinogradBlocks(blocks, shape[2]) if len(blocks) == len(part) else None
+    return None
+
+
+def _thin(part: WideConvolution) -> bool:
+    return part.convolution.out_channels <= FEW_CHANNELS
+
+
+def _replace(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> nn.Module:
+    """Replace `module` or, where it stays, what it holds."""
+    new = replacement(module)
+    if new is not None:
+        return new
+    for name, child in module.named_children():
+        setattr(module, name, _replace(child, replacement))
+    return module
+
+
+def _input_shapes(network: nn.Module, example: Tensor) -> dict[int, torch.Size]:
+    """The shape of the first argument of every module that runs, by the module's id."""
+    shapes: dict[int, torch.Size] = {}
+
+    def note(part: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        shapes[id(part)] = arguments[0].shape
+
+    hooks = [part.register_forward_pre_hook(note) for part in network.modules()]
+    try:
+        with torch.inference_mode():
+            network(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes

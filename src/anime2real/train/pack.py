@@ -1,0 +1,68 @@
+"""Packs: prepared crops on disk, ready to train on. Reading only; `prepare.py` makes them."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+
+FORMAT_VERSION = 1
+
+
+class PackError(UserError):
+    """A pack that is missing, damaged or of another format."""
+
+
+class Pack:
+    """A pack, opened.
+
+    Attributes:
+        meta: meta.json.
+        size: S, pixels a side.
+        images: (P, S, S, 3) uint8, memory-mapped.
+        index: one mapping a picture: file, domain, split, and what is known of the face.
+
+    Args:
+        folder: with images.npy, index.jsonl and meta.json.
+
+    Raises:
+        PackError: if it is no whole pack.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "meta.json").is_file():
+            raise PackError(f"{folder} is not a pack (no meta.json): make one with `anime2real prepare`")
+        try:
+            self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            lines = (folder / "index.jsonl").read_text(encoding="utf-8").splitlines()
+            self.index: list[dict[str, Any]] = [json.loads(line) for line in lines]
+            # Copy-on-write: torch wants writable memory, the file stays as it is.
+            self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="c")
+            self.size = int(self.meta["size"])
+            version = self.meta["format_version"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PackError(f"{folder} is a damaged pack ({error}): prepare it again") from error
+        if version != FORMAT_VERSION:
+            raise PackError(f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again")
+        if self.images.shape != (len(self.index), self.size, self.size, 3) or self.images.dtype != np.uint8:
+            raise PackError(f"{folder} is a damaged pack (images.npy does not fit index.jsonl): prepare it again")
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of meta.json and index.jsonl, which hold the sums of everything that went in."""
+        total = hashlib.sha256()
+        for name in ("meta.json", "index.jsonl"):
+            total.update((self.folder / name).read_bytes())
+        return total.hexdigest()
+
+    def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
+        """The rows of a domain and a split, ascending."""
+        chosen = [i for i, entry in enumerate(self.index) if (entry["domain"], entry["split"]) == (domain, split)]
+        return np.array(chosen, np.int64)

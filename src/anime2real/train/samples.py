@@ -1,0 +1,57 @@
+"""Sample grids: the same few pictures through every product, over and over, so that a run can be watched."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from anime2real.domain import DOMAINS, Domain
+from anime2real.files import atomic_path
+from anime2real.train.method import Method
+from anime2real.train.pack import Pack
+
+COLUMNS = 12
+
+
+def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
+    """Up to `COLUMNS` rows of each domain, from the test split where it has any, chosen once for the run."""
+    generator = np.random.default_rng([seed, 3])
+    rows: dict[Domain, NDArray[np.int64]] = {}
+    for domain in DOMAINS:
+        candidates = pack.rows(domain, "test")
+        candidates = candidates if len(candidates) else pack.rows(domain, "train")
+        rows[domain] = np.sort(generator.permutation(candidates)[:COLUMNS])
+    return rows
+
+
+@torch.no_grad()
+def draw(method: Method, pictures: Tensor, rows: dict[Domain, NDArray[np.int64]], path: Path) -> None:
+    """Write a PNG: for each domain a row of inputs, then a row for each product that starts from it.
+
+    Args:
+        method: as it stands.
+        pictures: (P, S, S, 3) uint8, the pack.
+        rows: which of them, by domain.
+        path: of the PNG.
+    """
+    strips = []
+    for domain in DOMAINS:
+        inputs = pictures[torch.from_numpy(rows[domain]).to(pictures.device)]
+        image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        strips.append(inputs.cpu().numpy())
+        for product in method.products():
+            if product.source == domain:
+                module = product.module.to(pictures.device).eval()
+                strips.append(to_uint8(module(image)))
+    grid = np.concatenate([np.concatenate(list(strip), axis=1) for strip in strips], axis=0)
+    with atomic_path(path) as temporary:
+        Image.fromarray(grid).save(temporary, format="PNG")
+
+
+def to_uint8(image: Tensor) -> NDArray[np.uint8]:
+    """(N, 3, H, W) in [-1, 1] to (N, H, W, 3) in 0–255, rounded."""
+    scaled = ((image.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.asarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
