@@ -5,8 +5,8 @@ The networks are written for training on a GPU. Before export, on a copy:
 | module | becomes | because |
 |---|---|---|
 | InstanceNorm | one InstanceNormalization node | one pass instead of six |
-| ResizeConvolution | four 2×2 convolutions, one an output phase, and a pixel shuffle | 4/9 of the multiplications |
 | WideConvolution to few channels | a convolution of stride 2 to four times as many channels, and a pixel shuffle | ONNX Runtime computes 16 channels at a time |
+| ResizeConvolution | WinogradResize | 1/4 of the multiplications |
 | a Sequential of ResidualBlock | WinogradBlocks | 1/4 of the multiplications |
 
 Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds the
@@ -28,7 +28,7 @@ from anime2real.train.networks.resnet import (
     ResizeConvolution,
     WideConvolution,
 )
-from anime2real.train.winograd import TILE, WinogradBlocks
+from anime2real.train.winograd import TILED, WinogradBlocks, WinogradResize
 
 BLOCK: Final = 2
 """Side of the block of output pixels that a BlockedConvolution computes at once."""
@@ -43,33 +43,6 @@ class OneNodeInstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x: (N, C, H, W)."""
         return F.instance_norm(x, eps=EPSILON)
-
-
-class PhasedConvolution(nn.Module):
-    """ResizeConvolution as four 2×2 convolutions: (N, C, H, W) to (N, D, 2H, 2W).
-
-    Args:
-        original: whose parameters are shared.
-    """
-
-    def __init__(self, original: ResizeConvolution) -> None:
-        super().__init__()
-        self.weight, self.bias = original.convolution.weight, original.convolution.bias
-        self.register_buffer("fold", original.fold, persistent=False)
-        self.fold: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Double and convolve x: (N, C, H, W)."""
-        height, width = x.shape[2:]
-        kernels = torch.einsum("oihw,ayh,bxw->aboiyx", self.weight, self.fold, self.fold)
-        phases = [
-            # Output row 2h sees rows h-1 and h, output row 2h+1 sees h and h+1.
-            F.conv2d(F.pad(x, (1 - b, b, 1 - a, a)), kernels[a, b], self.bias)
-            for a in range(2)
-            for b in range(2)
-        ]
-        stacked = torch.stack(phases, dim=2).view(-1, 4 * self.weight.shape[0], height, width)
-        return F.pixel_shuffle(stacked, 2)
 
 
 class BlockedConvolution(nn.Module):
@@ -115,11 +88,11 @@ def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
     match part:
         case InstanceNorm():
             return OneNodeInstanceNorm()
-        case ResizeConvolution():
-            return PhasedConvolution(part)
+        case ResizeConvolution() if shape[2] == shape[3]:
+            return WinogradResize(part, shape[2])
         case WideConvolution() if _thin(part) and not any(side % BLOCK for side in shape[2:]):
             return BlockedConvolution(part)
-        case nn.Sequential() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:
+        case nn.Sequential() if len(part) and shape[2] == shape[3] and shape[2] % TILED.step == 0:
             blocks = [block for block in part if isinstance(block, ResidualBlock)]
             return WinogradBlocks(blocks, shape[2]) if len(blocks) == len(part) else None
     return None

@@ -7,6 +7,8 @@ first; the third may differ by no more than that, with a margin.
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -50,17 +52,26 @@ def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> Par
         speed: what is wanted.
     """
     plain = Speed()
-    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
+    with _exact(tf32=False):
         reference, reference_losses = _one_step(method, pictures, draw, plain)
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32
-    rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16))
+    with _exact(tf32=True):
+        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16))
     fast, fast_losses = _one_step(method, pictures, draw, speed)
     scale = reference.norm().clamp_min(1e-30)
     losses = max(abs(fast_losses[k] - v) / max(abs(v), 1e-6) for k, v in reference_losses.items())
     return Parity(float((rounded - reference).norm() / scale), float((fast - reference).norm() / scale), losses)
+
+
+@contextmanager
+def _exact(tf32: bool) -> Iterator[None]:
+    """tf32 as told, and no search for the fastest convolution: one step would not pay for it."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
 
 
 def _one_step(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> tuple[Tensor, dict[str, float]]:

@@ -63,38 +63,36 @@ class ResizeConvolution(nn.Module):
 class WideConvolution(nn.Module):
     """A 7×7 convolution with reflection padding, for few channels on one side: (N, C, H, W) to (N, D, H, W).
 
-    Tensor cores want at least tens of channels on both sides; three waste nine tenths of them. So a block of b×b pixels
-    is taken as one pixel of b² times the channels, on the thin side or both, with the kernel shifted into each place.
-    Same function; H and W must be multiples of b.
+    Tensor cores want at least tens of channels on both sides; three leave nine tenths of them idle. So on a GPU a block
+    of b×b pixels is taken as one pixel of b² times the channels, with the kernel shifted into each place, and a plain
+    small convolution does it. Same function; H and W must be multiples of b.
 
     Args:
         in_channels, out_channels: C and D.
-        block: b, 2 or 4. Blocks are also taken of the input where C is small.
+        block: b, so that b² times the smaller of C and D is some tens.
+        bias: whether to add one.
     """
 
     def __init__(self, in_channels: int, out_channels: int, block: int, bias: bool) -> None:
         super().__init__()
         self.block = block
-        self.unshuffle = in_channels < 16
         self.convolution = nn.Conv2d(in_channels, out_channels, 7, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x: (N, C, H, W)."""
-        b, weight = self.block, self.convolution.weight
+        b, weight, bias = self.block, self.convolution.weight, self.convolution.bias
         x = F.pad(x, (3, 3, 3, 3), mode="reflect")
         if not x.is_cuda:
-            return F.conv2d(x, weight, self.convolution.bias)
-        side = 6 + b  # input pixels that a block of outputs sees
-        shifted = [F.pad(weight, (j, b - 1 - j, i, b - 1 - i)) for i in range(b) for j in range(b)]
-        kernel = torch.stack(shifted, dim=1).flatten(0, 1)  # (D·b², C, side, side), ordered for pixel_shuffle
-        if self.unshuffle:
-            extra = -side % b
-            kernel = F.pixel_unshuffle(F.pad(kernel, (0, extra, 0, extra)), b)
-            x = F.conv2d(F.pixel_unshuffle(F.pad(x, (0, -x.shape[3] % b, 0, -x.shape[2] % b)), b), kernel)
-        else:
-            x = F.conv2d(x, kernel, stride=b)
+            return F.conv2d(x, weight, bias)
+        # A block of outputs sees 6 + b pixels a side, rounded up to whole blocks; the rounding's weights are zero.
+        extra = -6 % b
+        shifted = [F.pad(weight, (j, b - 1 - j + extra, i, b - 1 - i + extra)) for i in range(b) for j in range(b)]
+        kernel = F.pixel_unshuffle(torch.stack(shifted, dim=1).flatten(0, 1), b)  # D·b² in pixel_shuffle's order
+        x = F.pixel_unshuffle(F.pad(x, (0, extra, 0, extra)), b)
+        x = F.conv2d(
+            x.contiguous(memory_format=torch.channels_last), kernel.contiguous(memory_format=torch.channels_last)
+        )
         x = F.pixel_shuffle(x, b)
-        bias = self.convolution.bias
         return x if bias is None else x + bias.view(1, -1, 1, 1)
 
 

@@ -1,0 +1,410 @@
+"""Folders and zip archives of pictures to a pack: decode, crop, drop duplicates, split, write.
+
+The same input gives the same bytes: paths are sorted, the split follows from each picture's content, and nothing of
+the day or the machine is recorded. The pack is built under a temporary name beside its own and renamed when whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.domain import DOMAINS, Domain
+from anime2real.picture import SUFFIXES, Limits, PictureError, centre_box, decode
+from anime2real.train.pack import FORMAT_VERSION, PackError
+
+Crop = Literal["auto", "centre", "celeba"]
+Split = Literal["train", "test"]
+
+NEAR = 4
+"""Bits of 64 by which near-duplicates may differ; at 8, different drawings of one character begin to fall together."""
+
+_CELEBA = {(178, 218): 2.0, (89, 109): 1.0}
+_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Member:
+    """One picture to read: a file, or a member of an archive."""
+
+    container: Path
+    name: str
+    domain: Domain
+    split: Split | None
+    label: str
+
+
+@dataclass(frozen=True)
+class PackSummary:
+    """What became of the pictures.
+
+    Attributes:
+        folder: the pack.
+        counts: pictures by domain and split.
+        dropped: pictures left out, by reason.
+        bad: a line for each that could not be read.
+    """
+
+    folder: Path
+    counts: dict[str, dict[str, int]]
+    dropped: dict[str, int]
+    bad: list[str] = field(default_factory=list)
+
+
+def prepare(
+    anime: Sequence[Path],
+    real: Sequence[Path],
+    output: Path,
+    *,
+    size: int,
+    crop: Crop = "auto",
+    test_share: float = 0.05,
+    both: Sequence[Path] = (),
+    layout: dict[str, Domain] | None = None,
+    licence: str = "",
+    near: int = NEAR,
+    processes: int | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> PackSummary:
+    """Make a pack.
+
+    Args:
+        anime, real: folders or zip archives of each domain. A `train/`, `test/` or `val/` inside decides the split.
+        output: the pack's folder, made here.
+        size: pixels a side.
+        crop: `centre` square; `celeba` for its aligned 178×218 (or halved) pictures, cropped to the face as FFHQ is
+            framed; `auto` takes `celeba` for exactly those sizes.
+        test_share: share of the pictures without a split of their own that go to `test`.
+        both: folders or archives that hold both domains, as `trainA/`, `testB/` or as `anime/`, `train/real/` …
+        layout: what the names in `both` mean, such as {"A": "real", "B": "anime"}.
+        licence: of the pictures, for the model cards.
+        near: bits of the 64-bit perceptual hash by which near-duplicates differ at most; 0 for exact ones only.
+        processes: to decode with; all cores if not given.
+        overwrite: replace a pack that is there.
+        quiet: no progress on stderr.
+
+    Raises:
+        PackError: nothing to read, `output` is there, or a domain ends up empty.
+    """
+    _check(output, size, crop, test_share, overwrite)
+    sources = [(Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths]
+    members = [m for path, domain in sources for m in _members(path, domain, None)]
+    members += [m for path in both for m in _members(Path(path), None, layout or {})]
+    members.sort(key=lambda m: (m.domain, m.label, m.container.name))
+    for domain in DOMAINS:
+        if not any(m.domain == domain for m in members):
+            raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    for stale in output.parent.glob(f".{output.name}.partial-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    partial = output.parent / f".{output.name}.partial-{os.getpid()}"
+    partial.mkdir()
+    try:
+        summary = _build(members, partial, output, size, crop, test_share, licence, near, processes, quiet, sources, both)
+        if output.exists():
+            shutil.rmtree(output)
+        partial.rename(output)
+    except OSError as error:
+        raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return summary
+
+
+def _check(output: Path, size: int, crop: str, test_share: float, overwrite: bool) -> None:
+    if not 16 <= size <= 1024 or size % 16:
+        raise PackError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
+    if crop not in get_args(Crop):
+        raise PackError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
+    if not 0 <= test_share < 1:
+        raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
+    if output.exists() and not output.is_dir():
+        raise PackError(f"{output} is a file: name a folder for the pack")
+    if output.exists() and any(output.iterdir()):
+        if not (output / "meta.json").is_file():
+            raise PackError(f"{output} is not empty and not a pack: name another folder")
+        if not overwrite:
+            raise PackError(f"{output} is already there: give --overwrite, or another folder")
+
+
+def _build(
+    members: list[Member], partial: Path, output: Path, size: int, crop: Crop, test_share: float, licence: str,
+    near: int, processes: int | None, quiet: bool, sources: list[tuple[Path, Domain]], both: Sequence[Path],
+) -> PackSummary:  # fmt: skip
+    scratch = partial / "decoded.bin"
+    hashes = np.zeros(len(members), np.uint64)
+    sums: list[str | None] = [None] * len(members)
+    bad: list[str] = []
+    decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
+    progress = _Progress(len(members), quiet)
+    for start, results in _decoded(members, size, crop, processes):
+        for place, result in enumerate(results, start):
+            if isinstance(result, str):
+                bad.append(result)
+            else:
+                decoded[place], hashes[place], sums[place] = result
+        progress(start + len(results))
+    progress.close()
+    kept, splits, dropped = _select(members, sums, hashes, test_share, near)
+    dropped["unreadable"] = len(bad)
+    images = np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(kept), size, size, 3))
+    with (partial / "index.jsonl").open("w", encoding="utf-8") as index:
+        for row, place in enumerate(kept):
+            images[row] = decoded[place]
+            member = members[place]
+            entry = {
+                "file": f"{member.container.name}/{member.label}", "domain": member.domain,
+                "split": splits[place], "sha256": sums[place], "landmarks": None, "tilt": None,
+            }  # fmt: skip
+            index.write(json.dumps(entry, sort_keys=True) + "\n")
+    images.flush()
+    del images, decoded
+    scratch.unlink()
+    counts = {d: {s: 0 for s in ("train", "test")} for d in DOMAINS}
+    for place in kept:
+        counts[members[place].domain][splits[place]] += 1
+    for domain in DOMAINS:
+        if not counts[domain]["train"]:
+            raise PackError(f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to the test split'}")
+    meta = {
+        "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "counts": counts,
+        "dropped": dict(sorted(dropped.items())), "near": near, "bad": bad,
+        "sources": [
+            {"name": path.name, "domain": domain, "sha256": _sum_of([m for m in members if m.container == path], members, sums)}
+            for path, domain in [*sources, *((Path(p), "both") for p in both)]
+        ],
+    }  # fmt: skip
+    (partial / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for path in partial.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    return PackSummary(output, counts, dict(dropped), bad)
+
+
+def _sum_of(chosen: list[Member], members: list[Member], sums: list[str | None]) -> str:
+    """The sum over a source's pictures: their labels and contents, however they are stored."""
+    wanted = {id(m) for m in chosen}
+    total = hashlib.sha256()
+    for member, content in zip(members, sums, strict=True):
+        if id(member) in wanted:
+            total.update(f"{member.label}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _select(
+    members: list[Member], sums: list[str | None], hashes: NDArray[np.uint64], test_share: float, near: int
+) -> tuple[list[int], dict[int, Split], Counter[str]]:
+    """Which pictures stay, and in which split; test pictures go first, so that no near copy of one is trained on."""
+    splits: dict[int, Split] = {}
+    for place, (member, content) in enumerate(zip(members, sums, strict=True)):
+        if content is not None:
+            by_content: Split = "test" if int(content[:8], 16) / 2**32 < test_share else "train"
+            splits[place] = member.split or by_content
+    dropped: Counter[str] = Counter({"exact duplicate": 0, "near duplicate": 0})
+    kept: list[int] = []
+    for domain in DOMAINS:
+        places = [p for p in splits if members[p].domain == domain]
+        places.sort(key=lambda p: (splits[p] != "test", p))
+        seen: set[str] = set()
+        unique = []
+        for place in places:
+            content = str(sums[place])
+            if content in seen:
+                dropped["exact duplicate"] += 1
+            else:
+                seen.add(content)
+                unique.append(place)
+        chosen = distinct(hashes[unique], near)
+        dropped["near duplicate"] += len(unique) - int(chosen.sum())
+        kept += sorted(p for p, stays in zip(unique, chosen, strict=True) if stays)
+    return sorted(kept), splits, dropped
+
+
+def distinct(hashes: NDArray[np.uint64], near: int) -> NDArray[np.bool_]:
+    """Which of the hashes (N,) lie more than `near` bits from every earlier one that stays: (N,) of bool.
+
+    Two hashes within `near` bits agree in at least one of `near + 1` bands of bits, so only those that share a band
+    are compared.
+    """
+    stays = np.ones(len(hashes), bool)
+    if near <= 0:
+        return stays
+    edges = np.linspace(0, 64, near + 2).astype(int)
+    bands = [(np.uint64(a), np.uint64(2 ** (int(b) - int(a)) - 1)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    buckets: list[dict[int, list[int]]] = [{} for _ in bands]
+    for place, value in enumerate(hashes):
+        keys = [int((value >> shift) & mask) for shift, mask in bands]
+        candidates = [p for bucket, key in zip(buckets, keys, strict=True) for p in bucket.get(key, ())]
+        if candidates and int(np.bitwise_count(hashes[candidates] ^ value).min()) <= near:
+            stays[place] = False
+            continue
+        for bucket, key in zip(buckets, keys, strict=True):
+            bucket.setdefault(key, []).append(place)
+    return stays
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """64 bits: whether each pixel of a 9×8 grey miniature is brighter than its right neighbour (dHash)."""
+    small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), np.int16)
+    return int("".join("1" if bit else "0" for bit in (small[:, 1:] > small[:, :-1]).flatten()), 2)
+
+
+def crop_box(width: int, height: int, crop: Crop) -> tuple[float, float, float]:
+    """Left, top and side of the square that a crop rule takes of a picture."""
+    scale = _CELEBA.get((width, height))
+    if crop == "celeba" and scale is None:
+        raise PictureError(f"is {width}×{height} px, not one of CelebA's aligned sizes")
+    if crop != "centre" and scale is not None:
+        # Eyes 19.5 px apart at height 55.5 of 89×109: an 81 px square puts them where FFHQ has them.
+        return 4 * scale, 17 * scale, 81 * scale
+    return centre_box(width, height)
+
+
+Result = tuple[NDArray[np.uint8], int, str] | str
+
+
+def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
+    try:
+        image = decode(content, name=label).image
+        left, top, side = crop_box(*image.size, crop)
+    except PictureError as error:
+        return str(error) if str(error).startswith(label) else f"{label} {error}"
+    image = image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    return np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest()
+
+
+def _decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:
+    return [_read_and_decode(member, size, crop) for member in chunk]
+
+
+_ARCHIVES: dict[Path, zipfile.ZipFile] = {}
+
+
+def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
+    limits = Limits()
+    label = f"{member.container.name}/{member.label}"
+    try:
+        if member.container.is_dir():
+            path = member.container / member.name
+            if path.stat().st_size > limits.max_bytes:
+                return f"{label} is larger than {limits.max_bytes >> 20} MB"
+            content = path.read_bytes()
+        else:
+            archive = _ARCHIVES.get(member.container) or _ARCHIVES.setdefault(
+                member.container, zipfile.ZipFile(member.container)
+            )
+            information = archive.getinfo(member.name)
+            if information.flag_bits & 1:
+                return f"{label} is encrypted"
+            if information.file_size > limits.max_bytes:
+                return f"{label} is larger than {limits.max_bytes >> 20} MB"
+            with archive.open(information) as file:  # reads no more than its header promised
+                content = file.read(limits.max_bytes + 1)
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        return f"{label} cannot be read: {error}"
+    except Exception as error:  # zlib.error has no public base
+        return f"{label} is damaged: {error}"
+    return _decode_one(content, label, size, crop)
+
+
+def _decoded(
+    members: list[Member], size: int, crop: Crop, processes: int | None
+) -> Iterator[tuple[int, list[Result]]]:
+    chunks = [members[i : i + _CHUNK] for i in range(0, len(members), _CHUNK)]
+    count = min(processes or os.cpu_count() or 1, len(chunks))
+    if count <= 1:
+        for i, chunk in enumerate(chunks):
+            yield i * _CHUNK, _decode_chunk(chunk, size, crop)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        waiting: list[Any] = []
+        for i, chunk in enumerate(chunks):
+            waiting.append((i * _CHUNK, pool.submit(_decode_chunk, chunk, size, crop)))
+            if len(waiting) >= 4 * count:  # results do not pile up in memory
+                start, future = waiting.pop(0)
+                yield start, future.result()
+        for start, future in waiting:
+            yield start, future.result()
+
+
+def _members(path: Path, domain: Domain | None, layout: dict[str, Domain] | None) -> Iterator[Member]:
+    """The pictures of a folder or an archive, sorted; for `both` the domain is read off the path."""
+    if path.is_dir():
+        names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    elif path.is_file():
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = sorted({i.filename for i in archive.infolist() if not i.is_dir()})
+        except (zipfile.BadZipFile, OSError) as error:
+            raise PackError(f"{path} is neither a folder nor a zip archive: {error}") from error
+    else:
+        raise PackError(f"{path} is not there")
+    for name in names:
+        pure = PurePosixPath(name)
+        if pure.suffix.lower() not in SUFFIXES or any(p.startswith((".", "__MACOSX")) for p in pure.parts):
+            continue
+        folder_domain, split = _placed(pure.parent.parts, layout)
+        if domain is None and folder_domain is None:
+            continue
+        chosen = domain or folder_domain
+        assert chosen is not None
+        yield Member(path, name, chosen, split, name)
+
+
+def _placed(parts: tuple[str, ...], layout: dict[str, Domain] | None) -> tuple[Domain | None, Split | None]:
+    """Domain and split that folder names tell: `trainA`, `test/real`, `val` …"""
+    meanings: dict[str, Domain] = {"anime": "anime", "real": "real"}
+    meanings.update({key.lower(): value for key, value in (layout or {}).items()})
+    domain: Domain | None = None
+    split: Split | None = None
+    for part in (p.lower() for p in parts):
+        prefix = next((s for s in sorted(_SPLITS, key=len, reverse=True) if part.startswith(s)), None)
+        rest = part[len(prefix) :].strip("_-") if prefix else part
+        if layout is not None and rest in meanings:
+            domain, split = meanings[rest], _SPLITS[prefix] if prefix else split
+        elif prefix and not rest:
+            split = _SPLITS[prefix]
+        elif prefix and layout is None and rest in ("a", "b"):
+            split = _SPLITS[prefix]
+    return domain, split
+
+
+class _Progress:
+    """A line with an estimate, on stderr."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total, self._quiet = total, quiet
+        self._start = self._last = time.perf_counter()
+
+    def __call__(self, done: int) -> None:
+        now = time.perf_counter()
+        if self._quiet or (now - self._last < 1.0 and done < self._total):
+            return
+        self._last = now
+        rate = done / max(now - self._start, 1e-9)
+        left = (self._total - done) / max(rate, 1e-9)
+        line = f"{done:,} of {self._total:,} pictures, {rate:,.0f} a second, {left:,.0f} s left"
+        print(f"\r{line}\x1b[K" if sys.stderr.isatty() else line, end="", file=sys.stderr, flush=True)
+        if not sys.stderr.isatty():
+            print(file=sys.stderr)
+
+    def close(self) -> None:
+        """End the line."""
+        if not self._quiet and sys.stderr.isatty():
+            print(file=sys.stderr)
