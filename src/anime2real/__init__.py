@@ -3,4 +3,28 @@
 The names here need numpy, Pillow and ONNX Runtime alone; training lives under `anime2real.train` and needs torch.
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from anime2real.bundle import Bundle
+    from anime2real.errors import UserError
+    from anime2real.translator import Translator
+
+__all__ = ["Bundle", "Translator", "UserError", "__version__"]
+
+_HOMES = {"Bundle": "bundle", "Translator": "translator", "UserError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when first used: `import anime2real` stays as light as a version number."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,7 +19,7 @@ from anime2real.train.pack import Pack
 from anime2real.train.runfolder import RunFolder
 from anime2real.train.stepper import Speed
 
-PRESETS: dict[str, dict[str, Any]] = {"paper-15": {"epochs": 15}, "paper-50": {"epochs": 50}}
+PRESETS = {"paper-15": 15.0, "paper-50": 50.0}
 """CycleGAN's: what the founding paper could afford, and what it wanted; epochs of 15,000 pairs."""
 
 app = App(name="train", help="Train a method on a pack; the same command again resumes.")
@@ -63,7 +63,7 @@ class Common:
     quiet: Annotated[bool, Parameter(negative=())] = False
 
 
-def budget_of(common: Common, options: Any) -> Budget:
+def budget_of(method: str, common: Common, options: Any) -> Budget:
     """The budget that was asked for, or the method's own.
 
     Raises:
@@ -76,17 +76,17 @@ def budget_of(common: Common, options: Any) -> Budget:
         return Budget(minutes=common.minutes)
     if common.pairs is not None:
         return Budget(pairs=common.pairs)
-    steps = common.steps if given else getattr(options, "steps", None)
-    if steps is not None:
-        return Budget(pairs=steps * options.batch_size)
-    epochs = common.epochs if common.epochs is not None else options.epochs
-    return Budget(pairs=round(epochs * EPOCH_PAIRS))
+    if common.steps is not None:
+        return Budget(pairs=common.steps * options.batch_size)
+    if common.epochs is not None:
+        return Budget(pairs=round(common.epochs * EPOCH_PAIRS))
+    return Budget(pairs=METHODS[method][1].default_pairs)
 
 
 def start(method: str, common: Common, options: Any) -> int:
     """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
     config = TrainConfig(
-        method, options, budget_of(common, options), common.seed, common.average_half_life, common.samples
+        method, options, budget_of(method, common, options), common.seed, common.average_half_life, common.samples
     )
     if common.dry_run:
         pack = Pack(common.data)
@@ -134,7 +134,9 @@ def cyclegan(
     if preset is not None:
         if preset not in PRESETS:
             raise TrainError(f"no preset {preset!r}: there are {', '.join(PRESETS)}")
-        options = dataclasses.replace(options, **PRESETS[preset])
+        if common.epochs is not None:
+            raise TrainError(f"give --preset {preset} or --epochs, not both")
+        common = dataclasses.replace(common, epochs=PRESETS[preset])
     return start("cyclegan", common, options)
 
 

@@ -1,15 +1,17 @@
 """From a trained torch module to a bundle: export, halve, compare with torch, save.
 
-The file holds every large weight in fp16 with a Cast behind it. ONNX Runtime folds the Cast when it loads the file, so
-the file is half as large and the arithmetic stays fp32. Nothing is saved that does not draw the same picture as the
-module: `export_bundle` runs both and refuses a visible difference.
+The file holds every large weight in fp16 with a Cast behind it. ONNX Runtime folds the Cast when it loads the
+file, so the file is half as large and the arithmetic stays fp32. Nothing is saved that does not draw the same
+picture as the module: `export_bundle` runs both and refuses a visible difference.
 """
 
+import hashlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,8 +22,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from anime2real.bundle import Bundle, save
+from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.train.lowering import lower
+from anime2real.train.card import model_card
+from anime2real.train.lowering import lower, plain_copy
 
 Weights = Literal["fp16", "fp32"]
 
@@ -31,7 +36,7 @@ INPUT: Final = "image"
 OUTPUT: Final = "translated"  # ONNX keeps inputs and outputs in one namespace: it cannot be "image" too
 
 LARGE: Final = 4096
-"""Numbers from which a tensor is stored in fp16. What is smaller (norms, biases, transforms) is not worth the rounding."""
+"""Numbers from which a tensor is stored in fp16: halving what is smaller (norms, biases) saves nothing."""
 
 LIMIT: Final = 4 / 255
 """The largest difference that may stay, in [-1, 1]: two of 255 grey levels."""
@@ -101,7 +106,7 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16") -> bytes:
     try:
         network = _Translation(lower(module, torch.zeros(1, 3, px, px))).eval()
     except RuntimeError as error:
-        raise ExportError(f"the network does not take pictures of {px}×{px} px: {_first_line(error)}") from error
+        raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -117,36 +122,87 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16") -> bytes:
                 verbose=False,
             )
     except Exception as error:  # torch raises many kinds here, none of them documented
-        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
+        raise ExportError(
+            f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}"
+        ) from error
     if program is None:
         raise ExportError(f"torch exported nothing for {type(module).__name__}")
-    model: onnx.ModelProto = program.model_proto
+    model = program.model_proto
     model.ir_version = min(model.ir_version, IR_VERSION)
     _strip(model)
     if weights == "fp16":
         _halve(model)
     onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    file: bytes = model.SerializeToString(deterministic=True)
+    return file
+
+
+def export_bundle(
+    module: nn.Module,
+    folder: Path,
+    *,
+    method: str,
+    source: Domain,
+    target: Domain,
+    px: int,
+    crop: str = "centre",
+    training: Mapping[str, Any] | None = None,
+    rights: str = "",
+    licence: str = "",
+    hardware: str = "",
+    figures: Mapping[str, Any] | None = None,
+    say: Callable[[str], object] = print,
+) -> ParityReport:
+    """Export a translator, compare it with torch, and write its bundle; one that is there is replaced.
+
+    Args:
+        module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
+        folder: of the bundle.
+        method, source, target, crop, training, rights, licence, hardware, figures: as in `anime2real.bundle.Bundle`.
+        px: S.
+        say: gets the line that says how near the file is.
+
+    Returns:
+        The comparison; its difference is among the bundle's figures too.
+
+    Raises:
+        ExportError: the module cannot be exported, or the file draws another picture.
+        BundleError: `folder` holds something else.
+    """
+    file, report = export_checked(module, px)
+    bundle = Bundle(
+        method=method,
+        source=source,
+        target=target,
+        px=px,
+        sha256=hashlib.sha256(file).hexdigest(),
+        crop=crop,
+        licence=licence,
+        rights=rights,
+        training=dict(training or {}),
+        figures={**(figures or {}), "difference_from_torch": float(f"{report.difference:.2g}")},
+        hardware=hardware,
+    )
+    save(bundle, file, model_card(bundle), folder)
+    say(f"{bundle.name}: {report}")
+    return report
 
 
 def difference_from_torch(module: nn.Module, file: bytes, px: int) -> float:
-    """The largest difference between the module's and the file's pictures, in [-1, 1], over batches of `BATCHES`."""
+    """The largest difference between the module's and the file's pictures, in [-1, 1], over `BATCHES`.
+
+    Both run on the CPU in fp32, so that neither tf32 nor a compiler is measured along with the file.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    tensors = [*module.parameters(), *module.buffers()]
-    device = tensors[0].device if tensors else torch.device("cpu")
-    was_training = module.training
-    module.eval()
-    try:
-        differences = []
-        for seed, count in enumerate(BATCHES):
-            pictures = sample_pictures(count, px, seed)
-            with torch.inference_mode():
-                expected = module(pictures.to(device)).float().cpu().numpy()
-            differences.append(float(np.abs(run(session, pictures.numpy()) - expected).max()))
-    finally:
-        module.train(was_training)
+    reference = plain_copy(module)
+    differences = []
+    for seed, count in enumerate(BATCHES):
+        pictures = sample_pictures(count, px, seed)
+        with torch.inference_mode():
+            expected = reference(pictures).numpy()
+        differences.append(float(np.abs(run(session, pictures.numpy()) - expected).max()))
     return float(np.max(differences))  # unlike max(), keeps a NaN
 
 
@@ -157,7 +213,7 @@ def run(session: onnxruntime.InferenceSession, pictures: NDArray[np.float32]) ->
 
 
 def sample_pictures(count: int, px: int, seed: int) -> Tensor:
-    """(count, 3, px, px) in [-1, 1] with detail at every scale, as pictures have: noise at 4 px, 8 px, 16 px …"""
+    """(count, 3, px, px) in [-1, 1] with detail at every scale, as pictures have: noise of 4, 8, 16 … px."""
     random = torch.Generator().manual_seed(seed)
     pictures = torch.zeros(count, 3, px, px)
     side = 4
@@ -215,7 +271,9 @@ def _halve(model: onnx.ModelProto) -> None:
         name = initializer.name
         stored = f"{name}.fp16"
         initializer.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT))
+        casts.append(
+            onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT)
+        )
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

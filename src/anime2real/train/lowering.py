@@ -5,12 +5,12 @@ The networks are written for training on a GPU. Before export, on a copy:
 | module | becomes | because |
 |---|---|---|
 | InstanceNorm | one InstanceNormalization node | one pass instead of six |
-| WideConvolution to few channels | a convolution of stride 2 to four times as many channels, and a pixel shuffle | ONNX Runtime computes 16 channels at a time |
+| WideConvolution to few channels | BlockedConvolution | ONNX Runtime computes 16 output channels at a time |
 | ResizeConvolution | WinogradResize | 1/4 of the multiplications |
 | a Sequential of ResidualBlock | WinogradBlocks | 1/4 of the multiplications |
 
-Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds the
-derivation when it loads the file. A network without these modules passes unchanged.
+Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds
+the derivation when it loads the file. A network without these modules passes unchanged.
 """
 
 import copy
@@ -46,7 +46,7 @@ class OneNodeInstanceNorm(nn.Module):
 
 
 class BlockedConvolution(nn.Module):
-    """WideConvolution to few channels, computed for BLOCK×BLOCK output pixels at once.
+    """WideConvolution to few channels, computed for a block of output pixels at once.
 
     Args:
         original: whose parameters are shared. H and W of its input must be multiples of BLOCK.
@@ -60,23 +60,29 @@ class BlockedConvolution(nn.Module):
         """Convolve x: (N, C, H, W), to (N, D, H, W)."""
         last = BLOCK - 1
         moved = [F.pad(self.weight, (j, last - j, i, last - i)) for i in range(BLOCK) for j in range(BLOCK)]
-        kernel = torch.stack(moved, dim=1).flatten(0, 1)  # (4·D, C, 8, 8), in the order that pixel_shuffle takes
+        kernel = torch.stack(moved, dim=1).flatten(0, 1)  # (4·D, C, 8, 8), ordered for pixel_shuffle
         margin = self.weight.shape[-1] // 2
         x = F.conv2d(F.pad(x, (margin,) * 4, mode="reflect"), kernel, stride=BLOCK)
         x = F.pixel_shuffle(x, BLOCK)
         return x if self.bias is None else x + self.bias.view(1, -1, 1, 1)
 
 
+def plain_copy(module: nn.Module) -> nn.Module:
+    """A copy of `module` on the CPU: fp32, eager, in eval mode, without gradients."""
+    network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    for part in network.modules():
+        part._compiled_call_impl = None
+    return network
+
+
 def lower(module: nn.Module, example: Tensor) -> nn.Module:
-    """A copy of `module` on the CPU, in fp32 and eval mode, rewritten as above.
+    """A plain copy of `module`, rewritten as above.
 
     Args:
         module: `image -> image`, on any device, compiled or not; left as it is.
         example: (N, 3, S, S), a picture of the size to lower for.
     """
-    network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
-    for part in network.modules():
-        part._compiled_call_impl = None
+    network = plain_copy(module)
     inputs = _input_shapes(network, example)
     return _replace(network, lambda part: _lowered(part, inputs.get(id(part))))
 

@@ -71,11 +71,13 @@ class Method(nn.Module):
 
     Class attributes:
         name: what the command line calls it.
+        default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
     """
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
+    default_pairs: ClassVar[int]
     augment: Augment = Augment()
 
     def __init__(self) -> None:

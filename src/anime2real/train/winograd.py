@@ -4,24 +4,24 @@ Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016: a til
 
     Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A,
 
-with g the kernel, d the inputs that the tile sees, and ⊙ a sum over input channels. Multiplications per output pixel and
-channel pair:
+with g the kernel, d the inputs that the tile sees, and ⊙ a sum over input channels. Multiplications per
+output pixel and channel pair:
 
 | convolution | directly | here | algorithm |
 |---|---|---|---|
 | 3×3 | 9 | 2.25 | F(4×4, 3×3): a tile of 4×4 outputs sees 6×6 inputs |
 | doubling, then 3×3 | 9 | 2.25 | an input pixel's 2×2 outputs see it and its 8 neighbours, see `DOUBLED` |
 
-Direct convolution in ONNX Runtime runs near the processor's peak, so fewer multiplications are the one large gain left.
-ONNX Runtime has no such kernel; here it is spelled in Gather and MatMul, in a layout that makes every step one large
-MatMul or one pass over contiguous memory:
+Direct convolution in ONNX Runtime runs near the processor's peak, so fewer multiplications are the one large
+gain left. ONNX Runtime has no such kernel; here it is spelled in Gather and MatMul, in a layout that makes
+every step one large MatMul or one pass over contiguous memory:
 
-- A picture is (N, pixels, C). In the output of a tiled convolution the pixels are ordered (place in the tile, tile): the
-  next Gather, the instance norm and the addition do not care.
+- A picture is (N, pixels, C). In the output of a tiled convolution the pixels are ordered (place in the tile,
+  tile): the next Gather, the instance norm and the addition do not care.
 - One Gather brings the inputs of every tile, padding included.
 - kron(M, M) acts on both axes at once: one MatMul for each of A, B and G.
-- G g Gᵀ is computed in the graph from g. ONNX Runtime folds it when it loads the file, so the file holds nine numbers
-  where the running session holds 36.
+- G g Gᵀ is computed in the graph from g. ONNX Runtime folds it when it loads the file, so the file holds nine
+  numbers where the running session holds 36.
 """
 
 from collections.abc import Iterable
@@ -92,8 +92,9 @@ DOUBLED: Final = Algorithm(
     b=((1.0, -1.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 1.0)),
     g=((1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)),
 )
-"""Nearest-neighbour doubling, then three taps: with s = g₀ + g₁ + g₂, pixel x between l and r becomes
-g₀·l + (g₁ + g₂)·x = s·x + g₀·(l - x) and (g₀ + g₁)·x + g₂·r = s·x + g₂·(r - x): three products for two outputs."""
+"""Nearest-neighbour doubling, then three taps. Pixel x between l and r becomes g₀·l + (g₁ + g₂)·x and
+(g₀ + g₁)·x + g₂·r. With s = g₀ + g₁ + g₂ these are s·x + g₀·(l - x) and s·x + g₂·(r - x): three products,
+not four."""
 
 
 def both_axes(matrix: Matrix) -> Tensor:
@@ -108,7 +109,7 @@ def raster(side: int) -> Tensor:
 
 
 def tiled(side: int, tile: int) -> Tensor:
-    """(side, side) int64: as `raster`, for pixels ordered (y mod tile, x mod tile, y div tile, x div tile)."""
+    """(side, side) int64: as `raster`, pixels ordered (y mod tile, x mod tile, y div tile, x div tile)."""
     tiles = side // tile
     order = raster(side).view(tiles, tile, tiles, tile).permute(1, 3, 0, 2).flatten()
     return torch.argsort(order).view(side, side)
@@ -129,10 +130,10 @@ def tile_inputs(padded: Tensor, algorithm: Algorithm) -> Tensor:
         padded: (S + 2, S + 2), the places of a square with its padding, S a multiple of the algorithm's step.
 
     Returns:
-        (seen²·tiles²,) int32, ordered (row, column inside the tile, tile row, tile column).
+        (seen²·tiles²,) int64, ordered (row, column inside the tile, tile row, tile column).
     """
     windows = padded.unfold(0, algorithm.seen, algorithm.step).unfold(1, algorithm.seen, algorithm.step)
-    return windows.permute(2, 3, 0, 1).flatten().int()
+    return windows.permute(2, 3, 0, 1).flatten()
 
 
 class _Convolution(nn.Module):
@@ -174,12 +175,12 @@ def _pixels_first(weight: Tensor) -> Tensor:
 class WinogradBlocks(nn.Module):
     """Residual blocks at one resolution: the same function as running them one after another.
 
-    Rounding differs: about 1e-5 of the values' size a convolution, since F(4×4, 3×3) adds numbers up to 64 times
-    larger than its result.
+    Rounding differs, about 1e-5 of the values' size a convolution: F(4×4, 3×3) takes small differences of
+    numbers tens of times larger.
 
     Args:
-        blocks: what to run, all of the same number of channels. Biases before the instance norm are dropped: it
-            subtracts them.
+        blocks: what to run, all of the same number of channels. Biases of the convolutions are dropped: the
+            instance norm subtracts them.
         side: S, the side of the squares that come in, a multiple of 4.
     """
 
@@ -190,15 +191,17 @@ class WinogradBlocks(nn.Module):
         self.side = side
         places = tiled(side, TILED.step)
         self.convolution = _Convolution(TILED, reflected(places))
-        self.register_buffer("enter", torch.argsort(places.flatten()).int(), persistent=False)
-        self.register_buffer("leave", places.flatten().int(), persistent=False)
-        # A mean over the pixels as a MatMul: ONNX Runtime's ReduceMean takes ten times as long along this axis.
+        self.register_buffer("enter", torch.argsort(places.flatten()), persistent=False)
+        self.register_buffer("leave", places.flatten(), persistent=False)
+        # The mean over pixels as a MatMul: ONNX Runtime's ReduceMean takes ten times as long on this axis.
         self.register_buffer("average", torch.full((1, side**2), 1 / side**2), persistent=False)
         self.enter: Tensor
         self.leave: Tensor
         self.average: Tensor
         self.kernels = nn.ParameterList(
-            _pixels_first(convolution.weight) for block in blocks for convolution in (block.first, block.second)
+            _pixels_first(convolution.weight)
+            for block in blocks
+            for convolution in (block.first, block.second)
         )
 
     def normalise(self, x: Tensor) -> Tensor:
@@ -230,7 +233,7 @@ class WinogradResize(nn.Module):
         self.side = side
         zero = side**2  # the place of the row of zeros that is appended
         self.convolution = _Convolution(DOUBLED, F.pad(raster(side), (1, 1, 1, 1), value=zero))
-        self.register_buffer("leave", tiled(2 * side, 2).flatten().int(), persistent=False)
+        self.register_buffer("leave", tiled(2 * side, 2).flatten(), persistent=False)
         self.leave: Tensor
         self.kernel = nn.Parameter(_pixels_first(original.convolution.weight))
         self.bias = original.convolution.bias
@@ -238,6 +241,8 @@ class WinogradResize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Double and convolve x: (N, C, S, S)."""
         pixels = F.pad(x.flatten(2).transpose(1, 2), (0, 0, 0, 1))
-        y = self.convolution(pixels, self.kernel).index_select(1, self.leave).transpose(1, 2)
+        y: Tensor = self.convolution(pixels, self.kernel).index_select(1, self.leave).transpose(1, 2)
         y = y.reshape(-1, self.kernel.shape[2], 2 * self.side, 2 * self.side)
-        return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
+        if self.bias is not None:
+            y = y + self.bias.view(1, -1, 1, 1)
+        return y

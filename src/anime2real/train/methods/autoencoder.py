@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from anime2real.train.config import EPOCH_PAIRS
 from anime2real.train.method import Augment, Batch, Method, Product, adam
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 
@@ -34,7 +35,6 @@ class AutoencoderConfig:
         loss: `l1` or `l2`, per pixel.
         width: channels after the first convolution.
         learning_rate: of Adam, falling linearly to zero over the second half.
-        epochs: passes over 15,000 pairs, where no budget is given (15 in the paper).
         batch_size: pairs a step; more give `matched` closer pairs.
     """
 
@@ -42,7 +42,6 @@ class AutoencoderConfig:
     loss: Literal["l1", "l2"] = "l1"
     width: int = 48
     learning_rate: float = 2e-4
-    epochs: float = 15
     batch_size: int = 128
 
 
@@ -55,6 +54,7 @@ class Autoencoder(Method):
     """
 
     name = "autoencoder"
+    default_pairs = 15 * EPOCH_PAIRS  # the paper's 15 epochs
     averaged = ("to_real", "to_anime")
     augment = Augment(flip=True, zoom=0.0, shared=True)  # a matched pair must stay aligned
 

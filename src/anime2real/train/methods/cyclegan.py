@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.config import EPOCH_PAIRS
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
@@ -33,7 +34,6 @@ class CycleGANConfig:
         identity_weight: of the identity loss, as a share of `cycle_weight`.
         pool_size: earlier fakes kept for each discriminator.
         learning_rate: of Adam.
-        epochs: passes over 15,000 pairs, where no budget is given.
         batch_size: pairs a step (1 in the paper; more is many times faster).
     """
 
@@ -44,7 +44,6 @@ class CycleGANConfig:
     identity_weight: float = 0.5
     pool_size: int = 50
     learning_rate: float = 2e-4
-    epochs: float = 15
     batch_size: int = 16
 
 
@@ -57,6 +56,7 @@ class CycleGAN(Method):
     """
 
     name = "cyclegan"
+    default_pairs = 15 * EPOCH_PAIRS  # the paper's 15 epochs
     averaged = ("to_real", "to_anime")
 
     def __init__(self, config: CycleGANConfig, size: int) -> None:

@@ -25,13 +25,13 @@ class DifferenceConfig:
     Attributes:
         learning_rate: share of the difference that one iteration moves.
         snapshot_every: iterations between the kept vectors.
-        steps: iterations, where no budget is given.
+        snapshots: vectors kept at most.
         batch_size: random pictures of each domain in a mean.
     """
 
     learning_rate: float = 1e-3
     snapshot_every: int = 1000
-    steps: int = 10_000
+    snapshots: int = 10
     batch_size: int = 100
 
 
@@ -61,14 +61,14 @@ class Difference(Method):
     """
 
     name = "difference"
+    default_pairs = 10_000 * 100  # iterations × pictures, as in the paper
     augment = Augment(flip=False, zoom=0.0)  # the paper adds to and averages the pictures as they are
 
     def __init__(self, config: DifferenceConfig, size: int) -> None:
         super().__init__()
         self.config = config
-        snapshots = max(1, config.steps // config.snapshot_every)
         self.register_buffer("vector", torch.zeros(3, size, size))
-        self.register_buffer("snapshots", torch.zeros(snapshots, 3, size, size))
+        self.register_buffer("snapshots", torch.zeros(config.snapshots, 3, size, size))
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
         self.vector: Tensor
         self.snapshots: Tensor
@@ -81,8 +81,9 @@ class Difference(Method):
         self.vector.add_(difference, alpha=self.config.learning_rate)
         self.iteration.add_(1)
         # Written every time, to the slot whose thousand is under way: no host read, and the last write is the snapshot.
-        slot = ((self.iteration - 1) // self.config.snapshot_every).clamp(max=len(self.snapshots) - 1)
-        self.snapshots.index_copy_(0, slot.view(1), self.vector.unsqueeze(0))
+        slots = torch.arange(len(self.snapshots), device=self.vector.device)
+        current = slots == (self.iteration - 1) // self.config.snapshot_every
+        self.snapshots.copy_(torch.where(current[:, None, None, None], self.vector, self.snapshots))
         return {"difference": difference.abs().mean()}
 
     def products(self) -> list[Product]:

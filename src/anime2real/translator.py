@@ -1,0 +1,228 @@
+"""A loaded bundle: pictures in, pictures out, on the CPU.
+
+translate = Translator.load("cyclegan", to="real")
+person = translate("drawing.png")
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.bundle import DEFAULT_METHOD, Bundle, BundleError, find, read
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+from anime2real.picture import decode, square
+
+BATCH: Final = 8
+"""Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""
+
+Picture = Image.Image | NDArray[np.uint8] | Path | str
+
+_INPUT: Final = "image"
+
+
+class TranslatorError(UserError):
+    """A picture that a translator cannot take, or a network that gives none."""
+
+
+class Translator:
+    """Runs one bundle.
+
+    Attributes:
+        bundle: what it runs.
+
+    Args:
+        bundle: what to run.
+        threads: CPU threads for one call; those that this process may use, if not given.
+
+    Raises:
+        BundleError: the model is damaged, or is not a translator of the bundle's size.
+        ValueError: `threads` is below 1.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        if bundle.conditions:
+            wanted = ", ".join(bundle.conditions)
+            raise BundleError(
+                f"{bundle.folder} wants {wanted} beside the picture: this version gives pictures alone"
+            )
+        self.bundle = bundle
+        self._session = _open_session(bundle, threads or available_cores())
+        _check_signature(self._session, bundle)
+        self._output = self._session.get_outputs()[0].name
+
+    @classmethod
+    def load(
+        cls, method: str = DEFAULT_METHOD, to: Domain = "real", *, threads: int | None = None
+    ) -> "Translator":
+        """A translator that comes with the package.
+
+        Raises:
+            UnknownMethodError: no such method ships, or not in this direction.
+            BundleError: the bundle is damaged.
+        """
+        return cls(find(method, to), threads=threads)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, threads: int | None = None) -> "Translator":
+        """A translator from a bundle's folder.
+
+        Raises:
+            BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
+        """
+        return cls(read(folder), threads=threads)
+
+    @property
+    def px(self) -> int:
+        """S, pixels a side of the network's pictures."""
+        return self.bundle.px
+
+    def __call__(self, picture: Picture) -> Image.Image:
+        """Translate one picture, taken as one face: its centre square, brought to S×S.
+
+        Args:
+            picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+
+        Returns:
+            An RGB picture of S×S px.
+
+        Raises:
+            PictureError: the file cannot be read.
+            TranslatorError: the array is none of a picture, or the network fails.
+        """
+        return self.batch([picture])[0]
+
+    def batch(self, pictures: Sequence[Picture]) -> list[Image.Image]:
+        """Translate pictures, `BATCH` at a time; arguments, results and errors as for one."""
+        results: list[Image.Image] = []
+        for start in range(0, len(pictures), BATCH):
+            squares = [np.asarray(square(to_image(p), self.px)) for p in pictures[start : start + BATCH]]
+            results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares))]
+        return results
+
+    def translate(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Translate squares of the network's own size, all in one call.
+
+        Args:
+            pixels: (N, S, S, 3), sRGB.
+
+        Returns:
+            (N, S, S, 3), sRGB.
+
+        Raises:
+            TranslatorError: another shape or type, or the network fails.
+        """
+        wanted = (self.px, self.px, 3)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
+            raise TranslatorError(
+                f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {_kind(pixels)}"
+            )
+        if not len(pixels):
+            return pixels.copy()
+        try:
+            result: Any = self._session.run([self._output], {_INPUT: to_float(pixels)})[0]
+        except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
+            raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
+        if result.shape != (len(pixels), 3, self.px, self.px):
+            raise TranslatorError(
+                f"{self.bundle.folder}: the network gives {_kind(result)}, no pictures of its size"
+            )
+        if not np.isfinite(result).all():
+            raise TranslatorError(
+                f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)"
+            )
+        return to_uint8(result)
+
+
+def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, S, S, 3) in 0…255 to (N, 3, S, S) in [-1, 1]."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(
+        127.5
+    ) - np.float32(1)
+
+
+def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(N, 3, S, S) in [-1, 1] to (N, S, S, 3), rounded to 0…255; undoes `to_float` exactly."""
+    levels = np.rint((images + np.float32(1)) * np.float32(127.5)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Any picture that `Translator` takes, as an RGB image; transparency is laid on white.
+
+    Raises:
+        PictureError: a file cannot be read.
+        TranslatorError: an array is none of a picture.
+    """
+    if isinstance(picture, (str, Path)):
+        return decode(picture).image
+    if isinstance(picture, Image.Image):
+        if picture.has_transparency_data:
+            layered = picture.convert("RGBA")
+            base = Image.new("RGBA", layered.size, "white")
+            return Image.alpha_composite(base, layered).convert("RGB")
+        return picture.convert("RGB")
+    if not isinstance(picture, np.ndarray):
+        raise TranslatorError(
+            f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}"
+        )
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise TranslatorError(f"an array must be (H, W, 3) uint8, not {_kind(picture)}")
+    return Image.fromarray(picture)
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use, which in a container are often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _open_session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
+    content = bundle.model()
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        raise BundleError(
+            f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}"
+        ) from error
+
+
+def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
+    """One input `image` and one output, float (N, 3, S, S) with any N."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if [i.name for i in inputs] != [_INPUT] or len(outputs) != 1:
+        found = f"{', '.join(i.name for i in inputs)} to {', '.join(o.name for o in outputs)}"
+        raise BundleError(
+            f"{bundle.folder} holds no translator: its model goes from {found}, not from {_INPUT} to one"
+        )
+    for value in (inputs[0], outputs[0]):
+        free = not isinstance(value.shape[0], int) if len(value.shape) == 4 else False
+        # An exporter may leave the output's sides open; `translate` checks what comes.
+        sides = [px for px in value.shape[1:] if isinstance(px, int)]
+        expected = sides == [3, bundle.px, bundle.px] if value is inputs[0] else True
+        if value.type != "tensor(float)" or not free or not expected:
+            raise BundleError(
+                f"{bundle.folder} holds no translator of {bundle.px} px: its {value.name} is {value.type} "
+                f"{value.shape}, not float [N, 3, {bundle.px}, {bundle.px}]"
+            )
+
+
+def _kind(array: NDArray[Any]) -> str:
+    return f"{array.shape} {array.dtype}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
