@@ -1,7 +1,7 @@
 """Files that are whole or absent."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,22 +9,21 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; on success flushed and renamed to it, on failure removed.
+    """A temporary name beside `path` to write to: on success flushed and renamed to it, on failure removed.
+
+    The temporary file is hidden, exists already (empty, with the rights a plain `open` would give) and ends in the
+    same suffix, because some writers choose their format by it. A file that is at `path` is replaced.
 
     Raises:
-        OSError: if the folder cannot be written to.
+        OSError: the folder cannot be written to.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    # A short name of its own: one made from path.name could pass the 255 bytes that path.name itself keeps to.
+    temporary = path.parent / f".{secrets.token_hex(8)}.partial{path.suffix}"
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
-        # mkstemp keeps the file private; the result gets the rights that a plain open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

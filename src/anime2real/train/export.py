@@ -158,8 +158,9 @@ def export_bundle(
     Args:
         module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
         folder: of the bundle.
-        method, source, target, crop, training, rights, licence, hardware, figures: as in `anime2real.bundle.Bundle`.
+        method, source, target, crop: as in `anime2real.bundle.Bundle`.
         px: S.
+        training, rights, licence, hardware, figures: as in `anime2real.bundle.Bundle`.
         say: gets the line that says how near the file is.
 
     Returns:
