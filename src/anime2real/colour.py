@@ -1,7 +1,18 @@
-"""x"""
+"""Any decoded picture to 8-bit sRGB: 16 bits, CMYK, palettes, transparency, colour profiles."""
 
-def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """8-bit sRGB. The profile is applied before transparency: the background is sRGB already."""
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+
+def to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """The picture in RGB, sRGB, 8 bits a channel, through its own profile where it has one.
+
+    Args:
+        picture: loaded; of mode 1, L, LA, P, RGB, RGBA, CMYK or I;16.
+        background: sRGB, 0-255: what shows through transparency, untouched by the profile.
+    """
     profile = picture.info.get("icc_profile")
     transparent = picture.info.get("transparency")
     alpha = None
@@ -14,6 +25,8 @@ def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Ima
         picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
         alpha = picture.getchannel("A")
         picture = picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB")
+    elif picture.mode in ("1", "P"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
     rgb = _to_srgb(picture, profile)
     if alpha is None:
         return rgb
@@ -24,10 +37,10 @@ def _to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Ima
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """Through the picture's own profile where it fits; a broken one is passed over, as browsers do."""
-    if profile and picture.mode in ("RGB", "L", "CMYK"):
+    if profile:
         try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
             if converted is not None:
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError, ImportError):

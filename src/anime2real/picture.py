@@ -1,31 +1,40 @@
 """Pictures in and out: decode what strangers give, encode what we made, marked as made.
 
-A picture is never trusted: its format is told by its content and must be on a short list, its bytes and pixels are
-counted before anything is decoded, and whatever Pillow says of a damaged file becomes one line.
+A picture is never trusted: `untrusted.py` opens it, `colour.py` brings its pixels to sRGB, `marks.py` knows
+the marks. This module is the one that the rest of the program uses.
 """
 
 import glob
 import io
 import os
-import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-import numpy as np
-from PIL import ExifTags, Image, ImageCms, features
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 
 from anime2real import marks
-from anime2real.errors import UserError
+from anime2real.colour import to_rgb
 from anime2real.files import atomic_path
+from anime2real.untrusted import FORMATS, Limits, PictureError, Stream, opened, reason, refuse, shown
+
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "WRITABLE",
+    "Decoded",
+    "Limits",
+    "PictureError",
+    "centre_box",
+    "collect",
+    "decode",
+    "encode",
+    "read_marks",
+    "square",
+    "write",
+]
 
 SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif"))
 WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
@@ -48,11 +57,13 @@ class Decoded:
     Attributes:
         image: RGB, sRGB, upright, 8 bits a channel; none of the file's metadata.
         format: a key of `FORMATS`.
+        size: (width, height) in pixels as stored, before turning upright.
         notes: what the user should know, such as that only the first frame was read.
     """
 
     image: Image.Image
     format: str
+    size: tuple[int, int]
     notes: tuple[str, ...] = ()
 
 
@@ -73,17 +84,20 @@ def decode(
 
     Raises:
         PictureError: it is missing, too large, of a format that is not on the list, or damaged.
+        ValueError: the background is not three numbers of 0-255.
     """
-    with _opened(source, name, limits) as picture:
+    if len(background) != 3 or not all(0 <= channel <= 255 for channel in background):
+        raise ValueError(f"background must be three numbers of 0-255, not {background}")
+    with opened(source, name, limits) as picture:
         notes = ("animated: only the first frame is used",) if getattr(picture, "is_animated", False) else ()
-        if isinstance(picture.fp, _Stream):
+        if isinstance(picture.fp, Stream):
             picture.fp.ends = True
         picture.load()
-        image = _to_rgb(picture, background)
+        image = to_rgb(picture, background)
         turn = _TURNS.get(_exif(picture).get(ExifTags.Base.Orientation, 1))
         image = image if turn is None else image.transpose(turn)
     image.info = {}  # saved again, an old profile or transparency would change colours, and GPS would leak
-    return Decoded(image, str(picture.format), notes)
+    return Decoded(image, str(picture.format), picture.size, notes)
 
 
 def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -91,7 +105,7 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
 
     Args:
         image: RGB, sRGB.
-        path: ending in .png, .jpg, .webp or .avif; .png is added to a name without a suffix. Its folder is made.
+        path: ending in .png, .jpg, .webp or .avif; a name without a suffix gets .png. Its folder is made.
         overwrite: whether a file that is there may be replaced.
 
     Returns:
@@ -104,16 +118,16 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
     path = path if path.suffix else path.with_name(f"{path.name}.png")
     kind = WRITABLE.get(path.suffix.lower())
     if kind is None:
-        _refuse(path, f"cannot be written: end the name in one of {', '.join(WRITABLE)}")
+        refuse(path, f"cannot be written: end the name in one of {', '.join(WRITABLE)}")
     try:
         if os.path.lexists(path) and not overwrite:
-            _refuse(path, "is already there: allow overwriting, or choose another folder or name")
+            refuse(path, "is already there: allow overwriting, or choose another folder or name")
         content = encode(image, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
     except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
-        _refuse(path, f"cannot be written ({_reason(error)}): choose another folder or format", error)
+        refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
     return path
 
 
@@ -149,7 +163,7 @@ def read_marks(path: Path | str) -> dict[str, str]:
     Raises:
         PictureError: as `decode`, except that the pixels are not looked at.
     """
-    with _opened(path, None, Limits()) as picture:
+    with opened(path, None, Limits()) as picture:
         xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""  # the latter: a PNG's
         software = picture.info.get("Software") or _exif(picture).get(ExifTags.Base.Software)
     stated = {
@@ -160,7 +174,7 @@ def read_marks(path: Path | str) -> dict[str, str]:
 
 
 def square(image: Image.Image, px: int) -> Image.Image:
-    """The centre square of a picture, resampled to RGB, px by px; Lanczos widens with the reduction: no aliasing."""
+    """The centre square of a picture in RGB, resampled to px by px with Lanczos, without aliasing."""
     left, top, side = centre_box(*image.size)
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return rgb.resize((px, px), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
@@ -175,9 +189,9 @@ def centre_box(width: int, height: int) -> tuple[int, int, int]:
 def collect(arguments: Iterable[Path | str]) -> list[Path | PictureError]:
     """The picture files that arguments stand for: files as they are, folders searched, globs expanded.
 
-    Inside folders hidden files are passed over and the suffix must be a picture's; a file that is named is always
-    taken. What stands for nothing is an error in its place, returned and not raised, so that the rest goes on.
-    Each file comes once, in the order of the arguments, sorted within each.
+    Inside folders hidden files are passed over and the suffix must be a picture's; a file that is named is
+    always taken. What stands for nothing is an error in its place, returned and not raised, so that the rest
+    goes on. Each file comes once, in the order of the arguments, sorted within each.
     """
     found: dict[object, Path | PictureError] = {}
     for argument in arguments:
@@ -187,7 +201,7 @@ def collect(arguments: Iterable[Path | str]) -> list[Path | PictureError]:
 
 
 def _expand(path: Path) -> list[Path | PictureError]:
-    """One argument of `collect`; what a glob matches counts as named, as it does when the shell expands it."""
+    """One argument of `collect`; what a glob matches counts as named, as if the shell had expanded it."""
     try:
         if path.is_dir():
             return _search(path)
@@ -195,11 +209,13 @@ def _expand(path: Path) -> list[Path | PictureError]:
             return [path]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(str(path), recursive=True))
-            none = PictureError(f"{_shown(path)} matches no file: check the pattern")
+            none = PictureError(f"{shown(path)} matches no file: check the pattern")
             return [item for match in matches for item in _expand(Path(match))] or [none]
     except (OSError, ValueError) as error:
-        return [PictureError(f"{_shown(path)} cannot be read ({_reason(error)}): check the name and its rights")]
-    return [PictureError(f"{_shown(path)} is not there: check the name")]
+        return [
+            PictureError(f"{shown(path)} cannot be read ({reason(error)}): check the name and its rights")
+        ]
+    return [PictureError(f"{shown(path)} is not there: check the name")]
 
 
 def _search(folder: Path) -> list[Path | PictureError]:
@@ -209,9 +225,13 @@ def _search(folder: Path) -> list[Path | PictureError]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = [Path(root, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
-    refused = [PictureError(f"{_shown(e.filename)} cannot be read ({_reason(e)}): check its rights") for e in errors]
+    refused = [
+        PictureError(f"{shown(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors
+    ]
     if not found and not refused:
-        refused = [PictureError(f"{_shown(folder)} holds no pictures: they end in {', '.join(sorted(SUFFIXES))}")]
+        refused = [
+            PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(SUFFIXES))}")
+        ]
     return [*sorted(found), *refused]
 
 

@@ -1,7 +1,29 @@
-"""x"""
+"""Open pictures that strangers made, without decoding them.
 
-# Pillow's own classes, called by name: Image.open would try others, warn of large pictures on stderr before we have
-# seen their size, and take a camera's JPEG with a preview inside for an animation.
+The format is told by the content, never by the name, and must be on a short list; bytes and pixels are
+counted first; whatever Pillow and the file system say becomes one line that names the file and what to do.
+"""
+
+import io
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from PIL import Image, features
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from anime2real.errors import UserError
+
+# Pillow's own classes, called by name: Image.open would warn of large pictures on stderr before we have seen
+# their size, and take a camera's JPEG with a preview inside for an animation.
 FORMATS: Final[dict[str, type[ImageFile]]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -29,11 +51,11 @@ class Limits:
     max_pixels: int = 40_000_000
 
 
-class _Stream(io.BytesIO):
+class Stream(io.BytesIO):
     """Refuses to be read beyond its end once `ends` is set, while pixels are decoded.
 
-    Pillow would refuse as well, unless somebody in this process has set `ImageFile.LOAD_TRUNCATED_IMAGES`, as training
-    scripts do: then a picture cut in half comes out grey from there on, without a word.
+    Pillow would refuse as well, unless somebody in this process has set `ImageFile.LOAD_TRUNCATED_IMAGES`, as
+    training scripts do: then a picture cut in half comes out grey from there on, without a word.
     """
 
     ends = False
@@ -46,37 +68,50 @@ class _Stream(io.BytesIO):
 
 
 @contextmanager
-def _opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iterator[ImageFile]:
-    """Pillow's picture within the limits, its header read and nothing decoded; every failure is a PictureError."""
+def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iterator[ImageFile]:
+    """Pillow's picture, within the limits, its header read and nothing decoded.
+
+    Args:
+        source: a file, or its bytes.
+        name: what to call it in an error; the path otherwise.
+        limits: on bytes and pixels.
+
+    Raises:
+        PictureError: for every failure here, and every failure of Pillow's while the picture is open.
+    """
     name = name or (f"a picture of {len(source)} bytes" if isinstance(source, bytes) else str(source))
     try:
         content = source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
     except FileNotFoundError:
-        _refuse(name, "is not there: check the name")
+        refuse(name, "is not there: check the name")
     except IsADirectoryError:
-        _refuse(name, "is a folder, not a picture: give the files in it")
+        refuse(name, "is a folder, not a picture: give the files in it")
     except (OSError, ValueError) as error:
-        _refuse(name, f"cannot be read ({_reason(error)}): check the name and its rights", error)
+        refuse(name, f"cannot be read ({reason(error)}): check the name and its rights", error)
     if len(content) > limits.max_bytes:
-        _refuse(name, f"has more bytes than the {limits.max_bytes:,} allowed: make it smaller")
+        refuse(name, f"has more bytes than the {limits.max_bytes:,} allowed: make it smaller")
     if not content:
-        _refuse(name, "is empty: get it again")
+        refuse(name, "is empty: get it again")
     kind = _sniff(content)
-    if kind not in FORMATS or not features.check({"JPEG": "jpg", "PNG": "zlib"}.get(kind, kind.lower())) and kind != "GIF":
-        _refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
+    if kind not in FORMATS:
+        refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
+    if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
+        refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
     try:
-        with FORMATS[kind](_Stream(content)) as picture:
+        with FORMATS[kind](Stream(content)) as picture:
             width, height = picture.size
             if width * height > limits.max_pixels:
                 size = f"{width}×{height} = {width * height:,} pixels"
-                _refuse(name, f"has {size}, more than the {limits.max_pixels:,} allowed: scale it down")
+                refuse(name, f"has {size}, more than the {limits.max_pixels:,} allowed: scale it down")
             yield picture
     except PictureError:
         raise
-    except (MemoryError, Image.DecompressionBombError) as error:
-        _refuse(name, "needs more memory than there is: scale it down", error)
-    except Exception as error:  # OSError, SyntaxError, ValueError, struct.error, zlib.error …: decoders raise anything
-        _refuse(name, f"is damaged or cut off ({_reason(error)}): get it again", error)
+    except Image.DecompressionBombError as error:  # a GIF's first frame, drawn beyond its screen
+        refuse(name, f"has more pixels than the {limits.max_pixels:,} allowed: scale it down", error)
+    except MemoryError as error:
+        refuse(name, "needs more memory than there is: scale it down", error)
+    except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, zlib.error …
+        refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
@@ -105,18 +140,21 @@ def _sniff(content: bytes) -> str:
         if b"avif" in brands or b"avis" in brands:
             return "AVIF"
         return "HEIC" if b"hei" in brands or b"hev" in brands else "a video or an unknown kind of picture"
-    return next((kind for head, kind in _FOREIGN.items() if content.startswith(head)), "not a picture of a known kind")
+    foreign = (kind for head, kind in _FOREIGN.items() if content.startswith(head))
+    return next(foreign, "not a picture of a known kind")
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error says, in one line."""
     told = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return told.splitlines()[0]
 
 
-def _shown(name: Path | str) -> str:
+def shown(name: Path | str) -> str:
     """A name that stays on its line: names may hold line breaks, terminal codes and broken Unicode."""
     return "".join(c if c.isprintable() else "?" for c in str(name))
 
 
-def _refuse(name: Path | str, what: str, cause: BaseException | None = None) -> NoReturn:
-    raise PictureError(f"{_shown(name)} {what}") from cause
+def refuse(name: Path | str, what: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise a PictureError: the name, what is wrong, what to do."""
+    raise PictureError(shown(f"{name} {what}")) from cause
