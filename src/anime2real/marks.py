@@ -1,8 +1,8 @@
 """The marks that say a picture was generated: an XMP packet to write, and what other packets say.
 
 The European AI Act (Art. 50) asks that generated pictures be marked so that a machine can tell. The word for
-it is the IPTC's digital source type (https://cv.iptc.org/newscodes/digitalsourcetype/), kept in XMP, which each
-format that we write can carry.
+it is the IPTC's digital source type (https://cv.iptc.org/newscodes/digitalsourcetype/), kept in XMP, which
+all our formats can carry.
 """
 
 import xml.etree.ElementTree as ElementTree
