@@ -1,6 +1,7 @@
 """Turn drawn faces into photographs of people, and people into drawings.
 
-The names here need numpy, Pillow and ONNX Runtime alone; training lives under `anime2real.train` and needs torch.
+The names here need numpy, Pillow and ONNX Runtime alone; training lives under `anime2real.train` and needs
+torch.
 """
 
 from typing import TYPE_CHECKING, Any

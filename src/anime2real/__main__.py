@@ -1,5 +1,8 @@
 """`python -m anime2real`."""
 
+import sys
+
 from anime2real.cli import main
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

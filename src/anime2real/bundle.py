@@ -1,8 +1,8 @@
 """Bundles: a finished translator in a folder.
 
-`model.onnx` is the translator, `bundle.json` says what it is, `README.md` is its model card. A bundle may come from
-anybody: reading one runs no code from it, follows no path in it, and believes nothing that does not fit the format.
-Every key is checked, and the model's SHA-256 must be the one that `bundle.json` gives.
+`model.onnx` is the translator, `bundle.json` says what it is, `README.md` is its model card. A bundle may
+come from anybody: reading one runs no code from it and follows no path in it; every key must fit the format,
+and the SHA-256 of the model must be the one that `bundle.json` gives.
 """
 
 import difflib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.domain import DOMAINS, Domain, other
-from anime2real.errors import UserError
+from anime2real.errors import UsageError, UserError
 from anime2real.onnxfile import refers_outside
 
 FORMAT_VERSION: Final = 1
@@ -38,7 +38,7 @@ class BundleError(UserError):
     """A bundle that is missing, damaged or foreign."""
 
 
-class UnknownMethodError(BundleError):
+class UnknownMethodError(BundleError, UsageError):
     """No bundle of that method, or none that goes that way, comes with the package."""
 
 
@@ -85,15 +85,15 @@ class Bundle:
         return {
             "format_version": FORMAT_VERSION, "method": self.method, "from": self.source, "to": self.target,
             "px": self.px, "crop": self.crop, "conditions": list(self.conditions), "licence": self.licence,
-            "rights": self.rights, "training": self.training, "figures": self.figures, "hardware": self.hardware,
-            "sha256": self.sha256,
+            "rights": self.rights, "training": self.training, "figures": self.figures,
+            "hardware": self.hardware, "sha256": self.sha256,
         }  # fmt: skip
 
     def model(self) -> bytes:
         """The ONNX file, checked: these bytes have the right sum and refer to no other file.
 
         Raises:
-            BundleError: it cannot be read, its sum is another, it is no ONNX file, or it refers to other files.
+            BundleError: it cannot be read, has another sum, is no ONNX file, or refers to other files.
         """
         path = self.folder / MODEL
         try:
@@ -144,7 +144,8 @@ def read(folder: Path | str) -> Bundle:
     return Bundle(
         method=raw["method"], source=raw["from"], target=raw["to"], px=raw["px"], sha256=raw["sha256"],
         crop=raw["crop"], conditions=tuple(raw["conditions"]), licence=raw["licence"], rights=raw["rights"],
-        training=raw["training"], figures=raw["figures"], hardware=raw["hardware"], folder=folder, size_bytes=size,
+        training=raw["training"], figures=raw["figures"], hardware=raw["hardware"],
+        folder=folder, size_bytes=size,
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
 
     Args:
         bundle: what it is; the sum is filled in here.
-        model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same shape and range.
+        model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
         card: README.md.
         folder: where.
 
@@ -161,7 +162,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
         The bundle as it lies there.
 
     Raises:
-        BundleError: something does not fit the format, `folder` holds something else, or it cannot be written.
+        BundleError: something does not fit the format, `folder` holds something else or cannot be written.
     """
     manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
     _check_manifest(manifest, folder / MANIFEST)
@@ -247,12 +248,8 @@ def _matches(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+def _is(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
 
 
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
@@ -263,13 +260,13 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: type(value) is int and MIN_PX <= value <= MAX_PX,
         f"a number from {MIN_PX} to {MAX_PX}",
     ),
-    "crop": (_is_text, "text"),
-    "conditions": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of names"),
-    "licence": (_is_text, "text"),
-    "rights": (_is_text, "text"),
-    "training": (_is_table, "a mapping"),
-    "figures": (_is_table, "a mapping"),
-    "hardware": (_is_text, "text"),
+    "crop": (_is(str), "text"),
+    "conditions": (lambda value: isinstance(value, list) and all(map(_is(str), value)), "a list of names"),
+    "licence": (_is(str), "text"),
+    "rights": (_is(str), "text"),
+    "training": (_is(dict), "a mapping"),
+    "figures": (_is(dict), "a mapping"),
+    "hardware": (_is(str), "text"),
     "sha256": (_matches("[0-9a-f]{64}"), "64 hex digits"),
 }
 

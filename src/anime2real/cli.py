@@ -1,223 +1,212 @@
-"""The command line: one function a command; what they do lives elsewhere."""
+"""The command line: one function a command; what they do lives elsewhere.
+
+Modules that a command needs are imported when it runs, so that `--help` answers at once.
+"""
 
 import contextlib
-import importlib.util
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
-from anime2real.bundle import DEFAULT_METHOD
+from anime2real.bundle import DEFAULT_METHOD, find, read, shipped
+from anime2real.cli_making import export, prepare, train
 from anime2real.domain import Domain
-from anime2real.errors import UserError
+from anime2real.errors import UsageError, UserError
+from anime2real.terminal import Reporter, complain
+from anime2real.untrusted import shown
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 app = App(
     name="anime2real",
     version=__version__,
     help="Turn drawn faces into photographs of people, and people into drawings.",
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
 )
-Flag = Annotated[bool, Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json")]
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
 
 @app.command
 def translate(
-    pictures: Annotated[list[str], Parameter(negative=())],
+    pictures: list[str],
+    /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    to: Domain = "real",
-    method: str = DEFAULT_METHOD,
+    output: Output,
+    to: Domain | None = None,
+    method: str | None = None,
     bundle: Path | None = None,
     layout: Literal["face", "pair"] = "face",
     format: Literal["png", "jpg", "webp", "avif"] = "png",
-    background: str = "#ffffff",
-    overwrite: Flag = False,
-    threads: int = 0,
-    json_lines: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    background: str = "white",
+    overwrite: bool = False,
+    threads: int | None = None,
+    as_json: Json = False,
 ) -> int:
-    """Translate pictures of faces; each is taken as one face, its centre square.
+    """Translate pictures. Each is taken as one face: its centre square.
 
     Args:
         pictures: files, folders and globs.
         output: folder for the results, which keep the pictures' names.
-        to: the domain to translate to.
-        method: of the shipped bundles; see `methods`.
-        bundle: a bundle's folder, in place of a shipped one.
-        layout: the result alone, or the input beside it.
+        to: the domain to translate to: real, unless a bundle says otherwise.
+        method: one that ships, see `methods`; the best one if not given.
+        bundle: the folder of a bundle, in place of one that ships.
+        layout: the result alone, or beside the square that went in.
         format: of the results.
-        background: what shows through transparent pictures, as a colour.
+        background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace results that are there.
-        threads: to compute with; all cores if 0.
-        json_lines: print a line of JSON a picture.
+        threads: CPU threads; all cores if not given.
+        as_json: a line of JSON a picture on stdout, failures among them.
     """
-    from anime2real.translate import Job, translate_all
+    from anime2real.translate import Options, find_pictures, translate_files
+    from anime2real.translator import Translator
 
-    job = Job(
-        pictures, output, to, method, bundle, layout, format, _colour(background), overwrite, threads, json_lines
-    )
-    return FAILED if translate_all(job) else 0
+    if bundle is not None and method is not None:
+        raise UsageError("give --method or --bundle, not both")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads must be at least 1, not {threads}")
+    options = Options(layout, format, _colour(background), overwrite)
+    chosen = read(bundle) if bundle else find(method or DEFAULT_METHOD, to or "real")
+    if to not in (None, chosen.target):
+        raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
+    translator = Translator(chosen, threads=threads)
+    found = find_pictures(pictures, output)
+    report = Reporter(len(found), chosen.target, chosen.method, as_json=as_json)
+    try:
+        for outcome in translate_files(translator, found, output, options):
+            report(outcome)
+    finally:
+        report.close()
+    return FAILED if report.failures else 0
 
 
 @app.command
-def methods(*, json_output: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
+def methods(*, as_json: Json = False) -> int:
     """List the bundles that ship.
 
     Args:
-        json_output: as JSON.
+        as_json: as one JSON list.
     """
-    from anime2real.bundle import shipped
-
     rows = [
         {
-            "method": b.method, "from": b.source, "to": b.target, "px": b.px, "megabytes": round(b.size_bytes / 1e6, 2),
-            "sha256": b.sha256, "licence": b.licence, "default": b.method == DEFAULT_METHOD,
+            "method": b.method, "from": b.source, "to": b.target, "px": b.px,
+            "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
+            "default": b.method == DEFAULT_METHOD,
         }
         for b in shipped()
     ]  # fmt: skip
-    if json_output:
+    if as_json:
         print(json.dumps(rows, indent=1))
         return 0
-    print(f"{'method':14} {'from':6} {'to':6} {'px':>4} {'MB':>6}  sha256        licence")
+    line = "{:14} {:6} {:6} {:>4} {:>6}  {:12}  {}"
+    print(line.format("method", "from", "to", "px", "MB", "sha256", "licence"))
     for row in rows:
-        star = "*" if row["default"] else " "
-        print(
-            f"{row['method']:13}{star} {row['from']:6} {row['to']:6} {row['px']:4} {row['megabytes']:6.2f}  "
-            f"{str(row['sha256'])[:12]}  {row['licence']}"
+        name, size, digest = (
+            f"{row['method']}{' *' if row['default'] else ''}",
+            row["megabytes"],
+            str(row["sha256"]),
         )
-    print("* the default")
+        print(
+            line.format(name, row["from"], row["to"], row["px"], f"{size:.2f}", digest[:12], row["licence"])
+        )
+    print("* the default; the sums in full: --json" if rows else "no bundles come with this installation")
     return 0
 
 
 @app.command
 def compare(
-    bundles: Annotated[list[str], Parameter(negative=())],
+    bundles: list[str],
+    /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    output: Output,
     data: Path | None = None,
-    pictures: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
+    pictures: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    to: Domain | None = None,
     count: int = 12,
-    seed: int = 0,
 ) -> int:
-    """The same pictures through each bundle, side by side, on one self-contained page.
+    """Write a page that shows the same pictures through each bundle, side by side.
 
     Args:
-        bundles: folders, or names of shipped ones such as cyclegan or cyclegan-anime-to-real.
-        output: the page, ending in .html; replaced if it is there.
-        data: a pack, whose test pictures are taken.
-        pictures: files, folders or globs, in place of a pack, taken for either direction.
-        count: pictures of each domain.
-        seed: by which they are chosen.
+        bundles: folders of bundles, methods that ship (cyclegan) or their bundles (cyclegan-anime-to-real).
+        output: the page, self-contained, ending in .html; replaced if it is there.
+        data: the pack whose test pictures are shown.
+        pictures: files, folders and globs in place of a pack's; with --to if the bundles go both ways.
+        to: only bundles that go to this domain.
+        count: pictures of each domain at most.
     """
-    from anime2real.compare import write_page
+    from anime2real.compare import from_pack, from_pictures, resolve, write_report
+    from anime2real.picture import PictureError
 
-    print(write_page(bundles, output, data, pictures or [], count, seed))
-    return 0
+    if (data is None) == (pictures is None):
+        raise UsageError("give the pictures to compare: --data PACK or --pictures FILES, one of the two")
+    if count < 1:
+        raise UsageError(f"--count must be at least 1, not {count}")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--output must end in .html, not {output.name}")
+    chosen = [bundle for name in bundles for bundle in resolve(name) if to in (None, bundle.target)]
+    if not chosen:
+        raise UsageError(f"none of the bundles goes to {to}")
+    sources = sorted({bundle.source for bundle in chosen})
+    sizes = {bundle.px for bundle in chosen}
+    failures: list[PictureError] = []
+    if data is not None:
+        subjects = {source: from_pack(data, source, count, sizes) for source in sources}
+    elif len(sources) > 1:
+        raise UsageError("the bundles go both ways: say with --to which way the pictures are to go")
+    else:
+        found, failures = from_pictures(pictures or [], count, sizes)
+        subjects = {sources[0]: found}
+    for error in failures:
+        complain(error)
+    print(shown(write_report(chosen, subjects, output)))
+    return FAILED if failures else 0
 
 
 @app.command
-def prepare(
-    *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    size: int,
-    anime: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
-    real: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
-    both: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
-    layout: Annotated[dict[str, Domain] | None, Parameter(name="--layout")] = None,
-    crop: Literal["auto", "centre", "celeba"] = "auto",
-    test_share: float = 0.05,
-    licence: str = "",
-    near: int = 4,
-    overwrite: Flag = False,
-    quiet: Flag = False,
-) -> int:
-    """Make a pack to train on from folders or zip archives of pictures.
-
-    Args:
-        output: the pack's folder.
-        size: pixels a side.
-        anime: folders or archives of drawings.
-        real: folders or archives of photographs.
-        both: folders or archives that hold both, as trainA/, trainB/, testA/ … or one folder a domain.
-        layout: what the names in `both` mean, as --layout.A real --layout.B anime.
-        crop: centre square, or CelebA's aligned pictures to the face; auto decides by their size.
-        test_share: share of the pictures kept for testing, where their folders do not say.
-        licence: of the pictures, for the model cards.
-        near: bits of 64 by which near-duplicates differ at most; 0 keeps them.
-        overwrite: replace a pack that is there.
-        quiet: no progress.
-    """
-    from anime2real.train.prepare import prepare as make
-
-    summary = make(
-        anime or [], real or [], output, size=size, both=both or [], layout=layout, crop=crop, test_share=test_share,
-        licence=licence, near=near, overwrite=overwrite, quiet=quiet,
-    )  # fmt: skip
-    for line in summary.bad:
-        print(f"skipped: {line}", file=sys.stderr)
-    print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
-    return FAILED if summary.bad else 0
-
-
-@app.command
-def inspect(
-    pictures: Annotated[list[str], Parameter(negative=())],
-    *,
-    json_lines: Annotated[bool, Parameter(name="--json", negative=())] = False,
-) -> int:
-    """Say what a picture is: format, size, and the marks of its making.
+def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
+    """Say what pictures are: format, size, and the marks of their making.
 
     Args:
         pictures: files, folders and globs.
-        json_lines: a line of JSON a picture.
+        as_json: a line of JSON a picture, failures among them.
     """
     from anime2real.picture import PictureError, collect, decode, read_marks
 
-    failed = 0
-    for path in collect(pictures):
+    failures = 0
+    for found in collect(pictures):
         try:
-            if isinstance(path, PictureError):
-                raise path
-            decoded, marks = decode(path), read_marks(path)
+            if isinstance(found, PictureError):
+                raise found
+            decoded, marks = decode(found), read_marks(found)
         except PictureError as error:
-            failed += 1
-            print(json.dumps({"input": str(path), "error": str(error)}) if json_lines else f"error: {error}", flush=True)
+            failures += 1
+            name = None if isinstance(found, PictureError) else str(found)
+            if as_json:
+                print(json.dumps({"input": name, "error": str(error)}), flush=True)
+            else:
+                complain(error)
             continue
-        fields = asdict(decoded) | {"input": str(path), "marks": marks, "notes": list(decoded.notes)}
-        del fields["image"]
-        if json_lines:
-            print(json.dumps(fields))
+        width, height = decoded.image.size
+        if as_json:
+            record = {"input": str(found), "marks": marks, "format": decoded.format, "size": [width, height]}
+            print(json.dumps(record | {"notes": decoded.notes}), flush=True)
         else:
-            told = ", ".join(f"{key} {value}" for key, value in marks.items()) or "no marks of generated pictures"
-            print(f"{path}: {decoded.format} {decoded.size[0]}×{decoded.size[1]}; {'; '.join([*decoded.notes, told])}")
-    return FAILED if failed else 0
+            told = [f"{key} {value}" for key, value in marks.items()] or ["no mark of a generated picture"]
+            print(
+                shown(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}")
+            )
+    return FAILED if failures else 0
 
 
-@app.command
-def export(run: Path, *, output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None) -> int:
-    """Write the bundles of a run as its newest checkpoint stands.
-
-    Args:
-        run: the run folder.
-        output: where the bundles go; into the run itself if not given.
-    """
-    _need_training()
-    from anime2real.train.command import export as write
-
-    for folder in write(run, output):
-        print(folder)
-    return 0
-
-
-def _need_training() -> None:
-    missing = [m for m in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if importlib.util.find_spec(m) is None]
-    if missing:
-        raise UserError(f'training needs {", ".join(missing)}, not installed here: pip install "anime2real[train]"')
+app.command(prepare)
+app.command(train, help_flags=(), version_flags=())
+app.command(export)
 
 
 def _colour(text: str) -> tuple[int, int, int]:
@@ -226,35 +215,38 @@ def _colour(text: str) -> tuple[int, int, int]:
     try:
         red, green, blue = ImageColor.getrgb(text)[:3]
     except ValueError as error:
-        raise _Usage(f"--background {text!r} is no colour: give one as #ffffff or white") from error
+        raise UsageError(f"--background {text!r} is no colour: give one as white or #ffffff") from error
     return red, green, blue
 
 
-class _Usage(UserError):
-    """Bad usage that the parser cannot see."""
+def _run(parser: App, tokens: list[str]) -> Any:
+    return parser(tokens, exit_on_error=False, print_error=False, result_action="return_value")
 
 
-app.command("anime2real.train.command:app", name="train", help="Train a method on a pack; the same command resumes.")
+def _code(result: Any) -> int:
+    return result if isinstance(result, int) else 0
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 something failed, 2 bad usage, 130 interrupted."""
-    tokens = sys.argv[1:] if arguments is None else arguments
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0 done, 1 something failed, 2 bad usage, 130 interrupted, 141 nobody reads what we print.
+    """
     try:
-        if tokens[:1] == ["train"]:
-            _need_training()
-        result: Any = app(tokens, exit_on_error=False, print_error=True, result_action="return_value")
-        code = result if isinstance(result, int) else 0
-    except CycloptsError:
-        code = USAGE  # already printed
+        code = _code(_run(app, sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()  # here, where a reader that has gone is still told from a failure
+        return code
+    except CycloptsError as error:
+        complain(f"{error} (anime2real --help)")
+        return USAGE
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = USAGE if isinstance(error, _Usage) else FAILED
+        complain(error)
+        return USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        complain("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`| head`): nothing more to say, and nothing to complain about at exit either.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # what is still buffered goes nowhere, without a word
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
-    sys.exit(code)
+        return READER_GONE

@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints the message without a traceback; the Python API raises it.
     """
+
+
+class UsageError(UserError):
+    """Bad usage: the command line exits with 2 in place of 1."""

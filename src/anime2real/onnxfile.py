@@ -1,7 +1,8 @@
 """The outside of an ONNX file, read without onnx: that it is one, and that it refers to no other file.
 
-An ONNX tensor may name a file that holds its numbers (`external_data`), at any path. A bundle comes from strangers and is
-one file, so such a tensor is refused before ONNX Runtime sees it. Field numbers are those of onnx.proto.
+An ONNX tensor may name a file that holds its numbers (`external_data`), at any path. A bundle comes from
+strangers and its model is one file, so such a tensor is refused before ONNX Runtime sees it. Field numbers
+are those of onnx.proto.
 """
 
 from collections.abc import Iterator

@@ -1,169 +1,252 @@
-"""Translate many pictures: found, decoded ahead, run in batches, written under their own names."""
+"""Translate many pictures: decoded ahead, run in batches, written under their own names.
 
-import json
-import sys
+One bad picture never stops the rest.
+"""
+
+import os
 import time
+import unicodedata
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle import DEFAULT_METHOD, BundleError
-from anime2real.domain import Domain
-from anime2real.picture import Decoded, PictureError, centre_box, collect, decode, square, write
-from anime2real.translator import BATCH, Translator
+from anime2real.errors import UserError
+from anime2real.picture import PictureError, centre_box, collect, decode, square, write
+from anime2real.translator import BATCH, Translator, available_cores
+
+Layout = Literal["face", "pair"]
+Format = Literal["png", "jpg", "webp", "avif"]
+
+DECODERS: Final = 4
+"""Threads that decode; a picture of the largest size allowed takes some 200 MB in each."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What `anime2real translate` was asked; its arguments are documented there."""
+class Options:
+    """How results are made.
 
-    pictures: list[str]
-    output: Path
-    to: Domain = "real"
-    method: str = DEFAULT_METHOD
-    bundle: Path | None = None
-    layout: Literal["face", "pair"] = "face"
-    format: str = "png"
+    Attributes:
+        layout: the result alone, or the square that went in beside it.
+        format: the suffix of the results.
+        background: what shows through transparent pictures, RGB, 0-255.
+        overwrite: whether files that are there may be replaced. Inputs never are.
+    """
+
+    layout: Layout = "face"
+    format: Format = "png"
     background: tuple[int, int, int] = (255, 255, 255)
     overwrite: bool = False
-    threads: int = 0
-    json_lines: bool = False
 
 
 @dataclass(frozen=True)
-class _Item:
-    source: Path
-    target: Path
-    decoded: Future[Decoded]
+class Outcome:
+    """What became of a picture: `output` or `error`, never both.
+
+    Attributes:
+        source: the picture, or None where an argument stood for none.
+        output: the result.
+        box: the square that was taken as the face: left, top, right, bottom in pixels of the upright picture.
+        seconds: of decoding, its share of the batch, and writing.
+        notes: what the user should know.
+        error: one line.
+    """
+
+    source: Path | None
+    output: Path | None = None
+    box: tuple[int, int, int, int] | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: str | None = None
 
 
-def translate_all(job: Job) -> int:
-    """Translate and report each picture; returns how many failed. One bad picture never stops the rest.
+@dataclass(frozen=True)
+class _Square:
+    """A decoded picture's centre square."""
+
+    pixels: NDArray[np.uint8]  # (S, S, 3)
+    box: tuple[int, int, int, int]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+_Waiting = tuple[Path | None, Path | None, "Future[_Square] | UserError"]
+
+
+def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
+    """As `collect`, but what lies in `output` is no input where only a folder around it was named.
+
+    So `anime2real translate . -o out` can be repeated without translating its own results.
+    """
+    top = Path(os.path.abspath(output))
+    around = [argument for argument in arguments if Path(os.path.abspath(argument)) in top.parents]
+    found = collect(arguments)
+    if not around:
+        return found
+    asked = collect(argument for argument in arguments if argument not in around)
+    named = {os.path.abspath(item) for item in asked if isinstance(item, Path)}
+    return [
+        item
+        for item in found
+        if isinstance(item, PictureError)
+        or os.path.abspath(item) in named
+        or top not in Path(os.path.abspath(item)).parents
+    ]
+
+
+def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Path]:
+    """Where each result goes: the source's stem with `suffix`, numbered `-2`, `-3` … where inputs share one.
+
+    Names that differ only in case or in Unicode form count as shared: file systems disagree about them.
+    """
+    own = {_key(source.stem) for source in sources}
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    results = []
+    for source in sources:
+        name = source.stem
+        if _key(name) in taken:
+            number = numbers.get(_key(name), 1)
+            while _key(name) in taken or _key(name) in own:
+                number += 1
+                name = f"{source.stem}-{number}"
+            numbers[_key(source.stem)] = number
+        taken.add(_key(name))
+        results.append(output / f"{name}.{suffix}")
+    return results
+
+
+def translate_files(
+    translator: Translator, found: Sequence[Path | PictureError], output: Path, options: Options
+) -> Iterator[Outcome]:
+    """Translate pictures one after the other, in order, `BATCH` at a time.
+
+    Args:
+        translator: to run.
+        found: the pictures, with an error in the place of what could not be found.
+        output: the folder of the results, made here.
+        options: how they are made.
+
+    Yields:
+        An outcome for each of `found`.
 
     Raises:
-        BundleError: the translator cannot be loaded, or goes the other way.
-        PictureError: the output folder cannot be made.
+        PictureError: `output` cannot be made.
     """
-    translator = (
-        Translator.open(job.bundle, threads=job.threads)
-        if job.bundle
-        else Translator.load(job.method, job.to, threads=job.threads)
-    )
-    if translator.bundle.target != job.to:
-        raise BundleError(f"{job.bundle} translates to {translator.bundle.target}: give --to {translator.bundle.target}")
     try:
-        job.output.mkdir(parents=True, exist_ok=True)
+        output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(f"{job.output} cannot be made: {error.strerror or error}") from error
-    report = _Report(job)
-    found = list(collect(job.pictures))
-    with ThreadPoolExecutor(2) as pool:
-        batch: list[tuple[_Item, Decoded]] = []
-        for item in _items(job, found, report, pool):
-            try:
-                batch.append((item, item.decoded.result()))
-            except PictureError as error:
-                report.failed(item.source, error)
-            if len(batch) == BATCH:
-                _run(job, translator, batch, report, len(found))
-                batch = []
-        _run(job, translator, batch, report, len(found))
-    report.close()
-    return report.failures
+        raise PictureError(
+            f"{output} cannot be made ({error.strerror or error}): choose another folder"
+        ) from error
+    sources = [item for item in found if isinstance(item, Path)]
+    inputs = {os.path.realpath(source) for source in sources}
+    targets = iter(name_results(sources, output, options.format))
+    pool = ThreadPoolExecutor(min(DECODERS, available_cores()))
+
+    def queue() -> Iterator[_Waiting]:
+        for item in found:
+            if isinstance(item, PictureError):
+                yield None, None, item
+                continue
+            target = next(targets)
+            refusal = _refusal(target, inputs, options.overwrite)
+            yield item, target, refusal or pool.submit(_load, item, translator.px, options.background)
+
+    try:
+        ahead: deque[_Waiting] = deque()
+        for waiting in queue():
+            ahead.append(waiting)
+            if len(ahead) == 3 * BATCH:  # one batch to run while two are decoded
+                yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options)
+        while ahead:
+            yield from _run(translator, [ahead.popleft() for _ in range(min(BATCH, len(ahead)))], options)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _items(
-    job: Job, found: list[Path | PictureError], report: "_Report", pool: ThreadPoolExecutor
-) -> Iterator[_Item]:
-    """The pictures in order, each decoding from a while before it is wanted."""
-    taken: dict[Path, Path] = {}
-    waiting: deque[_Item] = deque()
-    for source in found:
-        if isinstance(source, PictureError):
-            report.failed(None, source)
-            continue
-        target = job.output / f"{source.stem}.{job.format}"
-        if target in taken:
-            report.failed(source, PictureError(f"{source} would be written to {target}, as {taken[target]} is: rename one"))
-            continue
-        taken[target] = source
-        waiting.append(_Item(source, target, pool.submit(decode, source, background=job.background)))
-        if len(waiting) > BATCH:
-            yield waiting.popleft()
-    yield from waiting
-
-
-def _run(
-    job: Job, translator: Translator, batch: list[tuple[_Item, Decoded]], report: "_Report", total: int
-) -> None:
-    if not batch:
-        return
-    start = time.perf_counter()
-    px = translator.bundle.px
-    crops = [square(decoded.image, px) for _, decoded in batch]
-    results = translator.run(np.stack([np.asarray(crop) for crop in crops]))
-    seconds = (time.perf_counter() - start) / len(batch)
-    for (item, decoded), crop, result in zip(batch, crops, results, strict=True):
-        picture = Image.fromarray(result)
-        if job.layout == "pair":
-            pair = Image.new("RGB", (2 * px, px))
-            pair.paste(crop, (0, 0))
-            pair.paste(picture, (px, 0))
-            picture = pair
+def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Iterator[Outcome]:
+    """Translate and write a batch: an outcome for each, in order."""
+    loaded: dict[int, _Square] = {}
+    errors: dict[int, UserError] = {}
+    for place, (_, _, waiting) in enumerate(batch):
         try:
-            write(picture, item.target, overwrite=job.overwrite)
-        except PictureError as error:
-            report.failed(item.source, error)
-        else:
-            report.done(item, decoded, translator.bundle.method, seconds, total)
+            if isinstance(waiting, UserError):
+                raise waiting
+            loaded[place] = waiting.result()
+        except UserError as error:
+            errors[place] = error
+    start = time.perf_counter()
+    translated = _translate(translator, loaded)
+    share = (time.perf_counter() - start) / max(1, len(loaded))
+    for place, (source, target, _) in enumerate(batch):
+        start = time.perf_counter()
+        try:
+            if place in errors:
+                raise errors[place]
+            result = translated[place]
+            if isinstance(result, UserError):
+                raise result
+            assert source is not None
+            assert target is not None
+            write(
+                _laid_out(loaded[place].pixels, result, options.layout), target, overwrite=options.overwrite
+            )
+        except UserError as error:
+            yield Outcome(source, error=str(error))
+            continue
+        square_ = loaded[place]
+        seconds = square_.seconds + share + time.perf_counter() - start
+        yield Outcome(source, target, square_.box, seconds, (*square_.notes, *_renamed(source, target)))
 
 
-class _Report:
-    """A line a picture on stdout, failures on stderr, progress on a terminal."""
+def _translate(
+    translator: Translator, loaded: dict[int, _Square]
+) -> dict[int, NDArray[np.uint8] | UserError]:
+    """All in one call; where that fails, one by one, so that a picture fails for itself alone."""
+    if not loaded:
+        return {}
+    try:
+        results = translator.translate(np.stack([item.pixels for item in loaded.values()]))
+    except UserError as error:
+        if len(loaded) == 1:
+            return dict.fromkeys(loaded, error)
+        return {place: _translate(translator, {place: item})[place] for place, item in loaded.items()}
+    return dict(zip(loaded, results, strict=True))
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._start = time.perf_counter()
-        self._written = 0
-        self.failures = 0
 
-    def failed(self, source: Path | None, error: PictureError) -> None:
-        """A picture without a result."""
-        self.failures += 1
-        if self._job.json_lines:
-            print(json.dumps({"input": str(source) if source else None, "error": str(error)}), flush=True)
-        else:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+def _load(source: Path, px: int, background: tuple[int, int, int]) -> _Square:
+    start = time.perf_counter()
+    decoded = decode(source, background=background)
+    left, top, side = centre_box(*decoded.image.size)
+    pixels = np.asarray(square(decoded.image, px))
+    return _Square(pixels, (left, top, left + side, top + side), decoded.notes, time.perf_counter() - start)
 
-    def done(self, item: _Item, decoded: Decoded, method: str, seconds: float, total: int) -> None:
-        """A picture with one."""
-        self._written += 1
-        left, top, side = centre_box(*decoded.image.size)
-        if self._job.json_lines:
-            # The face is not looked for: the box is the square that was taken, and nothing more is claimed.
-            face = {"box": [left, top, left + side, top + side], "landmarks": None, "tilt_degrees": None}
-            line = {
-                "input": str(item.source), "output": str(item.target), "to": self._job.to, "method": method,
-                "faces": [face], "seconds": round(seconds, 4), "notes": list(decoded.notes),
-            }  # fmt: skip
-            print(json.dumps(line), flush=True)
-            return
-        notes = f" ({'; '.join(decoded.notes)})" if decoded.notes else ""
-        print(f"{item.source} -> {item.target}{notes}", flush=True)
-        if sys.stderr.isatty() and not sys.stdout.isatty():
-            seen = self._written + self.failures
-            remaining = (time.perf_counter() - self._start) / seen * (total - seen)
-            print(f"\r{seen} of {total}, {remaining:.0f} s left\x1b[K", end="", file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        """The last line."""
-        if not self._job.json_lines:
-            elapsed = time.perf_counter() - self._start
-            failed = f", {self.failures} failed" if self.failures else ""
-            print(f"{self._written} written{failed}, {elapsed:.1f} s", file=sys.stderr)
+def _laid_out(before: NDArray[np.uint8], after: NDArray[np.uint8], layout: Layout) -> Image.Image:
+    return Image.fromarray(after if layout == "face" else np.concatenate([before, after], axis=1))
+
+
+def _refusal(target: Path, inputs: set[str], overwrite: bool) -> PictureError | None:
+    """Why nothing may be written there, told before any work is done."""
+    if os.path.realpath(target) in inputs:
+        return PictureError(f"{target} is one of the pictures to translate: choose another folder")
+    if os.path.lexists(target) and not overwrite:
+        return PictureError(f"{target} is already there: give --overwrite, or choose another folder")
+    return None
+
+
+def _renamed(source: Path, target: Path) -> tuple[str, ...]:
+    if source.stem == target.stem:
+        return ()
+    return (f"written as {target.name}: another picture is called {source.stem}",)
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,105 @@
+"""The commands that make things to train on, train, and export: `prepare`, `train`, `export`.
+
+torch is imported by `train` and `export` alone, and only once they run.
+"""
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from anime2real.domain import DOMAINS, Domain
+from anime2real.errors import UsageError, UserError
+from anime2real.untrusted import shown
+
+Many = Parameter(consume_multiple=True)
+
+
+def prepare(
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    size: int,
+    anime: Annotated[list[Path] | None, Many] = None,
+    real: Annotated[list[Path] | None, Many] = None,
+    both: Annotated[list[Path] | None, Many] = None,
+    layout: Annotated[list[str] | None, Many] = None,
+    crop: Literal["auto", "centre", "celeba"] = "auto",
+    test_share: float = 0.05,
+    licence: str = "",
+    near: int = 4,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
+
+    Args:
+        output: the pack's folder.
+        size: pixels a side.
+        anime: folders or archives of drawings.
+        real: folders or archives of photographs.
+        both: folders or archives that hold both, as trainA, trainB, testA … or a folder a domain.
+        layout: what the names in `both` mean, as A=real B=anime.
+        crop: the centre square, or CelebA's aligned pictures to the face; auto decides by their size.
+        test_share: share of the pictures kept for testing, where their folders do not say.
+        licence: of the pictures, for the model cards.
+        near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
+        overwrite: replace a pack that is there.
+        quiet: no progress.
+    """
+    from anime2real.train.prepare import prepare as make
+
+    summary = make(
+        anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
+        crop=crop, test_share=test_share, licence=licence, near=near, overwrite=overwrite, quiet=quiet,
+    )  # fmt: skip
+    for line in summary.bad:
+        print(shown(f"skipped: {line}"), file=sys.stderr)
+    print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
+    return 0
+
+
+def train(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> Any:
+    """Train a method on a pack; the same command again resumes. Needs the extra `train`."""
+    _need_training()
+    from anime2real.train.command import app as training
+
+    # A second parser around the real one: registered above, it would import torch for every mistyped command.
+    parser = App(name="anime2real", help_format="plaintext")
+    parser.command(training)
+    return parser(["train", *tokens], exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None) -> int:
+    """Write the bundles of a run as its newest checkpoint stands. Needs the extra `train`.
+
+    Args:
+        run: the run folder.
+        output: where the bundles go; into the run itself if not given.
+    """
+    _need_training()
+    from anime2real.train.command import export as write
+
+    for folder in write(run, output):
+        print(shown(folder))
+    return 0
+
+
+def _need_training() -> None:
+    missing = [
+        name for name in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if find_spec(name) is None
+    ]
+    if missing:
+        raise UserError(f'training needs {", ".join(missing)}: pip install "anime2real[train]"')
+
+
+def _meanings(pairs: list[str]) -> dict[str, Domain] | None:
+    meanings: dict[str, Domain] = {}
+    for pair in pairs:
+        name, _, domain = pair.partition("=")
+        if not name or domain not in DOMAINS:
+            raise UsageError(f"--layout {pair!r} must be a name and a domain, as A=real")
+        meanings[name] = domain
+    return meanings or None

@@ -1,0 +1,69 @@
+"""Tiny translators for tests, made with onnx alone: pictures go in, and something exactly known comes out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from anime2real.bundle import Bundle, save
+from anime2real.domain import Domain
+
+PX = 16
+
+
+def model(
+    px: int = PX,
+    *,
+    add: float = 0.0,
+    scale: float = 1.0,
+    half: bool = False,
+    inputs: tuple[str, ...] = ("image",),
+    batch: int | str = "N",
+) -> bytes:
+    """An ONNX file: image * scale + add, (N, 3, S, S) to the same.
+
+    Args:
+        px: S.
+        add, scale: what it does, in [-1, 1].
+        half: the addend as a (1, 3, S, S) weight in fp16 behind a Cast, as exported bundles store theirs.
+        inputs: names of its inputs; only the first is used.
+        batch: N, or a number for a batch of a fixed size.
+    """
+    addend = np.full((1, 3, px, px) if half else (1,), add, np.float16 if half else np.float32)
+    weights = [
+        numpy_helper.from_array(addend, "stored"),
+        numpy_helper.from_array(np.float32([scale]), "scale"),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 3, px, px]) for name in inputs]
+    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, [batch, 3, px, px])
+    nodes = [
+        helper.make_node("Cast", ["stored"], ["addend"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [inputs[0], "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "addend"], ["translated"]),
+    ]
+    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(file)
+    return bytes(file.SerializeToString())
+
+
+def write_bundle(
+    folder: Path,
+    content: bytes | None = None,
+    *,
+    method: str = "cyclegan",
+    source: Domain = "anime",
+    target: Domain = "real",
+    px: int = PX,
+    figures: Mapping[str, Any] | None = None,
+    conditions: tuple[str, ...] = (),
+) -> Bundle:
+    """A whole bundle; its model gives back what goes in, unless `content` is another."""
+    bundle = Bundle(
+        method, source, target, px, licence="CC0-1.0", rights="none needed", conditions=conditions,
+        training={"minutes": 1.5, "pairs": 1000}, figures=dict(figures or {}), hardware="none",
+    )  # fmt: skip
+    return save(bundle, model(px) if content is None else content, "# A test\n", folder)
