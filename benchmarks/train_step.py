@@ -103,7 +103,9 @@ class PlainCycleGAN:
         fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
         cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
         same_real, same_anime = self.to_real(real), self.to_anime(anime)
-        adversarial = (self.judge_real(fake_real) - 1).square().mean() + (self.judge_anime(fake_anime) - 1).square().mean()
+        adversarial = (self.judge_real(fake_real) - 1).square().mean() + (
+            self.judge_anime(fake_anime) - 1
+        ).square().mean()
         cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
         identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
         self.generator_adam.zero_grad()
@@ -198,7 +200,9 @@ def main() -> None:
             synchronise(device)
             ready = time.perf_counter() - begin
             draws = iter(range(1, 1_000_000))
-            pairs = rate(lambda: stepper.step(sampler.draw(next(draws)), 2e-4, 0.001), batch_size, options.seconds, device)  # noqa: B023
+            pairs = rate(
+                lambda: stepper.step(sampler.draw(next(draws)), 2e-4, 0.001), batch_size, options.seconds, device
+            )
             verdict = "holds" if parity.holds else "FAILS, not counted"
             print(
                 f"ours, {speed_name:14s} batch {batch_size:3d}: {pairs:8.1f} pairs/s  {pairs * tflop:6.1f} TFLOP/s  "

@@ -106,7 +106,9 @@ def sheet(generator: FastGenerator, device: torch.device, path: Path) -> None:
     image = Image.fromarray(grid)
     pen = ImageDraw.Draw(image)
     for seed in range(CANDIDATES):
-        pen.text((seed % 8 * 128 + 3, seed // 8 * 128 + 1), str(seed), fill="white", stroke_width=1, stroke_fill="black")
+        pen.text(
+            (seed % 8 * 128 + 3, seed // 8 * 128 + 1), str(seed), fill="white", stroke_width=1, stroke_fill="black"
+        )
     image.save(path)
 
 

@@ -44,8 +44,7 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
-        for tag, data in parts
+        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)) for tag, data in parts
     )
 
 
@@ -64,37 +63,22 @@ def icc(space: bytes, connection: bytes, kind: bytes, tags: dict[bytes, bytes]) 
 def grey_profile() -> bytes:
     """Grey, linear in light."""
     white = b"XYZ " + bytes(4) + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D)
-    return icc(
-        b"GRAY", b"XYZ ", b"mntr", {b"wtpt": white, b"kTRC": b"curv" + bytes(4) + struct.pack(">I", 0)}
-    )
+    return icc(b"GRAY", b"XYZ ", b"mntr", {b"wtpt": white, b"kTRC": b"curv" + bytes(4) + struct.pack(">I", 0)})
 
 
 def cmyk_profile() -> bytes:
     """Paper is white, black ink black, all of another ink middle grey (L* = 50)."""
-    colours = [(255, 128, 128)] + [
-        (0 if i % 2 else 128, 128, 128) for i in range(1, 16)
-    ]  # i is CMYK in binary
+    colours = [(255, 128, 128)] + [(0 if i % 2 else 128, 128, 128) for i in range(1, 16)]  # i is CMYK in binary
     cube = bytes(value for colour in colours for value in colour)
     identity = struct.pack(">9I", *(0x10000 if i % 4 == 0 else 0 for i in range(9)))
-    lut = (
-        b"mft1"
-        + bytes(4)
-        + bytes([4, 3, 2, 0])
-        + identity
-        + bytes(range(256)) * 4
-        + cube
-        + bytes(range(256)) * 3
-    )
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + bytes(range(256)) * 4 + cube + bytes(range(256)) * 3
     return icc(b"CMYK", b"Lab ", b"prtr", {b"A2B0": lut})
 
 
 def swapped_profile() -> bytes:
     """sRGB with the red and the green primary exchanged."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    places = {
-        bytes(profile[i : i + 4]): i
-        for i in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)
-    }
+    places = {bytes(profile[i : i + 4]): i for i in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)}
     red, green = places[b"rXYZ"], places[b"gXYZ"]
     profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
     return bytes(profile)
@@ -266,9 +250,7 @@ def test_a_grey_profile(mode: str) -> None:
     assert np.abs(pixels(saved(image, "PNG", icc_profile=grey_profile())) - 188).max() <= 1
 
 
-@pytest.mark.parametrize(
-    "profile", [b"no profile", grey_profile()], ids=["damaged", "of another colour space"]
-)
+@pytest.mark.parametrize("profile", [b"no profile", grey_profile()], ids=["damaged", "of another colour space"])
 def test_a_profile_that_does_not_fit_is_passed_over(profile: bytes) -> None:
     image = smooth()
     assert np.array_equal(pixels(saved(image, "PNG", icc_profile=profile)), np.asarray(image))
@@ -295,15 +277,11 @@ def test_a_65000_by_65000_header_is_refused_before_decoding() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Pillow's own would be a second line
         message = refusal(content, name="bomb.png")
-    assert message.startswith(
-        "bomb.png has 65000×65000 = 4,225,000,000 pixels, more than the 40,000,000 allowed"
-    )
+    assert message.startswith("bomb.png has 65000×65000 = 4,225,000,000 pixels, more than the 40,000,000 allowed")
 
 
 @pytest.mark.parametrize("kind", [*LOSSY, *LOSSLESS, "GIF"])
-def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = saved(smooth(10, 10), kind)
     assert decode(content, limits=Limits(max_pixels=100)).size == (10, 10)
 
@@ -403,22 +381,16 @@ def test_a_name_stays_on_its_line() -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from([*LOSSY, *LOSSLESS, "GIF"]),
-    changes=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=4
-    ),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=4),
     share=st.one_of(st.just(1.0), st.floats(0, 1)),
 )
-def test_a_damaged_file_is_a_picture_or_one_line(
-    kind: str, changes: list[tuple[float, bytes]], share: float
-) -> None:
+def test_a_damaged_file_is_a_picture_or_one_line(kind: str, changes: list[tuple[float, bytes]], share: float) -> None:
     content = bytearray(saved(smooth(), kind, **({} if kind == "GIF" else (LOSSY | LOSSLESS)[kind])))
     for place, data in changes:
         start = int(place * len(content))
         content[start : start + len(data)] = data
     try:
-        result = decode(
-            bytes(content[: int(len(content) * share)]), limits=Limits(max_pixels=1_000_000)
-        ).image.mode
+        result = decode(bytes(content[: int(len(content) * share)]), limits=Limits(max_pixels=1_000_000)).image.mode
     except PictureError as error:
         result = str(error)
     assert result == "RGB" or (result.isprintable() and ": " in result)

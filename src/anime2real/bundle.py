@@ -101,9 +101,7 @@ class Bundle:
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise BundleError(
-                f"{path} is damaged (its SHA-256 is not the one in {MANIFEST}): get the bundle again"
-            )
+            raise BundleError(f"{path} is damaged (its SHA-256 is not the one in {MANIFEST}): get the bundle again")
         _check_model(content, path)
         return content
 
@@ -127,9 +125,7 @@ def read(folder: Path | str) -> Bundle:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError(
-            f"{folder} is {'not a folder' if folder.exists() else 'not there'}: a bundle is a folder"
-        )
+        raise BundleError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}: a bundle is a folder")
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}")
     raw = _read_manifest(folder / MANIFEST)
@@ -171,11 +167,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
         text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST} cannot hold this: {error}") from error
-    if (
-        folder.exists()
-        and not (folder / MANIFEST).is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -218,9 +210,7 @@ def find(method: str, to: Domain) -> Bundle:
         raise UnknownMethodError(f"no {method!r} bundle to {to} ships: there is one to {other(to)}")
     if not methods:
         raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
-    raise UnknownMethodError(
-        f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}"
-    )
+    raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -274,9 +264,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 def _check_manifest(raw: Mapping[str, Any], path: Path) -> None:
     version = raw["format_version"]
     if type(version) is not int or version != FORMAT_VERSION:
-        advice = (
-            "update anime2real" if type(version) is int and version > FORMAT_VERSION else "export it again"
-        )
+        advice = "update anime2real" if type(version) is int and version > FORMAT_VERSION else "export it again"
         raise BundleError(f"{path} has format {version!r}, this version reads {FORMAT_VERSION}: {advice}")
     for key in raw:
         if key != "format_version" and key not in _RULES:

@@ -28,6 +28,7 @@ app = App(
     help="Turn drawn faces into photographs of people, and people into drawings.",
     help_format="plaintext",
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
 Json = Annotated[bool, Parameter(name="--json")]
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
@@ -112,9 +113,7 @@ def methods(*, as_json: Json = False) -> int:
             row["megabytes"],
             str(row["sha256"]),
         )
-        print(
-            line.format(name, row["from"], row["to"], row["px"], f"{size:.2f}", digest[:12], row["licence"])
-        )
+        print(line.format(name, row["from"], row["to"], row["px"], f"{size:.2f}", digest[:12], row["licence"]))
     print("* the default; the sums in full: --json" if rows else "no bundles come with this installation")
     return 0
 
@@ -198,9 +197,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
             print(json.dumps(record | {"notes": decoded.notes}), flush=True)
         else:
             told = [f"{key} {value}" for key, value in marks.items()] or ["no mark of a generated picture"]
-            print(
-                shown(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}")
-            )
+            print(shown(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}"))
     return FAILED if failures else 0
 
 

@@ -67,7 +67,7 @@ def train(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True, show=Fals
     from anime2real.train.command import app as training
 
     # A second parser around the real one: registered above, it would import torch for every mistyped command.
-    parser = App(name="anime2real", help_format="plaintext")
+    parser = App(name="anime2real", help_format="plaintext", suppress_keyboard_interrupt=False)
     parser.command(training)
     return parser(["train", *tokens], exit_on_error=False, print_error=False, result_action="return_value")
 
@@ -88,9 +88,7 @@ def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--ou
 
 
 def _need_training() -> None:
-    missing = [
-        name for name in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if find_spec(name) is None
-    ]
+    missing = [name for name in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if find_spec(name) is None]
     if missing:
         raise UserError(f'training needs {", ".join(missing)}: pip install "anime2real[train]"')
 

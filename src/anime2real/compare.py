@@ -83,9 +83,7 @@ def from_pack(folder: Path, domain: Domain, count: int, sizes: Collection[int]) 
     if not len(rows):
         raise CompareError(f"{folder} has no {domain} pictures in its test split: give some with --pictures")
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
-    return [
-        _subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row]), sizes) for row in chosen
-    ]
+    return [_subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row]), sizes) for row in chosen]
 
 
 def from_pictures(
@@ -139,9 +137,7 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
         with atomic_path(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise CompareError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place"
-        ) from error
+        raise CompareError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
     return path
 
 
@@ -153,8 +149,7 @@ def _labels(bundles: Sequence[Bundle]) -> list[str]:
     """The bundles' methods; with the folder too where two would read the same."""
     names = [bundle.method for bundle in bundles]
     return [
-        bundle.method if names.count(bundle.method) == 1 else f"{bundle.method} ({bundle.folder})"
-        for bundle in bundles
+        bundle.method if names.count(bundle.method) == 1 else f"{bundle.method} ({bundle.folder})" for bundle in bundles
     ]
 
 

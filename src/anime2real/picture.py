@@ -212,9 +212,7 @@ def _expand(path: Path) -> list[Path | PictureError]:
             none = PictureError(f"{shown(path)} matches no file: check the pattern")
             return [item for match in matches for item in _expand(Path(match))] or [none]
     except (OSError, ValueError) as error:
-        return [
-            PictureError(f"{shown(path)} cannot be read ({reason(error)}): check the name and its rights")
-        ]
+        return [PictureError(f"{shown(path)} cannot be read ({reason(error)}): check the name and its rights")]
     return [PictureError(f"{shown(path)} is not there: check the name")]
 
 
@@ -225,13 +223,9 @@ def _search(folder: Path) -> list[Path | PictureError]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = [Path(root, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
-    refused = [
-        PictureError(f"{shown(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors
-    ]
+    refused = [PictureError(f"{shown(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors]
     if not found and not refused:
-        refused = [
-            PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(SUFFIXES))}")
-        ]
+        refused = [PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(SUFFIXES))}")]
     return [*sorted(found), *refused]
 
 

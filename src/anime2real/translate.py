@@ -142,9 +142,7 @@ def translate_files(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(
-            f"{output} cannot be made ({error.strerror or error}): choose another folder"
-        ) from error
+        raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
     sources = [item for item in found if isinstance(item, Path)]
     inputs = {os.path.realpath(source) for source in sources}
     targets = iter(name_results(sources, output, options.format))
@@ -195,9 +193,7 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Ite
                 raise result
             assert source is not None
             assert target is not None
-            write(
-                _laid_out(loaded[place].pixels, result, options.layout), target, overwrite=options.overwrite
-            )
+            write(_laid_out(loaded[place].pixels, result, options.layout), target, overwrite=options.overwrite)
         except UserError as error:
             yield Outcome(source, error=str(error))
             continue
@@ -206,9 +202,7 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Ite
         yield Outcome(source, target, square_.box, seconds, (*square_.notes, *_renamed(source, target)))
 
 
-def _translate(
-    translator: Translator, loaded: dict[int, _Square]
-) -> dict[int, NDArray[np.uint8] | UserError]:
+def _translate(translator: Translator, loaded: dict[int, _Square]) -> dict[int, NDArray[np.uint8] | UserError]:
     """All in one call; where that fails, one by one, so that a picture fails for itself alone."""
     if not loaded:
         return {}

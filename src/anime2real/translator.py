@@ -51,18 +51,14 @@ class Translator:
             raise ValueError(f"threads must be at least 1, not {threads}")
         if bundle.conditions:
             wanted = ", ".join(bundle.conditions)
-            raise BundleError(
-                f"{bundle.folder} wants {wanted} beside the picture: this version gives pictures alone"
-            )
+            raise BundleError(f"{bundle.folder} wants {wanted} beside the picture: this version gives pictures alone")
         self.bundle = bundle
         self._session = _open_session(bundle, threads or available_cores())
         _check_signature(self._session, bundle)
         self._output = self._session.get_outputs()[0].name
 
     @classmethod
-    def load(
-        cls, method: str = DEFAULT_METHOD, to: Domain = "real", *, threads: int | None = None
-    ) -> "Translator":
+    def load(cls, method: str = DEFAULT_METHOD, to: Domain = "real", *, threads: int | None = None) -> "Translator":
         """A translator that comes with the package.
 
         Raises:
@@ -122,9 +118,7 @@ class Translator:
         """
         wanted = (self.px, self.px, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
-            raise TranslatorError(
-                f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {_kind(pixels)}"
-            )
+            raise TranslatorError(f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {_kind(pixels)}")
         if not len(pixels):
             return pixels.copy()
         try:
@@ -132,21 +126,15 @@ class Translator:
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
         if result.shape != (len(pixels), 3, self.px, self.px):
-            raise TranslatorError(
-                f"{self.bundle.folder}: the network gives {_kind(result)}, no pictures of its size"
-            )
+            raise TranslatorError(f"{self.bundle.folder}: the network gives {_kind(result)}, no pictures of its size")
         if not np.isfinite(result).all():
-            raise TranslatorError(
-                f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)"
-            )
+            raise TranslatorError(f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)")
         return to_uint8(result)
 
 
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(N, S, S, 3) in 0…255 to (N, 3, S, S) in [-1, 1]."""
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(
-        127.5
-    ) - np.float32(1)
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -171,9 +159,7 @@ def to_image(picture: Picture) -> Image.Image:
             return Image.alpha_composite(base, layered).convert("RGB")
         return picture.convert("RGB")
     if not isinstance(picture, np.ndarray):
-        raise TranslatorError(
-            f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}"
-        )
+        raise TranslatorError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
         raise TranslatorError(f"an array must be (H, W, 3) uint8, not {_kind(picture)}")
     return Image.fromarray(picture)
@@ -195,9 +181,7 @@ def _open_session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
-        raise BundleError(
-            f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}"
-        ) from error
+        raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
 
 
 def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
@@ -205,15 +189,15 @@ def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> N
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if [i.name for i in inputs] != [_INPUT] or len(outputs) != 1:
         found = f"{', '.join(i.name for i in inputs)} to {', '.join(o.name for o in outputs)}"
-        raise BundleError(
-            f"{bundle.folder} holds no translator: its model goes from {found}, not from {_INPUT} to one"
-        )
+        raise BundleError(f"{bundle.folder} holds no translator: its model goes from {found}, not from {_INPUT} to one")
     for value in (inputs[0], outputs[0]):
-        free = not isinstance(value.shape[0], int) if len(value.shape) == 4 else False
-        # An exporter may leave the output's sides open; `translate` checks what comes.
-        sides = [px for px in value.shape[1:] if isinstance(px, int)]
-        expected = sides == [3, bundle.px, bundle.px] if value is inputs[0] else True
-        if value.type != "tensor(float)" or not free or not expected:
+        batch, *rest = value.shape or [1]
+        # Sides may be left open, exporters do that; what comes out is checked when it comes.
+        fits = len(rest) == 3 and all(
+            found == wanted or not isinstance(found, int)
+            for found, wanted in zip(rest, (3, bundle.px, bundle.px), strict=True)
+        )
+        if value.type != "tensor(float)" or isinstance(batch, int) or not fits:
             raise BundleError(
                 f"{bundle.folder} holds no translator of {bundle.px} px: its {value.name} is {value.type} "
                 f"{value.shape}, not float [N, 3, {bundle.px}, {bundle.px}]"

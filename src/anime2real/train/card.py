@@ -32,9 +32,9 @@ def model_card(bundle: Bundle) -> str:
         "",
         "## Limits",
         "",
-        "It learned from centred faces of the sets above, with their share of ages, origins and styles; expect",
-        "less elsewhere. It knows nothing of who is shown: a result proves nothing about anybody. Do not use it to",
-        "deceive. The pictures that it makes carry a machine-readable mark that says so.",
+        "It learned from centred faces of the sets above, with their share of ages, origins and styles;",
+        "expect less elsewhere. It knows nothing of who is shown: a result proves nothing about anybody.",
+        "Do not use it to deceive. The pictures that it makes carry a machine-readable mark that says so.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -104,17 +104,13 @@ def start(method: str, common: Common, options: Any) -> int:
 
 
 @app.command
-def difference(
-    common: Common, options: Annotated[DifferenceConfig | None, Parameter(name="*")] = None
-) -> int:
+def difference(common: Common, options: Annotated[DifferenceConfig | None, Parameter(name="*")] = None) -> int:
     """Method 1: one vector, the difference between the domains."""
     return start("difference", common, options or DifferenceConfig())
 
 
 @app.command
-def autoencoder(
-    common: Common, options: Annotated[AutoencoderConfig | None, Parameter(name="*")] = None
-) -> int:
+def autoencoder(common: Common, options: Annotated[AutoencoderConfig | None, Parameter(name="*")] = None) -> int:
     """Method 2: an encoder and a decoder, compared with pictures of the other domain."""
     return start("autoencoder", common, options or AutoencoderConfig())
 

@@ -5,6 +5,7 @@ file, so the file is half as large and the arithmetic stays fp32. Nothing is sav
 picture as the module: `export_bundle` runs both and refuses a visible difference.
 """
 
+import copy
 import hashlib
 import logging
 import warnings
@@ -103,38 +104,26 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16") -> bytes:
     Raises:
         ExportError: the module does not run at this size, or torch cannot export it.
     """
-    try:
-        network = _Translation(lower(module, torch.zeros(1, 3, px, px))).eval()
-    except RuntimeError as error:
-        raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
-    try:
-        with _quiet():
-            program = torch.onnx.export(
-                network,
-                # Two pictures: torch.export takes a size of one for a constant.
-                (torch.zeros(2, 3, px, px),),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes={"image": {0: torch.export.Dim("N")}},
-                optimize=True,
-                verbose=False,
-            )
-    except Exception as error:  # torch raises many kinds here, none of them documented
-        raise ExportError(
-            f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}"
-        ) from error
-    if program is None:
-        raise ExportError(f"torch exported nothing for {type(module).__name__}")
-    model = program.model_proto
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    _strip(model)
-    if weights == "fp16":
-        _halve(model)
-    onnx.checker.check_model(model)
-    file: bytes = model.SerializeToString(deterministic=True)
-    return file
+    return _file(_exported(module, px), weights)
+
+
+def export_checked(module: nn.Module, px: int, *, limit: float = LIMIT) -> tuple[bytes, ParityReport]:
+    """The file of a translator, compared with torch: fp16 weights, or fp32 where those would show.
+
+    Raises:
+        ExportError: the module cannot be exported, or draws another picture even with fp32 weights.
+    """
+    model = _exported(module, px)
+    choices: tuple[Weights, ...] = ("fp16", "fp32")
+    for weights in choices:
+        file = _file(model, weights)
+        report = ParityReport(difference_from_torch(module, file, px), limit, weights, len(file))
+        if report.holds:
+            return file, report
+    raise ExportError(
+        f"the exported {type(module).__name__} differs from torch by {report.difference:.1e} in [-1, 1], "
+        f"more than the {limit:.1e} allowed: nothing was saved"
+    )
 
 
 def export_bundle(
@@ -225,22 +214,44 @@ def sample_pictures(count: int, px: int, seed: int) -> Tensor:
     return torch.tanh(2.0 * pictures)
 
 
-def export_checked(module: nn.Module, px: int, *, limit: float = LIMIT) -> tuple[bytes, ParityReport]:
-    """The file of a translator, compared with torch: fp16 weights, or fp32 where those would show.
+def _exported(module: nn.Module, px: int) -> Any:
+    """The onnx.ModelProto of a module, its weights in fp32."""
+    try:
+        network = _Translation(lower(module, torch.zeros(1, 3, px, px))).eval()
+    except RuntimeError as error:
+        raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network,
+                # Two pictures: torch.export takes a size of one for a constant.
+                (torch.zeros(2, 3, px, px),),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={"image": {0: torch.export.Dim("N")}},
+                optimize=True,
+                verbose=False,
+            )
+    except Exception as error:  # torch raises many kinds here, none of them documented
+        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
+    if program is None:
+        raise ExportError(f"torch exported nothing for {type(module).__name__}")
+    model = program.model_proto
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    _strip(model)
+    return model
 
-    Raises:
-        ExportError: the module cannot be exported, or draws another picture even with fp32 weights.
-    """
-    choices: tuple[Weights, ...] = ("fp16", "fp32")
-    for weights in choices:
-        file = to_onnx(module, px, weights=weights)
-        report = ParityReport(difference_from_torch(module, file, px), limit, weights, len(file))
-        if report.holds:
-            return file, report
-    raise ExportError(
-        f"the exported {type(module).__name__} differs from torch by {report.difference:.1e} in [-1, 1], "
-        f"more than the {limit:.1e} allowed: nothing was saved"
-    )
+
+def _file(model: Any, weights: Weights) -> bytes:
+    """The bytes of a model, its large weights stored as told."""
+    if weights == "fp16":
+        model = copy.deepcopy(model)
+        _halve(model)
+    onnx.checker.check_model(model)
+    file: bytes = model.SerializeToString(deterministic=True)
+    return file
 
 
 def _strip(model: onnx.ModelProto) -> None:
@@ -272,9 +283,7 @@ def _halve(model: onnx.ModelProto) -> None:
         name = initializer.name
         stored = f"{name}.fp16"
         initializer.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(
-            onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT)
-        )
+        casts.append(onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -149,9 +149,7 @@ class Method(nn.Module):
         return one, two
 
 
-def adam(
-    networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]
-) -> torch.optim.Optimizer:
+def adam(networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
     """Fused Adam over the networks' parameters, its learning rate a tensor so that a captured graph follows it."""
     parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     device = parameters[0].device

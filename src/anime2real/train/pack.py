@@ -50,7 +50,9 @@ class Pack:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PackError(f"{folder} is a damaged pack ({error}): prepare it again") from error
         if version != FORMAT_VERSION:
-            raise PackError(f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again")
+            raise PackError(
+                f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again"
+            )
         if self.images.shape != (len(self.index), self.size, self.size, 3) or self.images.dtype != np.uint8:
             raise PackError(f"{folder} is a damaged pack (images.npy does not fit index.jsonl): prepare it again")
 

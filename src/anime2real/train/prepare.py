@@ -116,7 +116,9 @@ def prepare(
     partial = output.parent / f".{output.name}.partial-{os.getpid()}"
     partial.mkdir()
     try:
-        summary = _build(members, partial, output, size, crop, test_share, licence, near, processes, quiet, sources, both)
+        summary = _build(
+            members, partial, output, size, crop, test_share, licence, near, processes, quiet, sources, both
+        )
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
@@ -176,12 +178,14 @@ def _build(
     images.flush()
     del images, decoded
     scratch.unlink()
-    counts = {d: {s: 0 for s in ("train", "test")} for d in DOMAINS}
+    counts = {d: dict.fromkeys(("train", "test"), 0) for d in DOMAINS}
     for place in kept:
         counts[members[place].domain][splits[place]] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            raise PackError(f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to the test split'}")
+            raise PackError(
+                f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to the test split'}"
+            )
     meta = {
         "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "counts": counts,
         "dropped": dict(sorted(dropped.items())), "near": near, "bad": bad,
@@ -323,9 +327,7 @@ def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
     return _decode_one(content, label, size, crop)
 
 
-def _decoded(
-    members: list[Member], size: int, crop: Crop, processes: int | None
-) -> Iterator[tuple[int, list[Result]]]:
+def _decoded(members: list[Member], size: int, crop: Crop, processes: int | None) -> Iterator[tuple[int, list[Result]]]:
     chunks = [members[i : i + _CHUNK] for i in range(0, len(members), _CHUNK)]
     count = min(processes or os.cpu_count() or 1, len(chunks))
     if count <= 1:
@@ -378,9 +380,7 @@ def _placed(parts: tuple[str, ...], layout: dict[str, Domain] | None) -> tuple[D
         rest = part[len(prefix) :].strip("_-") if prefix else part
         if layout is not None and rest in meanings:
             domain, split = meanings[rest], _SPLITS[prefix] if prefix else split
-        elif prefix and not rest:
-            split = _SPLITS[prefix]
-        elif prefix and layout is None and rest in ("a", "b"):
+        elif (prefix and not rest) or (prefix and layout is None and rest in ("a", "b")):
             split = _SPLITS[prefix]
     return domain, split
 

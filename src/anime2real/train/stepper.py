@@ -95,7 +95,9 @@ class Stepper:
     def _body(self) -> dict[str, Tensor]:
         shared = self.method.augment.shared
         anime = self._load(self._rows[0], self._uniforms[:, :VARIATION])
-        real = self._load(self._rows[1], self._uniforms[:, slice(VARIATION) if shared else slice(VARIATION, 2 * VARIATION)])
+        real = self._load(
+            self._rows[1], self._uniforms[:, slice(VARIATION) if shared else slice(VARIATION, 2 * VARIATION)]
+        )
         losses = self.method.step(Batch(anime, real, self._uniforms[:, 2 * VARIATION :]))
         self.method.update_average(self._average_weight)
         return losses

@@ -76,9 +76,7 @@ class Autoencoder(Method):
         optimizer.zero_grad(set_to_none=True)
         loss_of = F.l1_loss if self.config.loss == "l1" else F.mse_loss
         with self.autocast():
-            fake_real, fake_anime = self.both(
-                lambda: self.to_real(batch.anime), lambda: self.to_anime(batch.real)
-            )
+            fake_real, fake_anime = self.both(lambda: self.to_real(batch.anime), lambda: self.to_anime(batch.real))
         loss_real = loss_of(fake_real.float(), batch.real.float())
         loss_anime = loss_of(fake_anime.float(), batch.anime.float())
         (loss_real + loss_anime).backward()

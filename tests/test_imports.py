@@ -1,0 +1,87 @@
+"""Whoever uses the package never imports torch, even where it is installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+SOURCE = Path(__file__).parent.parent / "src"
+HEAVY = ("torch", "onnx", "scipy", "safetensors")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Where every package of the training half is installed, and notes each process that imports it."""
+    for name in HEAVY:
+        package = tmp_path / "packages" / name
+        package.mkdir(parents=True)
+        package.joinpath("__init__.py").write_text(
+            f"from pathlib import Path\nPath({str(tmp_path / 'imported')!r}).open('a').write({name + ' '!r})\n"
+        )
+    path = os.pathsep.join([str(tmp_path / "packages"), str(SOURCE)])
+    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_trap_works(tmp_path: Path, environment: dict[str, str]) -> None:
+    run(environment, "-c", "import torch")
+    assert (tmp_path / "imported").read_text() == "torch "
+
+
+def test_using_never_imports_torch(tmp_path: Path, environment: dict[str, str]) -> None:
+    bundle = str(tiny.write_bundle(tmp_path / "bundle").folder)
+    random = np.random.default_rng(0)
+    for domain in ("anime", "real"):
+        (tmp_path / domain).mkdir()
+        for i in range(40):  # more than one chunk, so that prepare starts processes
+            pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / domain / f"{i}.png")
+    anime, real = str(tmp_path / "anime"), str(tmp_path / "real")
+    out, pack, page = (str(tmp_path / name) for name in ("out", "pack", "report.html"))
+    run(environment, "-c", "import anime2real; anime2real.Translator, anime2real.Bundle, anime2real.UserError")
+    for command in (
+        ["translate", anime, "-o", out, "--bundle", bundle, "--json"],
+        ["methods"],
+        ["inspect", anime],
+        ["prepare", "--anime", anime, "--real", real, "-o", pack, "--size", "16", "--near", "0"],
+        ["compare", bundle, "--pictures", anime, "-o", page],
+        ["--help"],
+    ):
+        run(environment, "-m", "anime2real", *command)
+    assert len(list((tmp_path / "out").iterdir())) == 40
+    assert not (tmp_path / "imported").exists()
+
+
+def test_a_mistyped_command_does_not_import_torch(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "anime2real", "trian"], env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert not (tmp_path / "imported").exists()
+
+
+def test_importing_is_light(environment: dict[str, str]) -> None:
+    code = "import sys, anime2real; print(*sys.modules)"
+    loaded = set(run(environment, "-c", code).split())
+    assert "anime2real" in loaded
+    assert not loaded & {"numpy", "PIL", "onnxruntime", "cyclopts"}
+
+
+def test_public_names() -> None:
+    import anime2real
+
+    assert set(anime2real.__all__) == {"Bundle", "Translator", "UserError", "__version__"}
+    assert all(getattr(anime2real, name) for name in anime2real.__all__)
+    assert dir(anime2real) == sorted(anime2real.__all__)
+    with pytest.raises(AttributeError, match="Translater"):
+        anime2real.Translater  # noqa: B018
