@@ -199,9 +199,9 @@ def main() -> None:
             stepper.step(sampler.draw(0), 2e-4, 0.001)
             synchronise(device)
             ready = time.perf_counter() - begin
-            draws = iter(range(1, 1_000_000))
+            count = itertools.count(1)
             pairs = rate(
-                lambda: stepper.step(sampler.draw(next(draws)), 2e-4, 0.001), batch_size, options.seconds, device
+                lambda: stepper.step(sampler.draw(next(count)), 2e-4, 0.001), batch_size, options.seconds, device
             )
             verdict = "holds" if parity.holds else "FAILS, not counted"
             print(

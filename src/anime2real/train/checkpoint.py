@@ -75,7 +75,7 @@ def load_newest(folder: Path, method: Method) -> tuple[Progress, list[str]]:
     """
     for partial in folder.glob(f"{_PARTIAL}*"):
         shutil.rmtree(partial, ignore_errors=True)
-    passed = []
+    passed: list[str] = []
     for path in reversed(complete(folder)):
         try:
             return _load(path, method), passed

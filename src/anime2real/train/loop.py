@@ -27,7 +27,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.pack import Pack
 from anime2real.train.parity import preflight
 from anime2real.train.runfolder import RunFolder
-from anime2real.train.sampler import Sampler
+from anime2real.train.sampler import Draw, Sampler
 from anime2real.train.stepper import Speed, Stepper
 
 RUN_AHEAD = 4
@@ -206,7 +206,7 @@ class _Loop:
             self._sample()
             checkpoint.save(self.folder.checkpoints, self.method, self.progress)
 
-    def _draw(self):  # type: ignore[no-untyped-def]
+    def _draw(self) -> Draw:
         draw = self.sampler.draw(self.progress.step)
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 

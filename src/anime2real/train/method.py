@@ -109,8 +109,9 @@ class Method(nn.Module):
     def compile_parts(self) -> None:
         """Compile the parts that gain by it; called after `to(device)`."""
         for child in self.children():
-            if hasattr(child, "compile_parts"):
-                child.compile_parts()
+            compile_parts = getattr(child, "compile_parts", None)
+            if callable(compile_parts):
+                compile_parts()
 
     def start_average(self) -> None:
         """Copy every averaged network as it stands."""
@@ -121,8 +122,8 @@ class Method(nn.Module):
     def update_average(self, weight: Tensor) -> None:
         """Move each average by `weight` (scalar, 1 - beta) towards its network."""
         for name in self.averaged:
-            average = list(self.average[name].parameters())
-            current = list(getattr(self, name).parameters())
+            average: list[Tensor] = list(self.average[name].parameters())
+            current: list[Tensor] = list(getattr(self, name).parameters())
             if average:
                 change = torch._foreach_sub(current, average)
                 torch._foreach_mul_(change, weight)

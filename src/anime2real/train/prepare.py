@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
@@ -178,13 +179,13 @@ def _build(
     images.flush()
     del images, decoded
     scratch.unlink()
-    counts = {d: dict.fromkeys(("train", "test"), 0) for d in DOMAINS}
+    counts: dict[str, dict[str, int]] = {d: dict.fromkeys(("train", "test"), 0) for d in DOMAINS}
     for place in kept:
         counts[members[place].domain][splits[place]] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
             raise PackError(
-                f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to the test split'}"
+                f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to test'}"
             )
     meta = {
         "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "counts": counts,
@@ -250,7 +251,7 @@ def distinct(hashes: NDArray[np.uint64], near: int) -> NDArray[np.bool_]:
     if near <= 0:
         return stays
     edges = np.linspace(0, 64, near + 2).astype(int)
-    bands = [(np.uint64(a), np.uint64(2 ** (int(b) - int(a)) - 1)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    bands = [(np.uint64(a), np.uint64(2 ** (int(b) - int(a)) - 1)) for a, b in pairwise(edges)]
     buckets: list[dict[int, list[int]]] = [{} for _ in bands]
     for place, value in enumerate(hashes):
         keys = [int((value >> shift) & mask) for shift, mask in bands]

@@ -64,7 +64,8 @@ class Stepper:
         self._losses: dict[str, Tensor] = {}
         method.precision = torch.bfloat16 if speed.bf16 else torch.float32
         if speed.channels_last:
-            method.to(memory_format=torch.channels_last)
+            _lay_channels_last(method)
+        _lay_moments(method)
         if speed.compile:
             # Blocks of one class share their compiled code; every batch shape and frozen state is one entry of it.
             torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
@@ -138,6 +139,24 @@ class Stepper:
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._losses = self._body()
+
+
+def _lay_channels_last(method: Method) -> None:
+    for tensor in (*method.parameters(), *method.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+
+
+def _lay_moments(method: Method) -> None:
+    """Lay out the optimizers' moments as their parameters are, which fused Adam wants.
+
+    A checkpoint brings them as the sitting that wrote it had them.
+    """
+    for optimizer in method.optimizers.values():
+        for parameter, state in optimizer.state.items():
+            for key, value in state.items():
+                if value.shape == parameter.shape and value.stride() != parameter.stride():
+                    state[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def zoomed(image: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:

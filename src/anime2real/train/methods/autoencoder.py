@@ -93,7 +93,7 @@ class Autoencoder(Method):
             self._thumbnails = thumbnails(pictures)
         cost = squared_distances(self._thumbnails[anime], self._thumbnails[real])
         _, columns = linear_sum_assignment(cost)
-        return real[columns]
+        return np.asarray(real[columns])
 
     def products(self) -> list[Product]:
         """Both directions, averaged."""

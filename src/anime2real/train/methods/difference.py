@@ -1,8 +1,8 @@
 """Method 1: the difference vector.
 
-The founding paper's first way: keep one picture-sized vector d. In each of 10,000 iterations take the mean of 100 random
-pictures of each domain and move d by learning rate × difference. Each thousandth d is kept, and added to the test
-pictures. The difference is taken between the real mean and the mean of the *translated* drawings,
+The founding paper's first way: keep one picture-sized vector d. In each of 10,000 iterations take the mean of 100
+random pictures of each domain and move d by learning rate × difference. Each thousandth d is kept, and added to the
+test pictures. The difference is taken between the real mean and the mean of the *translated* drawings,
 
     d <- d + lr * (mean(real) - (mean(anime) + d)),
 

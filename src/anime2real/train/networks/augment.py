@@ -21,7 +21,8 @@ def coloured(image: Tensor) -> Tensor:
     grey = image.mean(1, keepdim=True)
     image = (image - grey) * (2 * saturation) + grey
     mean = image.mean((1, 2, 3), keepdim=True)
-    return (image - mean) * (contrast + 0.5) + mean
+    changed: Tensor = (image - mean) * (contrast + 0.5) + mean
+    return changed
 
 
 def translated(image: Tensor, share: float = 0.125) -> Tensor:
@@ -44,4 +45,5 @@ def cutout(image: Tensor, share: float = 0.5) -> Tensor:
     rows = (torch.arange(height, device=image.device) - cy).abs() < half
     columns = (torch.arange(width, device=image.device) - cx).abs() < half
     keep = ~(rows[:, :, None] & columns[:, None, :])
-    return image * keep[:, None].to(image.dtype)
+    kept: Tensor = image * keep[:, None].to(image.dtype)
+    return kept

@@ -1,5 +1,7 @@
 """The convolutional encoder and decoder of the founding paper's second way."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,13 +24,13 @@ class ConvolutionalAutoencoder(nn.Module):
         down = [3, width, 2 * width, 4 * width, 8 * width]
         self.encoder = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), nn.GroupNorm(8, b), nn.SiLU())
-            for a, b in zip(down[:-1], down[1:], strict=True)
+            for a, b in pairwise(down)
         )
         self.code = nn.Sequential(nn.Conv2d(8 * width, 8 * width, 3, padding=1), nn.GroupNorm(8, 8 * width), nn.SiLU())
         up = [8 * width, 4 * width, 2 * width, width, width]
         self.decoder = nn.ModuleList(
             nn.Sequential(ResizeConvolution(a, b, bias=True), nn.GroupNorm(8, b), nn.SiLU())
-            for a, b in zip(up[:-1], up[1:], strict=True)
+            for a, b in pairwise(up)
         )
         self.head = nn.Conv2d(width, 3, 3)
 

@@ -5,6 +5,8 @@ convolutions from a 4×4 seed, noise on every scale, and skip-layer excitation (
 choose channels of the large ones.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -63,7 +65,7 @@ class FastGenerator(nn.Module):
             nn.Sequential(nn.Upsample(scale_factor=2), *_noisy(a, b), *_noisy(b, b))
             if i % 2
             else nn.Sequential(nn.Upsample(scale_factor=2), *_gated(a, b))
-            for i, (a, b) in enumerate(zip(c[:-1], c[1:], strict=True))
+            for i, (a, b) in enumerate(pairwise(c))
         )
         self.excite64 = _Excitation(c[0], c[4])
         self.excite128 = _Excitation(c[1], c[5])

@@ -108,7 +108,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
         y = torch.relu(self.norm(self.first(F.pad(x, (1, 1, 1, 1), mode="reflect"))))
-        return x + self.norm(self.second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
+        translated: Tensor = x + self.norm(self.second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
+        return translated
 
 
 class Encoder(nn.Module):
