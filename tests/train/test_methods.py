@@ -1,0 +1,207 @@
+"""What each method promises, on data small enough to know the answer."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SIZE, TINY, Toy
+
+from anime2real.train.method import UNIFORMS, Batch, frozen
+from anime2real.train.methods import METHODS
+from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
+from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
+from anime2real.train.methods.difference import Difference, DifferenceConfig
+from anime2real.train.pack import Pack
+from anime2real.train.sampler import Sampler
+from anime2real.train.stepper import Speed, Stepper, zoomed
+
+
+def batch(count: int, seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    anime, real = (torch.rand(count, 3, SIZE, SIZE, generator=generator) * 2 - 1 for _ in range(2))
+    return Batch(anime, real, torch.rand(count, UNIFORMS, generator=generator))
+
+
+def test_difference_converges_to_the_difference_of_the_domain_means(toy: Toy) -> None:
+    pack = Pack(toy.pack)
+    rows = {d: pack.rows(d, "train") for d in ("anime", "real")}
+    method = Difference(DifferenceConfig(learning_rate=0.02, snapshot_every=200, snapshots=3, batch_size=8), SIZE)
+    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
+    sampler = Sampler(rows["anime"], rows["real"], 8, seed=1)
+    for step in range(600):
+        stepper.step(sampler.draw(step), 0.0, 0.0)
+    means = {d: pack.images[rows[d]].astype(np.float64).mean(0).transpose(2, 0, 1) / 127.5 for d in rows}
+    expected = means["real"] - means["anime"]
+    assert np.abs(expected).max() > 0.5
+    error = np.abs(method.vector.numpy() - expected)
+    assert error.mean() < 0.02
+    assert error.max() < 0.1
+    distances = [float(np.abs(s.numpy() - expected).mean()) for s in method.snapshots]
+    assert distances[0] > distances[-1]
+    assert torch.equal(method.snapshots[-1], method.vector)
+
+
+def test_difference_adds_its_vector_and_takes_it_away_the_other_way() -> None:
+    method = Difference(DifferenceConfig(snapshot_every=1, snapshots=2, learning_rate=0.5, batch_size=2), SIZE)
+    for _ in range(2):
+        method.step(batch(2))
+    products = {(p.name, p.target): p for p in method.products()}
+    assert {name for name, _ in products} == {"difference", "difference-00001", "difference-00002"}
+    assert [p.final for p in method.products()] == [True, True, False, False, False, False]
+    image = batch(1, seed=5).anime * 0.1
+    method.vector.mul_(0.1)  # so that nothing is clipped
+    products = {(p.name, p.target): p for p in method.products()}
+    there = products["difference", "real"].module(image)
+    torch.testing.assert_close(there, (image + method.vector).clamp(-1, 1))
+    torch.testing.assert_close(products["difference", "anime"].module(there), image, atol=1e-6, rtol=0)
+
+
+def test_matched_pairs_have_the_least_total_distance() -> None:
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (12, 16, 16, 3), np.uint8)
+    method = Autoencoder(AutoencoderConfig(pairing="matched", width=8, batch_size=5), 16)
+    anime, real = np.arange(5), np.arange(6, 11)
+    arranged = method.arrange(anime, real, pictures)
+    assert sorted(arranged) == sorted(real)
+    cost = squared_distances(thumbnails(pictures[anime]), thumbnails(pictures[real]))
+    best = min(sum(cost[i, j] for i, j in enumerate(order)) for order in itertools.permutations(range(5)))
+    assert sum(cost[i, int(r) - 6] for i, r in enumerate(arranged)) == pytest.approx(best, rel=1e-5)
+
+
+def test_random_pairs_stay_as_they_were_drawn() -> None:
+    method = Autoencoder(AutoencoderConfig(pairing="random", width=8), 16)
+    real = np.array([3, 1, 2])
+    assert method.arrange(np.arange(3), real, np.zeros((4, 16, 16, 3), np.uint8)) is real
+
+
+def test_thumbnails_are_block_means() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    result = thumbnails(pictures).reshape(2, 8, 8, 3)
+    np.testing.assert_allclose(result[1, 2, 3], pictures[1, 8:12, 12:16].mean((0, 1)) / 255, rtol=1e-5)
+
+
+def test_the_pool_fills_then_exchanges_half() -> None:
+    pool = torch.zeros(4, 3, 1, 1)
+    pooled = torch.zeros((), dtype=torch.int64)
+
+    def fakes(first: int) -> torch.Tensor:
+        return torch.arange(first, first + 2.0)[:, None, None, None].expand(2, 3, 1, 1)
+
+    never, always = torch.zeros(2, 2), torch.tensor([[0.9, 0.1], [0.9, 0.6]])
+    for first in (1, 3):
+        assert torch.equal(exchange(pool, fakes(first), pooled, always), fakes(first))
+        pooled += 2
+    assert sorted(pool[:, 0, 0, 0].tolist()) == [1, 2, 3, 4]
+    assert torch.equal(exchange(pool, fakes(5), pooled, never), fakes(5))
+    assert sorted(pool[:, 0, 0, 0].tolist()) == [1, 2, 3, 4]
+    seen = exchange(pool, fakes(7), pooled, always)[:, 0, 0, 0].tolist()
+    assert len(set(seen)) == 2
+    assert set(seen) <= {1, 2, 3, 4}
+    assert sorted(pool[:, 0, 0, 0].tolist() + seen) == [1, 2, 3, 4, 7, 8]
+
+
+def test_least_squares_is_zero_for_a_perfect_judge() -> None:
+    assert least_squares(torch.tensor([1.0, 1.0, 0.0, 0.0])) == 0
+    assert least_squares(torch.tensor([0.0, 0.0, 1.0, 1.0])) == 1
+
+
+def test_cyclegan_steps_follow_the_losses_written_out_plainly() -> None:
+    """The generators' gradients against six separate passes and torch's own losses."""
+    torch.manual_seed(0)
+    method = CycleGAN(TINY["cyclegan"], SIZE)
+    method.make_optimizers(0.0)
+    data = batch(2)
+    losses = method.step(data)
+    gradients = [p.grad.clone() for p in method.to_real.parameters() if p.grad is not None]
+    method.zero_grad()
+    mse, l1 = torch.nn.functional.mse_loss, torch.nn.functional.l1_loss
+    fake_real, fake_anime = method.to_real(data.anime), method.to_anime(data.real)
+    with frozen(method.judge_real, method.judge_anime):
+        score_real, score_anime = method.judge_real(fake_real), method.judge_anime(fake_anime)
+    adversarial = mse(score_real, torch.ones_like(score_real)) + mse(score_anime, torch.ones_like(score_anime))
+    cycle = l1(method.to_anime(fake_real), data.anime) + l1(method.to_real(fake_anime), data.real)
+    identity = l1(method.to_real(data.real), data.real) + l1(method.to_anime(data.anime), data.anime)
+    (adversarial + 10 * cycle + 5 * identity).backward()
+    torch.testing.assert_close(losses["cycle"], cycle.detach())
+    torch.testing.assert_close(losses["identity"], identity.detach())
+    for expected, parameter in zip(gradients, method.to_real.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, expected, atol=1e-5, rtol=1e-4)
+    assert all(p.grad is None or not p.grad.any() for p in method.judge_real.parameters())
+
+
+def test_the_discriminators_step_leaves_the_generators_alone() -> None:
+    torch.manual_seed(0)
+    method = CycleGAN(TINY["cyclegan"], SIZE)
+    method.make_optimizers(1e-3)
+    data = batch(2)
+    _, fake_real, fake_anime = method._generator_step(data.anime, data.real)
+    before = [p.detach().clone() for p in method.to_real.parameters()]
+    judges = [p.detach().clone() for p in method.judge_real.parameters()]
+    method._discriminator_step(data, fake_real, fake_anime)
+    assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(judges, method.judge_real.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_method_steps_averages_and_offers_both_directions(name: str) -> None:
+    torch.manual_seed(0)
+    method = METHODS[name][1](TINY[name], SIZE)  # type: ignore[call-arg]
+    method.make_optimizers(1e-3)
+    method.start_average()
+    losses = method.step(batch(TINY[name].batch_size))
+    method.update_average(torch.tensor(1.0))
+    assert all(value.ndim == 0 and not value.requires_grad and value.isfinite() for value in losses.values())
+    for averaged in method.averaged:
+        pairs = zip(method.average[averaged].parameters(), getattr(method, averaged).parameters(), strict=True)
+        for average, current in pairs:
+            torch.testing.assert_close(average, current)
+    products = [p for p in method.products() if p.final]
+    assert {(p.source, p.target) for p in products} == {("anime", "real"), ("real", "anime")}
+    for product in products:
+        translated = product.module.eval()(batch(3).anime)
+        assert translated.shape == (3, 3, SIZE, SIZE)
+        assert translated.abs().max() <= 1
+
+
+def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
+    torch.manual_seed(0)
+    pack = Pack(toy.pack)
+    method = Autoencoder(AutoencoderConfig(width=8, batch_size=8, learning_rate=2e-3), SIZE)
+    method.make_optimizers(2e-3)
+    method.start_average()
+    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
+    sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 8, seed=0)
+    losses = [float(stepper.step(sampler.draw(i), 2e-3, 1.0)["to_real"]) for i in range(60)]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
+    ramp = torch.linspace(-1, 1, SIZE).expand(2, 3, SIZE, SIZE)
+    uniforms = torch.tensor([[0.2, 0.0, 0.5, 0.5], [0.8, 1.0, 0.0, 1.0]])
+    varied = zoomed(ramp, uniforms, zoom=0.5, flip=True)
+    torch.testing.assert_close(varied[0], ramp[0].flip(2), atol=1e-5, rtol=0)
+    assert varied[1].min() >= -1
+    assert varied[1, 0, 0, -1] < 0.05  # the left half
+    torch.testing.assert_close(zoomed(ramp, uniforms, zoom=0.0, flip=False), ramp, atol=1e-5, rtol=0)
+
+
+def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:
+    anime, real = np.arange(10, 17), np.arange(20, 31)
+    sampler = Sampler(anime, real, 3, seed=5)
+    draws = [sampler.draw(i) for i in range(77)]
+    for domain, rows in (("anime", anime), ("real", real)):
+        seen = np.concatenate([getattr(d, domain) for d in draws])
+        for epoch in range(len(seen) // len(rows)):
+            assert sorted(seen[epoch * len(rows) : (epoch + 1) * len(rows)]) == list(rows)
+    again = Sampler(anime, real, 3, seed=5).draw(40)
+    assert np.array_equal(again.anime, draws[40].anime)
+    assert np.array_equal(again.uniforms, draws[40].uniforms)
+    assert not np.array_equal(Sampler(anime, real, 3, seed=6).draw(40).uniforms, again.uniforms)
+
+
+def test_pack_is_read_or_refused(toy: Toy, tmp_path: Path) -> None:
+    pack = Pack(toy.pack)
+    assert pack.size == SIZE
+    assert len(pack.rows("anime", "train")) + len(pack.rows("anime", "test")) == 24
