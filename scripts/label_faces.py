@@ -126,11 +126,15 @@ def mirror(points: np.ndarray, width: float) -> np.ndarray:
     return mirrored
 
 
+_ARCHIVES: dict[str, zipfile.ZipFile] = {}
+
+
 def label(task: tuple[str, str, str]) -> str:
     """One line."""
     archive, name, domain = task
-    with zipfile.ZipFile(archive) as file:
-        image = Image.open(io.BytesIO(file.read(name))).convert("RGB")
+    if archive not in _ARCHIVES:
+        _ARCHIVES[archive] = zipfile.ZipFile(archive)
+    image = Image.open(io.BytesIO(_ARCHIVES[archive].read(name))).convert("RGB")
     found = answers_anime(image) if domain == "anime" else answers_real(image)
     points, spread = None, None
     if found:

@@ -25,8 +25,8 @@ MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
 SHIPPED: Final = Path(__file__).parent / "bundles"
-DEFAULT_METHOD: Final = "cyclegan"
-"""The best method that ships."""
+PREFERRED: Final = ("cyclegan", "autoencoder", "difference")
+"""Methods, the best first: what `default_method` chooses from."""
 
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
@@ -194,14 +194,29 @@ def shipped() -> list[Bundle]:
     return [read(path.parent) for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))]
 
 
-def find(method: str, to: Domain) -> Bundle:
-    """The shipped bundle of a method and a direction; its model is checked when it is used.
+def default_method(to: Domain) -> str:
+    """The best method of which a bundle to `to` ships.
+
+    Raises:
+        UnknownMethodError: none does.
+        BundleError: one of the shipped bundles is damaged.
+    """
+    ships = {b.method for b in shipped() if b.target == to}
+    for method in (*PREFERRED, *sorted(ships)):
+        if method in ships:
+            return method
+    raise UnknownMethodError(f"no bundle to {to} comes with this installation: give the folder of one")
+
+
+def find(method: str | None, to: Domain) -> Bundle:
+    """The shipped bundle of a method (the default one if None) and a direction; its model is checked when it is used.
 
     Raises:
         UnknownMethodError: there is none; the nearest name is told, or the way that the method does go.
         BundleError: one of the shipped bundles is damaged.
     """
     bundles = shipped()
+    method = method or default_method(to)
     for bundle in bundles:
         if (bundle.method, bundle.target) == (method, to):
             return bundle

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
-from anime2real.bundle import DEFAULT_METHOD, find, read, shipped
+from anime2real.bundle import default_method, find, read, shipped
 from anime2real.cli_making import export, prepare, train
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
@@ -73,7 +73,7 @@ def translate(
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, not {threads}")
     options = Options(layout, format, _colour(background), overwrite)
-    chosen = read(bundle) if bundle else find(method or DEFAULT_METHOD, to or "real")
+    chosen = read(bundle) if bundle else find(method, to or "real")
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
     translator = Translator(chosen, threads=threads)
@@ -98,7 +98,7 @@ def methods(*, as_json: Json = False) -> int:
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "default": b.method == DEFAULT_METHOD,
+            "default": b.method == default_method(b.target),
         }
         for b in shipped()
     ]  # fmt: skip

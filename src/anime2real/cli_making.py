@@ -29,6 +29,7 @@ def prepare(
     crop: Literal["auto", "centre", "celeba"] = "auto",
     test_share: float = 0.05,
     licence: str = "",
+    rights: str = "",
     near: int = 4,
     overwrite: bool = False,
     quiet: bool = False,
@@ -44,7 +45,8 @@ def prepare(
         layout: what the names in `both` mean, as A=real B=anime.
         crop: the centre square, or CelebA's aligned pictures to the face; auto decides by their size.
         test_share: share of the pictures kept for testing, where their folders do not say.
-        licence: of the pictures, for the model cards.
+        licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
+        rights: why, in a sentence.
         near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
         overwrite: replace a pack that is there.
         quiet: no progress.
@@ -53,7 +55,7 @@ def prepare(
 
     summary = make(
         anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
-        crop=crop, test_share=test_share, licence=licence, near=near, overwrite=overwrite, quiet=quiet,
+        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, overwrite=overwrite, quiet=quiet,
     )  # fmt: skip
     for line in summary.bad:
         print(shown(f"skipped: {line}"), file=sys.stderr)

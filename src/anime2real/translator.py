@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle import DEFAULT_METHOD, Bundle, BundleError, find, read
+from anime2real.bundle import Bundle, BundleError, find, read
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.picture import decode, square
@@ -58,8 +58,8 @@ class Translator:
         self._output = self._session.get_outputs()[0].name
 
     @classmethod
-    def load(cls, method: str = DEFAULT_METHOD, to: Domain = "real", *, threads: int | None = None) -> "Translator":
-        """A translator that comes with the package.
+    def load(cls, method: str | None = None, to: Domain = "real", *, threads: int | None = None) -> "Translator":
+        """A translator that comes with the package: of the best method that does, if none is named.
 
         Raises:
             UnknownMethodError: no such method ships, or not in this direction.

@@ -51,7 +51,8 @@ def export_products(
             px=pack["size"],
             crop=str(pack.get("crop", "centre")),
             training=training,
-            rights=str(pack.get("licence", "") or "unknown: the pack names none"),
+            licence=str(pack.get("licence") or "unknown: the pack names none"),
+            rights=str(pack.get("rights") or ""),
             hardware=str(facts["hardware"]),
         )
         written.append(target)

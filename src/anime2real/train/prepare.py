@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,7 @@ def prepare(
     both: Sequence[Path] = (),
     layout: dict[str, Domain] | None = None,
     licence: str = "",
+    rights: str = "",
     near: int = NEAR,
     processes: int | None = None,
     overwrite: bool = False,
@@ -73,7 +74,8 @@ def prepare(
         test_share: share of the pictures without a split of their own that go to `test`.
         both: folders or archives that hold both domains, as `trainA/`, `testB/` or as `anime/`, `train/real/` …
         layout: what the names in `both` mean, such as {"A": "real", "B": "anime"}.
-        licence: of the pictures, for the model cards.
+        licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
+        rights: why, in a sentence.
         near: bits of the 64-bit perceptual hash by which near-duplicates differ at most; 0 for exact ones only.
         processes: to decode with; all cores if not given.
         overwrite: replace a pack that is there.
@@ -83,9 +85,13 @@ def prepare(
         PackError: nothing to read, `output` is there, or a domain ends up empty.
     """
     _check(output, size, crop, test_share, overwrite)
-    sources = [(Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths]
-    members = [m for path, domain in sources for m in members_of(path, domain, None)]
+    recipe = _Recipe(size, crop, test_share, near, licence, rights)
+    sources: list[tuple[Path, str]] = [
+        (Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths
+    ]
+    members = [m for path, domain in sources for m in members_of(path, cast(Domain, domain), None)]
     members += [m for path in both for m in members_of(Path(path), None, layout or {})]
+    sources += [(Path(path), "both") for path in both]
     members.sort(key=lambda m: (m.domain, m.label, m.container.name))
     for domain in DOMAINS:
         if not any(m.domain == domain for m in members):
@@ -96,9 +102,7 @@ def prepare(
     partial = output.parent / f".{output.name}.partial-{os.getpid()}"
     partial.mkdir()
     try:
-        summary = _build(
-            members, partial, output, size, crop, test_share, licence, near, processes, quiet, sources, both
-        )
+        summary = _build(members, sources, partial, output, recipe, _Progress(len(members), quiet), processes)
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
@@ -125,17 +129,32 @@ def _check(output: Path, size: int, crop: str, test_share: float, overwrite: boo
             raise PackError(f"{output} is already there: give --overwrite, or another folder")
 
 
+@dataclass(frozen=True)
+class _Recipe:
+    size: int
+    crop: Crop
+    test_share: float
+    near: int
+    licence: str
+    rights: str
+
+
 def _build(
-    members: list[Member], partial: Path, output: Path, size: int, crop: Crop, test_share: float, licence: str,
-    near: int, processes: int | None, quiet: bool, sources: list[tuple[Path, Domain]], both: Sequence[Path],
-) -> PackSummary:  # fmt: skip
+    members: list[Member],
+    sources: list[tuple[Path, str]],
+    partial: Path,
+    output: Path,
+    recipe: _Recipe,
+    progress: "_Progress",
+    processes: int | None,
+) -> PackSummary:
+    size = recipe.size
     scratch = partial / "decoded.bin"
     hashes = np.zeros(len(members), np.uint64)
     sums: list[str | None] = [None] * len(members)
     bad: list[str] = []
     decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
-    progress = _Progress(len(members), quiet)
-    for start, results in _decoded(members, size, crop, processes):
+    for start, results in _decoded(members, size, recipe.crop, processes):
         for place, result in enumerate(results, start):
             if isinstance(result, str):
                 bad.append(result)
@@ -143,7 +162,7 @@ def _build(
                 decoded[place], hashes[place], sums[place] = result
         progress(start + len(results))
     progress.close()
-    kept, splits, dropped = _select(members, sums, hashes, test_share, near)
+    kept, splits, dropped = _select(members, sums, hashes, recipe.test_share, recipe.near)
     dropped["unreadable"] = len(bad)
     images = np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(kept), size, size, 3))
     with (partial / "index.jsonl").open("w", encoding="utf-8") as index:
@@ -165,11 +184,12 @@ def _build(
         if not counts[domain]["train"]:
             raise PackError(f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to test'}")
     meta = {
-        "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "counts": counts,
-        "dropped": dict(sorted(dropped.items())), "near": near, "bad": bad,
+        "format_version": FORMAT_VERSION, "size": size, "crop": recipe.crop, "licence": recipe.licence,
+        "rights": recipe.rights, "counts": counts,
+        "dropped": dict(sorted(dropped.items())), "near": recipe.near, "bad": bad,
         "sources": [
             {"name": path.name, "domain": domain, "sha256": _sum_of(path, members, sums)}
-            for path, domain in [*sources, *((Path(p), "both") for p in both)]
+            for path, domain in sources
         ],
     }  # fmt: skip
     (partial / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")

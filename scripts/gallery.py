@@ -1,0 +1,35 @@
+"""One picture of what came of some pictures: a row of inputs, then a row a method.
+
+python scripts/gallery.py examples/*.png --methods difference cyclegan --to real -o docs/pictures/examples.png
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from anime2real import Translator
+from anime2real.picture import decode, square
+
+
+def main() -> None:
+    """Write the picture; methods are in the order given, and not labelled: the text around it says what they are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--methods", nargs="+", required=True, help="names of shipped methods, or folders of bundles")
+    parser.add_argument("--to", choices=("real", "anime"), default="real")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    translators = [Translator.open(m) if Path(m).is_dir() else Translator.load(m, options.to) for m in options.methods]
+    side = max(t.px for t in translators)
+    inputs = [square(decode(path).image, side) for path in options.pictures]
+    rows = [[np.asarray(i) for i in inputs]]
+    for translator in translators:
+        rows.append([np.asarray(p.resize((side, side), Image.Resampling.BICUBIC)) for p in translator.batch(inputs)])
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(options.output, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
