@@ -9,7 +9,7 @@ import copy
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +176,45 @@ def export_bundle(
     save(bundle, file, model_card(bundle), folder)
     say(f"{bundle.name}: {report}")
     return report
+
+
+def small_onnx(
+    module: nn.Module, shape: Sequence[int], outputs: Sequence[str], *, free: Sequence[int]
+) -> bytes:
+    """The ONNX file of a helper network (faces, features), its large weights in fp16.
+
+    Args:
+        module: one tensor to one or several.
+        shape: of an example of its input, which is called `image`; sizes above 1 where they are free.
+        outputs: names of what it gives.
+        free: dimensions of the input that may be of any size: 0 the batch, 2 the height, 3 the width.
+
+    Raises:
+        ExportError: torch cannot export it.
+    """
+    names = {0: "N", 2: "H", 3: "W"}
+    dimensions = {axis: torch.export.Dim.DYNAMIC if axis else torch.export.Dim(names[axis]) for axis in free}
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                module,
+                (torch.zeros(*shape),),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=list(outputs),
+                dynamic_shapes=(dimensions,),
+                optimize=True,
+                verbose=False,
+            )
+    except Exception as error:
+        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
+    if program is None:
+        raise ExportError(f"torch exported nothing for {type(module).__name__}")
+    model = program.model_proto
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    _strip(model)
+    return _file(model, "fp16")
 
 
 def difference_from_torch(module: nn.Module, file: bytes, px: int) -> float:

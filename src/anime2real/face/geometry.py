@@ -1,0 +1,201 @@
+"""Where a face lies: similarity transforms between a picture and a crop, pure functions of numbers.
+
+Points are (…, 2), x then y, y down, in px with pixel centres at whole numbers + 0.5, or in shares of a crop's side.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Points = NDArray[np.float64]
+
+TEMPLATE: Final[Points] = np.array(
+    [[0.352, 0.476], [0.648, 0.476], [0.5, 0.621], [0.413, 0.723], [0.587, 0.723]]
+)
+"""Where the five landmarks lie in an aligned crop, in shares of its side.
+
+The mean of the mean face of FFHQ's framing and the mean drawn face, fitted to it: one place for both domains, since a
+translator whose crops differ learns to zoom.
+"""
+
+SWAPPED: Final = (1, 0, 2, 4, 3)
+"""The order of the landmarks in the mirrored picture."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """p ↦ linear · p + shift, with points taken as complex numbers x + iy: it turns, scales and moves.
+
+    Attributes:
+        linear: its modulus is the scale, its argument the turn (radians, clockwise on screen).
+        shift: where the origin goes.
+    """
+
+    linear: complex
+    shift: complex
+
+    def __call__(self, points: Points) -> Points:
+        """Move points (…, 2)."""
+        moved = (points[..., 0] + 1j * points[..., 1]) * self.linear + self.shift
+        return np.stack([moved.real, moved.imag], axis=-1)
+
+    @property
+    def inverse(self) -> "Similarity":
+        """What undoes it."""
+        return Similarity(1 / self.linear, -self.shift / self.linear)
+
+    @property
+    def scale(self) -> float:
+        """Length of a unit after it."""
+        return abs(self.linear)
+
+    @property
+    def angle(self) -> float:
+        """Radians in (-π, π], positive clockwise on screen."""
+        return math.atan2(self.linear.imag, self.linear.real)
+
+    def then(self, other: "Similarity") -> "Similarity":
+        """This one first, then `other`."""
+        return Similarity(other.linear * self.linear, other.linear * self.shift + other.shift)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """(2, 3), for points as columns (x, y, 1)."""
+        a, b = self.linear.real, self.linear.imag
+        return np.array([[a, -b, self.shift.real], [b, a, self.shift.imag]])
+
+
+def scaling(factor: float) -> Similarity:
+    """p ↦ factor · p."""
+    return Similarity(complex(factor), 0j)
+
+
+def around(centre: tuple[float, float], side: float, angle: float = 0.0) -> Similarity:
+    """To the unit square of a crop: `centre` goes to its middle, `side` to 1, what is tilted by `angle` stands upright."""
+    linear = complex(math.cos(-angle), math.sin(-angle)) / side
+    return Similarity(linear, complex(0.5, 0.5) - linear * complex(*centre))
+
+
+def fit(source: Points, target: Points) -> Similarity:
+    """The similarity, without mirroring, that takes (K, 2) points nearest to others in the least-squares sense.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991; in the plane and
+    without reflections it is one division of complex numbers.
+
+    Raises:
+        ValueError: if all source points are one.
+    """
+    p, q = (points[:, 0] + 1j * points[:, 1] for points in (source, target))
+    p_mean, q_mean = p.mean(), q.mean()
+    spread = float((abs(p - p_mean) ** 2).sum())
+    if spread <= 0:
+        raise ValueError("the points to fit lie all in one place")
+    linear = complex(((q - q_mean) * np.conj(p - p_mean)).sum() / spread)
+    return Similarity(linear, complex(q_mean - linear * p_mean))
+
+
+def to_template(landmarks: Points) -> Similarity:
+    """From px of a picture to the unit square of the aligned crop, in which landmarks (5, 2) lie near `TEMPLATE`.
+
+    The turn is that of the eye line exactly, so that the crop's tilt is zero; place and scale fit all five points.
+    """
+    upright = around((0.0, 0.0), 1.0, tilt_of(landmarks))
+    turned = upright(landmarks)
+    centred, wanted = turned - turned.mean(0), TEMPLATE - TEMPLATE.mean(0)
+    scale = float((centred * wanted).sum() / (centred**2).sum())
+    shift = TEMPLATE.mean(0) - scale * turned.mean(0)
+    return upright.then(Similarity(complex(scale), complex(*shift)))
+
+
+def tilt_of(landmarks: Points) -> float:
+    """Radians in (-π, π]: the eye line of landmarks (5, 2) against the horizontal, positive clockwise on screen."""
+    across = landmarks[1] - landmarks[0]
+    return math.atan2(float(across[1]), float(across[0]))
+
+
+def mirror(landmarks: Points, width: float) -> Points:
+    """Landmarks (5, 2) in the mirrored picture of a width, left and right exchanged."""
+    mirrored = landmarks[list(SWAPPED)].copy()
+    mirrored[:, 0] = width - mirrored[:, 0]
+    return mirrored
+
+
+def align(image: Image.Image, to_unit: Similarity, side: int) -> Image.Image:
+    """The crop (side, side) that a similarity from px to the unit square cuts out; borders are continued outwards.
+
+    A crop much smaller than what it shows is taken from a reduced picture, so that nothing aliases.
+    """
+    place = to_unit.then(scaling(side))  # px of the picture to px of the crop
+    left, top, right, bottom = _extent(place.inverse, side, image.size, margin=4.0 / min(1.0, place.scale))
+    part = image.crop((left, top, right, bottom))
+    back = place.inverse.then(Similarity(1 + 0j, complex(-left, -top)))
+    factor = int(1.0 / place.scale)
+    if factor > 1:
+        part = part.reduce(factor)
+        back = back.then(scaling(1 / factor))
+    padded, offset = _continued(part, back, side)
+    matrix = back.then(Similarity(1 + 0j, complex(*offset))).matrix()
+    return padded.transform(
+        (side, side), Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC
+    )
+
+
+def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather: float = 0.12) -> Image.Image:
+    """A copy of the picture with a crop put back where `to_unit` took it from, its edges fading out.
+
+    Args:
+        image: RGB.
+        crop: a square of any size, RGB.
+        to_unit: from px of the picture to the unit square.
+        feather: width of the fading, a share of the crop's side.
+    """
+    side = crop.width
+    from_picture = to_unit.then(scaling(side))
+    enlarged = int(1.0 / to_unit.scale / side)
+    if enlarged >= 2:  # bicubic by many times would show the crop's pixels
+        crop = crop.resize((side * enlarged, side * enlarged), Image.Resampling.LANCZOS)
+        return paste(image, crop, to_unit, feather=feather)
+    left, top, right, bottom = _extent(from_picture.inverse, side, image.size, margin=1.0)
+    if right <= left or bottom <= top:
+        return image.copy()
+    matrix = Similarity(1 + 0j, complex(left, top)).then(from_picture).matrix()
+    size = (right - left, bottom - top)
+    mask = _soft_square(side, feather)
+    warped, opacity = (
+        part.transform(size, Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC)
+        for part in (crop, mask)
+    )
+    result = image.copy()
+    result.paste(warped, (left, top), opacity)
+    return result
+
+
+def _extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
+    """The whole px of a picture that a crop covers, with a margin, inside it and at least one."""
+    corners = to_picture(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
+    low, high = corners.min(0) - margin, corners.max(0) + margin
+    left, top = (min(max(0, math.floor(v)), s - 1) for v, s in zip(low, size, strict=True))
+    right, bottom = (max(min(s, math.ceil(v)), o + 1) for v, s, o in zip(high, size, (left, top), strict=True))
+    return left, top, right, bottom
+
+
+def _continued(part: Image.Image, back: Similarity, side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The part with its border pixels repeated as far as the crop reaches beyond it, and how far that moved it."""
+    corners = back(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
+    before = np.ceil(np.maximum(0, 3 - corners.min(0))).astype(int)
+    after = np.ceil(np.maximum(0, corners.max(0) + 3 - np.array(part.size))).astype(int)
+    if not before.any() and not after.any():
+        return part, (0, 0)
+    pixels = np.pad(np.asarray(part), ((before[1], after[1]), (before[0], after[0]), (0, 0)), "edge")
+    return Image.fromarray(pixels), (int(before[0]), int(before[1]))
+
+
+def _soft_square(side: int, feather: float) -> Image.Image:
+    """A square that is opaque in the middle and transparent at its edge."""
+    width = max(1, round(side * feather))
+    mask = Image.new("L", (side, side), 0)
+    mask.paste(255, (width, width, side - width, side - width))
+    return mask.filter(ImageFilter.GaussianBlur(width / 2.5))
