@@ -116,7 +116,9 @@ def draw_views(points: Tensor, near: Tensor, random: torch.Generator) -> dict[st
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(n, generator=random) * (high - low) + low
 
-    side = unit * torch.where(near, 3.0 * torch.exp(uniform(-0.12, 0.12)), torch.exp(uniform(math.log(2.1), math.log(5.2))))
+    side = unit * torch.where(
+        near, 3.0 * torch.exp(uniform(-0.12, 0.12)), torch.exp(uniform(math.log(2.1), math.log(5.2)))
+    )
     angle = torch.where(near, uniform(-0.16, 0.16), uniform(-1.05, 1.05))
     reach = torch.where(near, 0.05, 0.16)
     shift = torch.stack([uniform(-1, 1), uniform(-1, 1)], 1) * (reach * side)[:, None]
@@ -172,7 +174,9 @@ def negatives(crops: Tensor, views: dict[str, Tensor], pictures: Tensor, random:
     return torch.where((kind > 0.85)[:, None, None, None], noise, crops)
 
 
-def loss_of(network: LandmarkNetwork, crops: Tensor, points: Tensor, real: Tensor, face: Tensor, unit: Tensor) -> Tensor:
+def loss_of(
+    network: LandmarkNetwork, crops: Tensor, points: Tensor, real: Tensor, face: Tensor, unit: Tensor
+) -> Tensor:
     """Cross-entropy of the maps with a narrow Gaussian, distance in units of the face, and the two verdicts."""
     predicted, verdict, maps = network(crops)
     side = LANDMARK_SIDE // 2
@@ -199,11 +203,18 @@ def predict(network: LandmarkNetwork, pictures: Tensor, view: dict[str, Tensor],
         local, verdict, _ = network(crops)
         offset = (local - 0.5) * view["side"][:, None, None]
         cos, sin = torch.cos(view["angle"])[:, None], torch.sin(view["angle"])[:, None]
-        points = torch.stack([offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], 2)
+        points = torch.stack(
+            [offset[..., 0] * cos - offset[..., 1] * sin, offset[..., 0] * sin + offset[..., 1] * cos], 2
+        )
         points = points + view["centre"][:, None]
         if look + 1 < looks:
             centre, tilt, unit, _ = frames(points)
-            view = {"centre": centre, "angle": tilt, "side": 3.0 * unit, "mirror": torch.zeros(len(pictures), dtype=torch.bool)}
+            view = {
+                "centre": centre,
+                "angle": tilt,
+                "side": 3.0 * unit,
+                "mirror": torch.zeros(len(pictures), dtype=torch.bool),
+            }
     return points, verdict
 
 
@@ -256,7 +267,9 @@ def export(network: LandmarkNetwork, path: Path) -> None:
             points, verdict, _ = self.network(image)
             return points, torch.sigmoid(verdict)
 
-    path.write_bytes(small_onnx(Answer().eval(), (2, 3, LANDMARK_SIDE, LANDMARK_SIDE), ["points", "verdict"], free=(0,)))
+    path.write_bytes(
+        small_onnx(Answer().eval(), (2, 3, LANDMARK_SIDE, LANDMARK_SIDE), ["points", "verdict"], free=(0,))
+    )
 
 
 def main() -> None:
@@ -311,7 +324,10 @@ def main() -> None:
         if time.time() - last > 60:
             last = time.time()
             left = options.minutes * (1 - used)
-            print(f"{step} steps, {step * count / (last - start):.0f} crops/s, loss {loss:.3f}, {left:.1f} min left", flush=True)
+            print(
+                f"{step} steps, {step * count / (last - start):.0f} crops/s, loss {loss:.3f}, {left:.1f} min left",
+                flush=True,
+            )
             if step % 3 == 0:
                 print(json.dumps(measure(average.module, data, 0.0, 2, 0)), flush=True)
     best = average.module

@@ -13,9 +13,7 @@ from PIL import Image, ImageFilter
 
 Points = NDArray[np.float64]
 
-TEMPLATE: Final[Points] = np.array(
-    [[0.352, 0.476], [0.648, 0.476], [0.5, 0.621], [0.413, 0.723], [0.587, 0.723]]
-)
+TEMPLATE: Final[Points] = np.array([[0.352, 0.476], [0.648, 0.476], [0.5, 0.621], [0.413, 0.723], [0.587, 0.723]])
 """Where the five landmarks lie in an aligned crop, in shares of its side.
 
 The mean of the mean face of FFHQ's framing and the mean drawn face, fitted to it: one place for both domains, since a

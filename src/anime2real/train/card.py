@@ -40,4 +40,14 @@ def model_card(bundle: Bundle) -> str:
 
 
 def _rows(table: dict[str, object]) -> list[str]:
-    return [f"- {key.replace('_', ' ')}: {value}" for key, value in table.items()]
+    return [f"- {key.replace('_', ' ')}: {_told(value)}" for key, value in table.items()]
+
+
+def _told(value: object) -> str:
+    """A value in words: mappings as `key value`, sums cut to twelve digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_told(part) for part in value)
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text

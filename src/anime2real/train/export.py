@@ -178,9 +178,7 @@ def export_bundle(
     return report
 
 
-def small_onnx(
-    module: nn.Module, shape: Sequence[int], outputs: Sequence[str], *, free: Sequence[int]
-) -> bytes:
+def small_onnx(module: nn.Module, shape: Sequence[int], outputs: Sequence[str], *, free: Sequence[int]) -> bytes:
     """The ONNX file of a helper network (faces, features), its large weights in fp16.
 
     Args:

@@ -1,0 +1,199 @@
+"""Finds faces of both domains in whole pictures, and their landmarks: two small networks of our own.
+
+The detector looks at the picture at several sizes, each half of the one before, and says where the centre of a face
+is, how large it is and whether it is drawn. The landmark network then looks twice: at the square around that, and,
+turned upright by what it saw, again. `scripts/label_faces.py`, `train_landmarks.py` and `train_detector.py` made them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.face.face import Face
+from anime2real.face.geometry import align, around, tilt_of
+
+MODELS: Final = Path(__file__).parent / "models"
+
+CROP: Final = 64
+"""Pixels a side of the landmark network's crops."""
+
+UNIT_SIDE: Final = 3.0
+"""Side of a face's square in units of the face: the mean of the eye distance and 1.1 × that from eyes to mouth."""
+
+FIRST_LOOK: Final = 1.2
+"""The first look's square, in sides of the detector's."""
+
+STRIDE: Final = 8
+REFERENCE: Final = 32.0
+LARGEST: Final = 1280
+"""Pixels of the longer side that the detector sees at most; faces under a fortieth of it are missed."""
+
+SMALLEST: Final = 96
+"""Pixels of the longer side at which the halving ends, so that a face that fills the picture is small enough."""
+
+SCORE: Final = 0.35
+OVERLAP: Final = 0.35
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A face that the detector sees: centre and side in px of the picture."""
+
+    x: float
+    y: float
+    side: float
+    real: float
+    score: float
+
+
+class FaceFinder:
+    """Loads the networks once.
+
+    Args:
+        threads: CPU threads; the library's choice if not given.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._detector = _session(MODELS / "detector.onnx", threads)
+        self._landmarks = _session(MODELS / "landmarks.onnx", threads)
+
+    def __call__(self, image: Image.Image, *, score: float = SCORE) -> list[Face]:
+        """The faces in an RGB picture, the largest first.
+
+        Args:
+            image: of any size.
+            score: least certainty, in [0, 1].
+        """
+        candidates = [c for c in self._candidates(image, score) if c.score >= score]
+        if not candidates:
+            return []
+        squares = [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates]
+        points, verdicts = self.look(image, squares)
+        squares = [_square(p) for p in points]
+        points, verdicts = self.look(image, squares)
+        faces = []
+        for candidate, landmarks, verdict in zip(candidates, points, verdicts, strict=True):
+            certainty = float(np.sqrt(candidate.score * verdict[0]))
+            real = (candidate.real + 2 * float(verdict[1])) / 3
+            faces.append(Face(landmarks, "real" if real >= 0.5 else "anime", certainty))
+        faces = [face for face in _distinct(faces) if face.score >= score]
+        return sorted(faces, key=lambda face: face.crop.scale)
+
+    def look(
+        self, image: Image.Image, squares: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The landmark network on squares of a picture.
+
+        Args:
+            image: RGB.
+            squares: centre x and y, side (px) and tilt (radians) of each.
+
+        Returns:
+            landmarks (N, 5, 2) in px of the picture; verdicts (N, 2) in [0, 1]: it is a face; it is a real one.
+        """
+        frames = [around((x, y), max(side, 1e-3), tilt) for x, y, side, tilt in squares]
+        crops = np.stack([np.asarray(align(image, frame, CROP)) for frame in frames])
+        points, verdicts = self._landmarks.run(["points", "verdict"], {"image": _to_float(crops)})
+        located = np.stack([frame.inverse(p.astype(np.float64)) for frame, p in zip(frames, points, strict=True)])
+        return located, verdicts.astype(np.float64)
+
+    def _candidates(self, image: Image.Image, score: float) -> list[_Candidate]:
+        longest = max(image.size)
+        factor = min(1.0, LARGEST / longest) if longest >= SMALLEST else SMALLEST / longest
+        found: list[_Candidate] = []
+        while True:
+            size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+            found += self._detect(
+                image.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC), score, image.size
+            )
+            if max(size) / 2 < SMALLEST:
+                return _suppressed(found)
+            factor /= 2
+
+    def _detect(self, small: Image.Image, score: float, original: tuple[int, int]) -> list[_Candidate]:
+        pixels = np.asarray(small)
+        height, width = (-(-s // 32) * 32 for s in pixels.shape[:2])
+        # Grey around: a face that fills the picture ends at its border.
+        padded = np.full((height, width, 3), 127, np.uint8)
+        padded[: pixels.shape[0], : pixels.shape[1]] = pixels
+        answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": _to_float(padded[None])})[0][0]
+        heat = answers[0]
+        around_ = np.pad(heat, 1, constant_values=0)
+        windows = np.lib.stride_tricks.sliding_window_view(around_, (3, 3))
+        rows, columns = np.nonzero((heat >= score) & (heat >= windows.max((2, 3))))
+        scale = np.array(original) / small.size
+        result = []
+        for row, column in zip(rows, columns, strict=True):
+            _, real, size, dx, dy = answers[:, row, column].tolist()
+            x, y = (column + 0.5 + dx) * STRIDE * scale[0], (row + 0.5 + dy) * STRIDE * scale[1]
+            side = REFERENCE * 2.0**size * float(scale.mean())
+            result.append(_Candidate(float(x), float(y), side, real, float(heat[row, column])))
+        return result
+
+
+@lru_cache(maxsize=4)
+def default_finder(threads: int | None = None) -> FaceFinder:
+    """One finder for the whole process."""
+    return FaceFinder(threads=threads)
+
+
+def find_faces(image: Image.Image) -> list[Face]:
+    """The faces in an RGB picture, the largest first."""
+    return default_finder()(image)
+
+
+def _square(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Centre, side and tilt of the second look."""
+    eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
+    across = float(np.hypot(*(landmarks[1] - landmarks[0])))
+    down = float(np.hypot(*(mouth - eyes)))
+    x, y = (eyes + mouth) / 2
+    return float(x), float(y), UNIT_SIDE * (across + 1.1 * down) / 2, tilt_of(landmarks)
+
+
+def _suppressed(candidates: list[_Candidate]) -> list[_Candidate]:
+    """The best of those that lie over each other."""
+    kept: list[_Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        if all(_overlap(candidate, other) < OVERLAP for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _overlap(one: _Candidate, two: _Candidate) -> float:
+    """Share of the smaller square that lies in the other, at least as large."""
+    width, height = (max(0.0, (one.side + two.side) / 2 - abs(a - b)) for a, b in ((one.x, two.x), (one.y, two.y)))
+    shared = min(width, one.side, two.side) * min(height, one.side, two.side)
+    return shared / min(one.side, two.side) ** 2
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Without those that came out as the same face."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        x, y, side, _ = _square(face.landmarks)
+        squares = (_square(other.landmarks) for other in kept)
+        if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
+            kept.append(face)
+    return kept
+
+
+def _to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, H, W, 3) in 0…255 to (N, 3, H, W) in [-1, 1]."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _session(path: Path, threads: int | None) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.inter_op_num_threads = 1
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
