@@ -131,7 +131,8 @@ def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
     """Draw a look.
 
     Returns:
-        the picture, (side, side), and its landmarks (5, 2) in px: left eye, right eye, nose, left mouth corner, right one.
+        the picture, (side, side), and its landmarks (5, 2) in px: left eye, right eye, nose, left and right mouth
+        corner.
     """
     c = _Canvas(side, look.background)
     _back(c, look)

@@ -2,8 +2,8 @@
 
     python scripts/train_detector.py --faces landmarks/faces.npz --empty coffee.png china.jpg … --minutes 20 -o detector
 
-`faces.npz` is what `train_landmarks.py` leaves. A canvas is a grid of 1 to 16 tiles, each a face of either domain turned
-by up to 50° and between 20 and 120 px wide, or nothing: a part of a picture beside its face, a part of a picture
+`faces.npz` is what `train_landmarks.py` leaves. A canvas is a grid of 1 to 16 tiles, each a face of either domain
+turned by up to 50° and between 18 and 130 px wide, or nothing: a part of a picture beside its face, a part of a picture
 without faces (`--empty`), noise. Trains in plain fp32 on the CPU. The last line is JSON.
 """
 
@@ -32,7 +32,7 @@ REFERENCE = 32.0
 
 
 def tiles(pictures: Tensor, view: dict[str, Tensor], side: int, backdrop: Tensor) -> Tensor:
-    """(N, 3, side, side): what `view` (centre px, scale px a px, angle, mirror) shows, `backdrop` beyond the picture."""
+    """(N, 3, side, side): what `view` (centre px, scale, angle, mirror, cut) shows, `backdrop` beyond the picture."""
     n = len(pictures)
     cos, sin = torch.cos(view["angle"]), torch.sin(view["angle"])
     flip = torch.where(view["mirror"], -1.0, 1.0)

@@ -74,7 +74,7 @@ def test_a_folder_with_bad_pictures(tmp_path: Path, bundle: str, capsys: pytest.
     (tmp_path / "in" / "03-cut.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     (tmp_path / "in" / "07-text.png").write_text("this is no picture\n")
     huge(tmp_path / "in" / "11-huge.png")
-    code = main(["translate", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--bundle", bundle])
+    code = main(["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--bundle", bundle])
     said = capsys.readouterr()
     assert code == 1
     results = sorted((tmp_path / "out").iterdir())
@@ -96,7 +96,7 @@ def test_a_hundred_pictures_with_every_method(
         draw(tmp_path / "in" / f"{i}.png", i)
     for method, to in (("cyclegan", "real"), ("cyclegan", "anime"), ("difference", "real")):
         out = tmp_path / f"{method}-{to}"
-        command = ["translate", str(tmp_path / "in"), "-o", str(out), "--method", method, "--to", to]
+        command = ["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(out), "--method", method, "--to", to]
         assert main([*command, "--json"]) == 0
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert len(lines) == 100
@@ -108,7 +108,20 @@ def test_a_hundred_pictures_with_every_method(
 
 def test_a_line_of_json(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     picture, missing = draw(tmp_path / "a.png", size=(40, 20)), tmp_path / "none.png"
-    code = main(["translate", str(picture), str(missing), "-o", str(tmp_path / "o"), "--bundle", bundle, "--json"])
+    code = main(
+        [
+            "translate",
+            "--crop",
+            "none",
+            str(picture),
+            str(missing),
+            "-o",
+            str(tmp_path / "o"),
+            "--bundle",
+            bundle,
+            "--json",
+        ]
+    )
     said = capsys.readouterr()
     assert (code, said.err) == (1, "")
     done, failed = (json.loads(line) for line in said.out.splitlines())
@@ -124,7 +137,18 @@ def test_a_line_of_json(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixtu
 def test_the_result_is_marked(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     picture = draw(tmp_path / "a.png")
     for suffix in ("png", "jpg", "webp"):
-        command = ["translate", str(picture), "-o", str(tmp_path), "--bundle", bundle, "--format", suffix]
+        command = [
+            "translate",
+            "--crop",
+            "none",
+            str(picture),
+            "-o",
+            str(tmp_path),
+            "--bundle",
+            bundle,
+            "--format",
+            suffix,
+        ]
         assert main([*command, "--overwrite"] if suffix == "png" else command) == (suffix == "png")
     # The PNG would have replaced the input itself.
     assert "one of the pictures to translate" in capsys.readouterr().err
@@ -148,7 +172,16 @@ def test_inspect_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_nothing_is_overwritten_unless_told(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["translate", str(draw(tmp_path / "a.png")), "-o", str(tmp_path / "o"), "--bundle", bundle]
+    command = [
+        "translate",
+        "--crop",
+        "none",
+        str(draw(tmp_path / "a.png")),
+        "-o",
+        str(tmp_path / "o"),
+        "--bundle",
+        bundle,
+    ]
     draw(tmp_path / "o" / "a.png", 7)
     assert main(command) == 1
     assert "--overwrite" in capsys.readouterr().err
@@ -161,6 +194,8 @@ def test_two_pictures_of_one_name(tmp_path: Path, bundle: str, capsys: pytest.Ca
     pictures = [draw(tmp_path / name, i) for i, name in enumerate(("x/a.png", "y/a.png", "z/A.gif", "y/a-2.png"))]
     command = [
         "translate",
+        "--crop",
+        "none",
         *map(str, pictures),
         str(pictures[0]),
         "-o",
@@ -203,7 +238,7 @@ def test_layout_background_and_notes(tmp_path: Path, bundle: str, capsys: pytest
     moving = tmp_path / "moving.gif"
     frames = [Image.new("L", (20, 20), value) for value in (10, 200)]
     frames[0].save(moving, save_all=True, append_images=frames[1:])
-    command = ["translate", str(clear), str(moving), "-o", str(tmp_path / "o"), "--bundle", bundle]
+    command = ["translate", "--crop", "none", str(clear), str(moving), "-o", str(tmp_path / "o"), "--bundle", bundle]
     assert main([*command, "--layout", "pair", "--background", "#102030"]) == 0
     with Image.open(tmp_path / "o" / "clear.png") as pair:
         pixels = np.asarray(pair)
@@ -220,7 +255,10 @@ def test_one_picture_that_the_network_fails_on_does_not_fail_its_batch(
     bundle = tiny.write_bundle(tmp_path / "b", tiny.model(scale=3.4e38, add=-3.4e38)).folder
     for name, value in (("a", 255), ("black", 0), ("c", 255)):
         draw(tmp_path / "in" / f"{name}.png", value)
-    assert main(["translate", str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--bundle", str(bundle)]) == 1
+    assert (
+        main(["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--bundle", str(bundle)])
+        == 1
+    )
     assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["a.png", "c.png"]
     assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -228,19 +266,19 @@ def test_one_picture_that_the_network_fails_on_does_not_fail_its_batch(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["translate", "a.png"], "--output"),
-        (["translate", "-o", "o"], "PICTURES"),
-        (["translate", "a.png", "-o", "o", "--to", "manga"], "manga"),
-        (["translate", "a.png", "-o", "o", "--metod", "cyclegan"], "--metod"),
-        (["translate", "a.png", "-o", "o", "--method", "cylegan"], "did you mean 'cyclegan'"),
+        (["translate", "--crop", "none", "a.png"], "--output"),
+        (["translate", "--crop", "none", "-o", "o"], "PICTURES"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--to", "manga"], "manga"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--metod", "cyclegan"], "--metod"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--method", "cylegan"], "did you mean 'cyclegan'"),
         (
-            ["translate", "a.png", "-o", "o", "--method", "difference", "--to", "anime"],
+            ["translate", "--crop", "none", "a.png", "-o", "o", "--method", "difference", "--to", "anime"],
             "there is one to real",
         ),
-        (["translate", "a.png", "-o", "o", "--method", "cyclegan", "--bundle", "b"], "not both"),
-        (["translate", "a.png", "-o", "o", "--background", "octarine"], "octarine"),
-        (["translate", "a.png", "-o", "o", "--threads", "0"], "--threads"),
-        (["translate", "a.png", "-o", "o", "--threads", "many"], "many"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--method", "cyclegan", "--bundle", "b"], "not both"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--background", "octarine"], "octarine"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--threads", "0"], "--threads"),
+        (["translate", "--crop", "none", "a.png", "-o", "o", "--threads", "many"], "many"),
         (["compare", "cyclegan", "-o", "r.html"], "--data PACK or --pictures"),
         (["compare", "cyclegan", "-o", "r.pdf", "--pictures", "a.png"], ".html"),
         (["compare", "cyclegan", "-o", "r.html", "--pictures", "a.png"], "--to"),
@@ -267,7 +305,7 @@ def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
     tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (Path(bundle) / "model.onnx").write_bytes(b"something else")
-    assert main(["translate", "a.png", "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
+    assert main(["translate", "--crop", "none", "a.png", "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
     said = capsys.readouterr()
     assert said.err.startswith(f"error: {bundle}")
     assert said.err.count("\n") == 1
@@ -277,6 +315,8 @@ def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
 def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = [
         "translate",
+        "--crop",
+        "none",
         str(draw(tmp_path / "a.png")),
         "-o",
         str(tmp_path / "o"),
@@ -291,7 +331,7 @@ def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.Capt
 
 def test_an_output_folder_that_cannot_be_made(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     picture = draw(tmp_path / "a.png")
-    assert main(["translate", str(picture), "-o", str(picture / "o"), "--bundle", bundle]) == 1
+    assert main(["translate", "--crop", "none", str(picture), "-o", str(picture / "o"), "--bundle", bundle]) == 1
     assert "cannot be made" in capsys.readouterr().err
 
 
@@ -415,6 +455,6 @@ def test_an_argument_that_stands_for_nothing(tmp_path: Path, bundle: str, capsys
     (tmp_path / "empty").mkdir()
     arguments = [str(tmp_path / "*.jpg"), str(tmp_path / "empty"), str(draw(tmp_path / "a.png"))]
     assert all(isinstance(item, PictureError) for item in find_pictures(arguments[:2], tmp_path / "o"))
-    assert main(["translate", *arguments, "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
+    assert main(["translate", "--crop", "none", *arguments, "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 2
     assert (tmp_path / "o" / "a.png").is_file()

@@ -50,10 +50,10 @@ def test_using_never_imports_torch(tmp_path: Path, environment: dict[str, str]) 
     out, pack, page = (str(tmp_path / name) for name in ("out", "pack", "report.html"))
     run(environment, "-c", "import anime2real; anime2real.Translator, anime2real.Bundle, anime2real.UserError")
     for command in (
-        ["translate", anime, "-o", out, "--bundle", bundle, "--json"],
+        ["translate", "--crop", "none", anime, "-o", out, "--bundle", bundle, "--json"],
         ["methods"],
         ["inspect", anime],
-        ["prepare", "--anime", anime, "--real", real, "-o", pack, "--size", "16", "--near", "0"],
+        ["prepare", "--anime", anime, "--real", real, "-o", pack, "--size", "16", "--near", "0", "--crop", "auto"],
         ["compare", bundle, "--pictures", anime, "-o", page],
         ["--help"],
     ):

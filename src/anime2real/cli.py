@@ -43,14 +43,15 @@ def translate(
     to: Domain | None = None,
     method: str | None = None,
     bundle: Path | None = None,
-    layout: Literal["face", "pair"] = "face",
+    layout: Literal["face", "pair", "paste"] = "face",
+    crop: Literal["face", "none"] = "face",
     format: Literal["png", "jpg", "webp", "avif"] = "png",
     background: str = "white",
     overwrite: bool = False,
     threads: int | None = None,
     as_json: Json = False,
 ) -> int:
-    """Translate pictures. Each is taken as one face: its centre square.
+    """Translate every face in pictures.
 
     Args:
         pictures: files, folders and globs.
@@ -58,7 +59,8 @@ def translate(
         to: the domain to translate to: real, unless a bundle says otherwise.
         method: one that ships, see `methods`; the best one if not given.
         bundle: the folder of a bundle, in place of one that ships.
-        layout: the result alone, or beside the square that went in.
+        layout: each face alone; beside the crop that went in; or all pasted back into the picture.
+        crop: find the faces; or none, for pictures that are one face already: their centre square.
         format: of the results.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace results that are there.
@@ -72,7 +74,7 @@ def translate(
         raise UsageError("give --method or --bundle, not both")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, not {threads}")
-    options = Options(layout, format, _colour(background), overwrite)
+    options = Options(layout, crop, format, _colour(background), overwrite)
     chosen = read(bundle) if bundle else find(method, to or "real")
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
@@ -169,12 +171,13 @@ def compare(
 
 @app.command
 def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
-    """Say what pictures are: format, size, and the marks of their making.
+    """Say what pictures are: format, size, the marks of their making, and the faces in them.
 
     Args:
         pictures: files, folders and globs.
         as_json: a line of JSON a picture, failures among them.
     """
+    from anime2real.face import find_faces
     from anime2real.picture import PictureError, collect, decode, read_marks
 
     failures = 0
@@ -183,6 +186,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
             if isinstance(found, PictureError):
                 raise found
             decoded, marks = decode(found), read_marks(found)
+            faces = [face.as_record() for face in find_faces(decoded.image)]
         except PictureError as error:
             failures += 1
             name = None if isinstance(found, PictureError) else str(found)
@@ -193,10 +197,14 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
             continue
         width, height = decoded.image.size
         if as_json:
-            record = {"input": str(found), "marks": marks, "format": decoded.format, "size": [width, height]}
-            print(json.dumps(record | {"notes": decoded.notes}), flush=True)
+            record = {"input": str(found), "marks": marks, "faces": faces, "format": decoded.format}
+            print(json.dumps(record | {"size": [width, height], "notes": decoded.notes}), flush=True)
         else:
             told = [f"{key} {value}" for key, value in marks.items()] or ["no mark of a generated picture"]
+            told += [
+                f"{'a drawn' if face['domain'] == 'anime' else 'a real'} face, tilted by {face['tilt_degrees']:.0f}°"
+                for face in faces
+            ] or ["no face"]
             print(shown(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}"))
     return FAILED if failures else 0
 

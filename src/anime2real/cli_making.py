@@ -26,7 +26,7 @@ def prepare(
     real: Annotated[list[Path] | None, Many] = None,
     both: Annotated[list[Path] | None, Many] = None,
     layout: Annotated[list[str] | None, Many] = None,
-    crop: Literal["auto", "centre", "celeba"] = "auto",
+    crop: Literal["face", "tilted", "auto", "centre", "celeba"] = "face",
     test_share: float = 0.05,
     licence: str = "",
     rights: str = "",
@@ -43,7 +43,8 @@ def prepare(
         real: folders or archives of photographs.
         both: folders or archives that hold both, as trainA, trainB, testA … or a folder a domain.
         layout: what the names in `both` mean, as A=real B=anime.
-        crop: the centre square, or CelebA's aligned pictures to the face; auto decides by their size.
+        crop: find the face and line it up; tilted leaves it as it leans; centre takes the centre square; celeba crops
+            its aligned pictures to the face; auto is celeba for pictures of its sizes, else centre.
         test_share: share of the pictures kept for testing, where their folders do not say.
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.

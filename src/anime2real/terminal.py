@@ -40,7 +40,7 @@ class Reporter:
         else:
             for note in outcome.notes:
                 print(shown(f"note: {outcome.source}: {note}"), file=sys.stderr)
-            print(shown(f"{outcome.source} -> {outcome.output}"), flush=True)
+            print(shown(f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}"), flush=True)
         if self._live and self._done < self._total:
             seconds = (time.perf_counter() - self._start) / self._done * (self._total - self._done)
             print(f"{self._done} of {self._total}, {seconds:.0f} s left", end="", file=sys.stderr, flush=True)
@@ -61,10 +61,10 @@ class Reporter:
         source = None if outcome.source is None else str(outcome.source)
         if outcome.error is not None:
             return {"input": source, "error": outcome.error}
-        # Faces are not looked for: the box is the square that was taken for one, and nothing more is claimed.
-        face = {"box": outcome.box, "landmarks": None, "tilt_degrees": None}
-        record: dict[str, Any] = {"input": source, "output": str(outcome.output), "to": self._to}
-        record |= {"method": self._method, "faces": [face], "seconds": round(outcome.seconds, 4)}
+        record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0]), "to": self._to}
+        record |= {"method": self._method, "faces": outcome.faces, "seconds": round(outcome.seconds, 4)}
+        if len(outcome.outputs) > 1:
+            record["outputs"] = [str(path) for path in outcome.outputs]
         return record | ({"notes": outcome.notes} if outcome.notes else {})
 
 

@@ -1,4 +1,4 @@
-"""Translate many pictures: decoded ahead, run in batches, written under their own names.
+"""Translate many pictures: decoded and searched for faces ahead, run in batches, written under their own names.
 
 One bad picture never stops the rest.
 """
@@ -11,17 +11,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.errors import UserError
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import Similarity, align, around, paste
 from anime2real.picture import PictureError, centre_box, collect, decode, square, write
 from anime2real.translator import BATCH, Translator, available_cores
+from anime2real.untrusted import shown
 
-Layout = Literal["face", "pair"]
+Layout = Literal["face", "pair", "paste"]
+Crop = Literal["face", "none"]
 Format = Literal["png", "jpg", "webp", "avif"]
 
 DECODERS: Final = 4
@@ -33,13 +37,15 @@ class Options:
     """How results are made.
 
     Attributes:
-        layout: the result alone, or the square that went in beside it.
+        layout: each face alone, beside the crop that went in, or all pasted back into the picture.
+        crop: find the faces, or take the centre square for one.
         format: the suffix of the results.
         background: what shows through transparent pictures, RGB, 0-255.
         overwrite: whether files that are there may be replaced. Inputs never are.
     """
 
     layout: Layout = "face"
+    crop: Crop = "face"
     format: Format = "png"
     background: tuple[int, int, int] = (255, 255, 255)
     overwrite: bool = False
@@ -47,36 +53,38 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a picture: `output` or `error`, never both.
+    """What became of a picture: `outputs` or `error`, never both.
 
     Attributes:
         source: the picture, or None where an argument stood for none.
-        output: the result.
-        box: the square that was taken as the face: left, top, right, bottom in pixels of the upright picture.
-        seconds: of decoding, its share of the batch, and writing.
+        outputs: the results, the largest face's first.
+        faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
+        seconds: of decoding and finding, its share of the batch, and writing.
         notes: what the user should know.
         error: one line.
     """
 
     source: Path | None
-    output: Path | None = None
-    box: tuple[int, int, int, int] | None = None
+    outputs: tuple[Path, ...] = ()
+    faces: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     error: str | None = None
 
 
 @dataclass(frozen=True)
-class _Square:
-    """A decoded picture's centre square."""
+class _Loaded:
+    """A decoded picture and its faces."""
 
-    pixels: NDArray[np.uint8]  # (S, S, 3)
-    box: tuple[int, int, int, int]
+    image: Image.Image
+    crops: NDArray[np.uint8]  # (K, S, S, 3)
+    frames: tuple[Similarity, ...]  # from px of the picture to the unit square, K of them
+    faces: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
 
 
-_Waiting = tuple[Path | None, Path | None, "Future[_Square] | UserError"]
+_Waiting = tuple[Path | None, Path | None, "Future[_Loaded] | UserError"]
 
 
 def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
@@ -155,7 +163,7 @@ def translate_files(
                 continue
             target = next(targets)
             refusal = _refusal(target, inputs, options.overwrite)
-            yield item, target, refusal or pool.submit(_load, item, translator.px, options.background)
+            yield item, target, refusal or pool.submit(_load, item, translator.px, options)
 
     try:
         ahead: deque[_Waiting] = deque()
@@ -171,7 +179,7 @@ def translate_files(
 
 def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Iterator[Outcome]:
     """Translate and write a batch: an outcome for each, in order."""
-    loaded: dict[int, _Square] = {}
+    loaded: dict[int, _Loaded] = {}
     errors: dict[int, UserError] = {}
     for place, (_, _, waiting) in enumerate(batch):
         try:
@@ -188,43 +196,69 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Ite
         try:
             if place in errors:
                 raise errors[place]
-            result = translated[place]
-            if isinstance(result, UserError):
-                raise result
+            results = translated[place]
+            if isinstance(results, UserError):
+                raise results
             assert source is not None
             assert target is not None
-            write(_laid_out(loaded[place].pixels, result, options.layout), target, overwrite=options.overwrite)
+            written = _write(loaded[place], results, target, options)
         except UserError as error:
             yield Outcome(source, error=str(error))
             continue
-        square_ = loaded[place]
-        seconds = square_.seconds + share + time.perf_counter() - start
-        yield Outcome(source, target, square_.box, seconds, (*square_.notes, *_renamed(source, target)))
+        picture = loaded[place]
+        seconds = picture.seconds + share + time.perf_counter() - start
+        yield Outcome(source, written, picture.faces, seconds, (*picture.notes, *_renamed(source, target)))
 
 
-def _translate(translator: Translator, loaded: dict[int, _Square]) -> dict[int, NDArray[np.uint8] | UserError]:
-    """All in one call; where that fails, one by one, so that a picture fails for itself alone."""
+def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, NDArray[np.uint8] | UserError]:
+    """All in one go; where that fails, one by one, so that a picture fails for itself alone."""
     if not loaded:
         return {}
+    crops = np.concatenate([item.crops for item in loaded.values()])
     try:
-        results = translator.translate(np.stack([item.pixels for item in loaded.values()]))
+        parts = [translator.translate(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
     except UserError as error:
         if len(loaded) == 1:
             return dict.fromkeys(loaded, error)
         return {place: _translate(translator, {place: item})[place] for place, item in loaded.items()}
-    return dict(zip(loaded, results, strict=True))
+    ends = np.cumsum([len(item.crops) for item in loaded.values()])[:-1]
+    return dict(zip(loaded, np.split(np.concatenate(parts), ends), strict=True))
 
 
-def _load(source: Path, px: int, background: tuple[int, int, int]) -> _Square:
+def _load(source: Path, px: int, options: Options) -> _Loaded:
     start = time.perf_counter()
-    decoded = decode(source, background=background)
-    left, top, side = centre_box(*decoded.image.size)
-    pixels = np.asarray(square(decoded.image, px))
-    return _Square(pixels, (left, top, left + side, top + side), decoded.notes, time.perf_counter() - start)
+    decoded = decode(source, background=options.background)
+    image = decoded.image
+    if options.crop == "none":
+        left, top, side = centre_box(*image.size)
+        frames: tuple[Similarity, ...] = (around((left + side / 2, top + side / 2), side),)
+        crops = [np.asarray(square(image, px))]
+        records: tuple[dict[str, Any], ...] = (
+            {"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},
+        )
+    else:
+        faces = default_finder(1)(image)  # the decoding threads are the parallelism
+        if not faces:
+            raise PictureError(f"{shown(source)}: no face found; if it is one face and nothing else, give --crop none")
+        frames = tuple(face.crop for face in faces)
+        crops = [np.asarray(align(image, frame, px)) for frame in frames]
+        records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
+    return _Loaded(image, np.stack(crops), frames, records, decoded.notes, time.perf_counter() - start)
 
 
-def _laid_out(before: NDArray[np.uint8], after: NDArray[np.uint8], layout: Layout) -> Image.Image:
-    return Image.fromarray(after if layout == "face" else np.concatenate([before, after], axis=1))
+def _write(loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options) -> tuple[Path, ...]:
+    """Write what `options.layout` asks for; returns the files."""
+    if options.layout == "paste":
+        picture = loaded.image
+        for frame, result in reversed(list(zip(loaded.frames, results, strict=True))):  # the largest comes on top
+            picture = paste(picture, Image.fromarray(result), frame)
+        write(picture, target, overwrite=options.overwrite)
+        return (target,)
+    targets = [target, *(target.with_stem(f"{target.stem}-face-{i}") for i in range(2, len(results) + 1))]
+    for path, before, after in zip(targets, loaded.crops, results, strict=True):
+        shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
+        write(Image.fromarray(shown_), path, overwrite=options.overwrite)
+    return tuple(targets)
 
 
 def _refusal(target: Path, inputs: set[str], overwrite: bool) -> PictureError | None:

@@ -24,7 +24,7 @@ FILES = ("images.npy", "index.jsonl", "meta.json")
 
 
 def make(toy: Toy, output: Path, **options: object) -> Pack:
-    arguments = {"size": 32, "test_share": 0.2, "near": 0, "processes": 1, "quiet": True, **options}
+    arguments = {"size": 32, "crop": "auto", "test_share": 0.2, "near": 0, "processes": 1, "quiet": True, **options}
     prepare([toy.anime], [toy.real], output, **arguments)  # type: ignore[arg-type]
     return Pack(output)
 
@@ -44,7 +44,7 @@ def test_an_archive_gives_the_pictures_of_its_folder(toy: Toy, tmp_path: Path) -
         file.writestr("__MACOSX/._00.png", "resource fork")
         file.writestr("notes.txt", "not a picture")
     summary = prepare(
-        [archive], [toy.real], tmp_path / "pack", size=32, test_share=0.2, near=0, processes=1, quiet=True
+        [archive], [toy.real], tmp_path / "pack", size=32, crop="auto", test_share=0.2, near=0, processes=1, quiet=True
     )
     assert not summary.bad
     plain = make(toy, tmp_path / "plain")
@@ -60,7 +60,7 @@ def test_bad_files_are_listed_and_skipped(toy: Toy, tmp_path: Path) -> None:
     whole = (anime / "00.png").read_bytes()
     (anime / "cut.png").write_bytes(whole[: len(whole) // 2])
     (anime / "empty.jpg").write_bytes(b"")
-    summary = prepare([anime], [toy.real], tmp_path / "pack", size=32, near=0, processes=1, quiet=True)
+    summary = prepare([anime], [toy.real], tmp_path / "pack", size=32, crop="auto", near=0, processes=1, quiet=True)
     assert len(summary.bad) == summary.dropped["unreadable"] == 3
     assert {line.split()[0].rstrip(":") for line in summary.bad} == {
         f"anime/{name}" for name in ("text.png", "cut.png", "empty.jpg")
@@ -75,7 +75,7 @@ def test_copies_are_dropped_before_the_split(toy: Toy, tmp_path: Path) -> None:
     shutil.copy(toy.anime / "03.png", anime / "test" / "exact.png")
     near = Image.open(toy.anime / "05.png").resize((80, 80), Image.Resampling.BICUBIC)
     near.save(anime / "test" / "near.jpg", quality=90)
-    summary = prepare([anime], [toy.real], tmp_path / "pack", size=32, near=4, processes=1, quiet=True)
+    summary = prepare([anime], [toy.real], tmp_path / "pack", size=32, crop="auto", near=4, processes=1, quiet=True)
     assert summary.dropped["exact duplicate"] == 1
     assert summary.dropped["near duplicate"] >= 1
     kept = {entry["file"]: entry["split"] for entry in Pack(tmp_path / "pack").index if entry["domain"] == "anime"}
@@ -115,8 +115,8 @@ def test_paired_folder_names_are_read_with_a_mapping(toy: Toy, tmp_path: Path) -
         files = sorted(source.iterdir())[-count:] if name == "testA" else sorted(source.iterdir())[:count]
         for path in files:
             shutil.copy(path, root / name / path.name)
-    prepare([], [], tmp_path / "pack", size=32, both=[root], layout={"A": "real", "B": "anime"}, test_share=0.0,
-            near=0, processes=1, quiet=True)  # fmt: skip
+    prepare([], [], tmp_path / "pack", size=32, crop="auto", both=[root], layout={"A": "real", "B": "anime"},
+            test_share=0.0, near=0, processes=1, quiet=True)  # fmt: skip
     assert Pack(tmp_path / "pack").meta["counts"] == {
         "anime": {"train": 12, "test": 0}, "real": {"train": 10, "test": 3},
     }  # fmt: skip
@@ -130,7 +130,7 @@ def test_a_folder_a_class_is_read(toy: Toy, tmp_path: Path) -> None:
             files = sorted((toy.anime if domain == "anime" else toy.real).iterdir())
             for path in files[:count] if split == "train" else files[-count:]:
                 shutil.copy(path, root / split / domain / path.name)
-    prepare([], [], tmp_path / "pack", size=32, both=[root], near=0, processes=1, quiet=True)
+    prepare([], [], tmp_path / "pack", size=32, crop="auto", both=[root], near=0, processes=1, quiet=True)
     assert Pack(tmp_path / "pack").meta["counts"] == {d: {"train": 8, "test": 2} for d in ("anime", "real")}
 
 
@@ -174,12 +174,12 @@ def test_nothing_finished_is_replaced_unless_told(toy: Toy, tmp_path: Path) -> N
 
 def test_a_missing_source_or_domain_is_named(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"nowhere is not there"):
-        prepare([tmp_path / "nowhere"], [toy.real], tmp_path / "pack", size=32, quiet=True)
+        prepare([tmp_path / "nowhere"], [toy.real], tmp_path / "pack", size=32, crop="auto", quiet=True)
     with pytest.raises(PackError, match="no real pictures found"):
-        prepare([toy.anime], [], tmp_path / "pack", size=32, quiet=True)
+        prepare([toy.anime], [], tmp_path / "pack", size=32, crop="auto", quiet=True)
     (tmp_path / "false.zip").write_text("no archive")
     with pytest.raises(PackError, match="neither a folder nor a zip archive"):
-        prepare([tmp_path / "false.zip"], [toy.real], tmp_path / "pack", size=32, quiet=True)
+        prepare([tmp_path / "false.zip"], [toy.real], tmp_path / "pack", size=32, crop="auto", quiet=True)
 
 
 def test_killed_half_way_it_leaves_no_pack(toy: Toy, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_killed_half_way_it_leaves_no_pack(toy: Toy, tmp_path: Path) -> None:
             return decode(*arguments)
         module.decode_chunk = dying
         module.prepare([Path({str(toy.anime)!r})], [Path({str(toy.real)!r})], Path({str(tmp_path / "pack")!r}),
-                       size=32, near=0, processes=1, quiet=True)
+                       size=32, crop="auto", near=0, processes=1, quiet=True)
     """)
     source = str(Path(__file__).parent.parent.parent / "src")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": source}, check=False)

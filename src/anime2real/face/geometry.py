@@ -72,7 +72,7 @@ def scaling(factor: float) -> Similarity:
 
 
 def around(centre: tuple[float, float], side: float, angle: float = 0.0) -> Similarity:
-    """To the unit square of a crop: `centre` goes to its middle, `side` to 1, what is tilted by `angle` stands upright."""
+    """To the unit square of a crop: `centre` to its middle, `side` to 1; what is tilted by `angle` stands upright."""
     linear = complex(math.cos(-angle), math.sin(-angle)) / side
     return Similarity(linear, complex(0.5, 0.5) - linear * complex(*centre))
 
@@ -106,6 +106,12 @@ def to_template(landmarks: Points) -> Similarity:
     scale = float((centred * wanted).sum() / (centred**2).sum())
     shift = TEMPLATE.mean(0) - scale * turned.mean(0)
     return upright.then(Similarity(complex(scale), complex(*shift)))
+
+
+def upright(to_unit: Similarity) -> Similarity:
+    """The crop with the same middle and side that is not turned, so that what it shows keeps its tilt."""
+    x, y = to_unit.inverse(np.array([0.5, 0.5]))
+    return around((float(x), float(y)), 1 / to_unit.scale)
 
 
 def tilt_of(landmarks: Points) -> float:

@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.domain import DOMAINS, Domain
+from anime2real.face.geometry import tilt_of
 from anime2real.train.duplicates import NEAR, distinct
 from anime2real.train.pack import FORMAT_VERSION, PackError
-from anime2real.train.sources import Crop, Member, Result, Split, decode_chunk, members_of
+from anime2real.train.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 
 _CHUNK = 32
 
@@ -52,7 +53,7 @@ def prepare(
     output: Path,
     *,
     size: int,
-    crop: Crop = "auto",
+    crop: Crop = "face",
     test_share: float = 0.05,
     both: Sequence[Path] = (),
     layout: dict[str, Domain] | None = None,
@@ -69,8 +70,9 @@ def prepare(
         anime, real: folders or zip archives of each domain. A `train/`, `test/` or `val/` inside decides the split.
         output: the pack's folder, made here.
         size: pixels a side.
-        crop: `centre` square; `celeba` for its aligned 178×218 (or halved) pictures, cropped to the face as FFHQ is
-            framed; `auto` takes `celeba` for exactly those sizes.
+        crop: `face` finds the largest face and lines it up with the template, the same for both domains; `tilted` does
+            so without turning it upright; `centre` takes the centre square; `celeba` crops its aligned 178×218 (or
+            halved) pictures to the face as FFHQ is framed; `auto` is `celeba` for exactly those sizes, else `centre`.
         test_share: share of the pictures without a split of their own that go to `test`.
         both: folders or archives that hold both domains, as `trainA/`, `testB/` or as `anime/`, `train/real/` …
         layout: what the names in `both` mean, such as {"A": "real", "B": "anime"}.
@@ -152,27 +154,35 @@ def _build(
     scratch = partial / "decoded.bin"
     hashes = np.zeros(len(members), np.uint64)
     sums: list[str | None] = [None] * len(members)
-    bad: list[str] = []
+    landmarks: dict[int, NDArray[np.float64]] = {}
+    rejected: list[Rejected] = []
     decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
     for start, results in _decoded(members, size, recipe.crop, processes):
         for place, result in enumerate(results, start):
-            if isinstance(result, str):
-                bad.append(result)
-            else:
-                decoded[place], hashes[place], sums[place] = result
+            if isinstance(result, Rejected):
+                rejected.append(result)
+                continue
+            decoded[place], hashes[place], sums[place] = result.pixels, result.hash, result.sha256
+            if result.landmarks is not None:
+                landmarks[place] = result.landmarks
         progress(start + len(results))
     progress.close()
     kept, splits, dropped = _select(members, sums, hashes, recipe.test_share, recipe.near)
-    dropped["unreadable"] = len(bad)
+    for reason in get_args(Reason):
+        dropped[reason] = sum(r.reason == reason for r in rejected)
+    bad = [r.line for r in rejected if r.reason == "unreadable"]
     images = np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(kept), size, size, 3))
     with (partial / "index.jsonl").open("w", encoding="utf-8") as index:
         for row, place in enumerate(kept):
             images[row] = decoded[place]
             member = members[place]
-            entry = {
+            entry: dict[str, Any] = {
                 "file": f"{member.container.name}/{member.label}", "domain": member.domain,
                 "split": splits[place], "sha256": sums[place], "landmarks": None, "tilt": None,
             }  # fmt: skip
+            if place in landmarks:
+                entry["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]
+                entry["tilt"] = round(tilt_of(landmarks[place]), 4)
             index.write(json.dumps(entry, sort_keys=True) + "\n")
     images.flush()
     del images, decoded
@@ -182,7 +192,8 @@ def _build(
         counts[members[place].domain][splits[place]] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            raise PackError(f"no {domain} picture is left to train on: {bad[0] if bad else 'all went to test'}")
+            why = rejected[0].line if rejected else "all went to test"
+            raise PackError(f"no {domain} picture is left to train on: {why}")
     meta = {
         "format_version": FORMAT_VERSION, "size": size, "crop": recipe.crop, "licence": recipe.licence,
         "rights": recipe.rights, "counts": counts,

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.domain import Domain
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import align, upright
 from anime2real.picture import SUFFIXES, Limits, PictureError, centre_box, decode
 from anime2real.train.duplicates import perceptual_hash
 from anime2real.train.pack import PackError
 
-Crop = Literal["auto", "centre", "celeba"]
+Crop = Literal["face", "tilted", "auto", "centre", "celeba"]
+Reason = Literal["unreadable", "no face"]
 Split = Literal["train", "test"]
 
 _CELEBA = {(178, 218): 2.0, (89, 109): 1.0}
@@ -85,17 +88,52 @@ def crop_box(width: int, height: int, crop: Crop) -> tuple[float, float, float]:
     return centre_box(width, height)
 
 
-Result = tuple[NDArray[np.uint8], int, str] | str
+@dataclass(frozen=True)
+class Cropped:
+    """A picture, ready for a pack.
+
+    Attributes:
+        pixels: (S, S, 3).
+        hash: perceptual, 64 bits.
+        sha256: of the file it came from.
+        landmarks: (5, 2) px of the crop, where a face was looked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    hash: int
+    sha256: str
+    landmarks: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A picture that stays out, and why: in a word, and in a line that names it."""
+
+    reason: Reason
+    line: str
+
+
+Result = Cropped | Rejected
 
 
 def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
+    landmarks = None
     try:
         image = decode(content, name=label).image
-        left, top, side = crop_box(*image.size, crop)
+        if crop in ("face", "tilted"):
+            faces = default_finder(1)(image)
+            if not faces:
+                return Rejected("no face", f"{label} shows no face")
+            place = faces[0].crop if crop == "face" else upright(faces[0].crop)
+            landmarks = place(faces[0].landmarks) * size
+            image = align(image, place, size)
+        else:
+            left, top, side = crop_box(*image.size, crop)
+            box = (left, top, left + side, top + side)
+            image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     except PictureError as error:
-        return str(error) if str(error).startswith(label) else f"{label} {error}"
-    image = image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
-    return np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest()
+        return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
+    return Cropped(np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), landmarks)
 
 
 def decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:
@@ -112,7 +150,7 @@ def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
         if member.container.is_dir():
             path = member.container / member.name
             if path.stat().st_size > limits.max_bytes:
-                return f"{label} is larger than {limits.max_bytes >> 20} MB"
+                return Rejected("unreadable", f"{label} is larger than {limits.max_bytes >> 20} MB")
             content = path.read_bytes()
         else:
             archive = _ARCHIVES.get(member.container) or _ARCHIVES.setdefault(
@@ -120,13 +158,13 @@ def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
             )
             information = archive.getinfo(member.name)
             if information.flag_bits & 1:
-                return f"{label} is encrypted"
+                return Rejected("unreadable", f"{label} is encrypted")
             if information.file_size > limits.max_bytes:
-                return f"{label} is larger than {limits.max_bytes >> 20} MB"
+                return Rejected("unreadable", f"{label} is larger than {limits.max_bytes >> 20} MB")
             with archive.open(information) as file:  # reads no more than its header promised
                 content = file.read(limits.max_bytes + 1)
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        return f"{label} cannot be read: {error}"
+        return Rejected("unreadable", f"{label} cannot be read: {error}")
     except Exception as error:  # zlib.error has no public base
-        return f"{label} is damaged: {error}"
+        return Rejected("unreadable", f"{label} is damaged: {error}")
     return _decode_one(content, label, size, crop)

@@ -1,0 +1,87 @@
+"""How well faces are found: the figures of docs/faces.md but for the landmarks', which `train_landmarks.py` prints.
+
+    python scripts/evaluate_faces.py --anime anime-256.zip --real selfie-256.zip --empty horse.png moon.png …
+
+The archives' `test/` pictures are searched whole. Those without faces are searched whole and in crops. Times are
+medians on one core. The last line is JSON.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from anime2real.face.finder import FaceFinder
+
+
+def test_pictures(archive: Path) -> Iterator[Image.Image]:
+    """The pictures below `test/`."""
+    with zipfile.ZipFile(archive) as file:
+        for name in sorted(file.namelist()):
+            if name.startswith("test/") and not name.endswith("/"):
+                yield Image.open(io.BytesIO(file.read(name))).convert("RGB")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--anime", nargs="*", type=Path, default=[])
+    parser.add_argument("--real", nargs="*", type=Path, default=[])
+    parser.add_argument("--empty", nargs="*", type=Path, default=[])
+    options = parser.parse_args()
+    finder = FaceFinder(threads=1)
+    line: dict[str, object] = {}
+    for domain, archives in (("anime", options.anime), ("real", options.real)):
+        for archive in archives:
+            found = several = right = total = 0
+            seconds = []
+            for image in test_pictures(archive):
+                start = time.perf_counter()
+                faces = finder(image)
+                seconds.append(time.perf_counter() - start)
+                total += 1
+                found += bool(faces)
+                several += len(faces) > 1
+                right += bool(faces) and faces[0].domain == domain
+            line[archive.name] = {
+                "pictures": total,
+                "found": found,
+                "domain_right": right,
+                "more_than_one": several,
+                "ms_a_picture": round(1000 * statistics.median(seconds), 1),
+            }
+    random = np.random.default_rng(0)
+    searched = false = 0
+    for path in options.empty:
+        image = Image.open(path).convert("RGB")
+        parts = [image]
+        for _ in range(9):
+            side = int(min(image.size) * random.uniform(0.3, 0.9))
+            left, top = (int(random.integers(0, s - side + 1)) for s in image.size)
+            parts.append(image.crop((left, top, left + side, top + side)))
+        for part in parts:
+            faces = finder(part)
+            searched += 1
+            false += len(faces)
+            if faces:
+                print(f"{path.name} {part.size}: {[round(face.score, 2) for face in faces]}")
+    line["empty"] = {"pictures": searched, "false_faces": false}
+    image = Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8))
+    seconds = []
+    for _ in range(50):
+        start = time.perf_counter()
+        finder.look(image, [(128.0, 128.0, 150.0, 0.1)])
+        seconds.append(time.perf_counter() - start)
+    line["ms_a_look"] = round(1000 * statistics.median(seconds), 2)
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()

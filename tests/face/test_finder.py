@@ -1,0 +1,165 @@
+"""Faces are found where they are, in drawings and in a photograph, at any tilt, and nowhere else."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from draw_faces import LOOKS, draw_face
+from PIL import Image
+
+from anime2real.cli import main
+from anime2real.face import Face, find_faces
+from anime2real.face.geometry import TEMPLATE, Similarity, mirror, scaling
+from anime2real.picture import decode
+
+ROOT = Path(__file__).parent.parent.parent
+PHOTOGRAPH = ROOT / "docs" / "pictures" / "astronaut.jpg"
+
+
+def placed(look: int, side: int, canvas: tuple[int, int], angle: float = 0.0) -> tuple[Image.Image, np.ndarray]:
+    """A drawn face in the middle of a larger canvas, turned clockwise by `angle` radians; and its landmarks."""
+    face, points = draw_face(LOOKS[look], 256)
+    middle = np.array(canvas) / 2
+    turn = Similarity(complex(math.cos(angle), math.sin(angle)) * side / 256, 0j)
+    shift = middle - turn(np.array([[128.0, 128.0]]))[0]
+    forward = Similarity(turn.linear, complex(*shift))
+    back = tuple(forward.inverse.matrix().flatten())
+    small = face if side >= 256 else face.resize((side, side), Image.Resampling.LANCZOS)
+    back = tuple(forward.inverse.then(scaling(small.width / 256)).matrix().flatten())
+    background = Image.new("RGB", canvas, (203, 214, 206))
+    layer = small.transform(canvas, Image.Transform.AFFINE, back, resample=Image.Resampling.BICUBIC)
+    mask = Image.new("L", small.size, 255).transform(canvas, Image.Transform.AFFINE, back)
+    background.paste(layer, (0, 0), mask)
+    return background, forward(points)
+
+
+def eye_error(face: Face, points: np.ndarray) -> float:
+    distance = np.hypot(*(points[1] - points[0]))
+    return float(np.hypot(*(face.landmarks[:2] - points[:2]).T).mean() / distance)
+
+
+@pytest.mark.parametrize("look", range(len(LOOKS)))
+def test_a_drawn_face_that_fills_the_picture_is_found(look: int) -> None:
+    picture, points = draw_face(LOOKS[look], 256)
+    faces = find_faces(picture)
+    assert len(faces) == 1
+    assert faces[0].domain == "anime"
+    assert eye_error(faces[0], points) < 0.12
+    assert abs(faces[0].tilt) < math.radians(4)
+
+
+@pytest.mark.parametrize("degrees", [-40, -15, 25, 45])
+@pytest.mark.parametrize("side", [64, 220])
+def test_a_turned_face_in_a_larger_picture_is_found_with_its_tilt(side: int, degrees: float) -> None:
+    picture, points = placed(0, side, (480, 360), math.radians(degrees))
+    faces = find_faces(picture)
+    assert len(faces) == 1
+    assert eye_error(faces[0], points) < 0.15
+    assert math.degrees(faces[0].tilt) == pytest.approx(degrees, abs=6)
+
+
+def test_a_photograph_is_told_from_a_drawing_and_its_mirror_image_leans_the_other_way() -> None:
+    photograph = decode(PHOTOGRAPH).image.rotate(20, resample=Image.Resampling.BICUBIC, expand=True)
+    (face,) = find_faces(photograph)
+    assert face.domain == "real"
+    assert math.degrees(face.tilt) == pytest.approx(-20, abs=5)
+    (mirrored,) = find_faces(photograph.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    difference = np.abs(mirrored.landmarks - mirror(face.landmarks, photograph.width)).max()
+    assert difference < 0.08 * np.hypot(*(face.landmarks[1] - face.landmarks[0]))
+
+
+def test_every_face_of_a_picture_is_found_the_largest_first() -> None:
+    canvas = Image.new("RGB", (700, 420), (230, 230, 225))
+    for look, side, place in ((0, 300, (20, 60)), (2, 120, (380, 40)), (4, 200, (440, 190))):
+        canvas.paste(draw_face(LOOKS[look], side)[0], place)
+    faces = find_faces(canvas)
+    assert len(faces) == 3
+    widths = [face.box[2] - face.box[0] for face in faces]
+    assert widths == sorted(widths, reverse=True)
+    for face, (x, y) in zip(faces, ((170, 210), (540, 290), (440, 100)), strict=True):
+        centre = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+        assert np.hypot(centre[0] - x, centre[1] - y) < 0.35 * (face.box[2] - face.box[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_face_is_seen_in_noise(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6 + 6 * seed, 9, 3), np.uint8))
+    assert find_faces(coarse.resize((320, 240), Image.Resampling.BICUBIC)) == []
+    assert find_faces(Image.new("RGB", (1, 1))) == []
+    assert find_faces(Image.new("RGB", (3, 900), "white")) == []
+
+
+def test_a_face_says_where_it_is() -> None:
+    points = TEMPLATE * 200 + (30, 10)
+    face = Face(points, "anime", 0.9)
+    np.testing.assert_allclose(face.box, (30, 10, 230, 210), atol=1e-9)
+    record = face.as_record()
+    assert record["tilt_degrees"] == 0
+    assert len(record["landmarks"]) == 5
+    json.dumps(record)
+
+
+def test_translate_takes_whole_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    canvas = Image.new("RGB", (700, 420), (230, 230, 225))
+    for look, side, place in ((0, 300, (20, 60)), (4, 200, (440, 190))):
+        canvas.paste(draw_face(LOOKS[look], side)[0], place)
+    canvas.save(tmp_path / "scene.png")
+    Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "empty.png")
+    out = tmp_path / "out"
+    command = [
+        "translate",
+        str(tmp_path / "scene.png"),
+        str(tmp_path / "empty.png"),
+        "--method",
+        "difference",
+        "--json",
+    ]
+    assert main([*command, "-o", str(out), "--layout", "paste"]) == 1
+    done, failed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert len(done["faces"]) == 2
+    assert all(abs(face["tilt_degrees"]) < 6 for face in done["faces"])
+    assert "no face found" in failed["error"]
+    with Image.open(out / "scene.png") as picture:
+        assert picture.size == canvas.size
+        changed = np.abs(np.asarray(picture, int) - np.asarray(canvas, int)).max(2)
+    assert not changed[:30].any()
+    assert changed[200:260, 100:240].mean() > 5
+    assert main([*command[:2], "--method", "difference", "-o", str(tmp_path / "faces")]) == 0
+    assert sorted(p.name for p in (tmp_path / "faces").iterdir()) == ["scene-face-2.png", "scene.png"]
+
+
+def test_inspect_tells_the_faces(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(PHOTOGRAPH), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [face["domain"] for face in record["faces"]] == ["real"]
+    assert record["marks"] == {}
+
+
+def test_prepare_lines_faces_up_and_drops_what_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for domain in ("anime", "real"):
+        (tmp_path / domain).mkdir()
+    for i, look in enumerate(LOOKS):
+        placed(i, 200, (300, 280), math.radians(30 - 8 * i))[0].save(tmp_path / "anime" / f"{look.name}.png")
+    photograph = decode(PHOTOGRAPH).image
+    for angle in (0, 17, -23):
+        photograph.rotate(angle, expand=True, resample=Image.Resampling.BICUBIC).save(
+            tmp_path / "real" / f"{angle}.png"
+        )
+    Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "real" / "wall.png")
+    for crop in ("face", "tilted"):
+        command = ["prepare", "--anime", str(tmp_path / "anime"), "--real", str(tmp_path / "real"), "--size", "64"]
+        command += ["-o", str(tmp_path / crop), "--crop", crop, "--near", "0", "--test-share", "0", "--quiet"]
+        assert main(command) == 0
+        assert json.loads(capsys.readouterr().out)["dropped"]["no face"] == 1
+    tilts = {}
+    for crop in ("face", "tilted"):
+        index = [json.loads(line) for line in (tmp_path / crop / "index.jsonl").read_text().splitlines()]
+        tilts[crop] = {entry["file"]: math.degrees(entry["tilt"]) for entry in index}
+        points = np.array([entry["landmarks"] for entry in index])
+        assert np.abs(points.mean(1) / 64 - TEMPLATE.mean(0)).max() < 0.06
+    assert max(abs(tilt) for tilt in tilts["face"].values()) < 0.2
+    assert tilts["tilted"]["anime/aoi.png"] == pytest.approx(30, abs=6)
+    assert tilts["tilted"]["real/17.png"] == pytest.approx(-17, abs=5)
