@@ -146,8 +146,11 @@ def test_an_onnx_file_that_does_not_load(tmp_path: Path) -> None:
 
 
 def test_a_condition_that_this_version_cannot_give(tmp_path: Path) -> None:
-    folder = tiny.write_bundle(tmp_path / "b", conditions=("tilt",)).folder
-    with pytest.raises(BundleError, match="wants tilt"):
+    folder = tiny.write_bundle(tmp_path / "b", conditions=("mood",)).folder
+    with pytest.raises(BundleError, match="wants mood"):
+        Translator.open(folder)
+    folder = tiny.write_bundle(tmp_path / "c", conditions=("tilt",)).folder
+    with pytest.raises(BundleError, match="not from image, tilt to one"):
         Translator.open(folder)
 
 

@@ -28,6 +28,9 @@ SHIPPED: Final = Path(__file__).parent / "bundles"
 PREFERRED: Final = ("cyclegan", "autoencoder", "difference")
 """Methods, the best first: what `default_method` chooses from."""
 
+CONDITIONS: Final = ("tilt", "landmarks")
+"""What a translator may take beside the picture: (N,) in radians, or (N, 5, 2) in shares of the side."""
+
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
 MAX_MANIFEST_BYTES: Final = 2**20

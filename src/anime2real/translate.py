@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.bundle import Bundle
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import Similarity, align, around, paste
+from anime2real.face.geometry import TEMPLATE, Similarity, align, around, paste, upright
 from anime2real.picture import PictureError, centre_box, collect, decode, square, write
 from anime2real.translator import BATCH, Translator, available_cores
 from anime2real.untrusted import shown
@@ -79,6 +80,7 @@ class _Loaded:
     image: Image.Image
     crops: NDArray[np.uint8]  # (K, S, S, 3)
     frames: tuple[Similarity, ...]  # from px of the picture to the unit square, K of them
+    landmarks: NDArray[np.float64]  # (K, 5, 2), shares of the crop's side
     faces: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
@@ -163,7 +165,7 @@ def translate_files(
                 continue
             target = next(targets)
             refusal = _refusal(target, inputs, options.overwrite)
-            yield item, target, refusal or pool.submit(_load, item, translator.px, options)
+            yield item, target, refusal or pool.submit(_load, item, translator.bundle, options)
 
     try:
         ahead: deque[_Waiting] = deque()
@@ -215,8 +217,11 @@ def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, 
     if not loaded:
         return {}
     crops = np.concatenate([item.crops for item in loaded.values()])
+    landmarks = np.concatenate([item.landmarks for item in loaded.values()])
     try:
-        parts = [translator.translate(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
+        parts = [
+            translator.translate(crops[i : i + BATCH], landmarks[i : i + BATCH]) for i in range(0, len(crops), BATCH)
+        ]
     except UserError as error:
         if len(loaded) == 1:
             return dict.fromkeys(loaded, error)
@@ -225,14 +230,16 @@ def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, 
     return dict(zip(loaded, np.split(np.concatenate(parts), ends), strict=True))
 
 
-def _load(source: Path, px: int, options: Options) -> _Loaded:
+def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
     start = time.perf_counter()
+    px = bundle.px
     decoded = decode(source, background=options.background)
     image = decoded.image
     if options.crop == "none":
         left, top, side = centre_box(*image.size)
         frames: tuple[Similarity, ...] = (around((left + side / 2, top + side / 2), side),)
         crops = [np.asarray(square(image, px))]
+        landmarks = TEMPLATE[None]
         records: tuple[dict[str, Any], ...] = (
             {"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},
         )
@@ -240,10 +247,12 @@ def _load(source: Path, px: int, options: Options) -> _Loaded:
         faces = default_finder(1)(image)  # the decoding threads are the parallelism
         if not faces:
             raise PictureError(f"{shown(source)}: no face found; if it is one face and nothing else, give --crop none")
-        frames = tuple(face.crop for face in faces)
+        # Whoever is told the tilt wants to see it.
+        frames = tuple(upright(face.crop) if bundle.conditions else face.crop for face in faces)
+        landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
         crops = [np.asarray(align(image, frame, px)) for frame in frames]
         records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
-    return _Loaded(image, np.stack(crops), frames, records, decoded.notes, time.perf_counter() - start)
+    return _Loaded(image, np.stack(crops), frames, landmarks, records, decoded.notes, time.perf_counter() - start)
 
 
 def _write(loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options) -> tuple[Path, ...]:

@@ -14,9 +14,11 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle import Bundle, BundleError, find, read
+from anime2real.bundle import CONDITIONS, Bundle, BundleError, find, read
 from anime2real.domain import Domain
 from anime2real.errors import UserError
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import TEMPLATE, tilt_of
 from anime2real.picture import decode, square
 
 BATCH: Final = 8
@@ -49,9 +51,12 @@ class Translator:
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
-        if bundle.conditions:
-            wanted = ", ".join(bundle.conditions)
-            raise BundleError(f"{bundle.folder} wants {wanted} beside the picture: this version gives pictures alone")
+        unknown = [name for name in bundle.conditions if name not in CONDITIONS]
+        if unknown:
+            known = " and ".join(CONDITIONS)
+            raise BundleError(
+                f"{bundle.folder} wants {', '.join(unknown)} beside the picture: this version knows {known}"
+            )
         self.bundle = bundle
         self._session = _open_session(bundle, threads or available_cores())
         _check_signature(self._session, bundle)
@@ -101,14 +106,31 @@ class Translator:
         results: list[Image.Image] = []
         for start in range(0, len(pictures), BATCH):
             squares = [np.asarray(square(to_image(p), self.px)) for p in pictures[start : start + BATCH]]
-            results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares))]
+            told = self._seen(squares)
+            results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares), told)]
         return results
 
-    def translate(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
+        """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; an upright face's where none is seen."""
+        if not self.bundle.conditions:
+            return None
+        seen = (default_finder()(Image.fromarray(pixels)) for pixels in squares)
+        return np.stack([faces[0].landmarks / self.px if faces else TEMPLATE for faces in seen])
+
+    def _inputs(
+        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None
+    ) -> dict[str, NDArray[np.float32]]:
+        if landmarks is None:
+            landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
+        return {_INPUT: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks)
+
+    def translate(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
         """Translate squares of the network's own size, all in one call.
 
         Args:
             pixels: (N, S, S, 3), sRGB.
+            landmarks: (N, 5, 2), shares of the side, of the faces in them; bundles without conditions need none, for
+                the others upright faces are assumed if they are missing.
 
         Returns:
             (N, S, S, 3), sRGB.
@@ -122,7 +144,7 @@ class Translator:
         if not len(pixels):
             return pixels.copy()
         try:
-            result: Any = self._session.run([self._output], {_INPUT: to_float(pixels)})[0]
+            result: Any = self._session.run([self._output], self._inputs(pixels, landmarks))[0]
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
         if result.shape != (len(pixels), 3, self.px, self.px):
@@ -130,6 +152,11 @@ class Translator:
         if not np.isfinite(result).all():
             raise TranslatorError(f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)")
         return to_uint8(result)
+
+
+def _conditions(names: Sequence[str], landmarks: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    told = {"landmarks": landmarks, "tilt": np.array([tilt_of(points) for points in landmarks])}
+    return {name: told[name].astype(np.float32) for name in names}
 
 
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -187,10 +214,13 @@ def _open_session(bundle: Bundle, threads: int) -> onnxruntime.InferenceSession:
 def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
     """One input `image` and one output, float (N, 3, S, S) with any N."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if [i.name for i in inputs] != [_INPUT] or len(outputs) != 1:
+    wanted = [_INPUT, *bundle.conditions]
+    if sorted(i.name for i in inputs) != sorted(wanted) or len(outputs) != 1:
         found = f"{', '.join(i.name for i in inputs)} to {', '.join(o.name for o in outputs)}"
-        raise BundleError(f"{bundle.folder} holds no translator: its model goes from {found}, not from {_INPUT} to one")
-    for value in (inputs[0], outputs[0]):
+        raise BundleError(
+            f"{bundle.folder} holds no translator: its model goes from {found}, not from {', '.join(wanted)} to one"
+        )
+    for value in (next(i for i in inputs if i.name == _INPUT), outputs[0]):
         batch, *rest = value.shape or [1]
         # Sides may be left open, exporters do that; what comes out is checked when it comes.
         fits = len(rest) == 3 and all(

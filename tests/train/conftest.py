@@ -49,7 +49,15 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
         for i in range(24):
             smooth_picture(random, tint).save(root / domain / f"{i:02d}.png")
     prepare(
-        [root / "anime"], [root / "real"], root / "pack", size=SIZE, test_share=0.2, near=0, processes=1, quiet=True
+        [root / "anime"],
+        [root / "real"],
+        root / "pack",
+        size=SIZE,
+        crop="auto",
+        test_share=0.2,
+        near=0,
+        processes=1,
+        quiet=True,
     )
     return Toy(root / "pack", root / "anime", root / "real")
 

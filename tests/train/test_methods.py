@@ -83,23 +83,32 @@ def test_thumbnails_are_block_means() -> None:
 
 
 def test_the_pool_fills_then_exchanges_half() -> None:
-    pool = torch.zeros(4, 3, 1, 1)
+    """And the condition of a fake travels with it."""
+    pools = (torch.zeros(4, 3, 1, 1), torch.zeros(4))
     pooled = torch.zeros((), dtype=torch.int64)
 
-    def fakes(first: int) -> torch.Tensor:
-        return torch.arange(first, first + 2.0)[:, None, None, None].expand(2, 3, 1, 1)
+    def fakes(first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        numbers = torch.arange(first, first + 2.0)
+        return numbers[:, None, None, None].expand(2, 3, 1, 1), numbers * 10
+
+    def pool(first: int, uniforms: torch.Tensor) -> list[float]:
+        seen, told = exchange(pools, fakes(first), pooled, uniforms)
+        assert torch.equal(told, seen[:, 0, 0, 0] * 10)
+        assert torch.equal(pools[1], pools[0][:, 0, 0, 0] * 10)
+        return seen[:, 0, 0, 0].tolist()
 
     never, always = torch.zeros(2, 2), torch.tensor([[0.9, 0.1], [0.9, 0.6]])
     for first in (1, 3):
-        assert torch.equal(exchange(pool, fakes(first), pooled, always), fakes(first))
+        assert pool(first, always) == [first, first + 1]
         pooled += 2
-    assert sorted(pool[:, 0, 0, 0].tolist()) == [1, 2, 3, 4]
-    assert torch.equal(exchange(pool, fakes(5), pooled, never), fakes(5))
-    assert sorted(pool[:, 0, 0, 0].tolist()) == [1, 2, 3, 4]
-    seen = exchange(pool, fakes(7), pooled, always)[:, 0, 0, 0].tolist()
+    kept = pools[0][:, 0, 0, 0]
+    assert sorted(kept.tolist()) == [1, 2, 3, 4]
+    assert pool(5, never) == [5, 6]
+    assert sorted(kept.tolist()) == [1, 2, 3, 4]
+    seen = pool(7, always)
     assert len(set(seen)) == 2
     assert set(seen) <= {1, 2, 3, 4}
-    assert sorted(pool[:, 0, 0, 0].tolist() + seen) == [1, 2, 3, 4, 7, 8]
+    assert sorted(pools[0][:, 0, 0, 0].tolist() + seen) == [1, 2, 3, 4, 7, 8]
 
 
 def test_least_squares_is_zero_for_a_perfect_judge() -> None:
@@ -119,7 +128,7 @@ def test_cyclegan_steps_follow_the_losses_written_out_plainly() -> None:
     mse, l1 = torch.nn.functional.mse_loss, torch.nn.functional.l1_loss
     fake_real, fake_anime = method.to_real(data.anime), method.to_anime(data.real)
     with frozen(method.judge_real, method.judge_anime):
-        score_real, score_anime = method.judge_real(fake_real), method.judge_anime(fake_anime)
+        score_real, score_anime = method.judge_real.network(fake_real), method.judge_anime.network(fake_anime)
     adversarial = mse(score_real, torch.ones_like(score_real)) + mse(score_anime, torch.ones_like(score_anime))
     cycle = l1(method.to_anime(fake_real), data.anime) + l1(method.to_real(fake_anime), data.real)
     identity = l1(method.to_real(data.real), data.real) + l1(method.to_anime(data.anime), data.anime)
@@ -136,10 +145,11 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
     method = CycleGAN(TINY["cyclegan"], SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
-    _, fake_real, fake_anime = method._generator_step(data.anime, data.real)
+    told = method._told(data)
+    _, fake_real, fake_anime = method._generator_step(data, *told)
     before = [p.detach().clone() for p in method.to_real.parameters()]
     judges = [p.detach().clone() for p in method.judge_real.parameters()]
-    method._discriminator_step(data, fake_real, fake_anime)
+    method._discriminator_step(data, told, (fake_real, told[0]), (fake_anime, told[1]))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(judges, method.judge_real.parameters(), strict=True))
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from anime2real.train import checkpoint
-from anime2real.train.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError, options_from
+from anime2real.train.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
 from anime2real.train.finish import export_products
 from anime2real.train.loop import Sitting, train
 from anime2real.train.methods import METHODS
@@ -16,6 +15,7 @@ from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.pack import Pack
+from anime2real.train.restore import restore
 from anime2real.train.runfolder import RunFolder
 from anime2real.train.stepper import Speed
 
@@ -146,15 +146,12 @@ def export(run: Path, output: Path | None = None) -> list[Path]:
     Raises:
         TrainError: if `run` is no run, or has no checkpoint yet.
     """
-    folder = RunFolder(run)
-    table, pack, facts = folder.records()
-    kind, network = METHODS[table["method"]]
-    options = options_from(kind, table.pop("options"))
-    config = TrainConfig(**{**table, "options": options, "budget": Budget(**table["budget"])})
-    method = network(options, pack["size"])  # type: ignore[call-arg]
-    method.make_optimizers(options.learning_rate)
-    method.start_average()
-    progress, passed = checkpoint.load_newest(folder.checkpoints, method)
-    if not progress.step:
-        raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
-    return export_products(method, config, pack, output or folder.bundles, facts, progress)
+    restored = restore(run)
+    return export_products(
+        restored.method,
+        restored.config,
+        restored.pack,
+        output or RunFolder(run).bundles,
+        restored.facts,
+        restored.progress,
+    )

@@ -65,6 +65,8 @@ class TrainConfig:
         """As it is written to config.toml: nested tables without empty values."""
         table = dataclasses.asdict(self)
         table["budget"] = {key: value for key, value in table["budget"].items() if value is not None}
+        # TOML has lists alone.
+        table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
         return table
 
 
@@ -80,4 +82,5 @@ def options_from(kind: type[Any], given: dict[str, Any]) -> Any:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}"
             raise TrainError(f"unknown option {key!r} for this method{hint}")
-    return kind(**given)
+    tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    return kind(**given | tuples)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from anime2real.bundle import Bundle, save
 from anime2real.domain import Domain
 from anime2real.errors import UserError
+from anime2real.face.geometry import TEMPLATE
 from anime2real.train.card import model_card
 from anime2real.train.lowering import lower, plain_copy
 
@@ -90,34 +91,45 @@ class _Translation(nn.Module):
         return translated
 
 
-def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16") -> bytes:
+class _ConditionedTranslation(_Translation):
+    """The same, with one condition."""
+
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
+        translated: Tensor = self.network(image, condition)
+        return translated
+
+
+def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16", conditions: Sequence[str] = ()) -> bytes:
     """The ONNX file of a translator, without paths, traces or times: the same module gives the same bytes.
 
     Args:
         module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
         px: S.
         weights: how tensors of at least `LARGE` numbers are stored.
+        conditions: names of what it takes beside the picture: `tilt` (N,) or `landmarks` (N, 5, 2).
 
     Returns:
-        A file with input `image` and output `translated`, both (N, 3, S, S) float32 with any N.
+        A file with input `image` (and the conditions) and output `translated`, both (N, 3, S, S) float32 with any N.
 
     Raises:
         ExportError: the module does not run at this size, or torch cannot export it.
     """
-    return _file(_exported(module, px), weights)
+    return _file(_exported(module, px, conditions), weights)
 
 
-def export_checked(module: nn.Module, px: int, *, limit: float = LIMIT) -> tuple[bytes, ParityReport]:
+def export_checked(
+    module: nn.Module, px: int, *, limit: float = LIMIT, conditions: Sequence[str] = ()
+) -> tuple[bytes, ParityReport]:
     """The file of a translator, compared with torch: fp16 weights, or fp32 where those would show.
 
     Raises:
         ExportError: the module cannot be exported, or draws another picture even with fp32 weights.
     """
-    model = _exported(module, px)
+    model = _exported(module, px, conditions)
     choices: tuple[Weights, ...] = ("fp16", "fp32")
     for weights in choices:
         file = _file(model, weights)
-        report = ParityReport(difference_from_torch(module, file, px), limit, weights, len(file))
+        report = ParityReport(difference_from_torch(module, file, px, conditions), limit, weights, len(file))
         if report.holds:
             return file, report
     raise ExportError(
@@ -135,6 +147,7 @@ def export_bundle(
     target: Domain,
     px: int,
     crop: str = "centre",
+    conditions: Sequence[str] = (),
     training: Mapping[str, Any] | None = None,
     rights: str = "",
     licence: str = "",
@@ -147,7 +160,7 @@ def export_bundle(
     Args:
         module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
         folder: of the bundle.
-        method, source, target, crop: as in `anime2real.bundle.Bundle`.
+        method, source, target, crop, conditions: as in `anime2real.bundle.Bundle`.
         px: S.
         training, rights, licence, hardware, figures: as in `anime2real.bundle.Bundle`.
         say: gets the line that says how near the file is.
@@ -159,7 +172,7 @@ def export_bundle(
         ExportError: the module cannot be exported, or the file draws another picture.
         BundleError: `folder` holds something else.
     """
-    file, report = export_checked(module, px)
+    file, report = export_checked(module, px, conditions=conditions)
     bundle = Bundle(
         method=method,
         source=source,
@@ -167,6 +180,7 @@ def export_bundle(
         px=px,
         sha256=hashlib.sha256(file).hexdigest(),
         crop=crop,
+        conditions=tuple(conditions),
         licence=licence,
         rights=rights,
         training=dict(training or {}),
@@ -215,7 +229,7 @@ def small_onnx(module: nn.Module, shape: Sequence[int], outputs: Sequence[str], 
     return _file(model, "fp16")
 
 
-def difference_from_torch(module: nn.Module, file: bytes, px: int) -> float:
+def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: Sequence[str] = ()) -> float:
     """The largest difference between the module's and the file's pictures, in [-1, 1], over `BATCHES`.
 
     Both run on the CPU in fp32, so that neither tf32 nor a compiler is measured along with the file.
@@ -228,15 +242,40 @@ def difference_from_torch(module: nn.Module, file: bytes, px: int) -> float:
     for seed, count in enumerate(BATCHES):
         pictures = sample_pictures(count, px, seed)
         with torch.inference_mode():
-            expected = reference(pictures).numpy()
-        differences.append(float(np.abs(run(session, pictures.numpy()) - expected).max()))
+            told = sample_conditions(conditions, count, seed)
+            expected = reference(pictures, *told.values()).numpy()
+        found = run(session, pictures.numpy(), {name: value.numpy() for name, value in told.items()})
+        differences.append(float(np.abs(found - expected).max()))
     return float(np.max(differences))  # unlike max(), keeps a NaN
 
 
-def run(session: onnxruntime.InferenceSession, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def run(
+    session: onnxruntime.InferenceSession,
+    pictures: NDArray[np.float32],
+    conditions: Mapping[str, NDArray[np.float32]] | None = None,
+) -> NDArray[np.float32]:
     """Translate pictures: (N, 3, S, S) in [-1, 1]."""
-    translated: NDArray[np.float32] = session.run([OUTPUT], {INPUT: pictures})[0]
+    translated: NDArray[np.float32] = session.run([OUTPUT], {INPUT: pictures, **(conditions or {})})[0]
     return translated
+
+
+def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, Tensor]:
+    """Tilts of up to half a radian, and landmarks near the template, as faces have them.
+
+    Raises:
+        ExportError: for a condition that bundles do not know.
+    """
+    random = torch.Generator().manual_seed(seed)
+    samples = {}
+    for name in names:
+        if name == "tilt":
+            samples[name] = torch.rand(count, generator=random) - 0.5
+        elif name == "landmarks":
+            place = torch.from_numpy(TEMPLATE).float()
+            samples[name] = place + 0.05 * torch.randn(count, 5, 2, generator=random)
+        else:
+            raise ExportError(f"no condition {name!r}: bundles know tilt and landmarks")
+    return samples
 
 
 def sample_pictures(count: int, px: int, seed: int) -> Tensor:
@@ -251,23 +290,26 @@ def sample_pictures(count: int, px: int, seed: int) -> Tensor:
     return torch.tanh(2.0 * pictures)
 
 
-def _exported(module: nn.Module, px: int) -> Any:
+def _exported(module: nn.Module, px: int, conditions: Sequence[str] = ()) -> Any:
     """The onnx.ModelProto of a module, its weights in fp32."""
+    # Two pictures: torch.export takes a size of one for a constant.
+    told = list(sample_conditions(conditions, 2, 0).values())
     try:
-        network = _Translation(lower(module, torch.zeros(1, 3, px, px))).eval()
+        lowered = lower(module, torch.zeros(1, 3, px, px), *(value[:1] for value in told))
     except RuntimeError as error:
         raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
+    network = (_ConditionedTranslation if told else _Translation)(lowered).eval()
+    batch = {0: torch.export.Dim("N")}
     try:
         with _quiet():
             program = torch.onnx.export(
                 network,
-                # Two pictures: torch.export takes a size of one for a constant.
-                (torch.zeros(2, 3, px, px),),
+                (torch.zeros(2, 3, px, px), *told),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT],
+                input_names=[INPUT, *conditions],
                 output_names=[OUTPUT],
-                dynamic_shapes={"image": {0: torch.export.Dim("N")}},
+                dynamic_shapes=tuple(batch for _ in (INPUT, *told)),
                 optimize=True,
                 verbose=False,
             )

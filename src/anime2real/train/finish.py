@@ -49,6 +49,7 @@ def export_products(
             source=product.source,
             target=product.target,
             px=pack["size"],
+            conditions=product.conditions,
             crop=str(pack.get("crop", "centre")),
             training=training,
             licence=str(pack.get("licence") or "unknown: the pack names none"),

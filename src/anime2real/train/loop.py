@@ -125,6 +125,14 @@ def find_device(name: str) -> torch.device:
     return device
 
 
+def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor | None:
+    if not method.wants_landmarks:
+        return None
+    if pack.landmarks is None:
+        raise TrainError(f"{pack.folder} has no landmarks, which tilt needs: prepare it with --crop face or tilted")
+    return torch.from_numpy(pack.landmarks).to(device)
+
+
 class _Loop:
     def __init__(
         self,
@@ -147,6 +155,7 @@ class _Loop:
         self.sampler = Sampler(rows[0], rows[1], self.batch_size, config.seed)
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
+        self.landmarks = _landmarks(pack, method, device)
         self.sample_rows = samples.chosen_rows(pack, config.seed)
         self.started = time.perf_counter() - progress.seconds
 
@@ -165,7 +174,7 @@ class _Loop:
     def run(self) -> None:
         """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
         self._preflight()
-        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed)
+        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, self.landmarks)
         ahead: deque[torch.cuda.Event] = deque()
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
@@ -225,13 +234,13 @@ class _Loop:
         count = self.config.samples
         while self.progress.sampled <= count and self.used() * count >= self.progress.sampled:
             path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
-            samples.draw(self.method, self.pictures, self.sample_rows, path)
+            samples.draw(self.method, self.pictures, self.sample_rows, path, self.landmarks)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _preflight(self) -> None:
         if self.speed == Speed():
             return
-        parity = preflight(self.method, self.pictures, self._draw(), self.speed)
+        parity = preflight(self.method, self.pictures, self._draw(), self.speed, self.landmarks)
         self.say(
             f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
             f"losses by {parity.losses:.5f}"

@@ -117,15 +117,16 @@ def plain_copy(module: nn.Module) -> nn.Module:
     return network
 
 
-def lower(module: nn.Module, example: Tensor) -> nn.Module:
+def lower(module: nn.Module, example: Tensor, *conditions: Tensor) -> nn.Module:
     """A plain copy of `module`, rewritten as above.
 
     Args:
         module: `image -> image`, on any device, compiled or not; left as it is.
         example: (N, 3, S, S), a picture of the size to lower for.
+        conditions: what it takes beside the picture.
     """
     network = plain_copy(module)
-    inputs = _input_shapes(network, example)
+    inputs = _input_shapes(network, example, *conditions)
     return _replace(network, lambda part: _lowered(part, inputs.get(id(part))))
 
 
@@ -141,7 +142,7 @@ def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
         case WideConvolution() if _thin(part) and not any(side % BLOCK for side in shape[2:]):
             return BlockedConvolution(part)
         case nn.Sequential() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:
-            blocks = [block for block in part if isinstance(block, ResidualBlock)]
+            blocks = [block for block in part if type(block) is ResidualBlock]
             return WinogradBlocks(blocks, shape[2]) if len(blocks) == len(part) else None
     return None
 
@@ -160,7 +161,7 @@ def _replace(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | N
     return module
 
 
-def _input_shapes(network: nn.Module, example: Tensor) -> dict[int, torch.Size]:
+def _input_shapes(network: nn.Module, *example: Tensor) -> dict[int, torch.Size]:
     """The shape of the first argument of every module that runs, by the module's id."""
     shapes: dict[int, torch.Size] = {}
 
@@ -170,7 +171,7 @@ def _input_shapes(network: nn.Module, example: Tensor) -> dict[int, torch.Size]:
     hooks = [part.register_forward_pre_hook(note) for part in network.modules()]
     try:
         with torch.inference_mode():
-            network(example)
+            network(*example)
     finally:
         for hook in hooks:
             hook.remove()

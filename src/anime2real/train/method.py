@@ -48,22 +48,36 @@ class Batch:
         anime: (N, 3, S, S) in [-1, 1].
         real: (N, 3, S, S) in [-1, 1], not a pair of `anime` unless the method arranged it.
         uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
+        anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored and
+            zoomed; None for methods that do not ask for them.
     """
 
     anime: Tensor
     real: Tensor
     uniforms: Tensor
+    anime_landmarks: Tensor | None = None
+    real_landmarks: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Product:
-    """A translator that training has made: a module `image -> image`, and what it is called."""
+    """A translator that training has made.
+
+    Attributes:
+        name: of the method, or what tells this one from its siblings.
+        source, target: domains.
+        module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
+        final: whether it is what the run was for; snapshots are not.
+        conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
+            shares of the side.
+    """
 
     name: str
     source: Domain
     target: Domain
     module: nn.Module
     final: bool = True
+    conditions: tuple[str, ...] = ()
 
 
 class Method(nn.Module):
@@ -79,6 +93,7 @@ class Method(nn.Module):
     averaged: ClassVar[tuple[str, ...]] = ()
     default_pairs: ClassVar[int]
     augment: Augment = Augment()
+    wants_landmarks: bool = False
 
     def __init__(self) -> None:
         super().__init__()

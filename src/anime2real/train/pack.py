@@ -64,6 +64,13 @@ class Pack:
             total.update((self.folder / name).read_bytes())
         return total.hexdigest()
 
+    @cached_property
+    def landmarks(self) -> NDArray[np.float32] | None:
+        """(P, 5, 2) in [-1, 1], x then y, or None where the pack was prepared without looking for faces."""
+        if any(entry.get("landmarks") is None for entry in self.index):
+            return None
+        return np.array([entry["landmarks"] for entry in self.index], np.float32) * (2 / self.size) - 1
+
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""
         chosen = [i for i, entry in enumerate(self.index) if (entry["domain"], entry["split"]) == (domain, split)]

@@ -42,7 +42,7 @@ class Parity:
         return self.fast <= MARGIN * self.rounding + FLOOR and self.losses <= MARGIN * self.rounding + FLOOR
 
 
-def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> Parity:
+def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None = None) -> Parity:
     """Compare one step of `method`, which is left as it was.
 
     Args:
@@ -50,13 +50,14 @@ def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> Par
         pictures: (P, S, S, 3) uint8 on the device.
         draw: the step's data.
         speed: what is wanted.
+        landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
     """
     plain = Speed()
     with _exact(tf32=False):
-        reference, reference_losses = _one_step(method, pictures, draw, plain)
+        reference, reference_losses = _one_step(method, pictures, draw, plain, landmarks)
     with _exact(tf32=True):
-        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16))
-    fast, fast_losses = _one_step(method, pictures, draw, speed)
+        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), landmarks)
+    fast, fast_losses = _one_step(method, pictures, draw, speed, landmarks)
     scale = reference.norm().clamp_min(1e-30)
     losses = max(abs(fast_losses[k] - v) / max(abs(v), 1e-6) for k, v in reference_losses.items())
     return Parity(float((rounded - reference).norm() / scale), float((fast - reference).norm() / scale), losses)
@@ -74,10 +75,12 @@ def _exact(tf32: bool) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
 
 
-def _one_step(method: Method, pictures: Tensor, draw: Draw, speed: Speed) -> tuple[Tensor, dict[str, float]]:
+def _one_step(
+    method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None
+) -> tuple[Tensor, dict[str, float]]:
     """All gradients after one step of a copy, flattened in fp64, and its losses."""
     trial = copy.deepcopy(method)
-    losses = Stepper(trial, pictures, len(draw.anime), speed).step(draw, 0.0, 0.0)
+    losses = Stepper(trial, pictures, len(draw.anime), speed, landmarks).step(draw, 0.0, 0.0)
     gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
     # A method without gradients (the difference vector) is compared by its state.
     values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]

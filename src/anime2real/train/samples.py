@@ -10,7 +10,8 @@ from torch import Tensor
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.files import atomic_path
-from anime2real.train.method import Method
+from anime2real.train.conditions import tilts
+from anime2real.train.method import Method, Product
 from anime2real.train.pack import Pack
 
 COLUMNS = 12
@@ -28,7 +29,13 @@ def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
 
 
 @torch.no_grad()
-def draw(method: Method, pictures: Tensor, rows: dict[Domain, NDArray[np.int64]], path: Path) -> None:
+def draw(
+    method: Method,
+    pictures: Tensor,
+    rows: dict[Domain, NDArray[np.int64]],
+    path: Path,
+    landmarks: Tensor | None = None,
+) -> None:
     """Write a PNG: for each domain a row of inputs, then a row for each product that starts from it.
 
     Args:
@@ -36,16 +43,19 @@ def draw(method: Method, pictures: Tensor, rows: dict[Domain, NDArray[np.int64]]
         pictures: (P, S, S, 3) uint8, the pack.
         rows: which of them, by domain.
         path: of the PNG.
+        landmarks: (P, 5, 2) in [-1, 1], for products that want a condition.
     """
     strips = []
     for domain in DOMAINS:
-        inputs = pictures[torch.from_numpy(rows[domain]).to(pictures.device)]
+        chosen = torch.from_numpy(rows[domain]).to(pictures.device)
+        inputs = pictures[chosen]
         image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         strips.append(inputs.cpu().numpy())
         for product in method.products():
             if product.source == domain:
                 module = product.module.to(pictures.device).eval()
-                strips.append(to_uint8(module(image)))
+                told = () if landmarks is None else told_to(product, landmarks[chosen])
+                strips.append(to_uint8(module(image, *told)))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
@@ -53,6 +63,13 @@ def draw(method: Method, pictures: Tensor, rows: dict[Domain, NDArray[np.int64]]
         grid[row * size : (row + 1) * size, : len(strip) * size] = np.concatenate(list(strip), axis=1)
     with atomic_path(path) as temporary:
         Image.fromarray(grid).save(temporary, format="PNG")
+
+
+def told_to(product: Product, landmarks: Tensor) -> tuple[Tensor, ...]:
+    """The arguments that a product takes beside the picture, of faces with landmarks (N, 5, 2) in [-1, 1]."""
+    if not product.conditions:
+        return ()
+    return ((landmarks + 1) / 2,) if product.conditions == ("landmarks",) else (tilts(landmarks),)
 
 
 def to_uint8(image: Tensor) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.conditions import mirrored
 from anime2real.train.method import UNIFORMS, Batch, Method
 from anime2real.train.sampler import VARIATION, Draw
 
@@ -50,11 +51,15 @@ class Stepper:
         pictures: (P, S, S, 3) uint8 on the device: the whole pack.
         batch_size: N.
         speed: which of the means above to use.
+        landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
     """
 
-    def __init__(self, method: Method, pictures: Tensor, batch_size: int, speed: Speed) -> None:
+    def __init__(
+        self, method: Method, pictures: Tensor, batch_size: int, speed: Speed, landmarks: Tensor | None = None
+    ) -> None:
         self.method = method
         self.pictures = pictures
+        self.landmarks = landmarks if method.wants_landmarks else None
         self.speed = speed
         device = pictures.device
         self._rows = torch.zeros(2, batch_size, dtype=torch.int64, device=device)
@@ -94,25 +99,27 @@ class Stepper:
         return self._losses
 
     def _body(self) -> dict[str, Tensor]:
-        shared = self.method.augment.shared
-        anime = self._load(self._rows[0], self._uniforms[:, :VARIATION])
-        real = self._load(
-            self._rows[1], self._uniforms[:, slice(VARIATION) if shared else slice(VARIATION, 2 * VARIATION)]
-        )
-        losses = self.method.step(Batch(anime, real, self._uniforms[:, 2 * VARIATION :]))
+        own = slice(VARIATION) if self.method.augment.shared else slice(VARIATION, 2 * VARIATION)
+        anime, anime_landmarks = self._load(self._rows[0], self._uniforms[:, :VARIATION])
+        real, real_landmarks = self._load(self._rows[1], self._uniforms[:, own])
+        uniforms = self._uniforms[:, 2 * VARIATION :]
+        losses = self.method.step(Batch(anime, real, uniforms, anime_landmarks, real_landmarks))
         self.method.update_average(self._average_weight)
         return losses
 
-    def _load(self, rows: Tensor, uniforms: Tensor) -> Tensor:
-        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION)."""
+    def _load(self, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION), and their landmarks."""
         image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
         if augment.zoom > 0:
             image = zoomed(image, uniforms, augment.zoom, augment.flip)
         elif augment.flip:
             image = torch.where(uniforms[:, 0, None, None, None] < 0.5, image.flip(3), image)
+        if landmarks is not None:
+            landmarks = moved(landmarks, uniforms, augment.zoom, augment.flip)
         layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
-        return image.contiguous(memory_format=layout)
+        return image.contiguous(memory_format=layout), landmarks
 
     def _capture(self) -> None:
         """Capture `_body`. The warm-up iterations that CUDA wants are undone, so capturing changes nothing."""
@@ -178,3 +185,11 @@ def zoomed(image: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:
     theta = torch.stack([torch.stack([side * mirror, zero, x], 1), torch.stack([zero, side, y], 1)], 1)
     grid = F.affine_grid(theta, list(image.shape), align_corners=False)
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def moved(landmarks: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:
+    """Landmarks (N, 5, 2) in [-1, 1] of the pictures that `zoomed` makes; arguments as there."""
+    side = 1.0 - zoom * uniforms[:, 1, None, None]
+    middle = torch.stack([2.0 * uniforms[:, 2] - 1.0, 2.0 * uniforms[:, 3] - 1.0], dim=1)[:, None]
+    placed = (landmarks - (1.0 - side) * middle) / side
+    return torch.where(uniforms[:, 0, None, None] < 0.5, mirrored(placed), placed) if flip else placed

@@ -10,16 +10,28 @@ exported is a running average of it. The identity picture rides in the same call
 is four generator calls rather than six; each picture is normalised by itself, so the sums are the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.domain import Domain
+from anime2real.train.conditions import (
+    Conditioned,
+    Tilt,
+    TiltedDiscriminator,
+    TiltedGenerator,
+    condition_of,
+    inputs_of,
+)
 from anime2real.train.config import EPOCH_PAIRS
 from anime2real.train.method import Batch, Method, Product, adam, frozen
-from anime2real.train.networks.patch import PatchDiscriminator
-from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.networks.resnet import initialise
+from anime2real.train.restore import frozen_translators
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class CycleGANConfig:
         pool_size: earlier fakes kept for each discriminator.
         learning_rate: of Adam.
         batch_size: pairs a step (1 in the paper; more is many times faster).
+        tilt: how the networks are told the tilt of the face, see `conditions.py`; `plane` is the founding paper's.
+        maps: folders of finished runs whose translations are given to the generators as further input maps.
     """
 
     width: int = 64
@@ -45,6 +59,8 @@ class CycleGANConfig:
     pool_size: int = 50
     learning_rate: float = 2e-4
     batch_size: int = 16
+    tilt: Tilt = "none"
+    maps: tuple[str, ...] = ()
 
 
 class CycleGAN(Method):
@@ -62,19 +78,26 @@ class CycleGAN(Method):
     def __init__(self, config: CycleGANConfig, size: int) -> None:
         super().__init__()
         self.config = config
-        self.to_real = ResNetGenerator(config.width, config.blocks)
-        self.to_anime = ResNetGenerator(config.width, config.blocks)
-        self.judge_real = PatchDiscriminator(config.discriminator_width)
-        self.judge_anime = PatchDiscriminator(config.discriminator_width)
-        for network in (self.to_real, self.to_anime, self.judge_real, self.judge_anime):
-            initialise(network)
+        self.wants_landmarks = config.tilt != "none"
+        maps = [frozen_translators(Path(run), size) for run in config.maps]
+        self.to_real = TiltedGenerator(config.tilt, config.width, config.blocks, [m["anime"] for m in maps])
+        self.to_anime = TiltedGenerator(config.tilt, config.width, config.blocks, [m["real"] for m in maps])
+        self.judge_real = TiltedDiscriminator(config.tilt, config.discriminator_width)
+        self.judge_anime = TiltedDiscriminator(config.tilt, config.discriminator_width)
+        for part in (self.to_real, self.to_anime, self.judge_real, self.judge_anime):
+            initialise(part.network)
         # A whole batch is drawn from the pool at once, into distinct slots.
         slots = max(config.pool_size, config.batch_size)
         self.register_buffer("pool_real", torch.zeros(slots, 3, size, size))
         self.register_buffer("pool_anime", torch.zeros(slots, 3, size, size))
+        shape = (5, 2) if config.tilt == "landmarks" else ()
+        self.register_buffer("told_real", torch.zeros(slots, *shape))
+        self.register_buffer("told_anime", torch.zeros(slots, *shape))
         self.register_buffer("pooled", torch.zeros((), dtype=torch.int64))
         self.pool_real: Tensor
         self.pool_anime: Tensor
+        self.told_real: Tensor
+        self.told_anime: Tensor
         self.pooled: Tensor
 
     def make_optimizers(self, learning_rate: float) -> None:
@@ -87,27 +110,47 @@ class CycleGAN(Method):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The generators' step, then the discriminators' on pooled fakes."""
-        losses, fake_real, fake_anime = self._generator_step(batch.anime, batch.real)
+        told = self._told(batch)
+        losses, fake_real, fake_anime = self._generator_step(batch, *told)
         with torch.no_grad():
-            pooled_real = exchange(self.pool_real, fake_real, self.pooled, batch.uniforms[:, 0:2])
-            pooled_anime = exchange(self.pool_anime, fake_anime, self.pooled, batch.uniforms[:, 2:4])
+            # A fake keeps the condition it was made under: the drawing's for a fake photograph.
+            pooled_real = exchange(
+                (self.pool_real, self.told_real), (fake_real, told[0]), self.pooled, batch.uniforms[:, 0:2]
+            )
+            pooled_anime = exchange(
+                (self.pool_anime, self.told_anime), (fake_anime, told[1]), self.pooled, batch.uniforms[:, 2:4]
+            )
             self.pooled.add_(len(fake_real))
-        losses.update(self._discriminator_step(batch, pooled_real, pooled_anime))
+        losses.update(self._discriminator_step(batch, told, pooled_real, pooled_anime))
         return losses
 
-    def _generator_step(self, anime: Tensor, real: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def _told(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the networks are told of the drawings and of the photographs: zeros where they are told nothing."""
+        if batch.anime_landmarks is None or batch.real_landmarks is None:
+            nothing = torch.zeros(len(batch.anime), device=batch.anime.device)
+            return nothing, nothing
+        tilt = self.config.tilt
+        return condition_of(tilt, batch.anime_landmarks), condition_of(tilt, batch.real_landmarks)
+
+    def _generator_step(
+        self, batch: Batch, told_anime: Tensor, told_real: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         config = self.config
+        anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
         with frozen(self.judge_real, self.judge_anime), self.autocast():
             from_anime, from_real = self.both(
-                lambda: self.to_real(torch.cat([anime, real])), lambda: self.to_anime(torch.cat([real, anime]))
+                lambda: self.to_real(torch.cat([anime, real]), torch.cat([told_anime, told_real])),
+                lambda: self.to_anime(torch.cat([real, anime]), torch.cat([told_real, told_anime])),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
-            cycled_real, cycled_anime = self.both(lambda: self.to_real(fake_anime), lambda: self.to_anime(fake_real))
+            cycled_real, cycled_anime = self.both(
+                lambda: self.to_real(fake_anime, told_real), lambda: self.to_anime(fake_real, told_anime)
+            )
             score_real, score_anime = self.both(
-                lambda: self.judge_real(fake_real), lambda: self.judge_anime(fake_anime)
+                lambda: self.judge_real(fake_real, told_anime), lambda: self.judge_anime(fake_anime, told_real)
             )
             adversarial = squared(score_real, 1.0) + squared(score_anime, 1.0)
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
@@ -118,13 +161,19 @@ class CycleGAN(Method):
         losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
         return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
 
-    def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(
+        self,
+        batch: Batch,
+        told: tuple[Tensor, Tensor],
+        fake_real: Sequence[Tensor],
+        fake_anime: Sequence[Tensor],
+    ) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             scores_real, scores_anime = self.both(
-                lambda: self.judge_real(torch.cat([batch.real, fake_real])),
-                lambda: self.judge_anime(torch.cat([batch.anime, fake_anime])),
+                lambda: self.judge_real(torch.cat([batch.real, fake_real[0]]), torch.cat([told[1], fake_real[1]])),
+                lambda: self.judge_anime(torch.cat([batch.anime, fake_anime[0]]), torch.cat([told[0], fake_anime[1]])),
             )
             loss_real, loss_anime = least_squares(scores_real), least_squares(scores_anime)
         (loss_real + loss_anime).backward()
@@ -133,10 +182,14 @@ class CycleGAN(Method):
 
     def products(self) -> list[Product]:
         """Both directions, averaged."""
-        return [
-            Product(self.name, "anime", "real", self.average["to_real"]),
-            Product(self.name, "real", "anime", self.average["to_anime"]),
-        ]
+        name = "cyclegan" if self.config.tilt == "none" else f"cyclegan-{self.config.tilt}"
+        conditions = inputs_of(self.config.tilt)
+        products = []
+        for source, target in (("anime", "real"), ("real", "anime")):
+            module = self.average[f"to_{target}"]
+            shown = Conditioned(cast(TiltedGenerator, module)) if conditions else module
+            products.append(Product(name, cast(Domain, source), cast(Domain, target), shown, conditions=conditions))
+        return products
 
 
 def squared(scores: Tensor, target: float) -> Tensor:
@@ -155,24 +208,24 @@ def least_squares(scores: Tensor) -> Tensor:
     return 0.5 * (squared(real, 1.0) + squared(fake, 0.0))
 
 
-def exchange(pool: Tensor, fakes: Tensor, pooled: Tensor, uniforms: Tensor) -> Tensor:
+def exchange(pools: Sequence[Tensor], items: Sequence[Tensor], pooled: Tensor, uniforms: Tensor) -> tuple[Tensor, ...]:
     """Pass a batch of fakes through a pool of earlier ones (Shrivastava et al., 2017), without a host read.
 
     Until the pool is full, fakes go in and come out as they are. Then each one, with probability one half, comes out
     as it is, or takes the place of an earlier one, which comes out instead.
 
     Args:
-        pool: (P, 3, S, S), changed in place, P ≥ N.
-        fakes: (N, 3, S, S).
+        pools: the pool, (P, …) for each thing that a fake consists of, changed in place, P ≥ N.
+        items: (N, …) for each, fakes first.
         pooled: scalar int64, fakes that have passed before this batch.
         uniforms: (N, 2) in [0, 1): the choice, and the order in which slots are drawn.
 
     Returns:
-        (N, 3, S, S): what the discriminator sees.
+        (N, …) for each: what the discriminator sees.
     """
-    count, slots = len(fakes), len(pool)
+    count, slots = len(items[0]), len(pools[0])
     filling = pooled < slots
-    arrival = (pooled + torch.arange(count, device=pool.device)) % slots
+    arrival = (pooled + torch.arange(count, device=pooled.device)) % slots
     # Distinct random slots: a random rotation plus a random order of a stride through the pool.
     order = torch.argsort(uniforms[:, 1])
     rotation = (uniforms[0, 1] * slots).long()
@@ -180,7 +233,10 @@ def exchange(pool: Tensor, fakes: Tensor, pooled: Tensor, uniforms: Tensor) -> T
     slot = torch.where(filling, arrival, drawn)
     swap = (uniforms[:, 0] >= 0.5) & ~filling
     keep = filling | swap
-    earlier = pool[slot]
-    mask = (slice(None), None, None, None)
-    pool.index_copy_(0, slot, torch.where(keep[mask], fakes.to(pool.dtype), earlier))
-    return torch.where(swap[mask], earlier.to(fakes.dtype), fakes)
+    seen = []
+    for pool, item in zip(pools, items, strict=True):
+        shape = (-1,) + (1,) * (item.ndim - 1)
+        earlier = pool[slot]
+        pool.index_copy_(0, slot, torch.where(keep.view(shape), item.to(pool.dtype), earlier))
+        seen.append(torch.where(swap.view(shape), earlier.to(item.dtype), item))
+    return tuple(seen)

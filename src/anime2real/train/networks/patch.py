@@ -11,15 +11,16 @@ from anime2real.train.networks.resnet import InstanceNorm
 
 
 class PatchDiscriminator(nn.Module):
-    """Scores each overlapping 70×70 patch: (N, 3, H, W) in [-1, 1] to (N, 1, H/8 - 2, W/8 - 2), unbounded.
+    """Scores each overlapping 70×70 patch: (N, C, H, W) to (N, 1, H/8 - 2, W/8 - 2), unbounded.
 
     Args:
         width: channels of the first layer (64 in the paper).
+        in_channels: C, of the picture and whatever is appended to it.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, in_channels: int = 3) -> None:
         super().__init__()
-        self.convolution1 = nn.Conv2d(3, width, 4, stride=2, padding=1)
+        self.convolution1 = nn.Conv2d(in_channels, width, 4, stride=2, padding=1)
         self.convolution2 = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)
         self.convolution3 = nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False)
         self.convolution4 = nn.Conv2d(4 * width, 8 * width, 4, stride=1, padding=1, bias=False)
@@ -27,7 +28,7 @@ class PatchDiscriminator(nn.Module):
         self.norm = InstanceNorm()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Score image: (N, 3, H, W) in [-1, 1]."""
+        """Score image: (N, C, H, W), pictures in [-1, 1]."""
         x = F.leaky_relu(self.convolution1(image), 0.2)
         x = F.leaky_relu(self.norm(self.convolution2(x)), 0.2)
         x = F.leaky_relu(self.norm(self.convolution3(x)), 0.2)

@@ -121,18 +121,47 @@ class ResidualBlock(nn.Module):
         return translated
 
 
-class Encoder(nn.Module):
-    """c7s1-w, d2w, d4w: (N, 3, H, W) to (N, 4w, H/4, W/4)."""
+class ModulatedBlock(ResidualBlock):
+    """A residual block whose norms are followed by a scale and a shift that a code decides.
 
-    def __init__(self, width: int) -> None:
+    Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", 2018, equation 2. Behind the norm, where
+    nothing subtracts it; starts as the plain block.
+
+    Args:
+        channels: C.
+        code: numbers in the code.
+    """
+
+    def __init__(self, channels: int, code: int) -> None:
+        super().__init__(channels)
+        self.modulate = nn.Linear(code, 4 * channels)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) and (N, code) to (N, C, H, W)."""
+        assert code is not None
+        values = self.modulate(code)[:, :, None, None].to(x.dtype)
+        scale1, shift1, scale2, shift2 = values.chunk(4, dim=1)
+        y = self.norm(self.first(F.pad(x, (1, 1, 1, 1), mode="reflect")))
+        y = torch.relu(y * (1 + scale1) + shift1)
+        y = self.norm(self.second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
+        modulated: Tensor = x + y * (1 + scale2) + shift2
+        return modulated
+
+
+class Encoder(nn.Module):
+    """c7s1-w, d2w, d4w: (N, C, H, W) to (N, 4w, H/4, W/4)."""
+
+    def __init__(self, width: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = WideConvolution(3, width, block=2, bias=False)
+        self.stem = WideConvolution(in_channels, width, block=2, bias=False)
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1, bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Encode image: (N, 3, H, W)."""
+        """Encode image: (N, C, H, W)."""
         x = torch.relu(self.norm(self.stem(image)))
         x = torch.relu(self.norm(self.down1(x)))
         return torch.relu(self.norm(self.down2(x)))
@@ -161,17 +190,27 @@ class ResNetGenerator(nn.Module):
     Args:
         width: channels after the first layer (64 in the paper).
         blocks: residual blocks at a quarter of the resolution (nine in the paper's larger network).
+        in_channels: C, of the picture and whatever is appended to it.
+        code: numbers that modulate the blocks; 0 for plain ones.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 9) -> None:
+    def __init__(self, width: int = 64, blocks: int = 9, in_channels: int = 3, code: int = 0) -> None:
         super().__init__()
-        self.encoder = Encoder(width)
-        self.blocks = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(blocks)))
+        self.encoder = Encoder(width, in_channels)
+        self.blocks = nn.Sequential(
+            *(ModulatedBlock(4 * width, code) if code else ResidualBlock(4 * width) for _ in range(blocks))
+        )
         self.decoder = Decoder(width)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Translate image: (N, 3, H, W) in [-1, 1], H and W multiples of 4, to the same."""
-        output: Tensor = self.decoder(self.blocks(self.encoder(image)))
+    def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
+        """Translate image: (N, C, H, W), pictures in [-1, 1], H and W multiples of 4, to (N, 3, H, W) in [-1, 1]."""
+        x = self.encoder(image)
+        if code is None:
+            x = self.blocks(x)
+        else:
+            for block in self.blocks:
+                x = block(x, code)
+        output: Tensor = self.decoder(x)
         return output
 
     def compile_parts(self) -> None:
