@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
 from anime2real.bundle import default_method, find, read, shipped
-from anime2real.cli_making import export, prepare, train
+from anime2real.cli_making import evaluate, export, prepare, train
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.terminal import Reporter, complain
@@ -212,6 +212,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
 app.command(prepare)
 app.command(train, help_flags=(), version_flags=())
 app.command(export)
+app.command(evaluate)
 
 
 def _colour(text: str) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
-"""The commands that make things to train on, train, and export: `prepare`, `train`, `export`.
+"""The commands that make things to train on, train, and export: `prepare`, `train`, `export`; and `evaluate`.
 
-torch is imported by `train` and `export` alone, and only once they run.
+torch is imported by the last three alone, and only once they run.
 """
 
 import json
@@ -87,6 +87,51 @@ def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--ou
 
     for folder in write(run, output):
         print(shown(folder))
+    return 0
+
+
+def evaluate(
+    bundles: list[str],
+    /,
+    *,
+    data: Path,
+    json_: Annotated[Path | None, Parameter(name="--json")] = None,
+    features: Annotated[list[str] | None, Many] = None,
+    inception: Path | None = None,
+    images: int = 1000,
+    turn: float = 0.0,
+    quiet: bool = False,
+) -> int:
+    """Measure bundles on the test pictures of a pack, and print the table.
+
+    Args:
+        bundles: folders of bundles, methods that ship (cyclegan) or their bundles (cyclegan-anime-to-real).
+        data: the pack.
+        json_: write everything, the protocol included, to this file.
+        features: Lite0, VGG, Inception: what pictures are compared by; Lite0 if not given.
+        inception: the weights file that torch-fidelity takes, for Inception.
+        images: of each domain at most.
+        turn: degrees by which every picture is turned first, every second one the other way.
+        quiet: no progress.
+    """
+    from anime2real.compare import resolve
+    from anime2real.files import atomic_path
+    from anime2real.measure.evaluate import evaluate as measure
+    from anime2real.measure.evaluate import table
+    from anime2real.measure.features import Features
+    from anime2real.train.pack import Pack
+
+    if images < 2:
+        raise UsageError(f"--images must be at least 2, not {images}")
+    chosen = [bundle for name in bundles for bundle in resolve(name)]
+    pack = Pack(data)
+    judges = [Features(name, inception) for name in features or ["Lite0"]]
+    report = measure(chosen, pack, judges, images=images, turn_degrees=turn, quiet=quiet)
+    print(table(report))
+    if json_ is not None:
+        json_.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(json_) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -111,7 +111,7 @@ class Translator:
         return results
 
     def _seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
-        """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; an upright face's where none is seen."""
+        """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; upright where no face is seen."""
         if not self.bundle.conditions:
             return None
         seen = (default_finder()(Image.fromarray(pixels)) for pixels in squares)

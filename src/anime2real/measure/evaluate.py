@@ -1,0 +1,182 @@
+"""One protocol for every bundle: the test pictures of a pack through it, measured, as JSON and as a table."""
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real import __version__
+from anime2real.bundle import Bundle
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import Similarity, align, scaling
+from anime2real.measure.distances import fid, kid
+from anime2real.measure.faces import compare
+from anime2real.measure.features import Features
+from anime2real.train.pack import Pack
+from anime2real.translator import BATCH, Translator, available_cores
+
+TIMED: Final = 20
+
+Pixels = NDArray[np.uint8]
+
+
+class EvaluationError(UserError):
+    """A pack that the bundles cannot be measured on."""
+
+
+@dataclass(frozen=True)
+class _Subjects:
+    """Test pictures of one domain with their faces: (N, S, S, 3) and (N, 5, 2) px; and how many had none."""
+
+    pixels: Pixels
+    landmarks: NDArray[np.float64]
+    faceless: int
+
+
+def evaluate(
+    bundles: Sequence[Bundle],
+    pack: Pack,
+    features: Sequence[Features],
+    *,
+    images: int = 1000,
+    turn_degrees: float = 0.0,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Measure bundles on the test split of a pack.
+
+    Args:
+        bundles: to measure.
+        pack: prepared at the bundles' size.
+        features: for KID and FID, against the target domain's test pictures.
+        images: of each domain at most, the first by name.
+        turn_degrees: turn every picture by so much, every second one the other way.
+        quiet: no progress on stderr.
+
+    Returns:
+        what `evaluate --json` writes: {"protocol": …, "results": [a mapping a bundle]}.
+
+    Raises:
+        EvaluationError: another size, or no test pictures.
+    """
+    for bundle in bundles:
+        if bundle.px != pack.size:
+            raise EvaluationError(
+                f"{bundle.name} takes {bundle.px} px, {pack.folder} holds {pack.size}: prepare a pack of that size"
+            )
+    domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
+    subjects = {domain: _subjects(pack, domain, images, turn_degrees) for domain in sorted(domains)}
+    targets = {(f.name, d): f(s.pixels) for f in features for d, s in subjects.items()}
+    protocol = {
+        "anime2real": __version__,
+        "pack": pack.folder.name,
+        "pack_sha256": pack.digest,
+        "split": "test",
+        "images": {domain: len(s.pixels) for domain, s in subjects.items()},
+        "without_face": {domain: s.faceless for domain, s in subjects.items()},
+        "turn_degrees": turn_degrees,
+        "px": pack.size,
+        "features": [f.name for f in features],
+        "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
+        "cpu_cores": available_cores(),
+    }
+    results = []
+    for bundle in bundles:
+        if not quiet:
+            print(f"measuring {bundle.name}", file=sys.stderr, flush=True)
+        results.append(_measure(bundle, subjects, features, targets))
+    return {"protocol": protocol, "results": results}
+
+
+def table(report: dict[str, Any]) -> str:
+    """The results as a Markdown table."""
+    names = report["protocol"]["features"]
+    header = ["method", "to", "images", *(f"KID-{n} ×10³" for n in names), *(f"FID-{n}" for n in names)]
+    header += ["face rate", "tilt error", "arrangement", "ms"]
+    rows = [header, ["---"] * len(header)]
+    for result in report["results"]:
+        row = [result["method"], result["to"], result["images"]]
+        row += [f"{1000 * result['kid'][n]['mean']:.1f} ± {1000 * result['kid'][n]['std']:.1f}" for n in names]
+        row += [f"{result['fid'][n]:.2f}" for n in names]
+        row += [_told(result["face_rate"], 100, " %"), _told(result["tilt_mae_degrees"], 1, "°")]
+        row += [_told(result["arrangement_nme"], 100, " %"), f"{result['cpu_ms_per_image']:.1f}"]
+        rows.append(row)
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)
+
+
+def _told(value: float | None, factor: float, unit: str) -> str:
+    return "–" if value is None else f"{factor * value:.1f}{unit}"
+
+
+def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float) -> _Subjects:
+    rows = pack.rows(domain, "test")[:images]
+    if len(rows) < 2:
+        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed")
+    finder = default_finder(1)
+    pixels, landmarks = [], []
+    for i, row in enumerate(rows):
+        picture = Image.fromarray(pack.images[row])
+        if turn_degrees:
+            picture = turned(picture, math.radians(turn_degrees) * (1 if i % 2 == 0 else -1))
+        faces = finder(picture)
+        if faces:
+            pixels.append(np.asarray(picture))
+            landmarks.append(faces[0].landmarks)
+    if len(pixels) < 2:
+        raise EvaluationError(f"no faces are found in the {domain} test pictures of {pack.folder}")
+    return _Subjects(np.stack(pixels), np.stack(landmarks), len(rows) - len(pixels))
+
+
+def turned(picture: Image.Image, angle: float) -> Image.Image:
+    """A square picture turned clockwise about its middle; its border is continued."""
+    side = picture.width
+    linear = complex(math.cos(angle), math.sin(angle))
+    middle = complex(side / 2, side / 2)
+    return align(picture, Similarity(linear, middle - linear * middle).then(scaling(1 / side)), side)
+
+
+def _measure(
+    bundle: Bundle,
+    subjects: dict[Domain, _Subjects],
+    features: Sequence[Features],
+    targets: dict[tuple[str, Domain], NDArray[np.float64]],
+) -> dict[str, Any]:
+    translator = Translator(bundle)
+    inputs = subjects[bundle.source]
+    shares = inputs.landmarks / bundle.px
+    batches = [slice(i, i + BATCH) for i in range(0, len(inputs.pixels), BATCH)]
+    results = np.concatenate([translator.translate(inputs.pixels[b], shares[b]) for b in batches])
+    finder = default_finder(1)
+    figures = compare(inputs.landmarks, [finder(Image.fromarray(r)) for r in results], bundle.target).as_record()
+    record: dict[str, Any] = {
+        "method": bundle.method,
+        "to": bundle.target,
+        "sha256": bundle.sha256,
+        "kid": {},
+        "fid": {},
+    }
+    for feature in features:
+        vectors, target = feature(results), targets[feature.name, bundle.target]
+        spread = kid(vectors, target)
+        record["kid"][feature.name] = {"mean": spread.mean, "std": spread.std}
+        record["fid"][feature.name] = fid(vectors, target)
+    milliseconds = statistics.median(_times(translator, inputs.pixels[:1], shares[:1]))
+    return (
+        record | figures | {"cpu_ms_per_image": round(milliseconds, 2), "megabytes": round(bundle.size_bytes / 1e6, 2)}
+    )
+
+
+def _times(translator: Translator, pixels: Pixels, landmarks: NDArray[np.float64]) -> Iterator[float]:
+    translator.translate(pixels, landmarks)
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        translator.translate(pixels, landmarks)
+        yield 1000 * (time.perf_counter() - start)

