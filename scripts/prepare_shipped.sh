@@ -1,8 +1,12 @@
 #!/bin/sh
-# Makes the pack that the shipped bundles were trained on, from the archives in the folder $1, as the pack $2.
+# Makes the packs that the shipped bundles are trained on, from the archives in the folder $1, below the folder $2:
+# `aligned`, faces lined up; `tilted`, the same crops leaning as they lean, for the methods that are told the tilt.
 set -eu
-anime2real prepare --size 128 --crop auto -o "$2" \
-  --anime "$1/anime-96.zip" "$1/anime-256.zip" \
-  --real "$1/celeba-109.zip" "$1/ffhq.zip" "$1/celebamask-256.zip" \
-  --licence "non-commercial research" \
-  --rights "CelebA, CelebAMask-HQ and FFHQ may be used for non-commercial research alone, and the drawings belong to their makers: what is learned from them may be used for no more."
+for crop in face tilted; do
+  case $crop in face) name=aligned ;; *) name=$crop ;; esac
+  anime2real prepare --size 128 --crop "$crop" -o "$2/$name" \
+    --anime "$1/anime-96.zip" "$1/anime-256.zip" \
+    --real "$1/celeba-109.zip" "$1/ffhq.zip" "$1/celebamask-256.zip" \
+    --licence "non-commercial research" \
+    --rights "CelebA, CelebAMask-HQ and FFHQ may be used for non-commercial research alone, and the drawings belong to their makers: what is learned from them may be used for no more."
+done

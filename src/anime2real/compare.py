@@ -21,6 +21,8 @@ from anime2real import __version__
 from anime2real.bundle import MANIFEST, Bundle, BundleError, nearest, read, shipped
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UserError
+from anime2real.face.finder import find_faces
+from anime2real.face.geometry import align, upright
 from anime2real.files import atomic_path
 from anime2real.picture import PictureError, collect, decode, encode, square
 from anime2real.train.pack import Pack
@@ -40,7 +42,7 @@ class Subject:
 
     Attributes:
         name: of its file.
-        squares: its centre square at each size that is needed: px -> (px, px, 3) uint8.
+        squares: its face, or its centre square, at each size that is needed: px -> (px, px, 3) uint8.
     """
 
     name: str
@@ -102,7 +104,7 @@ def from_pictures(
         try:
             if isinstance(item, PictureError):
                 raise item
-            subjects.append(_subject(str(item), decode(item).image, sizes))
+            subjects.append(_found(str(item), decode(item).image, sizes))
         except PictureError as error:
             failures.append(error)
     if not subjects:
@@ -139,6 +141,15 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
     except OSError as error:
         raise CompareError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
     return path
+
+
+def _found(name: str, image: Image.Image, sizes: Collection[int]) -> Subject:
+    """The largest face of a picture, as it leans, so that every bundle gets the same; else its centre square."""
+    faces = find_faces(image)
+    if not faces:
+        return _subject(name, image, sizes)
+    frame = upright(faces[0].crop)
+    return Subject(name, {px: np.asarray(align(image, frame, px)) for px in sizes})
 
 
 def _subject(name: str, image: Image.Image, sizes: Collection[int]) -> Subject:
@@ -182,7 +193,8 @@ def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> list[NDArray[np.
     squares = [subject.squares[bundle.px] for subject in subjects]
     results: list[NDArray[np.uint8]] = []
     for start in range(0, len(squares), BATCH):
-        results += list(translator.translate(np.stack(squares[start : start + BATCH])))
+        part = squares[start : start + BATCH]
+        results += list(translator.translate(np.stack(part), translator.seen(part)))
     return results
 
 

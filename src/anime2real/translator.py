@@ -106,11 +106,11 @@ class Translator:
         results: list[Image.Image] = []
         for start in range(0, len(pictures), BATCH):
             squares = [np.asarray(square(to_image(p), self.px)) for p in pictures[start : start + BATCH]]
-            told = self._seen(squares)
+            told = self.seen(squares)
             results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares), told)]
         return results
 
-    def _seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
+    def seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
         """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; upright where no face is seen."""
         if not self.bundle.conditions:
             return None

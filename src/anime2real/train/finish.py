@@ -25,6 +25,8 @@ def export_products(
         progress: of its run.
     """
     table = config.as_table()
+    if "maps" in table["options"]:  # folders of this machine: their names will do
+        table["options"]["maps"] = [Path(run).name for run in table["options"]["maps"]]
     training = {
         "pack": config.pack,
         "sources": pack.get("sources", []),
