@@ -30,7 +30,7 @@ def prepare(
     test_share: float = 0.05,
     licence: str = "",
     rights: str = "",
-    near: int = 4,
+    near: int = 8,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> int:

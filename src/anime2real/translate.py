@@ -240,6 +240,7 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
         frames: tuple[Similarity, ...] = (around((left + side / 2, top + side / 2), side),)
         crops = [np.asarray(square(image, px))]
         landmarks = TEMPLATE[None]
+        ready = 0
         records: tuple[dict[str, Any], ...] = (
             {"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},
         )
@@ -252,7 +253,12 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
         landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
         crops = [np.asarray(align(image, frame, px)) for frame in frames]
         records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
-    return _Loaded(image, np.stack(crops), frames, landmarks, records, decoded.notes, time.perf_counter() - start)
+        ready = sum(face.domain == bundle.target for face in faces)
+    notes = decoded.notes
+    if ready:
+        kind = "photographed" if bundle.target == "real" else "drawn"
+        notes = (*notes, f"{ready} of {len(records)} faces look {kind} already: is --to {bundle.target} meant?")
+    return _Loaded(image, np.stack(crops), frames, landmarks, records, notes, time.perf_counter() - start)
 
 
 def _write(loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options) -> tuple[Path, ...]:

@@ -15,7 +15,7 @@ import pytest
 from conftest import Toy, smooth_picture
 from PIL import Image
 
-from anime2real.train.duplicates import distinct, perceptual_hash
+from anime2real.train.duplicates import distinct, likeness, perceptual_hash
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.prepare import prepare
 from anime2real.train.sources import crop_box
@@ -97,6 +97,21 @@ def test_distinct_finds_what_brute_force_finds() -> None:
     assert list(np.flatnonzero(distinct(hashes, 4))) == kept
     assert len(kept) < 300
     assert distinct(hashes, 0).all()
+    odd = distinct(hashes, 4, lambda place, earlier: np.array([place % 2 == 1] * len(earlier)))
+    assert set(np.flatnonzero(~odd)) <= set(range(1, 300, 2))
+
+
+def test_lined_up_faces_with_near_hashes_stay_two() -> None:
+    """A hash sees where it gets darker, and that is the same in all faces that are lined up."""
+    ys, xs = np.mgrid[:64, :64] / 64
+    shading = (np.sin(3 * xs + 2 * ys) * 60 + 120)[:, :, None]
+    one = (shading * [1.2, 0.6, 0.4]).clip(0, 255).astype(np.uint8)
+    two = (shading * [0.4, 0.7, 1.3]).clip(0, 255).astype(np.uint8)
+    copy = Image.fromarray(one).resize((48, 48)).resize((64, 64))
+    pictures = np.stack([one, two, np.asarray(copy)])
+    hashes = np.array([perceptual_hash(Image.fromarray(p)) for p in pictures], np.uint64)
+    assert int(np.bitwise_count(hashes[0] ^ hashes[1])) <= 8
+    assert distinct(hashes, 8, likeness(pictures, [0, 1, 2])).tolist() == [True, True, False]
 
 
 def test_a_hash_outlives_scaling_and_compression_but_not_another_picture(tmp_path: Path) -> None:

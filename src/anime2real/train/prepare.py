@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.geometry import tilt_of
-from anime2real.train.duplicates import NEAR, distinct
+from anime2real.train.duplicates import NEAR, distinct, likeness
 from anime2real.train.pack import FORMAT_VERSION, PackError
 from anime2real.train.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 
@@ -78,7 +78,8 @@ def prepare(
         layout: what the names in `both` mean, such as {"A": "real", "B": "anime"}.
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
-        near: bits of the 64-bit perceptual hash by which near-duplicates differ at most; 0 for exact ones only.
+        near: bits of the 64-bit perceptual hash by which near-duplicates differ at most, before small copies of them
+            are compared; 0 drops exact ones only.
         processes: to decode with; all cores if not given.
         overwrite: replace a pack that is there.
         quiet: no progress on stderr.
@@ -167,7 +168,7 @@ def _build(
                 landmarks[place] = result.landmarks
         progress(start + len(results))
     progress.close()
-    kept, splits, dropped = _select(members, sums, hashes, recipe.test_share, recipe.near)
+    kept, splits, dropped = _select(members, sums, hashes, decoded, recipe)
     for reason in get_args(Reason):
         dropped[reason] = sum(r.reason == reason for r in rejected)
     bad = [r.line for r in rejected if r.reason == "unreadable"]
@@ -220,13 +221,17 @@ def _sum_of(source: Path, members: list[Member], sums: list[str | None]) -> str:
 
 
 def _select(
-    members: list[Member], sums: list[str | None], hashes: NDArray[np.uint64], test_share: float, near: int
+    members: list[Member],
+    sums: list[str | None],
+    hashes: NDArray[np.uint64],
+    decoded: NDArray[np.uint8],
+    recipe: _Recipe,
 ) -> tuple[list[int], dict[int, Split], Counter[str]]:
     """Which pictures stay, and in which split; test pictures go first, so that no near copy of one is trained on."""
     splits: dict[int, Split] = {}
     for place, (member, content) in enumerate(zip(members, sums, strict=True)):
         if content is not None:
-            by_content: Split = "test" if int(content[:8], 16) / 2**32 < test_share else "train"
+            by_content: Split = "test" if int(content[:8], 16) / 2**32 < recipe.test_share else "train"
             splits[place] = member.split or by_content
     dropped: Counter[str] = Counter({"exact duplicate": 0, "near duplicate": 0})
     kept: list[int] = []
@@ -242,7 +247,7 @@ def _select(
             else:
                 seen.add(content)
                 unique.append(place)
-        chosen = distinct(hashes[unique], near)
+        chosen = distinct(hashes[unique], recipe.near, likeness(decoded, unique))
         dropped["near duplicate"] += len(unique) - int(chosen.sum())
         kept += sorted(p for p, stays in zip(unique, chosen, strict=True) if stays)
     return sorted(kept), splits, dropped
