@@ -3,8 +3,8 @@
     python scripts/train_detector.py --faces landmarks/faces.npz --empty coffee.png china.jpg … --minutes 20 -o detector
 
 `faces.npz` is what `train_landmarks.py` leaves. A canvas is a grid of 1 to 16 tiles, each a face of either domain
-turned by up to 50° and between 18 and 130 px wide, or nothing: a part of a picture beside its face, a part of a picture
-without faces (`--empty`), noise. Trains in plain fp32 on the CPU. The last line is JSON.
+turned by up to 50° and between 24 and 130 px wide, or nothing: a part of a picture beside its face, a part of a picture
+without faces (`--empty`), noise, shapes. Trains in plain fp32 on the CPU. The last line is JSON.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 from train_landmarks import SIDE, SPREAD, frames
 
@@ -75,15 +75,37 @@ class Canvases:
         result = F.interpolate(noise, size=(side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
         result = result * self.uniform(n, 0, 1)[:, None, None, None] + self.uniform(n, -1, 1)[:, None, None, None]
         for i in range(n):
-            if self.empty and float(self.uniform(1, 0, 1)) < 0.6:
+            kind = float(self.uniform(1, 0, 1))
+            if kind < 0.2:
+                result[i] = self.shapes(side)
+            elif self.empty and kind < 0.8:
                 source = self.empty[int(torch.randint(len(self.empty), (1,), generator=self.random))]
                 share = float(self.uniform(1, 0.3, 1.0))
                 height, width = (max(side // 4, round(share * s)) for s in source.shape[1:])
                 top = int(self.uniform(1, 0, source.shape[1] - height + 1))
                 left = int(self.uniform(1, 0, source.shape[2] - width + 1))
                 part = source[None, :, top : top + height, left : left + width]
+                part = part.rot90(int(torch.randint(4, (1,), generator=self.random)), (2, 3))
                 result[i] = F.interpolate(part, size=(side, side), mode="bilinear", antialias=True)[0]
         return result.clamp(-1, 1)
+
+    def shapes(self, side: int) -> Tensor:
+        """(3, side, side): discs, lines and boxes, which alone make no face."""
+        random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=self.random)))
+        image = Image.new("RGB", (side, side), tuple(random.integers(0, 256, 3).tolist()))
+        pen = ImageDraw.Draw(image)
+        for _ in range(int(random.integers(3, 25))):
+            colour = tuple(random.integers(0, 256, 3).tolist())
+            x, y = random.integers(0, side, 2).tolist()
+            w, h = (2 + random.integers(0, side // 2, 2)).tolist()
+            shape = random.integers(3)
+            if shape == 0:
+                pen.ellipse((x, y, x + w, y + h), fill=colour)
+            elif shape == 1:
+                pen.rectangle((x, y, x + w, y + h), fill=colour)
+            else:
+                pen.line((x, y, *random.integers(0, side, 2).tolist()), fill=colour, width=1 + w // 8)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
 
     def faces(self, n: int, side: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Tiles (N, 3, side, side), centres (N, 2) px, sides (N,) px, real (N,), shown (N,): whether it is there."""
@@ -93,7 +115,7 @@ class Canvases:
         pictures, points = self.data["pictures"][rows], self.data["points"][rows]
         centre, _, unit, _ = frames(points)
         largest = min(130.0, 1.0 * side)
-        size = torch.exp(self.uniform(n, math.log(18.0), math.log(largest)))
+        size = torch.exp(self.uniform(n, math.log(24.0), math.log(largest)))
         room = (side - 0.8 * size).clamp_min(0) / 2
         # Half show the picture around the face as it is; the others cut it off at its border.
         view = {
@@ -118,9 +140,9 @@ class Canvases:
         view["centre"] = torch.where(beside[:, None], centre + away * (UNIT_SIDE * unit)[:, None] * 1.05, shifted)
         view["cut"] = view["cut"] & ~beside
         shown = tiles(pictures, view, side, self.nothing(n, side))
-        void = (kind > 0.85)[:, None, None, None]
+        void = (kind > 0.7)[:, None, None, None]
         shown = torch.where(void, self.nothing(n, side), shown)
-        return shown, offset + side / 2, size, real, ~beside & (kind <= 0.85)
+        return shown, offset + side / 2, size, real, ~beside & (kind <= 0.7)
 
     def draw(self, n: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Canvases (N, 3, CANVAS, CANVAS) and targets: heat (N, C, C), and where = 1 log size, offset, real."""
