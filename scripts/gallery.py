@@ -1,4 +1,4 @@
-"""One picture of what came of some pictures: a row of inputs, then a row a method.
+"""One picture of what came of some faces: a row of inputs, lined up, then a row a method.
 
 python scripts/gallery.py examples/*.png --methods difference cyclegan --to real -o docs/pictures/examples.png
 """
@@ -10,7 +10,13 @@ import numpy as np
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.picture import decode, square
+from anime2real.face import align, find_faces
+from anime2real.picture import decode
+
+
+def lined_up(image: Image.Image, side: int) -> Image.Image:
+    """The largest face of a picture."""
+    return align(image, find_faces(image)[0].crop, side)
 
 
 def main() -> None:
@@ -23,10 +29,15 @@ def main() -> None:
     options = parser.parse_args()
     translators = [Translator.open(m) if Path(m).is_dir() else Translator.load(m, options.to) for m in options.methods]
     side = max(t.px for t in translators)
-    inputs = [square(decode(path).image, side) for path in options.pictures]
+    inputs = [lined_up(decode(path).image, side) for path in options.pictures]
     rows = [[np.asarray(i) for i in inputs]]
     for translator in translators:
-        rows.append([np.asarray(p.resize((side, side), Image.Resampling.BICUBIC)) for p in translator.batch(inputs)])
+        rows.append(
+            [
+                np.asarray(p.resize((side, side), Image.Resampling.BICUBIC))
+                for p in translator.batch(inputs, crop="none")
+            ]
+        )
     options.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(options.output, optimize=True)
 

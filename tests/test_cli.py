@@ -158,7 +158,7 @@ def test_the_result_is_marked(tmp_path: Path, bundle: str, capsys: pytest.Captur
     made, drawn = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert made["marks"]["Software"] == f"anime2real {__version__}"
     assert drawn == {
-        "input": str(picture), "marks": {}, "format": "PNG", "size": [tiny.PX, tiny.PX], "notes": []
+        "input": str(picture), "marks": {}, "faces": [], "format": "PNG", "size": [tiny.PX, tiny.PX], "notes": [],
     }  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def test_inspect_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (tmp_path / "b.png").write_text("no")
     assert main(["inspect", str(tmp_path)]) == 1
     said = capsys.readouterr()
-    assert said.out == f"{tmp_path / 'a.png'}: PNG 3×5; no mark of a generated picture\n"
+    assert said.out == f"{tmp_path / 'a.png'}: PNG 3×5; no mark of a generated picture; no face\n"
     assert len(said.err.splitlines()) == 1
 
 
@@ -373,6 +373,7 @@ def test_prepare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 Image.fromarray(noise).save(path)
     (tmp_path / "set" / "trainA" / "bad.png").write_text("no")
     command = ["prepare", "--both", str(tmp_path / "set"), "--layout", "A=real", "B=anime", "--near", "0"]
+    command += ["--crop", "auto"]
     assert main([*command, "-o", str(tmp_path / "pack"), "--size", "16", "--quiet"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["counts"] == {d: {"train": 3, "test": 3} for d in ("anime", "real")}
@@ -433,7 +434,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 
 def test_progress_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes = [Outcome(Path("a"), Path("o/a.png"), (0, 0, 1, 1)), Outcome(Path("b"), error="b\nis\x1b bad")]
+    outcomes = [Outcome(Path("a"), (Path("o/a.png"),)), Outcome(Path("b"), error="b\nis\x1b bad")]
 
     def report() -> str:
         reporter = Reporter(3, "real", "cyclegan", as_json=False)

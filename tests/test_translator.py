@@ -6,11 +6,13 @@ import numpy as np
 import onnx
 import pytest
 import tiny
+from draw_faces import LOOKS, draw_face
 from onnx import TensorProto, helper
 from PIL import Image
 
 from anime2real import Translator, UserError
 from anime2real.bundle import BundleError
+from anime2real.face import TEMPLATE, find_faces
 from anime2real.picture import PictureError
 from anime2real.translator import TranslatorError, to_float, to_uint8
 
@@ -56,27 +58,39 @@ def test_one_picture_of_any_kind(identity: Translator, tmp_path: Path) -> None:
     image = Image.fromarray(pixels)
     image.save(tmp_path / "picture.png")
     for picture in (pixels, image, tmp_path / "picture.png", str(tmp_path / "picture.png")):
-        result = identity(picture)
+        result = identity(picture, crop="none")
         assert (result.mode, result.size) == ("RGB", (PX, PX))
         assert np.array_equal(np.asarray(result), pixels)
-    assert identity(image.convert("L")).mode == "RGB"
+    assert identity(image.convert("L"), crop="none").mode == "RGB"
 
 
 def test_transparency_is_laid_on_white(identity: Translator) -> None:
     clear = Image.new("RGBA", (PX, PX), (255, 0, 0, 0))
-    assert np.array_equal(np.asarray(identity(clear)), np.full((PX, PX, 3), 255))
+    assert np.array_equal(np.asarray(identity(clear, crop="none")), np.full((PX, PX, 3), 255))
 
 
 def test_the_centre_square_is_taken(identity: Translator) -> None:
     wide = np.zeros((PX, 3 * PX, 3), np.uint8)
     wide[:, PX : 2 * PX] = levels()[0]
-    assert np.array_equal(np.asarray(identity(wide)), levels()[0])
+    assert np.array_equal(np.asarray(identity(wide, crop="none")), levels()[0])
+
+
+def test_the_largest_face_is_taken_and_turned_upright(tmp_path: Path) -> None:
+    drawing, _ = draw_face(LOOKS[0], 200)
+    canvas = Image.new("RGB", (420, 300), (200, 210, 205))
+    canvas.paste(drawing.rotate(-20, expand=True, fillcolor=(200, 210, 205)), (120, 10))
+    translator = Translator.open(tiny.write_bundle(tmp_path / "larger", tiny.model(96), px=96).folder)
+    (face,) = find_faces(translator(canvas).resize((192, 192)))
+    assert abs(np.degrees(face.tilt)) < 5
+    assert np.abs(face.landmarks.mean(0) / 192 - TEMPLATE.mean(0)).max() < 0.05
+    with pytest.raises(TranslatorError, match="crop='none'"):
+        translator(Image.new("RGB", (64, 64), (10, 120, 90)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 8, 19])
 def test_batches_of_any_size(identity: Translator, count: int) -> None:
     pictures = [np.full((PX, PX, 3), i, np.uint8) for i in range(count)]
-    results = identity.batch(pictures)
+    results = identity.batch(pictures, crop="none")
     assert [int(np.asarray(result)[0, 0, 0]) for result in results] == list(range(count))
     assert identity.translate(np.zeros((count, PX, PX, 3), np.uint8)).shape == (count, PX, PX, 3)
 

@@ -22,11 +22,10 @@ from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Similarity, align, around, paste, upright
 from anime2real.picture import PictureError, centre_box, collect, decode, square, write
-from anime2real.translator import BATCH, Translator, available_cores
+from anime2real.translator import BATCH, Crop, Translator, available_cores
 from anime2real.untrusted import shown
 
 Layout = Literal["face", "pair", "paste"]
-Crop = Literal["face", "none"]
 Format = Literal["png", "jpg", "webp", "avif"]
 
 DECODERS: Final = 4

@@ -7,7 +7,7 @@ person = translate("drawing.png")
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnxruntime
@@ -17,13 +17,14 @@ from PIL import Image
 from anime2real.bundle import CONDITIONS, Bundle, BundleError, find, read
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.face.finder import default_finder
-from anime2real.face.geometry import TEMPLATE, tilt_of
+from anime2real.face.finder import default_finder, find_faces
+from anime2real.face.geometry import TEMPLATE, align, tilt_of, upright
 from anime2real.picture import decode, square
 
 BATCH: Final = 8
 """Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""
 
+Crop = Literal["face", "none"]
 Picture = Image.Image | NDArray[np.uint8] | Path | str
 
 _INPUT: Final = "image"
@@ -86,29 +87,38 @@ class Translator:
         """S, pixels a side of the network's pictures."""
         return self.bundle.px
 
-    def __call__(self, picture: Picture) -> Image.Image:
-        """Translate one picture, taken as one face: its centre square, brought to S×S.
+    def __call__(self, picture: Picture, *, crop: Crop = "face") -> Image.Image:
+        """Translate the largest face in a picture.
 
         Args:
             picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+            crop: `face` finds it and lines it up; `none` takes the centre square for it.
 
         Returns:
             An RGB picture of S×S px.
 
         Raises:
             PictureError: the file cannot be read.
-            TranslatorError: the array is none of a picture, or the network fails.
+            TranslatorError: no face is found, the array is none of a picture, or the network fails.
         """
-        return self.batch([picture])[0]
+        return self.batch([picture], crop=crop)[0]
 
-    def batch(self, pictures: Sequence[Picture]) -> list[Image.Image]:
+    def batch(self, pictures: Sequence[Picture], *, crop: Crop = "face") -> list[Image.Image]:
         """Translate pictures, `BATCH` at a time; arguments, results and errors as for one."""
         results: list[Image.Image] = []
         for start in range(0, len(pictures), BATCH):
-            squares = [np.asarray(square(to_image(p), self.px)) for p in pictures[start : start + BATCH]]
+            images = [to_image(picture) for picture in pictures[start : start + BATCH]]
+            squares = [np.asarray(square(i, self.px) if crop == "none" else self._face(i)) for i in images]
             told = self.seen(squares)
             results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares), told)]
         return results
+
+    def _face(self, image: Image.Image) -> Image.Image:
+        """The largest face, lined up; leaning as it leans if the bundle wants to know how."""
+        faces = find_faces(image)
+        if not faces:
+            raise TranslatorError("no face found in the picture; if it is one face and nothing else, give crop='none'")
+        return align(image, upright(faces[0].crop) if self.bundle.conditions else faces[0].crop, self.px)
 
     def seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
         """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; upright where no face is seen."""

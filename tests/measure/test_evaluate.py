@@ -69,7 +69,9 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split, looks in (("train", LOOKS[:1]), ("test", LOOKS)):
         (root / "anime" / split).mkdir(parents=True)
         for look in looks:
-            draw_face(look, 160)[0].save(root / "anime" / split / f"{look.name}-{split}.png")
+            draw_face(look, 160 if split == "test" else 150)[0].save(
+                root / "anime" / split / f"{look.name}-{split}.png"
+            )
     photograph = decode(PHOTOGRAPH).image
     for split, angles in (("train", (1,)), ("test", (0, 12, -25))):
         (root / "real" / split).mkdir(parents=True)
