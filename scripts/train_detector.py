@@ -4,7 +4,7 @@
 
 `faces.npz` is what `train_landmarks.py` leaves. A canvas is a grid of 1 to 16 tiles, each a face of either domain
 turned by up to 50° and between 24 and 130 px wide, or nothing: a part of a picture beside its face, a part of a picture
-without faces (`--empty`), noise, shapes. Trains in plain fp32 on the CPU. The last line is JSON.
+without faces (`--empty`), noise, shapes, textures. Trains in plain fp32 on the CPU. The last line is JSON.
 """
 
 import argparse
@@ -78,6 +78,8 @@ class Canvases:
             kind = float(self.uniform(1, 0, 1))
             if kind < 0.2:
                 result[i] = self.shapes(side)
+            elif kind < 0.4:
+                result[i] = self.texture(side)
             elif self.empty and kind < 0.8:
                 source = self.empty[int(torch.randint(len(self.empty), (1,), generator=self.random))]
                 share = float(self.uniform(1, 0.3, 1.0))
@@ -88,6 +90,21 @@ class Canvases:
                 part = part.rot90(int(torch.randint(4, (1,), generator=self.random)), (2, 3))
                 result[i] = F.interpolate(part, size=(side, side), mode="bilinear", antialias=True)[0]
         return result.clamp(-1, 1)
+
+    def texture(self, side: int) -> Tensor:
+        """(3, side, side): noise at every scale, stretched one way, in two colours: fur, grass, rock, cloud."""
+        image = torch.zeros(1, 3, side, side)
+        slope, stretch = float(self.uniform(1, 0.0, 1.2)), float(self.uniform(1, 0.3, 1.0))
+        grey = float(self.uniform(1, 0, 1)) < 0.6
+        cells = 3
+        while cells < side:
+            noise = torch.randn(1, 1 if grey else 3, max(2, round(cells * stretch)), cells, generator=self.random)
+            image += F.interpolate(noise, size=(side, side), mode="bicubic", align_corners=False) * cells**-slope
+            cells *= 2
+        low, high = (self.uniform(3, -1, 1)[:, None, None] for _ in range(2))
+        share = torch.sigmoid(image[0] / image.std() * 2)
+        part = low + (high - low) * share
+        return part.rot90(int(torch.randint(4, (1,), generator=self.random)), (1, 2))
 
     def shapes(self, side: int) -> Tensor:
         """(3, side, side): discs, lines and boxes, which alone make no face."""
