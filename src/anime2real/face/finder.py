@@ -38,10 +38,10 @@ LARGEST: Final = 1280
 SMALLEST: Final = 96
 """Pixels of the longer side at which the halving ends, so that a face that fills the picture is small enough."""
 
-SEEN: Final = 0.45
+SEEN: Final = 0.35
 """Least score of the detector alone."""
 
-SCORE: Final = 0.4
+SCORE: Final = 0.55
 OVERLAP: Final = 0.35
 
 
