@@ -96,13 +96,15 @@ def methods(*, as_json: Json = False) -> int:
     Args:
         as_json: as one JSON list.
     """
+    bundles = shipped()
+    defaults = {(default_method(to), to) for to in {b.target for b in bundles}}
     rows = [
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "default": b.method == default_method(b.target),
+            "default": (b.method, b.target) in defaults,
         }
-        for b in shipped()
+        for b in bundles
     ]  # fmt: skip
     if as_json:
         print(json.dumps(rows, indent=1))

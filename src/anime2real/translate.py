@@ -154,7 +154,9 @@ def translate_files(
         raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
     sources = [item for item in found if isinstance(item, Path)]
     inputs = {os.path.realpath(source) for source in sources}
-    targets = iter(name_results(sources, output, options.format))
+    named = name_results(sources, output, options.format)
+    reserved = inputs | {os.path.realpath(target) for target in named}
+    targets = iter(named)
     pool = ThreadPoolExecutor(min(DECODERS, available_cores()))
 
     def queue() -> Iterator[_Waiting]:
@@ -171,14 +173,15 @@ def translate_files(
         for waiting in queue():
             ahead.append(waiting)
             if len(ahead) == 3 * BATCH:  # one batch to run while two are decoded
-                yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options)
+                yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options, reserved)
         while ahead:
-            yield from _run(translator, [ahead.popleft() for _ in range(min(BATCH, len(ahead)))], options)
+            batch = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
+            yield from _run(translator, batch, options, reserved)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Iterator[Outcome]:
+def _run(translator: Translator, batch: list[_Waiting], options: Options, reserved: set[str]) -> Iterator[Outcome]:
     """Translate and write a batch: an outcome for each, in order."""
     loaded: dict[int, _Loaded] = {}
     errors: dict[int, UserError] = {}
@@ -202,7 +205,7 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options) -> Ite
                 raise results
             assert source is not None
             assert target is not None
-            written = _write(loaded[place], results, target, options)
+            written = _write(loaded[place], results, target, options, reserved)
         except UserError as error:
             yield Outcome(source, error=str(error))
             continue
@@ -260,19 +263,38 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
     return _Loaded(image, np.stack(crops), frames, landmarks, records, notes, time.perf_counter() - start)
 
 
-def _write(loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options) -> tuple[Path, ...]:
-    """Write what `options.layout` asks for; returns the files."""
+def _write(
+    loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options, reserved: set[str]
+) -> tuple[Path, ...]:
+    """Write what `options.layout` asks for, all of it or nothing; returns the files."""
     if options.layout == "paste":
         picture = loaded.image
         for frame, result in reversed(list(zip(loaded.frames, results, strict=True))):  # the largest comes on top
             picture = paste(picture, Image.fromarray(result), frame)
         write(picture, target, overwrite=options.overwrite)
         return (target,)
-    targets = [target, *(target.with_stem(f"{target.stem}-face-{i}") for i in range(2, len(results) + 1))]
+    targets = [target, *_further(target, len(results) - 1, reserved)]
+    for path in targets[1:]:
+        refusal = _refusal(path, set(), options.overwrite)
+        if refusal:
+            raise refusal
     for path, before, after in zip(targets, loaded.crops, results, strict=True):
         shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
         write(Image.fromarray(shown_), path, overwrite=options.overwrite)
     return tuple(targets)
+
+
+def _further(target: Path, count: int, reserved: set[str]) -> list[Path]:
+    """Names for a picture's further faces, none of which is an input or another result; they are reserved too."""
+    names: list[Path] = []
+    number = 2
+    while len(names) < count:
+        path = target.with_stem(f"{target.stem}-face-{number}")
+        if os.path.realpath(path) not in reserved:
+            reserved.add(os.path.realpath(path))
+            names.append(path)
+        number += 1
+    return names
 
 
 def _refusal(target: Path, inputs: set[str], overwrite: bool) -> PictureError | None:

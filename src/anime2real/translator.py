@@ -20,6 +20,7 @@ from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, find_faces
 from anime2real.face.geometry import TEMPLATE, align, tilt_of, upright
 from anime2real.picture import decode, square
+from anime2real.pixels import to_float, to_uint8
 
 BATCH: Final = 8
 """Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""
@@ -108,17 +109,22 @@ class Translator:
         results: list[Image.Image] = []
         for start in range(0, len(pictures), BATCH):
             images = [to_image(picture) for picture in pictures[start : start + BATCH]]
-            squares = [np.asarray(square(i, self.px) if crop == "none" else self._face(i)) for i in images]
-            told = self.seen(squares)
+            if crop == "none":
+                squares = [np.asarray(square(image, self.px)) for image in images]
+                told = self.seen(squares)
+            else:
+                faces = [self._face(image) for image in images]
+                squares, told = [pixels for pixels, _ in faces], np.stack([points for _, points in faces])
             results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares), told)]
         return results
 
-    def _face(self, image: Image.Image) -> Image.Image:
-        """The largest face, lined up; leaning as it leans if the bundle wants to know how."""
+    def _face(self, image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """The largest face, lined up, or leaning as it leans if the bundle wants to know how; and its landmarks."""
         faces = find_faces(image)
         if not faces:
             raise TranslatorError("no face found in the picture; if it is one face and nothing else, give crop='none'")
-        return align(image, upright(faces[0].crop) if self.bundle.conditions else faces[0].crop, self.px)
+        frame = upright(faces[0].crop) if self.bundle.conditions else faces[0].crop
+        return np.asarray(align(image, frame, self.px)), frame(faces[0].landmarks)
 
     def seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
         """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; upright where no face is seen."""
@@ -167,17 +173,6 @@ class Translator:
 def _conditions(names: Sequence[str], landmarks: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     told = {"landmarks": landmarks, "tilt": np.array([tilt_of(points) for points in landmarks])}
     return {name: told[name].astype(np.float32) for name in names}
-
-
-def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, S, S, 3) in 0…255 to (N, 3, S, S) in [-1, 1]."""
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(N, 3, S, S) in [-1, 1] to (N, S, S, 3), rounded to 0…255; undoes `to_float` exactly."""
-    levels = np.rint((images + np.float32(1)) * np.float32(127.5)).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
 
 
 def to_image(picture: Picture) -> Image.Image:

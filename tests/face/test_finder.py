@@ -131,6 +131,31 @@ def test_translate_takes_whole_pictures(tmp_path: Path, capsys: pytest.CaptureFi
     assert sorted(p.name for p in (tmp_path / "faces").iterdir()) == ["scene-face-2.png", "scene.png"]
 
 
+def test_further_faces_never_take_the_name_of_an_input_or_of_another_result(tmp_path: Path) -> None:
+    canvas = Image.new("RGB", (700, 420), (230, 230, 225))
+    for look, side, place in ((0, 300, (20, 60)), (4, 200, (440, 190))):
+        canvas.paste(draw_face(LOOKS[look], side)[0], place)
+    out = tmp_path / "out"
+    out.mkdir()
+    canvas.save(tmp_path / "scene.png")
+    draw_face(LOOKS[1], 200)[0].save(out / "scene-face-2.png")
+    kept = (out / "scene-face-2.png").read_bytes()
+    command = ["translate", str(tmp_path / "scene.png"), "--method", "difference", "-o", str(out)]
+    assert main(command) == 1  # a result of that name would replace it
+    assert [p.name for p in out.iterdir()] == ["scene-face-2.png"]
+    draw_face(LOOKS[2], 200)[0].save(tmp_path / "scene-face-2.png")
+    both = [
+        *command[:2],
+        str(out / "scene-face-2.png"),
+        str(tmp_path / "scene-face-2.png"),
+        *command[2:],
+        "--overwrite",
+    ]
+    assert main(both) == 1  # the input that lies where its result would is refused, and stays
+    assert (out / "scene-face-2.png").read_bytes() == kept
+    assert (out / "scene-face-3.png").exists()
+
+
 def test_inspect_tells_the_faces(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(PHOTOGRAPH), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

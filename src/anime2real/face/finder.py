@@ -18,6 +18,7 @@ from PIL import Image
 
 from anime2real.face.face import Face
 from anime2real.face.geometry import align, around, tilt_of
+from anime2real.pixels import to_float
 
 MODELS: Final = Path(__file__).parent / "models"
 
@@ -78,7 +79,7 @@ class FaceFinder:
         if not candidates:
             return []
         squares = [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates]
-        first, verdicts = self.look(image, squares)
+        first, _ = self.look(image, squares)
         squares = [_square(p) for p in first]
         points, verdicts = self.look(image, squares)
         faces = []
@@ -103,7 +104,7 @@ class FaceFinder:
         """
         frames = [around((x, y), max(side, 1e-3), tilt) for x, y, side, tilt in squares]
         crops = np.stack([np.asarray(align(image, frame, CROP)) for frame in frames])
-        points, verdicts = self._landmarks.run(["points", "verdict"], {"image": _to_float(crops)})
+        points, verdicts = self._landmarks.run(["points", "verdict"], {"image": to_float(crops)})
         located = np.stack([frame.inverse(p.astype(np.float64)) for frame, p in zip(frames, points, strict=True)])
         return located, verdicts.astype(np.float64)
 
@@ -126,7 +127,7 @@ class FaceFinder:
         # Grey around: a face that fills the picture ends at its border.
         padded = np.full((height, width, 3), 127, np.uint8)
         padded[: pixels.shape[0], : pixels.shape[1]] = pixels
-        answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": _to_float(padded[None])})[0][0]
+        answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": to_float(padded[None])})[0][0]
         heat = answers[0]
         around_ = np.pad(heat, 1, constant_values=0)
         windows = np.lib.stride_tricks.sliding_window_view(around_, (3, 3))
@@ -199,11 +200,6 @@ def _distinct(faces: list[Face]) -> list[Face]:
         if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
             kept.append(face)
     return kept
-
-
-def _to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, H, W, 3) in 0…255 to (N, 3, H, W) in [-1, 1]."""
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def _session(path: Path, threads: int | None) -> Any:

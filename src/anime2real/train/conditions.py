@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anime2real.face.geometry import SWAPPED
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator
 
@@ -31,8 +32,6 @@ PLANE_SCALE: Final = 4 / math.pi
 
 SPOT: Final = 0.06
 """Standard deviation of a landmark's spot, in halves of the side."""
-
-SWAPPED: Final = (1, 0, 2, 4, 3)
 
 
 def inputs_of(way: Tilt) -> tuple[str, ...]:

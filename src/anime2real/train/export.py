@@ -204,29 +204,8 @@ def small_onnx(module: nn.Module, shape: Sequence[int], outputs: Sequence[str], 
     Raises:
         ExportError: torch cannot export it.
     """
-    names = {0: "N", 2: "H", 3: "W"}
-    dimensions = {axis: torch.export.Dim.DYNAMIC if axis else torch.export.Dim(names[axis]) for axis in free}
-    try:
-        with _quiet():
-            program = torch.onnx.export(
-                module,
-                (torch.zeros(*shape),),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=list(outputs),
-                dynamic_shapes=(dimensions,),
-                optimize=True,
-                verbose=False,
-            )
-    except Exception as error:
-        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
-    if program is None:
-        raise ExportError(f"torch exported nothing for {type(module).__name__}")
-    model = program.model_proto
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    _strip(model)
-    return _file(model, "fp16")
+    dimensions = {axis: torch.export.Dim.DYNAMIC if axis else torch.export.Dim("N") for axis in free}
+    return _file(_model(module, (torch.zeros(*shape),), [INPUT], outputs, (dimensions,)), "fp16")
 
 
 def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: Sequence[str] = ()) -> float:
@@ -300,23 +279,47 @@ def _exported(module: nn.Module, px: int, conditions: Sequence[str] = ()) -> Any
         raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
     network = (_ConditionedTranslation if told else _Translation)(lowered).eval()
     batch = {0: torch.export.Dim("N")}
+    sizes = tuple(batch for _ in (INPUT, *told))
+    return _model(
+        network, (torch.zeros(2, 3, px, px), *told), [INPUT, *conditions], [OUTPUT], sizes, type(module).__name__
+    )
+
+
+def _model(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    sizes: tuple[dict[int, Any], ...],
+    name: str = "",
+) -> Any:
+    """The onnx.ModelProto of a network as torch exports it, stripped.
+
+    Args:
+        network: to export.
+        example: its arguments.
+        inputs, outputs: what they and its results are called.
+        sizes: for each argument, its dimensions that may be of any size.
+        name: what to call the network if it cannot be exported.
+    """
+    name = name or type(network).__name__
     try:
         with _quiet():
             program = torch.onnx.export(
                 network,
-                (torch.zeros(2, 3, px, px), *told),
+                example,
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT, *conditions],
-                output_names=[OUTPUT],
-                dynamic_shapes=tuple(batch for _ in (INPUT, *told)),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=sizes,
                 optimize=True,
                 verbose=False,
             )
     except Exception as error:  # torch raises many kinds here, none of them documented
-        raise ExportError(f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)}") from error
+        raise ExportError(f"torch cannot export {name} to ONNX: {_first_line(error)}") from error
     if program is None:
-        raise ExportError(f"torch exported nothing for {type(module).__name__}")
+        raise ExportError(f"torch exported nothing for {name}")
     model = program.model_proto
     model.ir_version = min(model.ir_version, IR_VERSION)
     _strip(model)
