@@ -33,9 +33,10 @@ SPEEDS = {
     "eager": Speed(channels_last=True),
     "bf16": Speed(bf16=True, channels_last=True),
     "graph": Speed(bf16=True, channels_last=True, graph=True),
-    "compile": Speed(bf16=True, channels_last=True, compile=True),
-    "compile+graph": Speed(bf16=True, channels_last=True, compile=True, graph=True),
-    "all": Speed(bf16=True, channels_last=True, compile=True, graph=True, streams=True),
+    "compiled": Speed(bf16=True, channels_last=True, compile=True, graph=True),
+    "compiled+streams": Speed(bf16=True, channels_last=True, compile=True, graph=True, streams=True),
+    "fused": Speed(bf16=True, channels_last=True, fused=True, graph=True),
+    "fused+streams": Speed(bf16=True, channels_last=True, fused=True, graph=True, streams=True),
 }
 
 
@@ -158,6 +159,24 @@ def stepping(stepper: Stepper, sampler: Sampler) -> Callable[[], object]:
     return lambda: stepper.step(sampler.draw(next(steps)), 2e-4, 0.001)
 
 
+def profile(step: Callable[[], object], pairs: int, device: torch.device, rows: int = 40) -> None:
+    """Print which kernels a step's time goes to, in µs a pair."""
+    steps = 3
+    activities = [torch.profiler.ProfilerActivity.CUDA, torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities) as result:
+        for _ in range(steps):
+            step()
+        synchronise(device)
+    kernels = [e for e in result.key_averages() if e.device_type == torch.autograd.DeviceType.CUDA]
+    kernels.sort(key=lambda e: -e.self_device_time_total)
+    whole = sum(e.self_device_time_total for e in kernels)
+    print(f"  kernels, {whole / steps / pairs:.1f} µs a pair; the {rows} that take longest:")
+    for e in kernels[:rows]:
+        time_a_pair = e.self_device_time_total / steps / pairs
+        share = e.self_device_time_total / whole
+        print(f"  {share:6.1%} {time_a_pair:8.2f} µs {e.count // steps:5d} times  {e.key[:110]}")
+
+
 def tflop_a_pair(device: torch.device, pictures: Tensor) -> float:
     """Convolution arithmetic of one of our iterations, forward and backward, counted by torch."""
     method = build(CycleGANConfig(batch_size=1), device)
@@ -172,8 +191,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=8.0, help="for each measurement")
     parser.add_argument("--batches", type=int, nargs="+", default=[64])
-    parser.add_argument("--speeds", nargs="+", choices=list(SPEEDS), default=["all"])
+    parser.add_argument("--speeds", nargs="+", choices=list(SPEEDS), default=["fused+streams"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--profile", action="store_true", help="which kernels the time goes to; CUDA only")
     parser.add_argument("--no-reference", action="store_true", help="ours alone, for tuning; no ratios then")
     options = parser.parse_args()
     device = torch.device(options.device)
@@ -210,10 +230,12 @@ def main() -> None:
             pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)
             verdict = "holds" if parity.holds else "FAILS, not counted"
             print(
-                f"ours, {speed_name:14s} batch {batch_size:3d}: {pairs:8.1f} pairs/s  {pairs * tflop:6.1f} TFLOP/s  "
+                f"ours, {speed_name:16s} batch {batch_size:3d}: {pairs:8.1f} pairs/s  {pairs * tflop:6.1f} TFLOP/s  "
                 f"ready in {ready:5.1f} s  parity {verdict}: {asdict(parity)}",
                 flush=True,
             )
+            if options.profile:
+                profile(stepping(stepper, sampler), batch_size, device)
             if parity.holds and pairs > float(best["pairs_per_second"]):
                 best = {"pairs_per_second": pairs, "tflops": pairs * tflop, "batch": batch_size, "speed": speed_name}
             del stepper, method

@@ -103,7 +103,7 @@ class FaceFinder:
             landmarks (N, 5, 2) in px of the picture; verdicts (N, 2) in [0, 1]: it is a face; it is a real one.
         """
         frames = [around((x, y), max(side, 1e-3), tilt) for x, y, side, tilt in squares]
-        crops = np.stack([np.asarray(align(image, frame, CROP)) for frame in frames])
+        crops = np.stack([np.asarray(align(image, frame, CROP, beyond="edge")) for frame in frames])
         points, verdicts = self._landmarks.run(["points", "verdict"], {"image": to_float(crops)})
         located = np.stack([frame.inverse(p.astype(np.float64)) for frame, p in zip(frames, points, strict=True)])
         return located, verdicts.astype(np.float64)

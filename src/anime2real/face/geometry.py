@@ -5,7 +5,7 @@ Points are (…, 2), x then y, y down, in px with pixel centres at whole numbers
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,10 +127,20 @@ def mirror(landmarks: Points, width: float) -> Points:
     return mirrored
 
 
-def align(image: Image.Image, to_unit: Similarity, side: int) -> Image.Image:
-    """The crop (side, side) that a similarity from px to the unit square cuts out; borders are continued outwards.
+def align(
+    image: Image.Image, to_unit: Similarity, side: int, *, beyond: Literal["mirror", "edge"] = "mirror"
+) -> Image.Image:
+    """The crop (side, side) that a similarity from px to the unit square cuts out.
 
     A crop much smaller than what it shows is taken from a reduced picture, so that nothing aliases.
+
+    Args:
+        image: RGB.
+        to_unit: from px of the picture to the unit square.
+        side: px.
+        beyond: what lies beyond the picture: its mirror image, as FFHQ has it, or its edge drawn out, which shows no
+            second face to somebody who looks for one. Drawn hair is often cut off at the top, and a translator that
+            learns from drawn-out edges paints streaks.
     """
     place = to_unit.then(scaling(side))  # px of the picture to px of the crop
     left, top, right, bottom = _extent(place.inverse, side, image.size, margin=4.0 / min(1.0, place.scale))
@@ -140,7 +150,7 @@ def align(image: Image.Image, to_unit: Similarity, side: int) -> Image.Image:
     if factor > 1:
         part = part.reduce(factor)
         back = back.then(scaling(1 / factor))
-    padded, offset = _continued(part, back, side)
+    padded, offset = _continued(part, back, side, beyond)
     matrix = back.then(Similarity(1 + 0j, complex(*offset))).matrix()
     return padded.transform(
         (side, side), Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC
@@ -186,14 +196,17 @@ def _extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: fl
     return left, top, right, bottom
 
 
-def _continued(part: Image.Image, back: Similarity, side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """The part with its border pixels repeated as far as the crop reaches beyond it, and how far that moved it."""
+def _continued(
+    part: Image.Image, back: Similarity, side: int, beyond: Literal["mirror", "edge"]
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The part continued as far as the crop reaches beyond it, and how far that moved it."""
     corners = back(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
     before = np.ceil(np.maximum(0, 3 - corners.min(0))).astype(int)
     after = np.ceil(np.maximum(0, corners.max(0) + 3 - np.array(part.size))).astype(int)
     if not before.any() and not after.any():
         return part, (0, 0)
-    pixels = np.pad(np.asarray(part), ((before[1], after[1]), (before[0], after[0]), (0, 0)), "edge")
+    widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
+    pixels = np.pad(np.asarray(part), widths, "edge" if beyond == "edge" else "symmetric")
     return Image.fromarray(pixels), (int(before[0]), int(before[1]))
 
 

@@ -31,6 +31,7 @@ def export_products(
         "pack": config.pack,
         "sources": pack.get("sources", []),
         "counts": pack.get("counts", {}),
+        **({"recoded": pack["recoded"]} if "recoded" in pack else {}),
         "options": table["options"],
         "budget": table["budget"],
         "seed": config.seed,

@@ -246,8 +246,8 @@ class _Loop:
             f"losses by {parity.losses:.5f}"
         )
         if not parity.holds:
-            self.speed = replace(self.speed, compile=False, graph=False, streams=False)
-            self.say("preflight failed: going on without compiling, graph and streams, slower but right")
+            self.speed = replace(self.speed, fused=False, compile=False, graph=False, streams=False)
+            self.say("preflight failed: going on without kernels of our own, compiling, graph and streams")
 
     def _checked(self, losses: dict[str, float]) -> dict[str, float]:
         for name, value in losses.items():

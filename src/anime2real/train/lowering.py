@@ -114,6 +114,8 @@ def plain_copy(module: nn.Module) -> nn.Module:
     network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     for part in network.modules():
         part._compiled_call_impl = None
+        if hasattr(part, "fused"):
+            part.fused = False
     return network
 
 

@@ -121,6 +121,14 @@ class Method(nn.Module):
         """Fill `self.optimizers`; called once, after the networks lie on their device."""
         del learning_rate
 
+    def fuse_parts(self) -> None:
+        """Let the networks that have a fused form use it; their averages, which only translate, stay plain."""
+        for name, child in self.named_children():
+            if name != "average":
+                for part in child.modules():
+                    if hasattr(part, "fused"):
+                        part.fused = True
+
     def compile_parts(self) -> None:
         """Compile the parts that gain by it; called after `to(device)`."""
         for child in self.children():

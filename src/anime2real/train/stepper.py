@@ -5,6 +5,7 @@ graph is a whole iteration: no Python, no kernel launches, no reads by the host.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -24,13 +25,15 @@ class Speed:
 
     Attributes:
         bf16: forward passes in mixed precision.
-        compile: networks compiled part by part.
+        fused: networks that have one computed by their fused form, with Triton kernels of our own.
+        compile: the other networks compiled part by part.
         graph: the whole iteration captured as a CUDA graph.
         streams: independent networks side by side on two CUDA streams.
         channels_last: NHWC in memory, which the convolutions of recent GPUs want.
     """
 
     bf16: bool = False
+    fused: bool = False
     compile: bool = False
     graph: bool = False
     streams: bool = False
@@ -40,7 +43,8 @@ class Speed:
     def best(cls, device: torch.device) -> "Speed":
         """Everything on a CUDA device; nothing elsewhere, where results then repeat bit for bit."""
         on = device.type == "cuda"
-        return cls(bf16=on, compile=on, graph=on, streams=on, channels_last=on)
+        fused = on and find_spec("triton") is not None
+        return cls(bf16=on, fused=fused, compile=on, graph=on, streams=on, channels_last=on)
 
 
 class Stepper:
@@ -71,6 +75,8 @@ class Stepper:
         if speed.channels_last:
             _lay_channels_last(method)
         _lay_moments(method)
+        if speed.fused:
+            method.fuse_parts()
         if speed.compile:
             # Blocks of one class share their compiled code; every batch shape and frozen state is one entry of it.
             torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)

@@ -45,17 +45,25 @@ class ResizeConvolution(nn.Module):
         self.register_buffer("fold", fold, persistent=False)
         self.fold: Tensor
 
+    def kernel(self) -> Tensor:
+        """The folded kernel: (4·D, C, 2, 2), the four phases (row, column) one after another."""
+        weight = self.convolution.weight
+        outputs, inputs = weight.shape[:2]
+        taps = torch.einsum("ayh,bxw->hwabyx", self.fold, self.fold).reshape(9, 16)
+        with torch.autocast(weight.device.type, enabled=False):
+            kernel = (weight.flatten(2) @ taps).view(outputs, inputs, 2, 2, 2, 2)
+        kernel = kernel.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
+        return kernel.contiguous(memory_format=torch.channels_last)
+
     def forward(self, x: Tensor) -> Tensor:
         """Double and convolve x: (N, C, H, W)."""
-        weight = self.convolution.weight
-        kernel = torch.einsum("oihw,ayh,bxw->aboiyx", weight, self.fold, self.fold).flatten(0, 2)
-        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        outputs = self.convolution.out_channels
         n, _, height, width = x.shape
-        phases = F.conv2d(x, kernel, padding=1).view(n, 2, 2, weight.shape[0], height + 1, width + 1)
+        phases = F.conv2d(x, self.kernel(), padding=1).view(n, 2, 2, outputs, height + 1, width + 1)
         rows = [
             torch.stack([phases[:, a, b, :, a : a + height, b : b + width] for b in (0, 1)], dim=-1) for a in (0, 1)
         ]
-        doubled = torch.stack(rows, dim=3).reshape(n, weight.shape[0], 2 * height, 2 * width)
+        doubled = torch.stack(rows, dim=3).reshape(n, outputs, 2 * height, 2 * width)
         bias = self.convolution.bias
         return doubled if bias is None else doubled + bias.view(1, -1, 1, 1)
 
@@ -201,9 +209,14 @@ class ResNetGenerator(nn.Module):
             *(ModulatedBlock(4 * width, code) if code else ResidualBlock(4 * width) for _ in range(blocks))
         )
         self.decoder = Decoder(width)
+        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
         """Translate image: (N, C, H, W), pictures in [-1, 1], H and W multiples of 4, to (N, 3, H, W) in [-1, 1]."""
+        if self.fused:
+            from anime2real.train.networks.fast import generated  # needs Triton
+
+            return generated(self.encoder, list(self.blocks), self.decoder, image, code)
         x = self.encoder(image)
         if code is None:
             x = self.blocks(x)
@@ -215,6 +228,8 @@ class ResNetGenerator(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile encoder, block and decoder, each once: the nine blocks share the code of one."""
+        if self.fused:
+            return
         self.encoder.compile(dynamic=False)
         for block in self.blocks:
             block.compile(dynamic=False)
