@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anime2real.train.method import set_fused
 from anime2real.train.networks.resnet import (
     EPSILON,
     InstanceNorm,
@@ -114,8 +115,7 @@ def plain_copy(module: nn.Module) -> nn.Module:
     network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     for part in network.modules():
         part._compiled_call_impl = None
-        if hasattr(part, "fused"):
-            part.fused = False
+    set_fused(network, False)
     return network
 
 

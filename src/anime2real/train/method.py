@@ -125,9 +125,7 @@ class Method(nn.Module):
         """Let the networks that have a fused form use it; their averages, which only translate, stay plain."""
         for name, child in self.named_children():
             if name != "average":
-                for part in child.modules():
-                    if hasattr(part, "fused"):
-                        part.fused = True
+                set_fused(child, True)
 
     def compile_parts(self) -> None:
         """Compile the parts that gain by it; called after `to(device)`."""
@@ -171,6 +169,13 @@ class Method(nn.Module):
             two = second()
         main.wait_stream(self.side_stream)
         return one, two
+
+
+def set_fused(network: nn.Module, fused: bool) -> None:
+    """Let every part of a network that has a fused form compute by it, or no longer."""
+    for part in network.modules():
+        if hasattr(part, "fused"):
+            vars(part)["fused"] = fused
 
 
 def adam(networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:

@@ -1,18 +1,18 @@
 """The networks of `resnet.py` and `patch.py` computed as a GPU likes it: the same functions of the same weights.
 
 - Norm, activation, addition and padding are one kernel each way (`fused.py`).
-- Tensor cores want tens of channels on both sides of a convolution, pictures have three: the first and last convolutions
-  are computed on blocks of b×b pixels, which lie beside each other as b² times the channels, with the kernel shifted
-  into each place.
+- Tensor cores want tens of channels on both sides of a convolution, pictures have three: the first and last
+  convolutions are computed on blocks of b×b pixels, which lie beside each other as b² times the channels, with the
+  kernel shifted into each place.
 - The doubling convolution is folded (see `ResizeConvolution`); the norm behind it puts the four phases in place.
 
-Tensors are channels last. `tests/train/test_fused.py` compares every network with its plain form, and `parity.preflight`
-does so again before each run.
+Tensors are channels last. `tests/train/test_fused.py` compares every network with its plain form, and
+`parity.preflight` does so again before each run.
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from anime2real.train.networks.fused import Surroundings, fused_norm
 from anime2real.train.networks.patch import PatchDiscriminator
@@ -22,13 +22,12 @@ _FIRST_BLOCK = 2
 _LAST_BLOCK = 4
 
 
-def generated(
-    encoder: Encoder, blocks: list[ResidualBlock], decoder: Decoder, image: Tensor, code: Tensor | None
-) -> Tensor:
+def generated(encoder: Encoder, blocks: nn.Sequential, decoder: Decoder, image: Tensor, code: Tensor | None) -> Tensor:
     """What `ResNetGenerator` makes of an image (N, C, H, W), H and W multiples of 4."""
     last = len(blocks) - 1
     x, padded = _encoded(encoder, image, pad=1 if blocks else 0)
     for place, block in enumerate(blocks):
+        assert isinstance(block, ResidualBlock)
         x, padded = _block(block, x, padded, code, ends=place == last)
     return _decoded(decoder, padded)
 
@@ -36,7 +35,7 @@ def generated(
 def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
     """The scores that `PatchDiscriminator` gives an image (N, C, H, W), H and W even."""
     # A 4×4 convolution with stride 2 is a 2×2 one on blocks of 2×2 pixels.
-    x = in_blocks(F.pad(image, (1, 1, 1, 1)), 2)
+    x = in_blocks(F.pad(narrow(image), (1, 1, 1, 1)), 2)
     weight = judge.convolution1.weight
     x = F.conv2d(x, kernel_on_blocks(weight[None], 2, x.shape[1] // 4), judge.convolution1.bias)
     x = F.leaky_relu(x, 0.2)
@@ -53,7 +52,7 @@ def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
 def _encoded(encoder: Encoder, image: Tensor, pad: int) -> tuple[Tensor, Tensor]:
     """The code (N, 4w, H/4, W/4), as it is and padded by reflection."""
     height, width = image.shape[2:]
-    x = in_blocks(reflected(image, 3), _FIRST_BLOCK)
+    x = in_blocks(reflected(narrow(image), 3), _FIRST_BLOCK)
     weight = shifted(encoder.stem.convolution.weight, _FIRST_BLOCK)
     x = F.conv2d(x, kernel_on_blocks(weight, _FIRST_BLOCK, x.shape[1] // _FIRST_BLOCK**2))
     x, _ = fused_norm(x, Surroundings(height, width, layout="blocked", activation="relu"))
@@ -109,6 +108,12 @@ def reflected(image: Tensor, margin: int) -> Tensor:
         after = image.narrow(axis, side - 1 - margin, margin).flip(axis)
         image = torch.cat([before, image, after], dim=axis)
     return image
+
+
+def narrow(image: Tensor) -> Tensor:
+    """The image in the precision of the convolutions that come: what moves it then moves half as much."""
+    kind = image.device.type
+    return image.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else image
 
 
 def in_blocks(image: Tensor, b: int) -> Tensor:

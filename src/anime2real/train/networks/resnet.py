@@ -49,8 +49,8 @@ class ResizeConvolution(nn.Module):
         """The folded kernel: (4·D, C, 2, 2), the four phases (row, column) one after another."""
         weight = self.convolution.weight
         outputs, inputs = weight.shape[:2]
-        taps = torch.einsum("ayh,bxw->hwabyx", self.fold, self.fold).reshape(9, 16)
         with torch.autocast(weight.device.type, enabled=False):
+            taps = torch.einsum("ayh,bxw->hwabyx", self.fold, self.fold).reshape(9, 16)
             kernel = (weight.flatten(2) @ taps).view(outputs, inputs, 2, 2, 2, 2)
         kernel = kernel.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
         return kernel.contiguous(memory_format=torch.channels_last)
@@ -216,7 +216,7 @@ class ResNetGenerator(nn.Module):
         if self.fused:
             from anime2real.train.networks.fast import generated  # needs Triton
 
-            return generated(self.encoder, list(self.blocks), self.decoder, image, code)
+            return generated(self.encoder, self.blocks, self.decoder, image, code)
         x = self.encoder(image)
         if code is None:
             x = self.blocks(x)
