@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from anime2real.train.networks.augment import cutout, translated, varied
+from anime2real.train.networks.augment import cutout, reused, translated, varied
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.fastgan import LATENT, FastGenerator
+from anime2real.train.networks.lite import CHANNELS, LiteFeatures, pretrained
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import (
@@ -123,7 +124,29 @@ def test_the_projected_discriminator_judges_at_four_scales_on_frozen_features() 
     assert x.grad.any()
     learns = {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad}
     assert learns == {"heads"}
-    assert not network.train().features.training
+    assert not any(True for _ in network.features.parameters())
+
+
+def test_the_folded_features_are_the_pretrained_networks() -> None:
+    package, x = pretrained(), pictures(1, 3, 64, 96)
+    wanted = [package._swish(package._bn0(package._conv_stem(x)))]
+    for block in package._blocks:
+        wanted.append(block(wanted[-1]))
+    ours = LiteFeatures()(x)
+    assert [f.shape[1] for f in ours] == list(CHANNELS)
+    for feature in ours:
+        assert any(feature.shape == w.shape and torch.allclose(feature, w, atol=1e-3) for w in wanted)
+
+
+def test_numbers_used_again_are_even_and_another() -> None:
+    uniforms = torch.rand(4096, 8)
+    for turn in range(1, 8):
+        again = reused(uniforms, turn)
+        assert again.shape == (4096, 7)
+        assert float(again.min()) >= 0
+        assert float(again.max()) < 1
+        assert torch.histc(again, 10, 0, 1).min() > 0.9 * again.numel() / 10
+        assert abs(float(torch.corrcoef(torch.stack([again[:, 0], uniforms[:, 0]]))[0, 1])) < 0.2
 
 
 def test_hinge_losses_are_means_over_heads() -> None:
@@ -140,7 +163,7 @@ def test_augmentation_keeps_shapes_and_gradients() -> None:
     assert y.shape == x.shape
     y.sum().backward()
     assert x.grad is not None
-    share = (cutout(torch.ones(64, 1, 32, 32)) == 0).float().mean()
+    share = (cutout(torch.ones(64, 1, 32, 32), torch.rand(64, 2)) == 0).float().mean()
     assert 0.05 < float(share) <= 0.25  # a quarter, less what falls outside
-    moved = translated(torch.ones(8, 1, 32, 32))
+    moved = translated(torch.ones(8, 1, 32, 32), torch.rand(8, 2))
     assert 0 < float((moved == 0).float().mean()) < 0.25

@@ -4,19 +4,40 @@ Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020
 picture gets its own variation; gradients pass through to the generator.
 """
 
+from typing import Final
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-def varied(image: Tensor) -> Tensor:
-    """Vary image: (N, 3, S, S) in [-1, 1]; drawn from torch's global generator."""
-    return cutout(translated(coloured(image)))
+NUMBERS: Final = 7
+"""Random numbers that a picture's variation takes."""
 
 
-def coloured(image: Tensor) -> Tensor:
-    """Brightness by up to ±0.5, saturation by up to 2, contrast from 0.5 to 1.5."""
-    brightness, saturation, contrast = torch.rand(3, len(image), 1, 1, 1, device=image.device, dtype=image.dtype)
+def varied(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
+    """Vary pictures.
+
+    Args:
+        image: (N, 3, S, S) in [-1, 1].
+        uniforms: (N, NUMBERS) in [0, 1), what decides; from torch's global generator if not given.
+    """
+    if uniforms is None:
+        uniforms = torch.rand(len(image), NUMBERS, device=image.device)
+    return cutout(translated(coloured(image, uniforms[:, :3]), uniforms[:, 3:5]), uniforms[:, 5:7])
+
+
+def reused(uniforms: Tensor, turn: int) -> Tensor:
+    """Other uniform numbers out of (N, NUMBERS or more) in [0, 1), for one more variation of the same step.
+
+    Multiplied by a prime and cut to [0, 1) they are spread as evenly, and say little about each other.
+    """
+    primes = (1, 7, 11, 13, 17, 19, 23, 29)
+    return (uniforms[:, :NUMBERS] * primes[turn] + 0.37 * turn) % 1.0
+
+
+def coloured(image: Tensor, uniforms: Tensor) -> Tensor:
+    """Brightness by up to ±0.5, saturation by up to 2, contrast from 0.5 to 1.5; uniforms: (N, 3)."""
+    brightness, saturation, contrast = uniforms.T[:, :, None, None, None].to(image.dtype)
     image = image + (brightness - 0.5)
     grey = image.mean(1, keepdim=True)
     image = (image - grey) * (2 * saturation) + grey
@@ -25,11 +46,11 @@ def coloured(image: Tensor) -> Tensor:
     return changed
 
 
-def translated(image: Tensor, share: float = 0.125) -> Tensor:
-    """Shifted by up to `share` of the side, zeros coming in."""
+def translated(image: Tensor, uniforms: Tensor, share: float = 0.125) -> Tensor:
+    """Shifted by up to `share` of the side, zeros coming in; uniforms: (N, 2)."""
     n, _, height, width = image.shape
     reach = round(share * height)
-    dy, dx = torch.randint(-reach, reach + 1, (2, n, 1), device=image.device)
+    dy, dx = (uniforms * (2 * reach + 1)).long().T[:, :, None] - reach
     rows = (torch.arange(height, device=image.device) + dy).clamp(-1, height) + 1
     columns = (torch.arange(width, device=image.device) + dx).clamp(-1, width) + 1
     padded = F.pad(image, (1, 1, 1, 1))
@@ -37,11 +58,11 @@ def translated(image: Tensor, share: float = 0.125) -> Tensor:
     return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def cutout(image: Tensor, share: float = 0.5) -> Tensor:
-    """A square of `share` of the side put to zero, at a place of its own in each picture."""
-    n, _, height, width = image.shape
+def cutout(image: Tensor, uniforms: Tensor, share: float = 0.5) -> Tensor:
+    """A square of `share` of the side put to zero, at a place of its own in each picture; uniforms: (N, 2)."""
+    _, _, height, width = image.shape
     half = round(share * height / 2)
-    cy, cx = torch.randint(0, height, (2, n, 1), device=image.device)
+    cy, cx = (uniforms * torch.tensor([height, width], device=image.device)).long().T[:, :, None]
     rows = (torch.arange(height, device=image.device) - cy).abs() < half
     columns = (torch.arange(width, device=image.device) - cx).abs() < half
     keep = ~(rows[:, :, None] & columns[:, None, :])

