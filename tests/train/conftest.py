@@ -12,6 +12,7 @@ from PIL import Image
 from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.methods.galatea import GalateaConfig
 from anime2real.train.prepare import prepare
 
 SIZE = 32
@@ -20,6 +21,7 @@ TINY: dict[str, Any] = {
     "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
     "autoencoder": AutoencoderConfig(width=8, batch_size=4),
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
+    "galatea": GalateaConfig(width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
 }
 
 

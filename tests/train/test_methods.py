@@ -1,6 +1,7 @@
 """What each method promises, on data small enough to know the answer."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
+from anime2real.train.methods.galatea import Galatea
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler
 from anime2real.train.stepper import Speed, Stepper, zoomed
@@ -152,6 +154,39 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
     method._discriminator_step(data, told, (fake_real, told[0]), (fake_anime, told[1]))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(judges, method.judge_real.parameters(), strict=True))
+
+
+def test_galateas_steps_leave_each_other_alone() -> None:
+    torch.manual_seed(0)
+    method = Galatea(TINY["galatea"], SIZE)
+    method.make_optimizers(1e-3)
+    data = batch(2)
+    generators, judges = [method.to_real, method.to_anime], [method.judge_real, method.judge_anime, method.patch_judges]
+
+    def weights(networks: list[torch.nn.Module]) -> list[torch.Tensor]:
+        return [p.detach().clone() for network in networks for p in network.parameters()]
+
+    def moved(before: list[torch.Tensor], networks: list[torch.nn.Module]) -> bool:
+        return any(not torch.equal(a, b) for a, b in zip(before, weights(networks), strict=True))
+
+    before = weights(generators), weights(judges)
+    losses, fake_real, fake_anime = method._generator_step(data)
+    assert moved(before[0], generators)
+    assert not moved(before[1], judges)
+    assert set(losses) == {"adversarial", "cycle", "identity", "patch"}
+    before = weights(generators), weights(judges)
+    method._discriminator_step(data, fake_real, fake_anime)
+    assert not moved(before[0], generators)
+    assert moved(before[1], judges)
+    # The projections were drawn once, the features were learned elsewhere.
+    learns = {name for name, p in method.judge_real.named_parameters() if p.requires_grad}
+    assert all(name.startswith("heads.") for name in learns)
+
+
+def test_galatea_without_patches_has_none() -> None:
+    method = Galatea(replace(TINY["galatea"], patch_weight=0.0), SIZE)
+    method.make_optimizers(1e-3)
+    assert not any("patch" in name for name in method.step(batch(2)))
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -14,6 +14,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.methods.galatea import GalateaConfig
 from anime2real.train.pack import Pack
 from anime2real.train.restore import restore
 from anime2real.train.runfolder import RunFolder
@@ -134,6 +135,12 @@ def cyclegan(
             raise TrainError(f"give --preset {preset} or --epochs, not both")
         common = dataclasses.replace(common, epochs=PRESETS[preset])
     return start("cyclegan", common, options)
+
+
+@app.command
+def galatea(common: Common, options: Annotated[GalateaConfig | None, Parameter(name="*")] = None) -> int:
+    """The flagship: cycle translation, judged through pretrained features."""
+    return start("galatea", common, options or GalateaConfig())
 
 
 def export(run: Path, output: Path | None = None) -> list[Path]:

@@ -220,9 +220,9 @@ class _Loop:
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 
     def _learning_rate(self) -> float:
-        """Constant, then linear to zero over the last half (CycleGAN, appendix 7.1)."""
+        """Constant, then linear to zero; over the last half in CycleGAN (appendix 7.1)."""
         rate: float = self.config.options.learning_rate
-        return rate * min(1.0, 2.0 * (1.0 - self.used()))
+        return rate * min(1.0, (1.0 - self.used()) / (1.0 - self.method.decay_from))
 
     def _average_weight(self) -> float:
         """1 - beta for this batch; the half-life starts short, so that the average forgets the first weights."""

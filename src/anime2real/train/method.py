@@ -87,11 +87,13 @@ class Method(nn.Module):
         name: what the command line calls it.
         default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
+        decay_from: share of the budget after which the learning rate falls linearly to zero.
     """
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
     default_pairs: ClassVar[int]
+    decay_from: ClassVar[float] = 0.5
     augment: Augment = Augment()
     wants_landmarks: bool = False
 

@@ -1,0 +1,162 @@
+"""Galatea: cycle translation judged through pretrained eyes.
+
+CycleGAN's generators, cycle and identity losses (Zhu et al., 2017), with discriminators on frozen ImageNet features in
+place of PatchGANs trained from nothing (Sauer et al., "Projected GANs Converge Faster", 2021; see
+`networks/projected.py`): they know from the first step what eyes, hair and skin are, and faces stand after minutes.
+
+    L(G, F) = mean over heads of -D(G(x)) + λ · (|F(G(x)) - x|₁ + ι · |G(y) - y|₁), and the same the other way round
+    L(D)    = mean over heads of max(0, 1 - D(y)) + max(0, 1 + D(G(x)))
+
+What the discriminators see is varied (Zhao et al., 2020), since 15,000 pictures are few. A PatchGAN beside them
+(`patch_weight`) sees what stride-4 features do not: lines and texture.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from anime2real.train.config import EPOCH_PAIRS
+from anime2real.train.method import Batch, Method, Product, adam, frozen
+from anime2real.train.methods.cyclegan import absolute, least_squares, squared
+from anime2real.train.networks.augment import reused, varied
+from anime2real.train.networks.lite import LiteFeatures
+from anime2real.train.networks.patch import PatchDiscriminator
+from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
+from anime2real.train.networks.resnet import ResNetGenerator, initialise
+
+
+@dataclass(frozen=True)
+class GalateaConfig:
+    """Options of Galatea.
+
+    Attributes:
+        width: generator channels after the first layer.
+        blocks: residual blocks.
+        projection_width: channels of the discriminators' projections.
+        cycle_weight: λ, of the cycle loss.
+        identity_weight: ι, of the identity loss, as a share of `cycle_weight`.
+        patch_weight: of a PatchGAN's adversarial loss beside the projected one; 0 for none.
+        patch_width: its channels after the first layer.
+        learning_rate: of Adam, constant, falling linearly to zero over the last third.
+        batch_size: pairs a step.
+    """
+
+    width: int = 64
+    blocks: int = 9
+    projection_width: int = 64
+    cycle_weight: float = 10.0
+    identity_weight: float = 0.5
+    patch_weight: float = 0.5
+    patch_width: int = 64
+    learning_rate: float = 2e-4
+    batch_size: int = 32
+
+
+class Galatea(Method):
+    """Both directions at once.
+
+    Args:
+        config: the method's options.
+        size: S, pixels a side, a multiple of 32.
+
+    Raises:
+        TrainError: if the packages with the pretrained features are missing.
+    """
+
+    name = "galatea"
+    default_pairs = 50 * EPOCH_PAIRS
+    averaged = ("to_real", "to_anime")
+    decay_from = 2 / 3
+
+    def __init__(self, config: GalateaConfig, size: int) -> None:
+        super().__init__()
+        del size
+        self.config = config
+        self.to_real = ResNetGenerator(config.width, config.blocks)
+        self.to_anime = ResNetGenerator(config.width, config.blocks)
+        features = LiteFeatures()
+        self.judge_real = ProjectedDiscriminator(config.projection_width, features)
+        self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
+        patches = ("real", "anime") if config.patch_weight else ()
+        self.patch_judges = nn.ModuleDict({domain: PatchDiscriminator(config.patch_width) for domain in patches})
+        for part in (self.to_real, self.to_anime, *self.patch_judges.values()):
+            initialise(part)
+
+    def make_optimizers(self, learning_rate: float) -> None:
+        """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
+        betas = (0.0, 0.99)
+        self.optimizers = {
+            "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
+            "discriminators": adam([self.judge_real, self.judge_anime, self.patch_judges], learning_rate, betas),
+        }
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """The generators' step, then the discriminators' on the same fakes."""
+        losses, fake_real, fake_anime = self._generator_step(batch)
+        losses.update(self._discriminator_step(batch, fake_real, fake_anime))
+        return losses
+
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        config = self.config
+        anime, real = batch.anime, batch.real
+        optimizer = self.optimizers["generators"]
+        optimizer.zero_grad(set_to_none=True)
+        with frozen(self.judge_real, self.judge_anime, self.patch_judges), self.autocast():
+            # The identity picture rides in the translation's batch: each picture is normalised by itself.
+            from_anime, from_real = self.both(
+                lambda: self.to_real(torch.cat([anime, real])), lambda: self.to_anime(torch.cat([real, anime]))
+            )
+            fake_real, same_real = from_anime.chunk(2)
+            fake_anime, same_anime = from_real.chunk(2)
+            cycled_real, cycled_anime = self.both(lambda: self.to_real(fake_anime), lambda: self.to_anime(fake_real))
+            scores_real, scores_anime = self.both(
+                lambda: self.judge_real(varied(fake_real, reused(batch.uniforms, 0))),
+                lambda: self.judge_anime(varied(fake_anime, reused(batch.uniforms, 1))),
+            )
+            adversarial = generator_loss(scores_real) + generator_loss(scores_anime)
+            cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
+            identity = absolute(same_real, real) + absolute(same_anime, anime)
+            loss = adversarial + config.cycle_weight * (cycle + config.identity_weight * identity)
+            losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
+            if config.patch_weight:
+                patch = squared(self.patch_judges["real"](fake_real), 1.0)
+                patch = patch + squared(self.patch_judges["anime"](fake_anime), 1.0)
+                loss = loss + config.patch_weight * patch
+                losses["patch"] = patch
+        loss.backward()
+        optimizer.step()
+        return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
+
+    def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
+        optimizer = self.optimizers["discriminators"]
+        optimizer.zero_grad(set_to_none=True)
+        # Real pictures first, then fakes; each picture is varied by numbers of its own.
+        seen = {"real": torch.cat([batch.real, fake_real]), "anime": torch.cat([batch.anime, fake_anime])}
+        numbers = [torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)]
+        with self.autocast():
+            scores_real, scores_anime = self.both(
+                lambda: self.judge_real(varied(seen["real"], numbers[0])),
+                lambda: self.judge_anime(varied(seen["anime"], numbers[1])),
+            )
+            losses = {"judge_real": _hinge(scores_real), "judge_anime": _hinge(scores_anime)}
+            loss = losses["judge_real"] + losses["judge_anime"]
+            for domain, judge in self.patch_judges.items():
+                losses[f"patch_{domain}"] = least_squares(judge(seen[domain]))
+                loss = loss + losses[f"patch_{domain}"]
+        loss.backward()
+        optimizer.step()
+        return {key: value.detach() for key, value in losses.items()}
+
+    def products(self) -> list[Product]:
+        """Both directions, averaged."""
+        return [
+            Product(self.name, "anime", "real", self.average["to_real"]),
+            Product(self.name, "real", "anime", self.average["to_anime"]),
+        ]
+
+
+def _hinge(scores: list[Tensor]) -> Tensor:
+    """The discriminator's loss on (2N, …) scores a head, real pictures first, then fakes."""
+    halves = [score.chunk(2) for score in scores]
+    return discriminator_loss([real for real, _ in halves], [fake for _, fake in halves])
