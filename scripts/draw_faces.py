@@ -2,11 +2,12 @@
 
     python scripts/draw_faces.py examples
 
-Everything is a filled curve in a unit square, y down, drawn four times too large and scaled down.
+Everything is a filled curve in a unit square, y down, drawn three times too large and scaled down: hair in tapering
+locks, two tones of shade on the skin, light in eyes and hair, out-of-focus lights behind.
 """
 
 import argparse
-import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
-OVERSAMPLING = 4
+OVERSAMPLING = 3
 EYE = (0.35, 0.575)
 MOUTH = (0.5, 0.755)
+MOUTH_HALF = 0.05
+BLUSH: Colour = (240, 130, 120)
+LASH: Colour = (52, 36, 42)
 
 
 @dataclass(frozen=True)
@@ -29,35 +33,48 @@ class Look:
     name: str
     hair: Colour
     eyes: Colour
-    skin: Colour = (255, 226, 205)
-    background: Colour = (226, 236, 245)
+    skin: Colour = (255, 229, 212)
+    background: Colour = (214, 226, 240)
     clothes: Colour = (70, 80, 120)
     length: float = 1.0  # of the back hair: 0.6 ends at the chin, 1 reaches the shoulders, 1.3 goes on
-    fringe: str = "swept"  # swept, straight or parted
+    fringe: str = "swept"  # swept, straight, parted or short
     tails: bool = False
     mouth: str = "smile"  # smile, open or line
-    eye_height: float = 0.085
+    eye_height: float = 0.078
     brow: float = 0.0  # raised inner ends: worried; negative: angry
-    spikes: bool = False
+    chin: float = 0.868  # where the face ends: a higher one is rounder
+    jaw: float = 0.0  # how much wider the jaw is
 
 
 LOOKS = (
-    Look("aoi", (58, 84, 170), (50, 110, 220), background=(235, 240, 250), fringe="straight", mouth="smile"),
-    Look("hana", (240, 150, 180), (190, 70, 120), background=(255, 240, 235), clothes=(250, 250, 250), tails=True,
-         mouth="open"),
-    Look("kuro", (38, 34, 44), (120, 70, 50), background=(206, 220, 205), length=0.62, spikes=True, mouth="line",
-         eye_height=0.062, clothes=(40, 44, 52), brow=-0.012),
-    Look("mika", (224, 176, 92), (60, 140, 90), background=(214, 230, 246), length=1.3, fringe="parted",
-         clothes=(160, 60, 70)),
-    Look("rin", (176, 60, 50), (200, 120, 30), background=(250, 236, 212), length=0.75, fringe="swept", mouth="open",
+    Look("aoi", (62, 84, 150), (60, 110, 200), background=(196, 214, 236), fringe="straight", mouth="smile"),
+    Look("hana", (236, 150, 172), (176, 70, 110), background=(250, 224, 214), clothes=(240, 236, 232), tails=True,
+         mouth="open", chin=0.86),
+    Look("kuro", (48, 44, 54), (110, 70, 52), background=(168, 190, 172), length=0.56, fringe="short", mouth="line",
+         eye_height=0.058, clothes=(50, 54, 64), brow=-0.012, chin=0.88, jaw=0.02),
+    Look("mika", (222, 178, 104), (70, 140, 100), background=(178, 206, 226), length=1.3, fringe="parted",
+         clothes=(150, 64, 74)),
+    Look("rin", (150, 66, 54), (170, 104, 40), background=(240, 214, 178), length=0.75, fringe="swept", mouth="open",
          clothes=(60, 100, 90)),
-    Look("yuki", (206, 212, 226), (130, 100, 190), background=(60, 70, 104), length=1.2, fringe="straight",
-         mouth="line", skin=(250, 228, 216), brow=0.012),
-    Look("sora", (112, 76, 52), (90, 60, 40), background=(190, 222, 236), length=0.62, spikes=True, mouth="smile",
-         eye_height=0.07, skin=(240, 204, 176), clothes=(240, 200, 80)),
-    Look("midori", (74, 146, 110), (150, 80, 50), background=(246, 228, 232), length=1.15, fringe="parted", tails=True,
-         mouth="smile", clothes=(90, 60, 100)),
+    Look("yuki", (204, 208, 222), (120, 96, 176), background=(74, 82, 122), length=1.2, fringe="straight",
+         mouth="line", skin=(250, 228, 218), brow=0.012),
+    Look("sora", (116, 82, 58), (96, 70, 46), background=(160, 200, 222), length=0.56, fringe="short", mouth="smile",
+         eye_height=0.062, skin=(240, 206, 180), clothes=(214, 176, 84), chin=0.88, jaw=0.02),
+    Look("midori", (84, 120, 100), (150, 90, 60), background=(226, 204, 210), length=1.15, fringe="parted",
+         mouth="smile", clothes=(92, 66, 104)),
 )  # fmt: skip
+
+# Where the locks of a fringe end, left to right, at y; they start evenly along the hairline.
+FRINGES: dict[str, list[Point]] = {
+    "straight": [(0.215, 0.6), (0.27, 0.5), (0.33, 0.455), (0.39, 0.485), (0.45, 0.46), (0.505, 0.49), (0.56, 0.455),
+                 (0.62, 0.485), (0.68, 0.45), (0.735, 0.5), (0.785, 0.6)],
+    "swept": [(0.21, 0.64), (0.25, 0.52), (0.3, 0.47), (0.35, 0.5), (0.41, 0.455), (0.47, 0.475), (0.54, 0.42),
+              (0.64, 0.41), (0.72, 0.44), (0.77, 0.53), (0.79, 0.66)],
+    "parted": [(0.2, 0.7), (0.225, 0.6), (0.25, 0.5), (0.29, 0.42), (0.36, 0.35), (0.62, 0.34), (0.69, 0.41),
+               (0.74, 0.49), (0.77, 0.6), (0.8, 0.7)],
+    "short": [(0.2, 0.5), (0.24, 0.44), (0.3, 0.47), (0.34, 0.4), (0.42, 0.46), (0.46, 0.4), (0.54, 0.45),
+              (0.6, 0.39), (0.67, 0.45), (0.73, 0.41), (0.78, 0.48), (0.8, 0.52)],
+}  # fmt: skip
 
 
 def curve(points: Sequence[Point], closed: bool = True, steps: int = 12) -> list[Point]:
@@ -77,6 +94,18 @@ def curve(points: Sequence[Point], closed: bool = True, steps: int = 12) -> list
     return result if closed else [*result, points[-1]]
 
 
+def lock(left: Point, tip: Point, right: Point, bulge: float = 0.25) -> list[Point]:
+    """A tapering lock of hair between two points of the hairline: two arcs that meet in a tip."""
+    outline: list[Point] = []
+    for start, end in ((left, tip), (tip, right)):
+        root = left if start == left else right
+        control = (root[0] + bulge * (tip[0] - root[0]) * 0.4, root[1] + (1 - bulge) * (tip[1] - root[1]))
+        for t in np.linspace(0, 1, 14):
+            a, b, d = (1 - t) ** 2, 2 * t * (1 - t), t**2
+            outline.append((a * start[0] + b * control[0] + d * end[0], a * start[1] + b * control[1] + d * end[1]))
+    return outline
+
+
 def mirrored(points: Sequence[Point]) -> list[Point]:
     """The points on the other side of the face."""
     return [(1 - x, y) for x, y in points]
@@ -94,37 +123,74 @@ def shade(colour: Colour, factor: float) -> Colour:
     return tuple(round(255 - (255 - c) * (2 - factor)) for c in colour)  # type: ignore[return-value]
 
 
+def shadow(colour: Colour, depth: float) -> Colour:
+    """In shadow as painters have it: darker, and a little towards red and violet."""
+    r, g, b = colour
+    return round(r * (1 - 0.75 * depth)), round(g * (1 - 1.2 * depth)), round(b * (1 - depth))
+
+
 class _Canvas:
-    def __init__(self, side: int, background: Colour) -> None:
+    def __init__(self, side: int, colour: Colour) -> None:
         self.side = side * OVERSAMPLING
-        self.image = Image.new("RGB", (self.side, self.side), background)
-        self.pen = ImageDraw.Draw(self.image)
+        self.image = Image.new("RGB", (self.side, self.side), colour)
+        self.rows = np.linspace(0, 1, self.side)
+        self.gradients: dict[tuple[tuple[float, Colour], ...], Image.Image] = {}
 
     def place(self, points: Sequence[Point]) -> list[Point]:
         return [(x * self.side, y * self.side) for x, y in points]
 
-    def fill(self, points: Sequence[Point], colour: Colour, line: Colour | None = None, width: float = 0.006) -> None:
-        self.pen.polygon(self.place(points), fill=colour)
-        if line is not None:
-            self.stroke([*points, points[0]], line, width)
-
-    def stroke(self, points: Sequence[Point], colour: Colour, width: float) -> None:
-        self.pen.line(self.place(points), fill=colour, width=max(1, round(width * self.side)), joint="curve")
-
-    def ellipse(self, centre: Point, rx: float, ry: float, colour: Colour) -> None:
-        x, y = centre
-        self.pen.ellipse(self.place([(x - rx, y - ry), (x + rx, y + ry)]), fill=colour)  # type: ignore[arg-type]
-
-    def soft(self, centre: Point, rx: float, ry: float, colour: Colour, strength: float) -> None:
-        """A blurred spot."""
+    def mask(self, points: Sequence[Point], blur: float = 0.0) -> Image.Image:
+        """What a closed outline covers, its edge softened by `blur`."""
         mask = Image.new("L", self.image.size, 0)
-        x, y = centre
-        ImageDraw.Draw(mask).ellipse(
-            self.place([(x - rx, y - ry), (x + rx, y + ry)]),  # type: ignore[arg-type]
-            fill=round(255 * strength),
-        )
-        mask = mask.filter(ImageFilter.GaussianBlur(0.02 * self.side))
-        self.image.paste(Image.new("RGB", self.image.size, colour), (0, 0), mask)
+        placed = self.place(points)
+        ImageDraw.Draw(mask).polygon(placed, fill=255)
+        if blur:
+            # Only around the outline: the rest of the picture has nothing to soften.
+            reach = 4 * blur * self.side + 2
+            low, high = np.min(placed, 0) - reach, np.max(placed, 0) + reach
+            box = tuple(int(v) for v in np.clip([*low, *high], 0, self.side))
+            mask.paste(mask.crop(box).filter(ImageFilter.GaussianBlur(blur * self.side)), box)
+        return mask
+
+    def oval(self, centre: Point, rx: float, ry: float, blur: float = 0.0) -> Image.Image:
+        """What an ellipse covers."""
+        angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+        return self.mask([(centre[0] + rx * np.cos(a), centre[1] + ry * np.sin(a)) for a in angles], blur)
+
+    def paint(self, mask: Image.Image, colour: Colour | Image.Image, strength: float = 1.0) -> None:
+        """Lay a colour, or a picture, on where the mask is."""
+        box = mask.getbbox()
+        if box is None:
+            return
+        mask = mask.crop(box)
+        if strength < 1:
+            mask = mask.point(lambda v: round(v * strength))
+        self.image.paste(colour.crop(box) if isinstance(colour, Image.Image) else colour, box, mask)
+
+    def gradient(self, stops: Sequence[tuple[float, Colour]]) -> Image.Image:
+        """A picture whose rows go through colours at given heights."""
+        key = tuple(stops)
+        if key not in self.gradients:
+            heights, colours = [h for h, _ in stops], np.array([c for _, c in stops], float)
+            rows = np.stack([np.interp(self.rows, heights, colours[:, i]) for i in range(3)], axis=-1)
+            column = Image.fromarray(rows[:, None].round().astype(np.uint8))
+            self.gradients[key] = column.resize((self.side, self.side))
+        return self.gradients[key]
+
+    def stroke(self, points: Sequence[Point], colour: Colour, width: float, taper: bool = True) -> None:
+        """A line that is thickest in its middle, unless told otherwise."""
+        path = np.array(points)
+        along = np.gradient(path, axis=0)
+        across = np.stack([-along[:, 1], along[:, 0]], 1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+        share = np.sin(np.linspace(0.12, np.pi - 0.12, len(path))) if taper else np.ones(len(path))
+        half = (0.5 * width * share)[:, None] * across
+        self.paint(self.mask([(float(x), float(y)) for x, y in np.concatenate([path + half, (path - half)[::-1]])]),
+                   colour)  # fmt: skip
+
+    def shape(self, points: Sequence[Point], fill: Colour | Image.Image, line: Colour, width: float = 0.0045) -> None:
+        """A filled outline."""
+        self.paint(self.mask(points), fill)
+        self.stroke([*points, points[0], points[1]], line, width, taper=False)
 
 
 def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
@@ -135,45 +201,108 @@ def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
         corner.
     """
     c = _Canvas(side, look.background)
+    random = np.random.default_rng(zlib.crc32(look.name.encode()))
+    _behind(c, look, random)
     _back(c, look)
-    _head(c, look)
+    face = _head(c, look)
+    _fringe_shadow(c, look, face)
     for flip in (False, True):
         _eye(c, look, flip)
     _mouth(c, look)
-    _front(c, look)
+    _front(c, look, random)
+    for flip in (False, True):
+        _brow(c, look, flip)
     image = c.image.resize((side, side), Image.Resampling.LANCZOS)
-    half = 0.05
-    points = np.array([EYE, (1 - EYE[0], EYE[1]), (0.5, 0.675), (0.5 - half, MOUTH[1]), (0.5 + half, MOUTH[1])])
+    x, y = MOUTH
+    points = np.array([EYE, (1 - EYE[0], EYE[1]), (0.5, 0.675), (x - MOUTH_HALF, y), (x + MOUTH_HALF, y)])
     return image, points * side
 
 
+def _behind(c: _Canvas, look: Look, random: np.random.Generator) -> None:
+    c.image.paste(c.gradient([(0, shade(look.background, 1.25)), (1, shade(look.background, 0.86))]))
+    for _ in range(14):
+        x, y, r = random.random(), random.random(), random.uniform(0.03, 0.12)
+        c.paint(c.oval((x, y), r, r, 0.012), shade(look.background, random.choice([0.9, 1.5, 1.7])), 0.45)
+
+
+def _hair(c: _Canvas, look: Look, bottom: float, factor: float = 1.0) -> Image.Image:
+    base = shade(look.hair, factor) if factor < 1 else look.hair
+    return c.gradient([(0.04, shade(base, 0.8)), (0.24, base), (0.42, shade(base, 1.1)), (bottom, shadow(base, 0.22))])
+
+
 def _back(c: _Canvas, look: Look) -> None:
-    dark = shade(look.hair, 0.72)
-    line = shade(look.hair, 0.4)
+    line = shadow(look.hair, 0.55)
     bottom = 0.42 + 0.42 * look.length
-    hair = [(0.5, 0.05), (0.27, 0.1), (0.14, 0.32), (0.13, 0.55), (0.12, bottom - 0.08), (0.2, bottom), (0.36, bottom)]
-    c.fill(curve(symmetric(hair)), dark, line)
+    hair = [(0.5, 0.05), (0.27, 0.1), (0.14, 0.32), (0.125, 0.55), (0.12, bottom - 0.08), (0.2, bottom), (0.36, bottom)]
+    c.shape(curve(symmetric(hair)), _hair(c, look, bottom, 0.72), line)
+    for flip in (False, True):
+        side = mirrored if flip else list
+        for i, x in enumerate((0.15, 0.2, 0.27)):
+            tip = (x - 0.03 + 0.02 * i, bottom + 0.035 - 0.012 * i)
+            strand = lock((x - 0.02, 0.45), tip, (x + 0.05, 0.45), 0.1)
+            c.shape(side(strand), _hair(c, look, bottom + 0.05, 0.8), line, 0.003)
     if look.tails:
-        for side in (lambda p: list(p), mirrored):
+        for flip in (False, True):
+            side = mirrored if flip else list
             tail = [(0.16, 0.25), (0.05, 0.35), (0.02, 0.6), (0.06, 0.9), (0.13, 0.98), (0.17, 0.7), (0.2, 0.4)]
-            c.fill(curve(side(tail)), shade(look.hair, 0.9), line)
-            c.ellipse(side([(0.155, 0.28)])[0], 0.035, 0.035, (210, 50, 60))
-    neck = shade(look.skin, 0.88)
-    c.fill([(0.42, 0.75), (0.58, 0.75), (0.6, 0.98), (0.4, 0.98)], neck)
-    shoulders = [(0.5, 0.93), (0.4, 0.92), (0.2, 0.97), (0.1, 1.1), (0.5, 1.1)]
-    c.fill(curve(symmetric(shoulders)), look.clothes, shade(look.clothes, 0.5))
-    c.fill([(0.41, 0.9), (0.59, 0.9), (0.5, 1.0)], neck)
+            c.shape(side(curve(tail)), _hair(c, look, 1.0, 0.92), line)
+            for end in ((0.06, 0.86), (0.11, 0.9)):
+                c.stroke(side(curve([(0.15, 0.3), (0.09, 0.55), end], False)), shade(look.hair, 0.7), 0.006)
+            c.paint(c.oval(side([(0.155, 0.28)])[0], 0.032, 0.032), (196, 60, 70))
+            c.paint(c.oval(side([(0.148, 0.272)])[0], 0.012, 0.01), (240, 150, 150))
+    skin, dark = look.skin, shadow(look.skin, 0.2)
+    c.paint(c.mask([(0.425, 0.75), (0.575, 0.75), (0.59, 0.99), (0.41, 0.99)]), skin)
+    shoulders = [(0.5, 0.93), (0.41, 0.925), (0.2, 0.97), (0.08, 1.1), (0.5, 1.1)]
+    cloth = c.gradient([(0.9, shade(look.clothes, 1.12)), (1.0, shade(look.clothes, 0.8))])
+    c.shape(curve(symmetric(shoulders)), cloth, shade(look.clothes, 0.5))
+    c.paint(c.mask([(0.415, 0.9), (0.585, 0.9), (0.5, 1.01)]), skin)
+    for flip in (False, True):
+        collar = [(0.41, 0.9), (0.5, 1.01), (0.44, 1.04), (0.36, 0.94)]
+        c.shape(mirrored(collar) if flip else collar, shade(look.clothes, 1.3), shade(look.clothes, 0.5), 0.004)
+    c.paint(c.mask(curve([(0.42, 0.8), (0.58, 0.8), (0.585, 0.905), (0.5, 0.94), (0.415, 0.905)]), 0.004), dark)
 
 
-def _head(c: _Canvas, look: Look) -> None:
-    for ear in ((0.235, 0.6), (0.765, 0.6)):
-        c.ellipse(ear, 0.032, 0.055, shade(look.skin, 0.92))
-    face = [(0.5, 0.22), (0.33, 0.26), (0.235, 0.42), (0.235, 0.6), (0.29, 0.73), (0.38, 0.82), (0.46, 0.868)]
-    c.fill(curve(symmetric(face)), look.skin, shade(look.skin, 0.6), 0.005)
-    for x in (0.32, 0.68):
-        c.soft((x, 0.675), 0.045, 0.022, (245, 140, 130), 0.5)
-    c.stroke(curve([(0.5, 0.655), (0.492, 0.678), (0.503, 0.684)], closed=False), shade(look.skin, 0.66), 0.006)
-    c.soft((0.5, 0.33), 0.17, 0.04, shade(look.skin, 0.8), 0.5)
+def _head(c: _Canvas, look: Look) -> Image.Image:
+    line = shadow(look.skin, 0.42)
+    for ear in ((0.238, 0.6), (0.762, 0.6)):
+        c.paint(c.oval(ear, 0.03, 0.052), shadow(look.skin, 0.12))
+    face = [(0.5, 0.22), (0.33, 0.26), (0.235, 0.42), (0.236, 0.6), (0.285 - look.jaw, 0.73),
+            (0.375 - look.jaw, 0.815), (0.455, look.chin - 0.004), (0.5, look.chin)]  # fmt: skip
+    outline = curve(symmetric(face))
+    c.shape(outline, look.skin, line, 0.004)
+    inside = c.mask(outline)
+    # The light comes from the upper left: the right cheek turns away from it.
+    away = c.mask(curve([(0.79, 0.3), (0.7, 0.5), (0.69, 0.68), (0.6, 0.84), (0.66, 0.95), (0.95, 0.8)]), 0.012)
+    c.paint(ImageChops.multiply(inside, away), shadow(look.skin, 0.13), 0.8)
+    for x in (0.315, 0.685):
+        c.paint(ImageChops.multiply(inside, c.oval((x, 0.672), 0.05, 0.024, 0.018)), BLUSH, 0.5)
+    c.paint(c.mask([(0.503, 0.62), (0.517, 0.682), (0.496, 0.684)], 0.004), shadow(look.skin, 0.2), 0.8)
+    c.stroke(curve([(0.489, 0.68), (0.5, 0.686), (0.509, 0.681)], closed=False), shadow(look.skin, 0.42), 0.005)
+    c.paint(c.oval((0.494, 0.655), 0.006, 0.012, 0.004), shade(look.skin, 1.8), 0.8)
+    return inside
+
+
+def _locks(look: Look) -> list[list[Point]]:
+    """The outlines of the fringe, drawn from its sides to its middle."""
+    tips = FRINGES[look.fringe]
+    count, wide = len(tips), 0.022  # locks overlap by twice `wide` at their roots
+
+    def root(x: float) -> Point:
+        x = min(max(x, 0.2), 0.8)
+        return x, 0.29 - 0.19 * float(np.sin(np.pi * (x - 0.17) / 0.66)) ** 0.7
+
+    places = [float(x) for x in np.linspace(0.185, 0.815, count + 1)]
+    order = sorted(range(count), key=lambda i: -abs(i - (count - 1) / 2))
+    return [lock(root(places[i] - wide), tips[i], root(places[i + 1] + wide)) for i in order]
+
+
+def _fringe_shadow(c: _Canvas, look: Look, face: Image.Image) -> None:
+    cast = Image.new("L", c.image.size, 0)
+    for outline in _locks(look):
+        cast = ImageChops.lighter(cast, c.mask([(x + 0.006, y + 0.028) for x, y in outline], 0.0015))
+    cast = ImageChops.lighter(cast, c.mask(curve([(0.22, 0.24), (0.5, 0.2), (0.78, 0.24), (0.74, 0.36), (0.5, 0.34),
+                                                 (0.26, 0.36)]), 0.01))  # fmt: skip
+    c.paint(ImageChops.multiply(face, cast), shadow(look.skin, 0.2))
 
 
 def _eye(c: _Canvas, look: Look, flip: bool) -> None:
@@ -182,106 +311,113 @@ def _eye(c: _Canvas, look: Look, flip: bool) -> None:
 
     x, y = EYE
     h = look.eye_height
-    white = [(x - 0.075, y - 0.1 * h), (x - 0.05, y - 0.75 * h), (x + 0.01, y - h), (x + 0.06, y - 0.5 * h),
-             (x + 0.062, y + 0.4 * h), (x + 0.02, y + 0.9 * h), (x - 0.045, y + 0.75 * h)]  # fmt: skip
-    outline = place(curve(white))
-    c.fill(outline, (255, 255, 255))
-    mask = Image.new("L", c.image.size, 0)
-    ImageDraw.Draw(mask).polygon(c.place(outline), fill=255)
-    iris = Image.new("L", c.image.size, 0)
-    centre = place([(x, y)])[0]
-    rx, ry = 0.05, 0.95 * h
-    box = c.place([(centre[0] - rx, centre[1] - ry), (centre[0] + rx, centre[1] + ry)])
-    ImageDraw.Draw(iris).ellipse(box, fill=255)  # type: ignore[arg-type]
-    rows = np.linspace(0, 1, c.side)[:, None, None]
-    share = ((rows - (y - ry)) / (2 * ry)).clip(0, 1)
-    colours = (1 - share) * np.array(shade(look.eyes, 0.35)) + share * np.array(shade(look.eyes, 1.45))
-    gradient = Image.fromarray(np.broadcast_to(colours, (c.side, c.side, 3)).astype(np.uint8))
-    c.image.paste(gradient, (0, 0), ImageChops.multiply(mask, iris))
-    c.ellipse((centre[0], y + 0.1 * h), 0.019, 0.4 * h, shade(look.eyes, 0.25))
-    c.ellipse((centre[0] - 0.018, y - 0.45 * h), 0.016, 0.24 * h, (255, 255, 255))
-    c.ellipse((centre[0] + 0.02, y + 0.5 * h), 0.009, 0.12 * h, (255, 255, 255))
-    dark = (46, 34, 40)
-    lash = [(x - 0.092, y + 0.06 * h), (x - 0.06, y - 0.78 * h), (x + 0.01, y - 1.08 * h), (x + 0.07, y - 0.5 * h),
-            (x + 0.01, y - 0.86 * h), (x - 0.05, y - 0.55 * h)]  # fmt: skip
-    c.fill(place(curve(lash)), dark)
-    c.stroke(place(curve([(x - 0.04, y + 0.8 * h), (x + 0.02, y + 0.95 * h), (x + 0.05, y + 0.7 * h)], False)), dark,
-             0.005)  # fmt: skip
-    brow = [(x - 0.08, y - 1.45 * h + look.brow), (x - 0.01, y - 1.85 * h), (x + 0.065, y - 1.65 * h - look.brow)]
-    c.stroke(place(curve(brow, closed=False)), shade(look.hair, 0.5), 0.011)
+    white = [(x - 0.072, y - 0.05 * h), (x - 0.05, y - 0.72 * h), (x + 0.01, y - 0.98 * h), (x + 0.058, y - 0.5 * h),
+             (x + 0.06, y + 0.4 * h), (x + 0.02, y + 0.92 * h), (x - 0.04, y + 0.78 * h)]  # fmt: skip
+    inside = c.mask(place(curve(white)))
+    c.paint(inside, c.gradient([(y - h, (206, 206, 222)), (y - 0.3 * h, (252, 250, 250))]))
+    centre = place([(x + 0.002, y)])[0]
+    rx, ry = 0.047, 0.93 * h
+
+    def within(centre: Point, rx: float, ry: float, blur: float = 0.0) -> Image.Image:
+        return ImageChops.multiply(inside, c.oval(centre, rx, ry, blur))
+
+    c.paint(within(centre, rx, ry), shade(look.eyes, 0.3))
+    colours = c.gradient(
+        [(y - ry, shade(look.eyes, 0.35)), (y, shade(look.eyes, 0.95)), (y + ry, shade(look.eyes, 1.6))]
+    )
+    c.paint(within(centre, rx - 0.006, ry - 0.006), colours)
+    c.paint(within((centre[0], y + 0.62 * h), 0.028, 0.22 * h, 0.006), shade(look.eyes, 1.75), 0.8)
+    c.paint(within((centre[0], y - 0.02 * h), 0.018, 0.36 * h), shade(look.eyes, 0.2))
+    c.paint(within((centre[0], y - 0.95 * h), 0.07, 0.4 * h, 0.006), (30, 20, 40), 0.55)  # the lid's shadow
+    c.paint(c.oval((centre[0] - 0.017, y - 0.42 * h), 0.014, 0.2 * h), (255, 255, 255))
+    c.paint(c.oval((centre[0] + 0.02, y + 0.45 * h), 0.008, 0.1 * h), (255, 255, 255), 0.9)
+    lash = [(x - 0.094, y + 0.1 * h), (x - 0.07, y - 0.62 * h), (x - 0.02, y - 1.06 * h), (x + 0.03, y - 1.06 * h),
+            (x + 0.072, y - 0.45 * h), (x + 0.02, y - 0.9 * h), (x - 0.03, y - 0.84 * h),
+            (x - 0.064, y - 0.4 * h)]  # fmt: skip
+    c.paint(c.mask(place(curve(lash))), LASH)
+    for dx, dy in ((-0.1, -0.25), (-0.092, -0.62)):
+        c.paint(
+            c.mask(place([(x - 0.07, y + (dy + 0.25) * h), (x + dx, y + dy * h), (x - 0.062, y + (dy - 0.02) * h)])),
+            LASH,
+        )
+    c.stroke(place(curve([(x - 0.045, y + 0.84 * h), (x + 0.012, y + 0.98 * h), (x + 0.05, y + 0.74 * h)], False)),
+             shadow(look.skin, 0.55), 0.005)  # fmt: skip
+    c.stroke(place(curve([(x - 0.066, y - 1.0 * h), (x - 0.005, y - 1.34 * h), (x + 0.055, y - 1.05 * h)], False)),
+             shadow(look.skin, 0.36), 0.0045)  # fmt: skip
+
+
+def _brow(c: _Canvas, look: Look, flip: bool) -> None:
+    x, y = EYE
+    top = y - 0.1 - 0.35 * look.eye_height
+    brow = [(x - 0.08, top + 0.018 + look.brow), (x - 0.01, top - 0.006), (x + 0.062, top + 0.008 - look.brow)]
+    path = curve(brow, closed=False)
+    c.stroke(mirrored(path) if flip else path, shadow(shade(look.hair, 0.75), 0.25), 0.011)
 
 
 def _mouth(c: _Canvas, look: Look) -> None:
     x, y = MOUTH
-    line = shade(look.skin, 0.45)
+    half, line = MOUTH_HALF, shadow(look.skin, 0.55)
     if look.mouth == "open":
         mouth = [
-            (x - 0.05, y),
-            (x, y + 0.008),
-            (x + 0.05, y),
-            (x + 0.03, y + 0.045),
-            (x, y + 0.055),
-            (x - 0.03, y + 0.045),
+            (x - half, y),
+            (x, y + 0.006),
+            (x + half, y),
+            (x + 0.03, y + 0.04),
+            (x, y + 0.05),
+            (x - 0.03, y + 0.04),
         ]
-        c.fill(curve(mouth), (190, 70, 80), line)
-        c.ellipse((x, y + 0.04), 0.022, 0.011, (236, 130, 130))
+        c.shape(curve(mouth), (170, 70, 78), line, 0.004)
+        c.paint(ImageChops.multiply(c.mask(curve(mouth)), c.oval((x, y + 0.046), 0.03, 0.016)), (226, 124, 122))
+        c.paint(ImageChops.multiply(c.mask(curve(mouth)), c.oval((x, y + 0.002), 0.036, 0.011)), (252, 248, 244))
     elif look.mouth == "smile":
-        c.stroke(curve([(x - 0.05, y - 0.004), (x, y + 0.018), (x + 0.05, y - 0.004)], closed=False), line, 0.008)
+        c.stroke(curve([(x - half, y - 0.004), (x, y + 0.016), (x + half, y - 0.004)], closed=False), line, 0.008)
     else:
-        c.stroke(curve([(x - 0.042, y), (x, y + 0.004), (x + 0.042, y)], closed=False), line, 0.008)
+        c.stroke(curve([(x - 0.042, y + 0.002), (x, y - 0.001), (x + 0.042, y + 0.002)], closed=False), line, 0.008)
+    c.paint(c.oval((x, y + 0.036 + 0.03 * (look.mouth == "open")), 0.024, 0.006, 0.004), shadow(look.skin, 0.2), 0.7)
 
 
-def _front(c: _Canvas, look: Look) -> None:
-    line = shade(look.hair, 0.45)
-    for side in (lambda p: list(p), mirrored):
-        lock = [(0.3, 0.2), (0.19, 0.36), (0.17, 0.55), (0.2, 0.74), (0.235, 0.8), (0.245, 0.6), (0.28, 0.42)]
-        c.fill(curve(side(lock)), look.hair, line)
-    tips: dict[str, list[Point]] = {
-        "straight": [
-            (0.25, 0.46),
-            (0.33, 0.47),
-            (0.415, 0.48),
-            (0.5, 0.485),
-            (0.585, 0.48),
-            (0.67, 0.47),
-            (0.75, 0.46),
-        ],
-        "swept": [(0.235, 0.5), (0.31, 0.47), (0.4, 0.49), (0.49, 0.47), (0.6, 0.43), (0.7, 0.4), (0.765, 0.48)],
-        "parted": [(0.225, 0.56), (0.28, 0.46), (0.36, 0.38), (0.44, 0.3), (0.55, 0.34), (0.67, 0.42), (0.77, 0.54)],
-    }
-    ends = tips[look.fringe]
-    outline: list[Point] = [(0.5, 0.06), (0.32, 0.09), (0.19, 0.22), (0.185, 0.42)]
-    for i, tip in enumerate(ends):
-        outline.append(tip)
-        if i + 1 < len(ends):
-            following = ends[i + 1]
-            outline.append(((tip[0] + following[0]) / 2, min(tip[1], following[1]) - 0.07))
-    outline += [(0.815, 0.42), (0.81, 0.22), (0.68, 0.09)]
-    smooth = curve(outline, steps=8)
-    c.fill(smooth, look.hair, line)
-    if look.spikes:
-        for angle in range(-80, 81, 20):
-            a = math.radians(angle)
-            tip = (0.5 + 0.43 * math.sin(a), 0.42 - 0.42 * math.cos(a))
-            left = (0.5 + 0.31 * math.sin(a - 0.22), 0.4 - 0.3 * math.cos(a - 0.22))
-            right = (0.5 + 0.31 * math.sin(a + 0.22), 0.4 - 0.3 * math.cos(a + 0.22))
-            c.fill([left, tip, right], look.hair)
-            c.stroke([left, tip, right], line, 0.005)
-        c.fill(curve([(0.5, 0.1), (0.3, 0.15), (0.24, 0.3), (0.5, 0.36), (0.76, 0.3), (0.7, 0.15)]), look.hair)
-    shine = [
-        (0.27, 0.27),
-        (0.36, 0.2),
-        (0.5, 0.18),
-        (0.64, 0.2),
-        (0.73, 0.27),
-        (0.62, 0.24),
-        (0.5, 0.225),
-        (0.38, 0.24),
-    ]
-    c.fill(curve(shine), shade(look.hair, 1.45))
-    for start, tip in zip(np.linspace(0.36, 0.64, 4), ends[1:6:1], strict=False):
-        strand = [(float(start), 0.27), ((float(start) + tip[0]) / 2, 0.34), (tip[0], tip[1] - 0.05)]
-        c.stroke(curve(strand, closed=False), shade(look.hair, 0.7), 0.004)
+def _front(c: _Canvas, look: Look, random: np.random.Generator) -> None:
+    line = shadow(look.hair, 0.5)
+    short = look.fringe == "short"
+    for flip in (False, True):
+        side = mirrored if flip else list
+        for root, tip in ((0.17, (0.19, 0.62 if short else 0.86)), (0.2, (0.236, 0.56 if short else 0.78))):
+            strand = lock((root, 0.33), tip, (root + 0.06, 0.29), 0.05)
+            c.shape(side(strand), _hair(c, look, 0.9), line, 0.0035)
+    dome = curve([(0.5, 0.055), (0.31, 0.095), (0.19, 0.22), (0.165, 0.4), (0.24, 0.34), (0.5, 0.22), (0.76, 0.34),
+                  (0.835, 0.4), (0.81, 0.22), (0.69, 0.095)])  # fmt: skip
+    c.shape(dome, _hair(c, look, 0.6), line)
+    if short:
+        for angle in np.linspace(-1.25, 1.25, 11):
+            turn = angle + random.uniform(-0.06, 0.06)
+            reach = 0.385 + 0.02 * random.random()
+            places = ((0.31, turn - 0.2), (reach, turn + 0.12), (0.31, turn + 0.2))
+            left, tip, right = ((0.5 + float(r * np.sin(a)), 0.4 - float(r * np.cos(a))) for r, a in places)
+            c.shape(lock(left, tip, right, 0.3), _hair(c, look, 0.6), line, 0.003)
+        c.paint(
+            c.mask(curve([(0.5, 0.085), (0.3, 0.13), (0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.7, 0.13)])),
+            _hair(c, look, 0.6),
+        )
+    for outline in _locks(look):
+        c.shape(outline, _hair(c, look, 0.6), line, 0.0035)
+        middle = [
+            ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(outline[2:13], outline[-3:-14:-1], strict=True)
+        ]
+        c.stroke(middle, shade(look.hair, 0.78), 0.004)
+    # Roots vanish in the dome: paint their joint over, softly, and lay the light on it.
+    top = c.mask(curve([(0.5, 0.07), (0.32, 0.11), (0.21, 0.23), (0.24, 0.3), (0.5, 0.18), (0.76, 0.3), (0.79, 0.23),
+                        (0.68, 0.11)]), 0.012)  # fmt: skip
+    c.paint(top, _hair(c, look, 0.6))
+    for x in np.linspace(0.24, 0.76, 34):
+        y = 0.275 - 0.1 * np.sin(np.pi * (x - 0.17) / 0.66)
+        height, lean = random.uniform(0.012, 0.04), (x - 0.5) * 0.12
+        strand = lock((float(x) - 0.006, y), (float(x) + lean, y + height), (float(x) + 0.006, y), 0.1)
+        c.paint(c.mask(strand, 0.0015), shade(look.hair, 1.5), 0.75)
+        strand = lock((float(x) - 0.006, y), (float(x) - 0.6 * lean, y - 0.6 * height), (float(x) + 0.006, y), 0.1)
+        c.paint(c.mask(strand, 0.0015), shade(look.hair, 1.5), 0.75)
+    for x in np.linspace(0.3, 0.7, 9):
+        path = curve([(0.5 + (x - 0.5) * 0.5, 0.075), (float(x), 0.14), (0.5 + (x - 0.5) * 1.35, 0.25)], closed=False)
+        c.stroke(path, shade(look.hair, 0.72), 0.003)
 
 
 def main() -> None:
