@@ -1,0 +1,140 @@
+"""A whole study: made, answered by raters with planted preferences, and found out."""
+
+import csv
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anime2real.study.answers import Answers
+from anime2real.study.findings import as_json, find
+from anime2real.study.plan import Material, Plan, StudyError, make, read
+from anime2real.study.simulate import simulate
+
+METHODS = ("good", "middling", "bad")
+PREFERENCE = {"good": 1.0, "middling": 0.0, "bad": -1.0}
+
+
+def material(count: int = 12) -> Material:
+    random = np.random.default_rng(0)
+    pictures = {name: random.integers(0, 255, (count, 16, 16, 3)).astype(np.uint8) for name in METHODS}
+    return Material(pictures, random.integers(0, 255, (count, 16, 16, 3)).astype(np.uint8))
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return make(tmp_path / "study", {"real": material(), "anime": material()}, comparisons=8, controls=6, checks=4)
+
+
+def test_a_study_is_read_as_it_was_made(plan: Plan) -> None:
+    again = read(plan.folder)
+    assert again == plan
+    kinds = [(t.to, t.kind) for t in plan.trials]
+    for to in ("real", "anime"):
+        assert kinds.count((to, "methods")) == 3 * 8
+        assert kinds.count((to, "real")) == 3 * 6
+        assert kinds.count((to, "attention")) == 4
+    assert len({t.name for t in plan.trials}) == len(plan.trials)
+
+
+def test_names_and_bytes_of_pictures_tell_nothing(plan: Plan) -> None:
+    files = {side.picture for trial in plan.trials for side in trial.sides}
+    assert {p.name for p in (plan.folder / "pictures").iterdir()} == files
+    assert not any(name in file for file in files for name in (*METHODS, "real", "spoiled"))
+
+
+def test_raters_see_everything_once_in_an_order_and_on_sides_of_their_own(plan: Plan) -> None:
+    one, two = plan.for_rater("one"), plan.for_rater("two")
+    assert one == plan.for_rater("one")
+    assert {t.name for t, _ in one} == {t.name for t in plan.trials}
+    assert [t.name for t, _ in one] != [t.name for t, _ in two]
+    assert 0.2 < np.mean([swapped for _, swapped in one]) < 0.8
+
+
+def test_a_rater_goes_on_where_they_stopped(plan: Plan) -> None:
+    answers = Answers(plan)
+    for done in range(5):
+        following = answers.next("me")
+        assert following is not None
+        trial, _, before = following
+        assert before == done
+        assert answers.record("me", trial.name, 0, 900)
+        assert not answers.record("me", trial.name, 1, 900)  # the first answer counts
+    again = Answers(read(plan.folder))
+    assert len(again.of("me")) == 5
+    assert {a.chosen for a in again.all()} <= {s.what for t in plan.trials for s in t.sides[:1]}
+    for trial, _ in plan.for_rater("me"):
+        again.record("me", trial.name, 1, 1)
+    assert again.next("me") is None
+
+
+def test_several_answer_at_once(plan: Plan) -> None:
+    answers = Answers(plan)
+
+    def answer(rater: str) -> None:
+        while (following := answers.next(rater)) is not None:
+            answers.record(rater, following[0].name, 0, 5)
+
+    threads = [threading.Thread(target=answer, args=(f"r{i}",)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers.all()) == 6 * len(plan.trials)
+
+
+def test_planted_preferences_fooling_and_harshness_are_found(plan: Plan) -> None:
+    answers = Answers(plan)
+    simulate(plan, answers, 30, PREFERENCE, fooled={"real": 0.2, "anime": 0.45}, seed=1)
+    simulate(plan, answers, 4, PREFERENCE, careless=1.0, seed=2)
+    found = find(answers.all(), plan.methods)
+    assert set(found.excluded) <= {rater for rater in found.raters if rater.startswith("simulated-2")}
+    assert len(found.excluded) >= 2  # by a coin, six of eight right in one of seven
+    for to in ("real", "anime"):
+        logs = dict(zip(found.rankings[to].methods, found.rankings[to].logs, strict=True))
+        assert logs["good"] > logs["middling"] > logs["bad"]
+        wins = found.wins[to, "good", "bad"]
+        assert wins.low - 0.05 <= 1 / (1 + np.exp(-2.0)) <= wins.high + 0.05
+    assert found.directions["real"].low - 0.03 <= 0.2 <= found.directions["real"].high + 0.03
+    assert found.harshness is not None
+    assert found.harshness.low <= 0.25 <= found.harshness.high
+    assert found.harshness.low > 0
+    told = json.loads(json.dumps(as_json(found)))
+    assert told["harshness_gap"]["share"] == pytest.approx(found.harshness.value, abs=1e-3)
+    assert {entry["method"] for entry in told["strengths"]} == set(METHODS)
+
+
+def test_nothing_answered_finds_nothing(plan: Plan) -> None:
+    found = find([], plan.methods)
+    assert found.raters == ()
+    assert found.harshness is None
+    assert as_json(found)["wins"] == []
+
+
+def test_answers_are_exported(plan: Plan, tmp_path: Path) -> None:
+    answers = Answers(plan)
+    simulate(plan, answers, 2, PREFERENCE)
+    assert answers.export(tmp_path / "answers.csv") == 2 * len(plan.trials)
+    rows = list(csv.DictReader((tmp_path / "answers.csv").open(encoding="utf-8")))
+    assert {row["kind"] for row in rows} == {"methods", "real", "attention"}
+    assert all(int(row["milliseconds"]) >= 0 for row in rows)
+
+
+def test_what_cannot_be_is_refused_in_one_line(plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no study"):
+        read(tmp_path)
+    with pytest.raises(StudyError, match="another folder"):
+        make(plan.folder, {"real": material()})
+    uneven = Material({"a": material(3).results["good"], "b": material(4).results["bad"]}, material().real)
+    with pytest.raises(StudyError, match="same pictures"):
+        make(tmp_path / "uneven", {"real": uneven})
+    assert not (tmp_path / "uneven").exists()
+    with pytest.raises(StudyError, match="no side"):
+        Answers(plan).record("me", "nothing", 0, 1)
+    with pytest.raises(StudyError, match="no preference for bad"):
+        simulate(plan, Answers(plan), 1, {"good": 1.0, "middling": 0.0})
+    (plan.folder / "study.json").write_text("{}")
+    with pytest.raises(StudyError, match="damaged"):
+        read(plan.folder)
