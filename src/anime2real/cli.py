@@ -17,6 +17,7 @@ from anime2real.bundle import default_method, find, read, shipped
 from anime2real.cli_making import evaluate, export, prepare, train
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
+from anime2real.study.command import study
 from anime2real.terminal import Reporter, complain
 from anime2real.untrusted import shown
 
@@ -215,6 +216,7 @@ app.command(prepare)
 app.command(train, help_flags=(), version_flags=())
 app.command(export)
 app.command(evaluate)
+app.command(study)
 
 
 def _colour(text: str) -> tuple[int, int, int]:

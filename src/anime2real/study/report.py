@@ -1,0 +1,128 @@
+"""A study's findings as one self-contained page: tables, and the figures as drawings of lines."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from anime2real import __version__
+from anime2real.files import atomic_path
+from anime2real.study.findings import Findings
+from anime2real.study.statistics import Share
+
+WIDTH, ROW, LEFT = 640, 30, 190
+NAMES: Final = {"real": "photographs", "anime": "drawings"}
+
+
+def write_report(found: Findings, path: Path) -> Path:
+    """Write the page; returns its path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(page(found), encoding="utf-8")
+    return path
+
+
+def page(found: Findings) -> str:
+    """The page as HTML."""
+    parts = [
+        f"<p>{len(found.raters)} people answered; {len(found.excluded)} of them failed the attention checks and are "
+        "left out. Bars are 95 % intervals.</p>"
+    ]
+    for to, ranking in found.rankings.items():
+        order = sorted(ranking.methods, key=lambda m: -ranking.logs[ranking.methods.index(m)])
+        rows = [(f"{a} over {b}", found.wins[to, a, b]) for i, a in enumerate(order) for b in order[i + 1 :]
+                if (to, a, b) in found.wins]  # fmt: skip
+        parts.append(f"<h2>Which looks better, as {NAMES[to]}</h2>")
+        parts.append(intervals(rows, "chosen over the other", middle=0.5))
+        places = [ranking.methods.index(method) for method in order]
+        strengths = [
+            (ranking.methods[i], f"{ranking.logs[i]:+.2f}", f"{ranking.low[i]:+.2f} to {ranking.high[i]:+.2f}")
+            for i in places
+        ]
+        parts.append(table(("method", "log strength (Bradley-Terry)", "95 % interval"), strengths))
+    if found.fooled:
+        parts.append("<h2>Taken for real</h2>")
+        rows = [(f"{m}, {NAMES[to]}", share) for (to, m), share in found.fooled.items()]
+        rows += [(f"all {NAMES[to]}", share) for to, share in found.directions.items()]
+        parts.append(intervals(rows, "taken for the real one (0.5: nobody can tell)", middle=0.5))
+    if found.harshness is not None:
+        gap = found.harshness
+        parts.append("<h2>Are photographs judged more harshly?</h2>")
+        parts.append(
+            f"<p>Drawings were taken for real {100 * gap.value:+.1f} points more often than photographs (95 % interval "
+            f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}). Above zero, people judge photographs more harshly.</p>"
+        )
+    if found.milliseconds:
+        cells = [(kind, f"{ms / 1000:.1f} s") for kind, ms in found.milliseconds.items()]
+        parts.append("<h2>Time taken</h2>" + table(("kind of question", "median"), cells))
+    return _PAGE.format(content="\n".join(parts), version=__version__)
+
+
+def intervals(rows: Sequence[tuple[str, Share]], title: str, middle: float) -> str:
+    """Shares and their intervals on one axis from 0 to 1, as SVG."""
+    height = ROW * len(rows) + 46
+    scale = WIDTH - LEFT - 70
+
+    def x(value: float) -> float:
+        return LEFT + value * scale
+
+    marks = [
+        f'<line class="grid" x1="{x(v):.1f}" x2="{x(v):.1f}" y1="6" y2="{height - 36}"/>'
+        f'<text class="axis" x="{x(v):.1f}" y="{height - 20}">{v:g}</text>'
+        for v in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    marks.append(f'<line class="middle" x1="{x(middle):.1f}" x2="{x(middle):.1f}" y1="6" y2="{height - 36}"/>')
+    for i, (name, one) in enumerate(rows):
+        y = ROW * i + 22
+        marks.append(
+            f'<text class="name" x="{LEFT - 12}" y="{y + 5}">{html.escape(name)}</text>'
+            f'<line class="bar" x1="{x(one.low):.1f}" x2="{x(one.high):.1f}" y1="{y}" y2="{y}"/>'
+            f'<circle cx="{x(one.value):.1f}" cy="{y}" r="5"/>'
+            f'<text class="value" x="{WIDTH - 62}" y="{y + 5}">{one.value:.2f} <tspan>n={one.count}</tspan></text>'
+        )
+    told = "; ".join(f"{name}: {one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for name, one in rows)
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(f"{title}. {told}")}">'
+        + "".join(marks)
+        + f'<text class="axis" x="{x(0.5):.1f}" y="{height - 3}">{html.escape(title)}</text></svg>'
+    )
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table; everything is escaped."""
+    head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headers)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>anime2real: what the study found</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1b1b1f; --soft: #5a5a64; --paper: #fff; --line: #d4d4dc; --accent: #2f5bd0 }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #ececf1; --soft: #a9a9b4; --paper: #131316; --line: #3b3b44; --accent: #8fb0ff }}
+}}
+body {{ margin: 0 auto; max-width: 46rem; padding: 1.5rem 1rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif }}
+svg {{ width: 100%; height: auto; font: 14px system-ui, sans-serif; fill: var(--ink) }}
+.grid {{ stroke: var(--line) }} .middle {{ stroke: var(--soft); stroke-dasharray: 4 4 }}
+.bar {{ stroke: var(--accent); stroke-width: 4; stroke-linecap: round }} circle {{ fill: var(--accent) }}
+.axis {{ text-anchor: middle; fill: var(--soft); font-size: 12px }} .name {{ text-anchor: end }}
+tspan {{ fill: var(--soft); font-size: 11px }}
+table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem .3rem 0; text-align: start;
+  border-bottom: 1px solid var(--line) }}
+</style>
+</head>
+<body>
+<main>
+<h1>What the study found</h1>
+{content}
+</main>
+<footer><p>Made by anime2real {version}.</p></footer>
+</body>
+</html>
+"""

@@ -1,0 +1,110 @@
+"""The study over HTTP: a rater from the first pair to the last, and whatever a stranger may send."""
+
+import io
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from test_study import METHODS, PREFERENCE, material
+
+from anime2real.cli import main
+from anime2real.study.answers import Answers
+from anime2real.study.findings import find
+from anime2real.study.plan import Plan, make
+from anime2real.study.report import page
+from anime2real.study.server import create
+from anime2real.study.simulate import simulate
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return make(tmp_path / "study", {"real": material(4), "anime": material(4)}, comparisons=2, controls=2, checks=1)
+
+
+def test_a_rater_answers_everything(plan: Plan) -> None:
+    client = TestClient(create(plan))
+    rater = client.post("/v1/raters", json={}).json()["rater"]
+    shown: dict[str, tuple[list[str], int]] = {}
+    while (told := client.post("/v1/next", json={"rater": rater}).json())["trial"] is not None:
+        assert told["done"] == len(shown)
+        assert told["total"] == len(plan.trials)
+        side = len(shown) % 2
+        shown[told["trial"]] = told["pictures"], side
+        answer = {"rater": rater, "trial": told["trial"], "chosen": side, "milliseconds": 1234}
+        assert client.post("/v1/answers", json=answer).json() == {"new": True}
+        assert client.post("/v1/answers", json=answer).json() == {"new": False}
+    assert len(shown) == len(plan.trials)
+    for answer in Answers(plan).all():
+        pictures, side = shown[answer.trial.name]
+        chosen = next(s for s in answer.trial.sides if pictures[side].endswith(s.picture))
+        assert answer.chosen == chosen.what  # what was on the side that was clicked
+        assert answer.milliseconds == 1234
+
+
+def test_pictures_come_without_a_mark_and_nothing_else_comes(plan: Plan) -> None:
+    client = TestClient(create(plan))
+    for trial in plan.trials[:6]:
+        for side in trial.sides:
+            reply = client.get(f"/pictures/{side.picture}")
+            assert reply.status_code == 200
+            with Image.open(io.BytesIO(reply.content)) as picture:
+                picture.load()
+                assert picture.info == {}
+                assert picture.size == (16, 16)
+    for name in ("study.json", "..%2Fstudy.json", "..%2Fanswers.sqlite", "none.png"):
+        assert client.get(f"/pictures/{name}").status_code == 404
+
+
+def test_the_page_comes_whole_and_guarded(plan: Plan) -> None:
+    client = TestClient(create(plan))
+    for name in ("/", "/study.js", "/study.css"):
+        reply = client.get(name)
+        assert reply.status_code == 200
+        assert "unsafe-inline" not in reply.headers["content-security-policy"]
+        assert "http" not in reply.text.replace("http-equiv", "")
+    assert not any(method in client.get("/").text for method in METHODS)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/next", {"rater": "me"}, 422),
+        ("/v1/next", {}, 422),
+        ("/v1/answers", {"rater": "0" * 16, "trial": "none", "chosen": 0, "milliseconds": 1}, 400),
+        ("/v1/answers", {"rater": "0" * 16, "trial": "none", "chosen": 2, "milliseconds": 1}, 422),
+        ("/v1/answers", {"rater": "0" * 16, "trial": "none", "chosen": 0, "milliseconds": -1}, 422),
+    ],
+)
+def test_nonsense_is_refused_in_words(plan: Plan, path: str, body: dict[str, object], status: int) -> None:
+    reply = TestClient(create(plan)).post(path, json=body)
+    assert reply.status_code == status
+    assert "\n" not in reply.json()["error"]
+    assert len(Answers(plan).all()) == 0
+
+
+def test_the_report_shows_every_figure(plan: Plan) -> None:
+    answers = Answers(plan)
+    simulate(plan, answers, 12, PREFERENCE)
+    text = page(find(answers.all(), plan.methods))
+    assert "good over bad" in text
+    assert "Taken for real" in text
+    assert "more harshly" in text
+    assert text.count("<svg") == 3
+    assert "<script" not in page(find([], plan.methods))
+
+
+def test_the_command_simulates_reports_and_exports(
+    plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["study", "-o", str(plan.folder)]
+    planted = ["--simulate", "5", "--preference", "good=1", "bad=-1"]
+    written = ["--report", str(tmp_path / "r.html"), "--csv", str(tmp_path / "a.csv"), "--json"]
+    assert main([*command, *planted, *written]) == 0
+    assert '"harshness_gap"' in capsys.readouterr().out
+    assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 1 + 5 * len(plan.trials)
+    assert main([*command, "--simulate", "1", "--preference", "goood=1"]) == 2
+    assert "goood" in capsys.readouterr().err
+    assert main(["study", "-o", str(tmp_path / "none")]) == 2
+    assert "no study yet" in capsys.readouterr().err
