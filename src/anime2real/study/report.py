@@ -10,7 +10,7 @@ from anime2real.files import atomic_path
 from anime2real.study.findings import Findings
 from anime2real.study.statistics import Share
 
-WIDTH, ROW, LEFT = 640, 30, 190
+WIDTH, ROW, LEFT = 700, 30, 230
 NAMES: Final = {"real": "photographs", "anime": "drawings"}
 
 
@@ -60,7 +60,7 @@ def page(found: Findings) -> str:
 def intervals(rows: Sequence[tuple[str, Share]], title: str, middle: float) -> str:
     """Shares and their intervals on one axis from 0 to 1, as SVG."""
     height = ROW * len(rows) + 46
-    scale = WIDTH - LEFT - 70
+    scale = WIDTH - LEFT - 90
 
     def x(value: float) -> float:
         return LEFT + value * scale
@@ -77,7 +77,7 @@ def intervals(rows: Sequence[tuple[str, Share]], title: str, middle: float) -> s
             f'<text class="name" x="{LEFT - 12}" y="{y + 5}">{html.escape(name)}</text>'
             f'<line class="bar" x1="{x(one.low):.1f}" x2="{x(one.high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle cx="{x(one.value):.1f}" cy="{y}" r="5"/>'
-            f'<text class="value" x="{WIDTH - 62}" y="{y + 5}">{one.value:.2f} <tspan>n={one.count}</tspan></text>'
+            f'<text class="value" x="{WIDTH - 80}" y="{y + 5}">{one.value:.2f} <tspan>n={one.count}</tspan></text>'
         )
     told = "; ".join(f"{name}: {one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for name, one in rows)
     return (

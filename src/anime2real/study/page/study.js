@@ -42,15 +42,15 @@ async function loaded(image, address) {
 
 async function next() {
   const told = await ask("v1/next", { rater: await rater() });
-  part("progress").max = told.total;
-  part("progress").value = told.done;
   if (told.trial === null) {
     show("end");
     return;
   }
-  part("question").textContent = told.question;
-  part("count").textContent = `${told.done} of ${told.total} answered`;
   await Promise.all(sides.map((side, i) => loaded(side.querySelector("img"), told.pictures[i])));
+  part("question").textContent = told.question;
+  part("progress").max = told.total;
+  part("progress").value = told.done;
+  part("count").textContent = `${told.done} of ${told.total} answered`;
   trial = told.trial;
   show("trial");
   shownAt = performance.now();
