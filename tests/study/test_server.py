@@ -87,7 +87,7 @@ def test_the_report_shows_every_figure(plan: Plan) -> None:
     answers = Answers(plan)
     simulate(plan, answers, 12, PREFERENCE)
     text = page(find(answers.all(), plan.methods))
-    assert "good over bad" in text
+    assert "good over poor" in text
     assert "Taken for real" in text
     assert "more harshly" in text
     assert text.count("<svg") == 3
@@ -98,7 +98,7 @@ def test_the_command_simulates_reports_and_exports(
     plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["study", "-o", str(plan.folder)]
-    planted = ["--simulate", "5", "--preference", "good=1", "bad=-1"]
+    planted = ["--simulate", "5", "--preference", "good=1", "poor=-1"]
     written = ["--report", str(tmp_path / "r.html"), "--csv", str(tmp_path / "a.csv"), "--json"]
     assert main([*command, *planted, *written]) == 0
     assert '"harshness_gap"' in capsys.readouterr().out

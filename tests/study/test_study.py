@@ -13,8 +13,8 @@ from anime2real.study.findings import as_json, find
 from anime2real.study.plan import Material, Plan, StudyError, make, read
 from anime2real.study.simulate import simulate
 
-METHODS = ("good", "middling", "bad")
-PREFERENCE = {"good": 1.0, "middling": 0.0, "bad": -1.0}
+METHODS = ("good", "middling", "poor")
+PREFERENCE = {"good": 1.0, "middling": 0.0, "poor": -1.0}
 
 
 def material(count: int = 12) -> Material:
@@ -95,7 +95,7 @@ def test_planted_preferences_fooling_and_harshness_are_found(plan: Plan) -> None
     for to in ("real", "anime"):
         logs = dict(zip(found.rankings[to].methods, found.rankings[to].logs, strict=True))
         assert logs["good"] > logs["middling"] > logs["bad"]
-        wins = found.wins[to, "good", "bad"]
+        wins = found.wins[to, "good", "poor"]
         assert wins.low - 0.05 <= 1 / (1 + np.exp(-2.0)) <= wins.high + 0.05
     assert found.directions["real"].low - 0.03 <= 0.2 <= found.directions["real"].high + 0.03
     assert found.harshness is not None
@@ -127,13 +127,13 @@ def test_what_cannot_be_is_refused_in_one_line(plan: Plan, tmp_path: Path) -> No
         read(tmp_path)
     with pytest.raises(StudyError, match="another folder"):
         make(plan.folder, {"real": material()})
-    uneven = Material({"a": material(3).results["good"], "b": material(4).results["bad"]}, material().real)
+    uneven = Material({"a": material(3).results["good"], "b": material(4).results["poor"]}, material().real)
     with pytest.raises(StudyError, match="same pictures"):
         make(tmp_path / "uneven", {"real": uneven})
     assert not (tmp_path / "uneven").exists()
     with pytest.raises(StudyError, match="no side"):
         Answers(plan).record("me", "nothing", 0, 1)
-    with pytest.raises(StudyError, match="no preference for bad"):
+    with pytest.raises(StudyError, match="no preference for poor"):
         simulate(plan, Answers(plan), 1, {"good": 1.0, "middling": 0.0})
     (plan.folder / "study.json").write_text("{}")
     with pytest.raises(StudyError, match="damaged"):
