@@ -94,7 +94,7 @@ def test_planted_preferences_fooling_and_harshness_are_found(plan: Plan) -> None
     assert len(found.excluded) >= 2  # by a coin, six of eight right in one of seven
     for to in ("real", "anime"):
         logs = dict(zip(found.rankings[to].methods, found.rankings[to].logs, strict=True))
-        assert logs["good"] > logs["middling"] > logs["bad"]
+        assert logs["good"] > logs["middling"] > logs["poor"]
         wins = found.wins[to, "good", "poor"]
         assert wins.low - 0.05 <= 1 / (1 + np.exp(-2.0)) <= wins.high + 0.05
     assert found.directions["real"].low - 0.03 <= 0.2 <= found.directions["real"].high + 0.03
