@@ -1,12 +1,14 @@
-"""Training speed: this project's CycleGAN step against a plain one, in one run.
+"""Training speed: this project's step against a plain one, in one run.
 
     python benchmarks/train_step.py --seconds 8
+    python benchmarks/train_step.py --method galatea --batches 32
 
 Both train the paper's CycleGAN (ResNet-9, 70×70 PatchGAN, LSGAN, cycle 10, identity 0.5, Adam) at 128 px on pictures
-that lie on the device. The reference is what one writes first: eager, tf32, doubling before a convolution,
-`nn.InstanceNorm2d`, six generator passes, at batch 1 (the paper's) and 16. Ours runs at each of `--batches` under each
-of `--speeds`, and only if it passes the parity check that every training run makes. TFLOP/s count the convolutions that
-ours really does (its folded resize-convolution does fewer than the reference). The last line is JSON.
+that lie on the device, or Galatea. The reference is what one writes first: eager, tf32, doubling before a convolution,
+`nn.InstanceNorm2d`, six generator passes, at batch 1 (the paper's) and 16; for Galatea the features as their package
+has them. Ours runs at each of `--batches` under each of `--speeds`, and counts only if it passes the parity check that
+every training run makes. TFLOP/s count the convolutions that ours really does (its folded resize-convolution does fewer
+than the reference). The last line is JSON.
 """
 
 import argparse
@@ -22,7 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from anime2real.train.methods.cyclegan import CycleGAN, CycleGANConfig
+from anime2real.train.method import Method
+from anime2real.train.methods import METHODS
+from anime2real.train.networks.augment import varied
+from anime2real.train.networks.lite import pretrained
+from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.parity import preflight
 from anime2real.train.sampler import Sampler
@@ -126,6 +132,65 @@ class PlainCycleGAN:
         self.judge_adam.step()
 
 
+class PackageFeatures(nn.Module):
+    """EfficientNet-lite0 as its package has it, batch norms and all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = pretrained()
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = self.network._swish(self.network._bn0(self.network._conv_stem(image)))
+        features: list[Tensor] = []
+        for block in self.network._blocks:
+            y = block(x)
+            if y.shape[2] < x.shape[2]:
+                features.append(x)
+            x = y
+        return [*features[1:], x]
+
+
+class PlainGalatea(PlainCycleGAN):
+    """The reference for Galatea: projected discriminators, and the PatchGANs beside them at half the weight."""
+
+    def __init__(self, device: torch.device, batch_size: int) -> None:
+        super().__init__(device, batch_size)
+        features = PackageFeatures()
+        self.projected = [ProjectedDiscriminator(64, features).to(device) for _ in range(2)]  # type: ignore[arg-type]
+        heads = [p for judge in self.projected for p in judge.parameters() if p.requires_grad]
+        self.judges += heads
+        generators = self.generator_adam.param_groups[0]["params"]
+        self.generator_adam = torch.optim.Adam(generators, lr=2e-4, betas=(0.0, 0.99))
+        self.judge_adam = torch.optim.Adam(self.judges, lr=2e-4, betas=(0.0, 0.99))
+
+    def step(self, anime: Tensor, real: Tensor) -> None:
+        for p in self.judges:
+            p.requires_grad_(False)
+        fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
+        cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
+        same_real, same_anime = self.to_real(real), self.to_anime(anime)
+        cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
+        identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
+        loss = 10 * cycle + 5 * identity
+        fakes = ((self.projected[0], self.judge_real, fake_real), (self.projected[1], self.judge_anime, fake_anime))
+        for projected, patch, fake in fakes:
+            loss = loss + generator_loss(projected(varied(fake))) + 0.5 * (patch(fake) - 1).square().mean()
+        self.generator_adam.zero_grad()
+        loss.backward()
+        self.generator_adam.step()
+        for p in self.judges:
+            p.requires_grad_(True)
+        self.judge_adam.zero_grad()
+        for (projected, patch, fake), picture in zip(fakes, (real, anime), strict=True):
+            seen = fake.detach()
+            loss = discriminator_loss(projected(varied(picture)), projected(varied(seen)))
+            (loss + 0.5 * ((patch(picture) - 1).square().mean() + patch(seen).square().mean())).backward()
+        self.judge_adam.step()
+
+
+REFERENCES = {"cyclegan": PlainCycleGAN, "galatea": PlainGalatea}
+
+
 def rate(step: Callable[[], object], pairs: int, seconds: float, device: torch.device) -> float:
     """Pairs a second over about `seconds`, after warm-up, the device waited for at both ends."""
     for _ in range(3):
@@ -145,9 +210,11 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def build(config: CycleGANConfig, device: torch.device) -> CycleGAN:
+def build(name: str, batch_size: int, device: torch.device) -> Method:
     torch.manual_seed(0)
-    method = CycleGAN(config, SIZE).to(device)
+    kind, network = METHODS[name]
+    config = kind(batch_size=batch_size)
+    method: Method = network(config, SIZE).to(device)  # type: ignore[call-arg]
     method.make_optimizers(config.learning_rate)
     method.start_average()
     return method
@@ -177,9 +244,9 @@ def profile(step: Callable[[], object], pairs: int, device: torch.device, rows: 
         print(f"  {share:6.1%} {time_a_pair:8.2f} µs {e.count // steps:5d} times  {e.key[:110]}")
 
 
-def tflop_a_pair(device: torch.device, pictures: Tensor) -> float:
+def tflop_a_pair(name: str, device: torch.device, pictures: Tensor) -> float:
     """Convolution arithmetic of one of our iterations, forward and backward, counted by torch."""
-    method = build(CycleGANConfig(batch_size=1), device)
+    method = build(name, 1, device)
     stepper = Stepper(method, pictures, 1, Speed())
     draw = Sampler(np.arange(4), np.arange(4, 8), 1, 0).draw(0)
     with FlopCounterMode(display=False) as counter:
@@ -190,8 +257,9 @@ def tflop_a_pair(device: torch.device, pictures: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=8.0, help="for each measurement")
-    parser.add_argument("--batches", type=int, nargs="+", default=[64])
-    parser.add_argument("--speeds", nargs="+", choices=list(SPEEDS), default=["fused+streams"])
+    parser.add_argument("--method", choices=list(REFERENCES), default="cyclegan")
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--speeds", nargs="+", choices=list(SPEEDS), default=["fused"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--profile", action="store_true", help="which kernels the time goes to; CUDA only")
     parser.add_argument("--no-reference", action="store_true", help="ours alone, for tuning; no ratios then")
@@ -204,12 +272,12 @@ def main() -> None:
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (512, SIZE, SIZE, 3), dtype=torch.uint8, device=device)
     anime_rows, real_rows = np.arange(256), np.arange(256, 512)
-    tflop = tflop_a_pair(device, pictures)
-    print(f"{tflop:.3f} TFLOP a pair in ours (the paper's network with transposed convolution: 0.469)")
+    tflop = tflop_a_pair(options.method, device, pictures)
+    print(f"{tflop:.3f} TFLOP a pair in ours (the paper's CycleGAN with transposed convolution: 0.469)")
 
     reference: dict[int, float] = {}
     for batch_size in () if options.no_reference else (1, 16):
-        plain = PlainCycleGAN(device, batch_size)
+        plain = REFERENCES[options.method](device, batch_size)
         anime, real = (torch.rand(batch_size, 3, SIZE, SIZE, device=device) * 2 - 1 for _ in range(2))
         reference[batch_size] = rate(lambda: plain.step(anime, real), batch_size, options.seconds, device)  # noqa: B023
         print(f"reference, eager tf32, batch {batch_size:3d}: {reference[batch_size]:8.1f} pairs/s")
@@ -221,8 +289,8 @@ def main() -> None:
             speed = SPEEDS[speed_name]
             torch.compiler.reset()
             begin = time.perf_counter()
-            parity = preflight(build(CycleGANConfig(batch_size=batch_size), device), pictures, sampler.draw(0), speed)
-            method = build(CycleGANConfig(batch_size=batch_size), device)
+            parity = preflight(build(options.method, batch_size, device), pictures, sampler.draw(0), speed)
+            method = build(options.method, batch_size, device)
             stepper = Stepper(method, pictures, batch_size, speed)
             stepper.step(sampler.draw(0), 2e-4, 0.001)
             synchronise(device)
@@ -242,7 +310,7 @@ def main() -> None:
     for batch_size, pairs in reference.items():
         best[f"reference_batch{batch_size}"] = pairs
         best[f"ratio_batch{batch_size}"] = float(best["pairs_per_second"]) / pairs
-    print(json.dumps({"device": name, "torch": torch.__version__, **best}))
+    print(json.dumps({"method": options.method, "device": name, "torch": torch.__version__, **best}))
 
 
 if __name__ == "__main__":
