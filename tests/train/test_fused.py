@@ -12,7 +12,7 @@ from torch import Tensor, nn
 pytest.importorskip("triton")
 
 from anime2real.train.method import set_fused
-from anime2real.train.methods.cyclegan import CycleGAN
+from anime2real.train.methods import METHODS
 from anime2real.train.networks.fast import in_blocks, kernel_on_blocks, reflected, shifted
 from anime2real.train.networks.fused import Surroundings, fused_norm
 from anime2real.train.networks.patch import PatchDiscriminator
@@ -176,10 +176,11 @@ def test_the_fused_discriminator_is_the_discriminator() -> None:
     compare(PatchDiscriminator(8, in_channels=5), noise(1, 5, 32, 32))
 
 
-def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy) -> None:
+@pytest.mark.parametrize("name", ["cyclegan", "galatea"])
+def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str) -> None:
     torch.manual_seed(0)
     pack = Pack(toy.pack)
-    method = CycleGAN(TINY["cyclegan"], SIZE).to(DEVICE)
+    method = METHODS[name][1](TINY[name], SIZE).to(DEVICE)  # type: ignore[call-arg]
     method.make_optimizers(2e-4)
     method.start_average()
     pictures = torch.from_numpy(np.array(pack.images)).to(DEVICE)
@@ -189,6 +190,6 @@ def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy) -> 
     assert parity.holds
     assert parity.losses < 1e-3
     Stepper(method, pictures, 2, speed)
-    assert method.to_real.network.fused
-    assert method.judge_anime.network.fused
+    networks = [part for key, child in method.named_children() if key != "average" for part in child.modules()]
+    assert {part.fused for part in networks if hasattr(part, "fused")} == {True}
     assert not any(getattr(part, "fused", False) for part in method.average.modules())
