@@ -10,6 +10,7 @@ import argparse
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ OVERSAMPLING = 3
 EYE = (0.35, 0.575)
 MOUTH = (0.5, 0.755)
 MOUTH_HALF = 0.05
+PIVOT = complex(0.5, 0.6)  # what a tilted drawing turns about
 BLUSH: Colour = (240, 130, 120)
 LASH: Colour = (52, 36, 42)
 
@@ -37,43 +39,48 @@ class Look:
     background: Colour = (214, 226, 240)
     clothes: Colour = (70, 80, 120)
     length: float = 1.0  # of the back hair: 0.6 ends at the chin, 1 reaches the shoulders, 1.3 goes on
-    fringe: str = "swept"  # swept, straight, parted or short
+    fringe: str = "swept"  # one of FRINGES
     tails: bool = False
     mouth: str = "smile"  # smile, open or line
     eye_height: float = 0.078
     brow: float = 0.0  # raised inner ends: worried; negative: angry
     chin: float = 0.868  # where the face ends: a higher one is rounder
     jaw: float = 0.0  # how much wider the jaw is
+    man: bool = False  # thicker brows, no lashes beside the eyes
+    tilt: float = 0.0  # degrees, clockwise
 
 
 LOOKS = (
-    Look("aoi", (62, 84, 150), (60, 110, 200), background=(196, 214, 236), fringe="straight", mouth="smile"),
-    Look("hana", (236, 150, 172), (176, 70, 110), background=(250, 224, 214), clothes=(240, 236, 232), tails=True,
-         mouth="open", chin=0.86),
-    Look("kuro", (48, 44, 54), (110, 70, 52), background=(168, 190, 172), length=0.56, fringe="short", mouth="line",
-         eye_height=0.058, clothes=(50, 54, 64), brow=-0.012, chin=0.88, jaw=0.02),
+    Look("aoi", (62, 84, 150), (60, 110, 200), background=(196, 214, 236), fringe="straight", mouth="smile", tilt=-4),
+    Look("hana", (226, 160, 168), (166, 80, 110), background=(250, 224, 214), clothes=(240, 236, 232), tails=True,
+         mouth="smile", chin=0.86, tilt=5),
+    Look("kuro", (52, 46, 54), (100, 70, 54), background=(168, 190, 172), length=0.54, fringe="short", mouth="line",
+         eye_height=0.052, clothes=(50, 54, 64), brow=-0.012, chin=0.885, jaw=0.024, man=True, tilt=3),
     Look("mika", (222, 178, 104), (70, 140, 100), background=(178, 206, 226), length=1.3, fringe="parted",
-         clothes=(150, 64, 74)),
+         clothes=(150, 64, 74), tilt=-7),
     Look("rin", (150, 66, 54), (170, 104, 40), background=(240, 214, 178), length=0.75, fringe="swept", mouth="open",
-         clothes=(60, 100, 90)),
+         clothes=(60, 100, 90), eye_height=0.074),
     Look("yuki", (204, 208, 222), (120, 96, 176), background=(74, 82, 122), length=1.2, fringe="straight",
-         mouth="line", skin=(250, 228, 218), brow=0.012),
-    Look("sora", (116, 82, 58), (96, 70, 46), background=(160, 200, 222), length=0.56, fringe="short", mouth="smile",
-         eye_height=0.062, skin=(240, 206, 180), clothes=(214, 176, 84), chin=0.88, jaw=0.02),
-    Look("midori", (84, 120, 100), (150, 90, 60), background=(226, 204, 210), length=1.15, fringe="parted",
-         mouth="smile", clothes=(92, 66, 104)),
+         mouth="line", skin=(250, 228, 218), brow=0.012, eye_height=0.07, tilt=4),
+    Look("sora", (116, 82, 58), (96, 70, 46), background=(160, 200, 222), length=0.54, fringe="messy", mouth="smile",
+         eye_height=0.056, skin=(240, 206, 180), clothes=(214, 176, 84), chin=0.88, jaw=0.022, man=True, tilt=-3),
+    Look("midori", (84, 120, 100), (150, 90, 60), background=(226, 204, 210), length=1.0, fringe="swept",
+         mouth="smile", clothes=(92, 66, 104), eye_height=0.066, brow=0.006, tilt=8),
 )  # fmt: skip
 
-# Where the locks of a fringe end, left to right, at y; they start evenly along the hairline.
+# Where the locks of a fringe end, left to right; each starts from its share of the hairline, wide where its neighbours
+# are far.
 FRINGES: dict[str, list[Point]] = {
-    "straight": [(0.215, 0.6), (0.27, 0.5), (0.33, 0.455), (0.39, 0.485), (0.45, 0.46), (0.505, 0.49), (0.56, 0.455),
-                 (0.62, 0.485), (0.68, 0.45), (0.735, 0.5), (0.785, 0.6)],
-    "swept": [(0.21, 0.64), (0.25, 0.52), (0.3, 0.47), (0.35, 0.5), (0.41, 0.455), (0.47, 0.475), (0.54, 0.42),
-              (0.64, 0.41), (0.72, 0.44), (0.77, 0.53), (0.79, 0.66)],
-    "parted": [(0.2, 0.7), (0.225, 0.6), (0.25, 0.5), (0.29, 0.42), (0.36, 0.35), (0.62, 0.34), (0.69, 0.41),
-               (0.74, 0.49), (0.77, 0.6), (0.8, 0.7)],
-    "short": [(0.2, 0.5), (0.24, 0.44), (0.3, 0.47), (0.34, 0.4), (0.42, 0.46), (0.46, 0.4), (0.54, 0.45),
-              (0.6, 0.39), (0.67, 0.45), (0.73, 0.41), (0.78, 0.48), (0.8, 0.52)],
+    "straight": [(0.205, 0.62), (0.25, 0.52), (0.33, 0.455), (0.375, 0.49), (0.46, 0.465), (0.535, 0.5), (0.6, 0.46),
+                 (0.69, 0.485), (0.745, 0.5), (0.795, 0.62)],
+    "swept": [(0.2, 0.66), (0.225, 0.54), (0.27, 0.5), (0.335, 0.47), (0.42, 0.475), (0.5, 0.43), (0.72, 0.45),
+              (0.765, 0.53), (0.8, 0.66)],
+    "parted": [(0.195, 0.72), (0.215, 0.6), (0.245, 0.5), (0.32, 0.4), (0.64, 0.37), (0.715, 0.46), (0.765, 0.57),
+               (0.805, 0.72)],
+    "short": [(0.2, 0.52), (0.235, 0.44), (0.315, 0.475), (0.37, 0.4), (0.45, 0.47), (0.52, 0.405), (0.6, 0.455),
+              (0.69, 0.42), (0.75, 0.47), (0.8, 0.52)],
+    "messy": [(0.195, 0.54), (0.24, 0.47), (0.29, 0.49), (0.36, 0.44), (0.47, 0.495), (0.56, 0.4), (0.66, 0.42),
+              (0.735, 0.46), (0.8, 0.53)],
 }  # fmt: skip
 
 
@@ -130,14 +137,21 @@ def shadow(colour: Colour, depth: float) -> Colour:
 
 
 class _Canvas:
-    def __init__(self, side: int, colour: Colour) -> None:
+    def __init__(self, side: int, colour: Colour, tilt: float) -> None:
         self.side = side * OVERSAMPLING
+        self.turn = complex(np.cos(tilt), np.sin(tilt))
         self.image = Image.new("RGB", (self.side, self.side), colour)
         self.rows = np.linspace(0, 1, self.side)
         self.gradients: dict[tuple[tuple[float, Colour], ...], Image.Image] = {}
 
+    def turned(self, points: Sequence[Point]) -> np.ndarray:
+        """Points of the upright drawing where they lie in the tilted one, (K, 2)."""
+        offsets = np.array([complex(x, y) for x, y in points]) - PIVOT
+        moved = offsets * self.turn + PIVOT
+        return np.stack([moved.real, moved.imag], axis=-1)
+
     def place(self, points: Sequence[Point]) -> list[Point]:
-        return [(x * self.side, y * self.side) for x, y in points]
+        return [(float(x), float(y)) for x, y in self.turned(points) * self.side]
 
     def mask(self, points: Sequence[Point], blur: float = 0.0) -> Image.Image:
         """What a closed outline covers, its edge softened by `blur`."""
@@ -200,7 +214,7 @@ def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
         the picture, (side, side), and its landmarks (5, 2) in px: left eye, right eye, nose, left and right mouth
         corner.
     """
-    c = _Canvas(side, look.background)
+    c = _Canvas(side, look.background, np.radians(look.tilt))
     random = np.random.default_rng(zlib.crc32(look.name.encode()))
     _behind(c, look, random)
     _back(c, look)
@@ -214,8 +228,8 @@ def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
         _brow(c, look, flip)
     image = c.image.resize((side, side), Image.Resampling.LANCZOS)
     x, y = MOUTH
-    points = np.array([EYE, (1 - EYE[0], EYE[1]), (0.5, 0.675), (x - MOUTH_HALF, y), (x + MOUTH_HALF, y)])
-    return image, points * side
+    points = [EYE, (1 - EYE[0], EYE[1]), (0.5, 0.675), (x - MOUTH_HALF, y), (x + MOUTH_HALF, y)]
+    return image, c.turned(points) * side
 
 
 def _behind(c: _Canvas, look: Look, random: np.random.Generator) -> None:
@@ -239,7 +253,7 @@ def _back(c: _Canvas, look: Look) -> None:
         side = mirrored if flip else list
         for i, x in enumerate((0.15, 0.2, 0.27)):
             tip = (x - 0.03 + 0.02 * i, bottom + 0.035 - 0.012 * i)
-            strand = lock((x - 0.02, 0.45), tip, (x + 0.05, 0.45), 0.1)
+            strand = lock((x, 0.3), tip, (x + 0.07, 0.3), -0.2)
             c.shape(side(strand), _hair(c, look, bottom + 0.05, 0.8), line, 0.003)
     if look.tails:
         for flip in (False, True):
@@ -251,8 +265,8 @@ def _back(c: _Canvas, look: Look) -> None:
             c.paint(c.oval(side([(0.155, 0.28)])[0], 0.032, 0.032), (196, 60, 70))
             c.paint(c.oval(side([(0.148, 0.272)])[0], 0.012, 0.01), (240, 150, 150))
     skin, dark = look.skin, shadow(look.skin, 0.2)
-    c.paint(c.mask([(0.425, 0.75), (0.575, 0.75), (0.59, 0.99), (0.41, 0.99)]), skin)
-    shoulders = [(0.5, 0.93), (0.41, 0.925), (0.2, 0.97), (0.08, 1.1), (0.5, 1.1)]
+    c.paint(c.mask([(0.425, 0.75), (0.575, 0.75), (0.59, 1.02), (0.41, 1.02)]), skin)
+    shoulders = [(0.5, 0.93), (0.41, 0.925), (0.2, 0.97), (0.0, 1.06), (-0.1, 1.25), (0.5, 1.25)]
     cloth = c.gradient([(0.9, shade(look.clothes, 1.12)), (1.0, shade(look.clothes, 0.8))])
     c.shape(curve(symmetric(shoulders)), cloth, shade(look.clothes, 0.5))
     c.paint(c.mask([(0.415, 0.9), (0.585, 0.9), (0.5, 1.01)]), skin)
@@ -285,15 +299,15 @@ def _head(c: _Canvas, look: Look) -> Image.Image:
 def _locks(look: Look) -> list[list[Point]]:
     """The outlines of the fringe, drawn from its sides to its middle."""
     tips = FRINGES[look.fringe]
-    count, wide = len(tips), 0.022  # locks overlap by twice `wide` at their roots
+    count, wide = len(tips), 0.018  # locks overlap by twice `wide` at their roots
 
     def root(x: float) -> Point:
         x = min(max(x, 0.2), 0.8)
         return x, 0.29 - 0.19 * float(np.sin(np.pi * (x - 0.17) / 0.66)) ** 0.7
 
-    places = [float(x) for x in np.linspace(0.185, 0.815, count + 1)]
+    between = [0.185, *((a[0] + b[0]) / 2 for a, b in pairwise(tips)), 0.815]
     order = sorted(range(count), key=lambda i: -abs(i - (count - 1) / 2))
-    return [lock(root(places[i] - wide), tips[i], root(places[i + 1] + wide)) for i in order]
+    return [lock(root(between[i] - wide), tips[i], root(between[i + 1] + wide)) for i in order]
 
 
 def _fringe_shadow(c: _Canvas, look: Look, face: Image.Image) -> None:
@@ -335,7 +349,7 @@ def _eye(c: _Canvas, look: Look, flip: bool) -> None:
             (x + 0.072, y - 0.45 * h), (x + 0.02, y - 0.9 * h), (x - 0.03, y - 0.84 * h),
             (x - 0.064, y - 0.4 * h)]  # fmt: skip
     c.paint(c.mask(place(curve(lash))), LASH)
-    for dx, dy in ((-0.1, -0.25), (-0.092, -0.62)):
+    for dx, dy in () if look.man else ((-0.1, -0.25), (-0.092, -0.62)):
         c.paint(
             c.mask(place([(x - 0.07, y + (dy + 0.25) * h), (x + dx, y + dy * h), (x - 0.062, y + (dy - 0.02) * h)])),
             LASH,
@@ -351,7 +365,7 @@ def _brow(c: _Canvas, look: Look, flip: bool) -> None:
     top = y - 0.1 - 0.35 * look.eye_height
     brow = [(x - 0.08, top + 0.018 + look.brow), (x - 0.01, top - 0.006), (x + 0.062, top + 0.008 - look.brow)]
     path = curve(brow, closed=False)
-    c.stroke(mirrored(path) if flip else path, shadow(shade(look.hair, 0.75), 0.25), 0.011)
+    c.stroke(mirrored(path) if flip else path, shadow(shade(look.hair, 0.75), 0.25), 0.016 if look.man else 0.01)
 
 
 def _mouth(c: _Canvas, look: Look) -> None:
@@ -378,16 +392,16 @@ def _mouth(c: _Canvas, look: Look) -> None:
 
 def _front(c: _Canvas, look: Look, random: np.random.Generator) -> None:
     line = shadow(look.hair, 0.5)
-    short = look.fringe == "short"
+    short = look.length < 0.6
     for flip in (False, True):
         side = mirrored if flip else list
         for root, tip in ((0.17, (0.19, 0.62 if short else 0.86)), (0.2, (0.236, 0.56 if short else 0.78))):
-            strand = lock((root, 0.33), tip, (root + 0.06, 0.29), 0.05)
+            strand = lock((root + 0.02, 0.2), tip, (root + 0.09, 0.2), -0.15)
             c.shape(side(strand), _hair(c, look, 0.9), line, 0.0035)
     dome = curve([(0.5, 0.055), (0.31, 0.095), (0.19, 0.22), (0.165, 0.4), (0.24, 0.34), (0.5, 0.22), (0.76, 0.34),
                   (0.835, 0.4), (0.81, 0.22), (0.69, 0.095)])  # fmt: skip
     c.shape(dome, _hair(c, look, 0.6), line)
-    if short:
+    if look.fringe == "short":
         for angle in np.linspace(-1.25, 1.25, 11):
             turn = angle + random.uniform(-0.06, 0.06)
             reach = 0.385 + 0.02 * random.random()
@@ -408,16 +422,22 @@ def _front(c: _Canvas, look: Look, random: np.random.Generator) -> None:
     top = c.mask(curve([(0.5, 0.07), (0.32, 0.11), (0.21, 0.23), (0.24, 0.3), (0.5, 0.18), (0.76, 0.3), (0.79, 0.23),
                         (0.68, 0.11)]), 0.012)  # fmt: skip
     c.paint(top, _hair(c, look, 0.6))
-    for x in np.linspace(0.24, 0.76, 34):
-        y = 0.275 - 0.1 * np.sin(np.pi * (x - 0.17) / 0.66)
-        height, lean = random.uniform(0.012, 0.04), (x - 0.5) * 0.12
-        strand = lock((float(x) - 0.006, y), (float(x) + lean, y + height), (float(x) + 0.006, y), 0.1)
-        c.paint(c.mask(strand, 0.0015), shade(look.hair, 1.5), 0.75)
-        strand = lock((float(x) - 0.006, y), (float(x) - 0.6 * lean, y - 0.6 * height), (float(x) + 0.006, y), 0.1)
-        c.paint(c.mask(strand, 0.0015), shade(look.hair, 1.5), 0.75)
+    _shine(c, look, random)
     for x in np.linspace(0.3, 0.7, 9):
         path = curve([(0.5 + (x - 0.5) * 0.5, 0.075), (float(x), 0.14), (0.5 + (x - 0.5) * 1.35, 0.25)], closed=False)
         c.stroke(path, shade(look.hair, 0.72), 0.003)
+
+
+def _shine(c: _Canvas, look: Look, random: np.random.Generator) -> None:
+    """The light on the hair: a band around the head with an edge of strands, broken where locks part."""
+    start, end = 0.25 + 0.05 * random.random(), 0.7 + 0.05 * random.random()
+    places = np.linspace(start, end, 15)
+    band = 0.265 - 0.1 * np.sin(np.pi * (places - 0.17) / 0.66)
+    width = 0.024 * np.sin(np.pi * (places - start) / (end - start)) ** 0.5
+    strands = random.uniform(0.35, 1.0, len(places)) * np.where(np.arange(len(places)) % 2, 1.3, 0.5)
+    above = [(float(x), float(y - 0.5 * w)) for x, y, w in zip(places, band, width, strict=True)]
+    below = [(float(x), float(y + w * s)) for x, y, w, s in zip(places, band, width, strands, strict=True)]
+    c.paint(c.mask([*curve(above, closed=False, steps=4), *below[::-1]], 0.0025), shade(look.hair, 1.5), 0.62)
 
 
 def main() -> None:
