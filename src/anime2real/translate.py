@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle import Bundle
+from anime2real.crops import Crops, centre, line_up, put_back
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import TEMPLATE, Similarity, align, around, paste, upright
-from anime2real.picture import PictureError, centre_box, collect, decode, square, write
+from anime2real.picture import PictureError, centre_box, collect, decode, write
 from anime2real.translator import BATCH, Crop, Translator, available_cores
 from anime2real.untrusted import shown
 
@@ -77,9 +77,7 @@ class _Loaded:
     """A decoded picture and its faces."""
 
     image: Image.Image
-    crops: NDArray[np.uint8]  # (K, S, S, 3)
-    frames: tuple[Similarity, ...]  # from px of the picture to the unit square, K of them
-    landmarks: NDArray[np.float64]  # (K, 5, 2), shares of the crop's side
+    crops: Crops
     faces: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
@@ -218,8 +216,8 @@ def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, 
     """All in one go; where that fails, one by one, so that a picture fails for itself alone."""
     if not loaded:
         return {}
-    crops = np.concatenate([item.crops for item in loaded.values()])
-    landmarks = np.concatenate([item.landmarks for item in loaded.values()])
+    crops = np.concatenate([item.crops.pixels for item in loaded.values()])
+    landmarks = np.concatenate([item.crops.landmarks for item in loaded.values()])
     try:
         parts = [
             translator.translate(crops[i : i + BATCH], landmarks[i : i + BATCH]) for i in range(0, len(crops), BATCH)
@@ -228,20 +226,17 @@ def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, 
         if len(loaded) == 1:
             return dict.fromkeys(loaded, error)
         return {place: _translate(translator, {place: item})[place] for place, item in loaded.items()}
-    ends = np.cumsum([len(item.crops) for item in loaded.values()])[:-1]
+    ends = np.cumsum([len(item.crops.pixels) for item in loaded.values()])[:-1]
     return dict(zip(loaded, np.split(np.concatenate(parts), ends), strict=True))
 
 
 def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
     start = time.perf_counter()
-    px = bundle.px
     decoded = decode(source, background=options.background)
     image = decoded.image
     if options.crop == "none":
+        crops = centre(image, bundle.px)
         left, top, side = centre_box(*image.size)
-        frames: tuple[Similarity, ...] = (around((left + side / 2, top + side / 2), side),)
-        crops = [np.asarray(square(image, px))]
-        landmarks = TEMPLATE[None]
         ready = 0
         records: tuple[dict[str, Any], ...] = (
             {"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},
@@ -250,17 +245,14 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
         faces = default_finder(1)(image)  # the decoding threads are the parallelism
         if not faces:
             raise PictureError(f"{shown(source)}: no face found; if it is one face and nothing else, give --crop none")
-        # Whoever is told the tilt wants to see it.
-        frames = tuple(upright(face.crop) if bundle.conditions else face.crop for face in faces)
-        landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
-        crops = [np.asarray(align(image, frame, px)) for frame in frames]
+        crops = line_up(image, faces, bundle)
         records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
         ready = sum(face.domain == bundle.target for face in faces)
     notes = decoded.notes
     if ready:
         kind = "photographed" if bundle.target == "real" else "drawn"
         notes = (*notes, f"{ready} of {len(records)} faces look {kind} already: is --to {bundle.target} meant?")
-    return _Loaded(image, np.stack(crops), frames, landmarks, records, notes, time.perf_counter() - start)
+    return _Loaded(image, crops, records, notes, time.perf_counter() - start)
 
 
 def _write(
@@ -268,17 +260,14 @@ def _write(
 ) -> tuple[Path, ...]:
     """Write what `options.layout` asks for, all of it or nothing; returns the files."""
     if options.layout == "paste":
-        picture = loaded.image
-        for frame, result in reversed(list(zip(loaded.frames, results, strict=True))):  # the largest comes on top
-            picture = paste(picture, Image.fromarray(result), frame)
-        write(picture, target, overwrite=options.overwrite)
+        write(put_back(loaded.image, loaded.crops.frames, results), target, overwrite=options.overwrite)
         return (target,)
     targets = [target, *_further(target, len(results) - 1, reserved)]
     for path in targets[1:]:
         refusal = _refusal(path, set(), options.overwrite)
         if refusal:
             raise refusal
-    for path, before, after in zip(targets, loaded.crops, results, strict=True):
+    for path, before, after in zip(targets, loaded.crops.pixels, results, strict=True):
         shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
         write(Image.fromarray(shown_), path, overwrite=options.overwrite)
     return tuple(targets)
