@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from anime2real import __version__
 from anime2real.bundle import default_method, find, read, shipped
 from anime2real.cli_making import evaluate, export, prepare, train
+from anime2real.cli_serving import serve
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.study.command import study
@@ -216,6 +217,7 @@ app.command(prepare)
 app.command(train, help_flags=(), version_flags=())
 app.command(export)
 app.command(evaluate)
+app.command(serve)
 app.command(study)
 
 

@@ -1,0 +1,326 @@
+// The page: a picture comes in, its faces are shown, one is chosen, and what became of it lies under a slider.
+
+import { ask, Failure } from "/page/api.js";
+
+const $ = (id) => document.getElementById(id);
+const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, all: false };
+let offered = { methods: [], limits: {} };
+let working = new AbortController();
+let made = new Map(); // by method: {png, before}
+let files = []; // object URLs of the results that are shown
+
+const chosen = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
+const say = (line) => { $("status").textContent = line; };
+
+function askToken(wrong) {
+  const dialog = $("ask");
+  $("ask-problem").textContent = wrong ? "That was not it. Try again." : "";
+  $("token").value = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "given" && $("token").value) resolve($("token").value.trim());
+      else askToken(false).then(resolve);
+    }, { once: true });
+    dialog.returnValue = "";
+  });
+}
+
+function complain(error) {
+  if (error.name === "AbortError") return;
+  console.error(error);
+  $("message").hidden = false;
+  $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
+  $("centre").hidden = true;
+  busy(null);
+}
+
+let clock = 0;
+function busy(line) {
+  clearInterval(clock);
+  $("busy").hidden = !line;
+  $("viewer").setAttribute("aria-busy", String(Boolean(line)));
+  if (!line) return;
+  const start = performance.now();
+  $("elapsed").textContent = line;
+  say(line);
+  clock = setInterval(() => {
+    const seconds = Math.floor((performance.now() - start) / 1000);
+    if (seconds >= 2) $("elapsed").textContent = `${line} ${seconds} s`;
+  }, 500);
+}
+
+function forget() {
+  working.abort();
+  working = new AbortController();
+  for (const url of files) URL.revokeObjectURL(url);
+  files = [];
+  made = new Map();
+}
+
+// A picture comes in.
+
+async function take(file) {
+  if (!file) return;
+  forget();
+  $("message").hidden = true;
+  const { max_bytes: most } = offered.limits;
+  if (most && file.size > most) {
+    return complain(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
+  }
+  if (state.url) URL.revokeObjectURL(state.url);
+  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  $("picture").src = state.url;
+  $("faces").replaceChildren();
+  $("found").textContent = "";
+  for (const id of ["before", "after"]) $(id).removeAttribute("src");
+  $("compare").classList.add("unseen");
+  $("tiles").replaceChildren();
+  ready(false);
+  show(true);
+  busy("Looking for faces…");
+  const { signal } = working;
+  try {
+    const answer = await ask("/v1/faces", { form: form({}), signal, askToken, tell: busy });
+    state.faces = answer.faces;
+    state.size = answer.size;
+    if (!answer.faces.length) return noFace();
+    drawFaces();
+    choose(0);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    show(false);
+    complain(error);
+  }
+}
+
+function form(fields) {
+  const data = new FormData();
+  data.append("picture", state.file, "picture");
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  return data;
+}
+
+function show(work) {
+  $("start").hidden = work;
+  $("work").hidden = !work;
+  $("again").hidden = !work;
+}
+
+function noFace() {
+  busy(null);
+  $("found").textContent = "No face found.";
+  $("message").hidden = false;
+  $("problem").textContent = "No face found in the picture. If it is one face and nothing else, its centre can be taken for it.";
+  $("centre").hidden = false;
+}
+
+const kind = (face) => (face.domain === "anime" ? "drawn" : "photographed");
+
+function drawFaces() {
+  const [width, height] = state.size;
+  const boxes = state.faces.map((face, number) => {
+    const [left, top, right, bottom] = face.box;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "face";
+    const tilt = Math.round(Math.abs(face.tilt_degrees));
+    button.setAttribute("aria-label", `Face ${number + 1}, ${kind(face)}${tilt > 2 ? `, tilted by ${tilt} degrees` : ""}`);
+    const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
+    const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
+    Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
+    button.style.zIndex = String(number + 1); // the smaller lie on top
+    const label = document.createElement("span");
+    label.textContent = String(number + 1);
+    button.append(label);
+    button.addEventListener("click", () => choose(number));
+    return button;
+  });
+  $("faces").replaceChildren(...boxes);
+  const count = state.faces.length;
+  $("found").textContent = count === 1 ? `One face found, ${kind(state.faces[0])}.` : `${count} faces found. Choose one.`;
+}
+
+function choose(number) {
+  state.face = number;
+  [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
+  const to = number === "centre" ? chosen("to") || "real" : state.faces[number].domain === "anime" ? "real" : "anime";
+  document.querySelector(`input[name=to][value=${to}]`).checked = true;
+  translate();
+}
+
+// What becomes of it.
+
+const there = () => offered.methods.filter((method) => method.to === chosen("to"));
+
+async function translate() {
+  forget();
+  $("message").hidden = true;
+  const methods = there();
+  if (!methods.length) return complain(new Failure(`This server has nothing that translates to ${chosen("to") === "real" ? "people" : "drawings"}.`));
+  if (!methods.some((method) => method.method === state.method)) state.method = (methods.find((m) => m.default) ?? methods[0]).method;
+  $("heading").textContent = chosen("to") === "real" ? "As a person" : "As a drawing";
+  $("all").hidden = methods.length < 2 || state.all;
+  drawTiles();
+  ready(false);
+  busy("Translating…");
+  await make(state.method);
+  if (state.all) await Promise.all(methods.map((m) => m.method).filter((name) => name !== state.method).map(make));
+}
+
+async function make(method) {
+  const { signal } = working;
+  const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face) };
+  try {
+    const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, tell: busy });
+    const [result] = answer.results;
+    const png = new Blob([bytes(result.png)], { type: "image/png" });
+    const before = result.input_png ? new Blob([bytes(result.input_png)], { type: "image/png" }) : null;
+    const entry = { png, url: keep(png), before: before ? keep(before) : state.url, size: result.size };
+    made.set(method, entry);
+    drawTiles();
+    if (method === state.method) present(entry);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+const keep = (blob) => (files.push(URL.createObjectURL(blob)), files.at(-1));
+const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+const megabytes = (count) => (count / 2 ** 20).toLocaleString("en", { maximumFractionDigits: 1 });
+
+function present({ url, before, size }) {
+  $("after").src = url;
+  $("before").src = before;
+  const person = chosen("to") === "real";
+  const what = chosen("layout") === "paste" ? "The picture with the face replaced" : person ? "An invented person" : "An invented drawing";
+  $("after").alt = `${what}, made by ${state.method}`;
+  $("before").alt = chosen("layout") === "paste" ? "The picture before" : "The face before";
+  const whole = chosen("layout") === "paste";
+  $("compare").style.setProperty("--width", whole ? `${Math.min(size[0] * 2, (size[0] / size[1]) * 480)}px` : "32rem");
+  $("compare").classList.remove("unseen");
+  $("download").href = url;
+  $("download").download = `${state.name}-${state.method}-${chosen("to")}.png`;
+  ready(true);
+  busy(null);
+  say(`Done: ${what.toLowerCase()}, by ${state.method}. Not a likeness of anybody.`);
+}
+
+function ready(is) {
+  $("copy").disabled = !is;
+  $("slider").disabled = !is;
+  if (is) $("download").removeAttribute("aria-disabled");
+  else {
+    $("download").setAttribute("aria-disabled", "true");
+    $("download").removeAttribute("href");
+  }
+}
+
+function drawTiles() {
+  const focused = document.activeElement?.name === "method";
+  const tiles = there().map(({ method, default: best }) => {
+    const label = document.createElement("label");
+    label.className = "tile";
+    const input = Object.assign(document.createElement("input"), { type: "radio", name: "method", value: method, checked: method === state.method });
+    input.addEventListener("change", () => pick(method));
+    const body = document.createElement("span");
+    if (state.all) {
+      const image = document.createElement("img");
+      image.alt = "";
+      if (made.has(method)) image.src = made.get(method).url;
+      body.append(image);
+    }
+    body.append(method);
+    if (best) body.append(Object.assign(document.createElement("small"), { textContent: "suggested" }));
+    label.append(input, body);
+    return label;
+  });
+  $("tiles").replaceChildren(...tiles);
+  if (focused) document.querySelector("input[name=method]:checked")?.focus();
+}
+
+function pick(method) {
+  state.method = method;
+  if (made.has(method)) return present(made.get(method));
+  if (state.all) return busy("Translating…"); // it is on its way
+  translate();
+}
+
+function cut() {
+  $("compare").style.setProperty("--cut", `${$("slider").value}%`);
+  $("slider").setAttribute("aria-valuetext", `${$("slider").value} percent before`);
+}
+
+async function copy() {
+  const entry = made.get(state.method);
+  if (!entry) return;
+  const label = $("copy");
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": entry.png })]);
+    label.textContent = "Copied";
+    say("Copied. A copy may lose the mark that says it was generated; the download keeps it.");
+  } catch {
+    label.textContent = "Cannot copy";
+    say("This browser does not let the page copy pictures. Download it instead.");
+  }
+  setTimeout(() => { label.textContent = "Copy"; }, 2500);
+}
+
+function restart() {
+  forget();
+  busy(null);
+  $("message").hidden = true;
+  show(false);
+  say("");
+  $("choose").focus();
+}
+
+// What the user does.
+
+$("choose").addEventListener("click", () => $("file").click());
+$("shoot").addEventListener("click", () => $("camera").click());
+for (const id of ["file", "camera"]) {
+  $(id).addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    take(file);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
+}
+document.addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData?.files ?? [])][0];
+  if (file) take(file);
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  const [file] = event.dataTransfer.files;
+  if (file) take(file);
+  else complain(new Failure("That was no file. Save the picture first, or copy and paste it."));
+});
+for (const input of document.querySelectorAll("input[name=to], input[name=layout]")) input.addEventListener("change", translate);
+$("slider").addEventListener("input", cut);
+$("copy").addEventListener("click", copy);
+$("again").addEventListener("click", restart);
+$("centre").addEventListener("click", () => choose("centre"));
+$("all").addEventListener("click", () => {
+  state.all = true;
+  $("all").hidden = true;
+  drawTiles();
+  document.querySelector("input[name=method]:checked")?.focus();
+  for (const { method } of there()) if (!made.has(method)) make(method);
+});
+
+try {
+  offered = await ask("/v1/methods", { askToken });
+  $("limits").textContent = `, up to ${megabytes(offered.limits.max_bytes)} MB`;
+} catch (error) {
+  complain(error);
+}
+cut();
