@@ -13,6 +13,7 @@ from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.methods.galatea import GalateaConfig
+from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.prepare import prepare
 
 SIZE = 32
@@ -22,6 +23,7 @@ TINY: dict[str, Any] = {
     "autoencoder": AutoencoderConfig(width=8, batch_size=4),
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
     "galatea": GalateaConfig(width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
+    "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
 }
 
 

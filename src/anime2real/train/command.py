@@ -15,6 +15,7 @@ from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.methods.galatea import GalateaConfig
+from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.pack import Pack
 from anime2real.train.restore import restore
 from anime2real.train.runfolder import RunFolder
@@ -141,6 +142,12 @@ def cyclegan(
 def galatea(common: Common, options: Annotated[GalateaConfig | None, Parameter(name="*")] = None) -> int:
     """The flagship: cycle translation, judged through pretrained features."""
     return start("galatea", common, options or GalateaConfig())
+
+
+@app.command
+def ugatit(common: Common, options: Annotated[UGATITConfig | None, Parameter(name="*")] = None) -> int:
+    """U-GAT-IT: attention and norms that choose, both directions."""
+    return start("ugatit", common, options or UGATITConfig())
 
 
 def export(run: Path, output: Path | None = None) -> list[Path]:

@@ -7,11 +7,13 @@ from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGAN, CycleGANConfig
 from anime2real.train.methods.difference import Difference, DifferenceConfig
 from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.methods.ugatit import UGATIT, UGATITConfig
 
 METHODS: dict[str, tuple[type[Any], type[Method]]] = {
     "difference": (DifferenceConfig, Difference),
     "autoencoder": (AutoencoderConfig, Autoencoder),
     "cyclegan": (CycleGANConfig, CycleGAN),
     "galatea": (GalateaConfig, Galatea),
+    "ugatit": (UGATITConfig, UGATIT),
 }
 """What the command line calls a method, to its configuration and its class."""
