@@ -267,4 +267,5 @@ def _doubled(up: ResizeConvolution, x: Tensor) -> Tensor:
     """
     x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
     x = torch.cat([x[:, :, :, :1], x, x[:, :, :, -1:]], dim=3)
-    return up(x)[:, :, 2:-2, 2:-2]
+    doubled: Tensor = up(x)
+    return doubled[:, :, 2:-2, 2:-2]
