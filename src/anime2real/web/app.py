@@ -50,8 +50,7 @@ class Server:
         self.line = Line(settings.queue, settings.timeout_seconds / 2)
         self.store = Store(settings.held_bytes)
         self.pixels = Share(settings.held_pixels)
-        networks: dict[Any, Any] = {key: t.translate for key, t in self.studio.translators.items()}
-        self.batcher = Batcher(networks, settings.batch, settings.batch_wait_ms / 1000)
+        self.batcher = Batcher(dict(self.studio.translators.items()), settings.batch, settings.batch_wait_ms / 1000)
         self._pool = ThreadPoolExecutor(self.studio.workers, thread_name_prefix="picture")
 
     @asynccontextmanager
@@ -63,6 +62,7 @@ class Server:
         finally:
             await self.batcher.stop()
             self._pool.shutdown(cancel_futures=True)
+            self.studio.close()
 
     async def faces(self, form: Form) -> schemas.FacesOut:
         """The faces in a picture."""
@@ -103,6 +103,7 @@ class Server:
         finally:
             task.cancel()
             gone.cancel()
+            await asyncio.wait({task, gone})  # so that nothing of it is held when its place in the line is free
 
     async def _weight(self, form: Form) -> int:
         return max(LEAST_PIXELS, int(await self._thread(self.studio.measure, form.picture)))

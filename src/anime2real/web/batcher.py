@@ -6,7 +6,7 @@ not at all while the network is busy, since others gather then anyway. A crop no
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +45,7 @@ class Batcher:
         wait_seconds: of the first of a batch.
     """
 
-    def __init__(self, networks: dict[Hashable, Network], size: int, wait_seconds: float) -> None:
+    def __init__(self, networks: Mapping[Hashable, Network], size: int, wait_seconds: float) -> None:
         self._networks, self._size, self._wait = networks, size, wait_seconds
         self._queues: dict[Hashable, deque[_Item]] = {key: deque() for key in networks}
         self._arrived = asyncio.Event()

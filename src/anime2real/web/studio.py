@@ -1,226 +1,190 @@
-"""The work on a picture, away from the event loop: decode, find faces, cut out, translate, put together, encode.
+"""The work on a picture, in plain functions of its bytes: decode, find faces, cut out; put together, encode.
 
-What is limited in memory is counted before it is made; whoever stops waiting frees what was not begun.
+What stands between, the networks, is the batcher's. Everything here runs in threads, away from the event loop.
 """
 
-import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from anime2real import picture as pictures
-from anime2real.bundle import Bundle, default_method, shipped
+from anime2real.bundle import PREFERRED, Bundle
 from anime2real.crops import Crops, centre, line_up, put_back
-from anime2real.domain import Domain, other
-from anime2real.errors import UserError
+from anime2real.domain import DOMAINS, Domain
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.translate import Layout
+from anime2real.picture import Decoded, decode, encode
 from anime2real.translator import available_cores
-from anime2real.untrusted import Limits, PictureError, opened
-from anime2real.web.batcher import Batcher, Pixels
-from anime2real.web.line import Line, Share
+from anime2real.untrusted import Limits, opened
+from anime2real.web.batcher import Pixels
 from anime2real.web.networks import SplitTranslator
+from anime2real.web.orders import Layout, Order
 from anime2real.web.refusal import Refusal
 from anime2real.web.settings import Settings
-from anime2real.web.wishes import ALL, Wishes
 
-MEGAPIXEL: Final = 1_000_000
+MAX_FACES: Final = 32
+"""Translations that one request may ask for: faces times methods."""
+
 NAME: Final = "the picture"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A decoded picture and its faces, the largest first."""
+class Prepared:
+    """A picture ready for the networks.
+
+    Attributes:
+        image: RGB.
+        to, layout: of the results.
+        faces: the places of the chosen ones in the list of faces; None is the centre square.
+        bundles: to run.
+        crops: what each of them takes.
+        notes: what the user should know.
+    """
 
     image: Image.Image
-    faces: tuple[Face, ...]
+    to: Domain
+    layout: Layout
+    faces: tuple[int | None, ...]
+    bundles: tuple[Bundle, ...]
+    crops: tuple[Crops, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Result:
+class Made:
     """A finished picture.
 
     Attributes:
-        method, to: what made it.
-        faces: places, in the list of faces, of those that it shows translated; empty for a centre square.
+        method: that made it.
+        faces: as `Prepared.faces`, those in it.
         size: (width, height), px.
-        png: marked as generated.
-        before: what went in, where one square did; a PNG without the mark.
+        png: the file, marked as generated.
+        input_png: the crop that went in, not marked; None where the whole picture is shown.
     """
 
     method: str
-    to: Domain
-    faces: tuple[int, ...]
+    faces: tuple[int | None, ...]
     size: tuple[int, int]
     png: bytes
-    before: bytes | None
+    input_png: bytes | None
 
 
 class Studio:
-    """Serves one event loop, between `start` and `stop`.
+    """Holds the networks, and works within the limits.
 
     Args:
+        bundles: to offer, in the order in which they are listed.
         settings: limits and threads.
 
     Raises:
-        BundleError: a shipped bundle is damaged.
+        BundleError: the best one to a domain is damaged; the others are loaded when they are first needed.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.line = Line(settings.queue, settings.timeout_seconds / 2)
-        threads = settings.threads or available_cores()
+    def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
+        self.bundles = tuple(bundles)
+        self.workers = max(2, threads := settings.threads or available_cores())
+        self._limits = Limits(settings.max_bytes, settings.max_pixels)
         self._parts = ThreadPoolExecutor(threads, thread_name_prefix="part")
-        self._workers = ThreadPoolExecutor(max(2, threads), thread_name_prefix="picture")
-        self._memory = Share(settings.held_pixels)
-        self.networks = {
-            (bundle.method, bundle.target): SplitTranslator(bundle, threads, self._parts) for bundle in shipped()
-        }
-        self.batcher = Batcher(dict(self.networks), settings.batch, settings.batch_wait_ms / 1000)
+        self.translators = {(b.method, b.target): SplitTranslator(b, threads, self._parts) for b in bundles}
+        for key in sorted(self.defaults()):
+            self.translators[key].load()
+        default_finder(1)  # the first client need not wait for it
 
-    async def start(self) -> None:
-        """Load the finder and the best method of each direction, so that the first client need not wait.
+    def close(self) -> None:
+        """Let the threads end."""
+        self._parts.shutdown(cancel_futures=True)
+
+    def defaults(self) -> set[tuple[str, Domain]]:
+        """Method and domain of the best bundle to each domain."""
+        return {(method, to) for to in DOMAINS if (method := self._default(to)) is not None}
+
+    def _default(self, to: Domain) -> str | None:
+        there = [b.method for b in self.bundles if b.target == to]
+        return next((method for method in (*PREFERRED, *there) if method in there), None)
+
+    def measure(self, content: bytes) -> int:
+        """Pixels of a picture, from its header.
 
         Raises:
-            BundleError: one of them is damaged.
+            PictureError: it cannot be read, or is beyond the limits.
         """
-        self.batcher.start()
-        await self._work(lambda: default_finder(1))
-        for to in sorted({to for _, to in self.networks}):
-            await self._work(self.networks[default_method(to), to].load)
+        with opened(content, NAME, self._limits) as picture:
+            width, height = picture.size
+            return width * height
 
-    async def stop(self) -> None:
-        """End; whoever still waits is cancelled."""
-        await self.batcher.stop()
-        for pool in (self._workers, self._parts):
-            pool.shutdown(cancel_futures=True)
+    def find(self, content: bytes) -> tuple[Decoded, list[Face]]:
+        """A picture and the faces in it, the largest first.
 
-    @asynccontextmanager
-    async def found(self, content: bytes, *, faces: bool = True) -> AsyncIterator[Found]:
-        """A picture decoded and searched, held within the share of memory until the block ends.
+        Raises:
+            PictureError: it cannot be read, or is beyond the limits.
+        """
+        decoded = decode(content, limits=self._limits, name=NAME)
+        return decoded, default_finder(1)(decoded.image)  # the pictures' threads are the parallelism
+
+    def prepare(self, content: bytes, order: Order) -> Prepared:
+        """A picture cut up for the networks that the order names.
+
+        Raises:
+            PictureError: it cannot be read, or is beyond the limits.
+            Refusal: there is no such face or method, or more is asked for than allowed.
+        """
+        if order.face == "centre":
+            decoded, chosen = decode(content, limits=self._limits, name=NAME), {}
+        else:
+            decoded, faces = self.find(content)
+            chosen = _chosen(faces, order.face)
+        largest = min(chosen) if chosen else None
+        to = order.direction(None if largest is None else chosen[largest].domain)
+        bundles = order.bundles(self.bundles, self._default(to), to)
+        if (count := len(bundles) * max(1, len(chosen))) > MAX_FACES:
+            raise Refusal(
+                422, f"that is {count} translations, more than the {MAX_FACES} allowed: choose one face or one method"
+            )  # fmt: skip
+        image = decoded.image
+        crops = [line_up(image, list(chosen.values()), b) if chosen else centre(image, b.px) for b in bundles]
+        notes = decoded.notes
+        if ready := sum(face.domain == to for face in chosen.values()):
+            kind = "photographed" if to == "real" else "drawn"
+            notes = (*notes, f"{ready} of {len(chosen)} faces look {kind} already: is to={to} meant?")
+        return Prepared(image, to, order.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
+
+    def finish(self, prepared: Prepared, results: Sequence[Pixels]) -> list[Made]:
+        """The pictures that were asked for, a method at a time, in it a face at a time.
 
         Args:
-            content: the file's bytes.
-            faces: whether to look for faces.
-
-        Raises:
-            PictureError: it is broken or beyond the limits.
+            prepared: what went in.
+            results: (K, S, S, 3) of each bundle.
         """
-        limits = Limits(self.settings.max_bytes, self.settings.max_pixels)
-        pixels = await self._work(lambda: _count_pixels(content, limits))
-        async with self._memory.part(max(MEGAPIXEL, pixels)):
-            yield await self._work(lambda: _found(content, limits, faces))
-
-    async def translate(self, found: Found, wishes: Wishes) -> list[Result]:
-        """Do what is wished with a picture.
-
-        Raises:
-            Refusal: 422, there is no such face or method, or more is asked than allowed.
-            UserError: a network fails.
-        """
-        chosen = _chosen(found, wishes)
-        to = wishes.to or _direction(found, chosen)
-        methods = wishes.methods(to)
-        count = len(methods) * max(1, len(chosen))
-        if count > self.settings.max_crops:
-            raise Refusal(
-                422, f"that would be {count} translations, more than the {self.settings.max_crops} allowed at once: "
-                "choose one face or one method"
-            )  # fmt: skip
-        made = await _all([self._by(method, to, found, chosen, wishes) for method in methods])
-        return [result for results in made for result in results]
-
-    async def _by(
-        self, method: str, to: Domain, found: Found, chosen: Sequence[int], wishes: Wishes
-    ) -> list[Result]:  # fmt: skip
-        bundle = self.networks[method, to].bundle
-        faces = [found.faces[place] for place in chosen]
-        crops = await self._work(lambda: _crops(found.image, faces, bundle))
-        results = await self.batcher((method, to), crops.pixels, crops.landmarks)
-
-        def finish() -> list[Result]:
-            if wishes.layout == "paste":
-                whole = put_back(found.image, crops.frames, results)
-                return [_result(method, to, tuple(chosen), whole, None)]
-            shows = [(place,) for place in chosen] or [()]
-            return [
-                _result(method, to, faces_, _laid_out(before, after, wishes.layout), before)
-                for faces_, before, after in zip(shows, crops.pixels, results, strict=True)
-            ]
-
-        return await self._work(finish)
-
-    async def _work[T](self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, function)
+        made = []
+        for bundle, crops, translated in zip(prepared.bundles, prepared.crops, results, strict=True):
+            if prepared.layout == "paste":
+                whole = put_back(prepared.image, crops.frames, translated)
+                made.append(Made(bundle.method, prepared.faces, whole.size, encode(whole, "PNG"), None))
+                continue
+            for face, before, after in zip(prepared.faces, crops.pixels, translated, strict=True):
+                shown = Image.fromarray(
+                    after if prepared.layout == "face" else np.concatenate([before, after], axis=1)
+                )  # fmt: skip
+                made.append(Made(bundle.method, (face,), shown.size, encode(shown, "PNG"), _plain(before)))
+        return made
 
 
-async def _all[T](jobs: "Sequence[asyncio._CoroutineLike[T]]") -> list[T]:
-    """All at once; when one fails or the caller gives up, the others stop too."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
-    return [task.result() for task in tasks]
-
-
-def _count_pixels(content: bytes, limits: Limits) -> int:
-    with opened(content, NAME, limits) as picture:
-        width, height = picture.size
-        return width * height
-
-
-def _found(content: bytes, limits: Limits, faces: bool) -> Found:
-    decoded = pictures.decode(content, limits=limits, name=NAME)
-    return Found(decoded.image, tuple(default_finder(1)(decoded.image)) if faces else (), decoded.notes)
-
-
-def _chosen(found: Found, wishes: Wishes) -> tuple[int, ...]:
-    if wishes.crop == "none":
-        return ()
-    if not found.faces:
-        raise Refusal(422, "no face found in the picture; if it is one face and nothing else, send crop=none")
-    if wishes.face == ALL:
-        return tuple(range(len(found.faces)))
-    if not isinstance(wishes.face, int) or wishes.face >= len(found.faces):
-        last = len(found.faces) - 1
-        raise Refusal(422, f"there is no face {wishes.face}: the picture has {f'faces 0 to {last}' if last else 'one, 0'}")
-    return (wishes.face,)
-
-
-def _direction(found: Found, chosen: Sequence[int]) -> Domain:
-    """Away from what the largest of the chosen faces is."""
-    return other(found.faces[chosen[0]].domain) if chosen else "real"
-
-
-def _crops(image: Image.Image, faces: Sequence[Face], bundle: Bundle) -> Crops:
-    return line_up(image, faces, bundle) if faces else centre(image, bundle.px)
-
-
-def _laid_out(before: Pixels, after: Pixels, layout: Layout) -> Image.Image:
-    return Image.fromarray(after if layout == "face" else np.concatenate([before, after], axis=1))
-
-
-def _result(method: str, to: Domain, faces: tuple[int, ...], image: Image.Image, before: Pixels | None) -> Result:
-    try:
-        png = pictures.encode(image, "PNG")
-    except (OSError, ValueError) as error:
-        raise UserError(f"the result cannot be written as a PNG ({error}): scale the picture down") from error
-    return Result(method, to, faces, image.size, png, None if before is None else _plain(before))
+def _chosen(faces: Sequence[Face], face: int | str) -> dict[int, Face]:
+    if not faces:
+        raise Refusal(422, f"{NAME} shows no face that can be found; if it is one and nothing else, send face=centre")
+    if face == "all":
+        return dict(enumerate(faces))
+    if not isinstance(face, int) or face >= len(faces):
+        there = "is one, number 0" if len(faces) == 1 else f"are {len(faces)}, from 0"
+        raise Refusal(422, f"{NAME} has no face {face}: there {there}")
+    return {face: faces[face]}
 
 
 def _plain(pixels: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-__all__ = ["Found", "PictureError", "Result", "Studio"]
