@@ -2,209 +2,51 @@
 
     python scripts/draw_faces.py examples
 
-Everything is a filled curve in a unit square, y down, drawn three times too large and scaled down: hair in tapering
-locks, two tones of shade on the skin, light in eyes and hair, out-of-focus lights behind.
+A face is painted as an illustrator would: backdrop, back hair, neck and clothes, face, eyes, then locks of hair over
+it. Each part is a curve filled with one or two tones. `draw_faces_looks.py` says who is drawn, and
+`draw_faces_canvas.py` has the curves, the colours and the canvas.
 """
 
 import argparse
+import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path as File
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from draw_faces_canvas import (
+    OVERSAMPLING,
+    Canvas,
+    Colour,
+    Fill,
+    Path,
+    Point,
+    across,
+    both,
+    curve,
+    edges,
+    lit,
+    mirrored,
+    mix,
+    oval,
+    ribbon,
+    shadowed,
+    symmetric,
+)
+from draw_faces_looks import LOOKS, STYLES, Lock, Look, Style
+from PIL import Image, ImageChops
 
-Point = tuple[float, float]
-Colour = tuple[int, int, int]
+EYE = (-0.122, 0.57)
+NOSE = (0.0, 0.684)
+MOUTH = (0.0, 0.772)
+EYE_HALF = 0.06  # half the width of an eye
+LASH: Colour = (58, 38, 46)
+BLUSH: Colour = (244, 128, 118)
+LIP: Colour = (214, 112, 108)
+WHITE: Colour = (255, 255, 255)
+SHIRT: Colour = (246, 244, 244)
 
-OVERSAMPLING = 3
-EYE = (0.35, 0.575)
-MOUTH = (0.5, 0.755)
-MOUTH_HALF = 0.05
-PIVOT = complex(0.5, 0.6)  # what a tilted drawing turns about
-BLUSH: Colour = (240, 130, 120)
-LASH: Colour = (52, 36, 42)
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one face looks like; all lengths are shares of the picture's side."""
-
-    name: str
-    hair: Colour
-    eyes: Colour
-    skin: Colour = (255, 229, 212)
-    background: Colour = (214, 226, 240)
-    clothes: Colour = (70, 80, 120)
-    length: float = 1.0  # of the back hair: 0.6 ends at the chin, 1 reaches the shoulders, 1.3 goes on
-    fringe: str = "swept"  # one of FRINGES
-    tails: bool = False
-    mouth: str = "smile"  # smile, open or line
-    eye_height: float = 0.078
-    brow: float = 0.0  # raised inner ends: worried; negative: angry
-    chin: float = 0.868  # where the face ends: a higher one is rounder
-    jaw: float = 0.0  # how much wider the jaw is
-    man: bool = False  # thicker brows, no lashes beside the eyes
-    tilt: float = 0.0  # degrees, clockwise
-
-
-LOOKS = (
-    Look("aoi", (62, 84, 150), (60, 110, 200), background=(196, 214, 236), fringe="straight", mouth="smile", tilt=-4),
-    Look("hana", (226, 160, 168), (166, 80, 110), background=(250, 224, 214), clothes=(240, 236, 232), tails=True,
-         mouth="smile", chin=0.86, tilt=5),
-    Look("kuro", (52, 46, 54), (100, 70, 54), background=(168, 190, 172), length=0.54, fringe="short", mouth="line",
-         eye_height=0.052, clothes=(50, 54, 64), brow=-0.012, chin=0.885, jaw=0.024, man=True, tilt=3),
-    Look("mika", (222, 178, 104), (70, 140, 100), background=(178, 206, 226), length=1.3, fringe="parted",
-         clothes=(150, 64, 74), tilt=-7),
-    Look("rin", (150, 66, 54), (170, 104, 40), background=(240, 214, 178), length=0.75, fringe="swept", mouth="open",
-         clothes=(60, 100, 90), eye_height=0.074),
-    Look("yuki", (204, 208, 222), (120, 96, 176), background=(74, 82, 122), length=1.2, fringe="straight",
-         mouth="line", skin=(250, 228, 218), brow=0.012, eye_height=0.07, tilt=4),
-    Look("sora", (116, 82, 58), (96, 70, 46), background=(160, 200, 222), length=0.54, fringe="messy", mouth="smile",
-         eye_height=0.056, skin=(240, 206, 180), clothes=(214, 176, 84), chin=0.88, jaw=0.022, man=True, tilt=-3),
-    Look("midori", (84, 120, 100), (150, 90, 60), background=(226, 204, 210), length=1.0, fringe="swept",
-         mouth="smile", clothes=(92, 66, 104), eye_height=0.066, brow=0.006, tilt=8),
-)  # fmt: skip
-
-# Where the locks of a fringe end, left to right; each starts from its share of the hairline, wide where its neighbours
-# are far.
-FRINGES: dict[str, list[Point]] = {
-    "straight": [(0.205, 0.62), (0.25, 0.52), (0.33, 0.455), (0.375, 0.49), (0.46, 0.465), (0.535, 0.5), (0.6, 0.46),
-                 (0.69, 0.485), (0.745, 0.5), (0.795, 0.62)],
-    "swept": [(0.2, 0.66), (0.225, 0.54), (0.27, 0.5), (0.335, 0.47), (0.42, 0.475), (0.5, 0.43), (0.72, 0.45),
-              (0.765, 0.53), (0.8, 0.66)],
-    "parted": [(0.195, 0.72), (0.215, 0.6), (0.245, 0.5), (0.32, 0.4), (0.64, 0.37), (0.715, 0.46), (0.765, 0.57),
-               (0.805, 0.72)],
-    "short": [(0.2, 0.52), (0.235, 0.44), (0.315, 0.475), (0.37, 0.4), (0.45, 0.47), (0.52, 0.405), (0.6, 0.455),
-              (0.69, 0.42), (0.75, 0.47), (0.8, 0.52)],
-    "messy": [(0.195, 0.54), (0.24, 0.47), (0.29, 0.49), (0.36, 0.44), (0.47, 0.495), (0.56, 0.4), (0.66, 0.42),
-              (0.735, 0.46), (0.8, 0.53)],
-}  # fmt: skip
-
-
-def curve(points: Sequence[Point], closed: bool = True, steps: int = 12) -> list[Point]:
-    """A Catmull-Rom curve through the points."""
-    known = np.array(points)
-    count = len(known)
-    result: list[Point] = []
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    for i in range(count if closed else count - 1):
-        if closed:
-            p0, p1, p2, p3 = (known[(i + k) % count] for k in (-1, 0, 1, 2))
-        else:
-            p0, p1, p2, p3 = (known[min(max(i + k, 0), count - 1)] for k in (-1, 0, 1, 2))
-        part = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-                      + (3 * p1 - p0 - 3 * p2 + p3) * t**3)  # fmt: skip
-        result += [(float(x), float(y)) for x, y in part]
-    return result if closed else [*result, points[-1]]
-
-
-def lock(left: Point, tip: Point, right: Point, bulge: float = 0.25) -> list[Point]:
-    """A tapering lock of hair between two points of the hairline: two arcs that meet in a tip."""
-    outline: list[Point] = []
-    for start, end in ((left, tip), (tip, right)):
-        root = left if start == left else right
-        control = (root[0] + bulge * (tip[0] - root[0]) * 0.4, root[1] + (1 - bulge) * (tip[1] - root[1]))
-        for t in np.linspace(0, 1, 14):
-            a, b, d = (1 - t) ** 2, 2 * t * (1 - t), t**2
-            outline.append((a * start[0] + b * control[0] + d * end[0], a * start[1] + b * control[1] + d * end[1]))
-    return outline
-
-
-def mirrored(points: Sequence[Point]) -> list[Point]:
-    """The points on the other side of the face."""
-    return [(1 - x, y) for x, y in points]
-
-
-def symmetric(left: Sequence[Point]) -> list[Point]:
-    """A closed outline from its left half, top to bottom."""
-    return [*left, *(p for p in mirrored(left)[::-1] if p[0] != 0.5)]
-
-
-def shade(colour: Colour, factor: float) -> Colour:
-    """Darker below 1, towards white above."""
-    if factor <= 1:
-        return tuple(round(c * factor) for c in colour)  # type: ignore[return-value]
-    return tuple(round(255 - (255 - c) * (2 - factor)) for c in colour)  # type: ignore[return-value]
-
-
-def shadow(colour: Colour, depth: float) -> Colour:
-    """In shadow as painters have it: darker, and a little towards red and violet."""
-    r, g, b = colour
-    return round(r * (1 - 0.75 * depth)), round(g * (1 - 1.2 * depth)), round(b * (1 - depth))
-
-
-class _Canvas:
-    def __init__(self, side: int, colour: Colour, tilt: float) -> None:
-        self.side = side * OVERSAMPLING
-        self.turn = complex(np.cos(tilt), np.sin(tilt))
-        self.image = Image.new("RGB", (self.side, self.side), colour)
-        self.rows = np.linspace(0, 1, self.side)
-        self.gradients: dict[tuple[tuple[float, Colour], ...], Image.Image] = {}
-
-    def turned(self, points: Sequence[Point]) -> np.ndarray:
-        """Points of the upright drawing where they lie in the tilted one, (K, 2)."""
-        offsets = np.array([complex(x, y) for x, y in points]) - PIVOT
-        moved = offsets * self.turn + PIVOT
-        return np.stack([moved.real, moved.imag], axis=-1)
-
-    def place(self, points: Sequence[Point]) -> list[Point]:
-        return [(float(x), float(y)) for x, y in self.turned(points) * self.side]
-
-    def mask(self, points: Sequence[Point], blur: float = 0.0) -> Image.Image:
-        """What a closed outline covers, its edge softened by `blur`."""
-        mask = Image.new("L", self.image.size, 0)
-        placed = self.place(points)
-        ImageDraw.Draw(mask).polygon(placed, fill=255)
-        if blur:
-            # Only around the outline: the rest of the picture has nothing to soften.
-            reach = 4 * blur * self.side + 2
-            low, high = np.min(placed, 0) - reach, np.max(placed, 0) + reach
-            box = tuple(int(v) for v in np.clip([*low, *high], 0, self.side))
-            mask.paste(mask.crop(box).filter(ImageFilter.GaussianBlur(blur * self.side)), box)
-        return mask
-
-    def oval(self, centre: Point, rx: float, ry: float, blur: float = 0.0) -> Image.Image:
-        """What an ellipse covers."""
-        angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-        return self.mask([(centre[0] + rx * np.cos(a), centre[1] + ry * np.sin(a)) for a in angles], blur)
-
-    def paint(self, mask: Image.Image, colour: Colour | Image.Image, strength: float = 1.0) -> None:
-        """Lay a colour, or a picture, on where the mask is."""
-        box = mask.getbbox()
-        if box is None:
-            return
-        mask = mask.crop(box)
-        if strength < 1:
-            mask = mask.point(lambda v: round(v * strength))
-        self.image.paste(colour.crop(box) if isinstance(colour, Image.Image) else colour, box, mask)
-
-    def gradient(self, stops: Sequence[tuple[float, Colour]]) -> Image.Image:
-        """A picture whose rows go through colours at given heights."""
-        key = tuple(stops)
-        if key not in self.gradients:
-            heights, colours = [h for h, _ in stops], np.array([c for _, c in stops], float)
-            rows = np.stack([np.interp(self.rows, heights, colours[:, i]) for i in range(3)], axis=-1)
-            column = Image.fromarray(rows[:, None].round().astype(np.uint8))
-            self.gradients[key] = column.resize((self.side, self.side))
-        return self.gradients[key]
-
-    def stroke(self, points: Sequence[Point], colour: Colour, width: float, taper: bool = True) -> None:
-        """A line that is thickest in its middle, unless told otherwise."""
-        path = np.array(points)
-        along = np.gradient(path, axis=0)
-        across = np.stack([-along[:, 1], along[:, 0]], 1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
-        share = np.sin(np.linspace(0.12, np.pi - 0.12, len(path))) if taper else np.ones(len(path))
-        half = (0.5 * width * share)[:, None] * across
-        self.paint(self.mask([(float(x), float(y)) for x, y in np.concatenate([path + half, (path - half)[::-1]])]),
-                   colour)  # fmt: skip
-
-    def shape(self, points: Sequence[Point], fill: Colour | Image.Image, line: Colour, width: float = 0.0045) -> None:
-        """A filled outline."""
-        self.paint(self.mask(points), fill)
-        self.stroke([*points, points[0], points[1]], line, width, taper=False)
+DrawnLock = tuple[Path, Path, Path]  # from root to tip: the path and its two sides
 
 
 def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
@@ -214,236 +56,323 @@ def draw_face(look: Look, side: int = 256) -> tuple[Image.Image, np.ndarray]:
         the picture, (side, side), and its landmarks (5, 2) in px: left eye, right eye, nose, left and right mouth
         corner.
     """
-    c = _Canvas(side, look.background, np.radians(look.tilt))
+    canvas = Canvas(side)
     random = np.random.default_rng(zlib.crc32(look.name.encode()))
-    _behind(c, look, random)
-    _back(c, look)
-    face = _head(c, look)
-    _fringe_shadow(c, look, face)
+    style = STYLES[look.style]
+    _backdrop(canvas, look, random)
+    canvas.tilt, canvas.turn = math.radians(look.tilt), look.turn
+    hair = _hair_colours(canvas, look, random)
+    _back_hair(canvas, look, style)
+    canvas.tilt /= 3
+    canvas.turn = 0
+    _body(canvas, look)
+    canvas.tilt, canvas.turn = math.radians(look.tilt), look.turn
+    locks = list(_fringe(style))
+    _face(canvas, look, style, locks)
     for flip in (False, True):
-        _eye(c, look, flip)
-    _mouth(c, look)
-    _front(c, look, random)
+        _eye(canvas, look, flip)
+    _nose(canvas, look)
+    _mouth(canvas, look)
+    _front_hair(canvas, look, style, locks, hair)
     for flip in (False, True):
-        _brow(c, look, flip)
-    image = c.image.resize((side, side), Image.Resampling.LANCZOS)
-    x, y = MOUTH
-    points = [EYE, (1 - EYE[0], EYE[1]), (0.5, 0.675), (x - MOUTH_HALF, y), (x + MOUTH_HALF, y)]
-    return image, c.turned(points) * side
+        _brow(canvas, look, flip)
+    half = _mouth_half(look)
+    points = canvas.place([EYE, (-EYE[0], EYE[1]), NOSE, (-half, MOUTH[1]), (half, MOUTH[1])]) / OVERSAMPLING
+    return canvas.image.resize((side, side), Image.Resampling.LANCZOS), points
 
 
-def _behind(c: _Canvas, look: Look, random: np.random.Generator) -> None:
-    c.image.paste(c.gradient([(0, shade(look.background, 1.25)), (1, shade(look.background, 0.86))]))
-    for _ in range(14):
-        x, y, r = random.random(), random.random(), random.uniform(0.03, 0.12)
-        c.paint(c.oval((x, y), r, r, 0.012), shade(look.background, random.choice([0.9, 1.5, 1.7])), 0.45)
-
-
-def _hair(c: _Canvas, look: Look, bottom: float, factor: float = 1.0) -> Image.Image:
-    base = shade(look.hair, factor) if factor < 1 else look.hair
-    return c.gradient([(0.04, shade(base, 0.8)), (0.24, base), (0.42, shade(base, 1.1)), (bottom, shadow(base, 0.22))])
-
-
-def _back(c: _Canvas, look: Look) -> None:
-    line = shadow(look.hair, 0.55)
-    bottom = 0.42 + 0.42 * look.length
-    hair = [(0.5, 0.05), (0.27, 0.1), (0.14, 0.32), (0.125, 0.55), (0.12, bottom - 0.08), (0.2, bottom), (0.36, bottom)]
-    c.shape(curve(symmetric(hair)), _hair(c, look, bottom, 0.72), line)
-    for flip in (False, True):
-        side = mirrored if flip else list
-        for i, x in enumerate((0.15, 0.2, 0.27)):
-            tip = (x - 0.03 + 0.02 * i, bottom + 0.035 - 0.012 * i)
-            strand = lock((x, 0.3), tip, (x + 0.07, 0.3), -0.2)
-            c.shape(side(strand), _hair(c, look, bottom + 0.05, 0.8), line, 0.003)
-    if look.tails:
-        for flip in (False, True):
-            side = mirrored if flip else list
-            tail = [(0.16, 0.25), (0.05, 0.35), (0.02, 0.6), (0.06, 0.9), (0.13, 0.98), (0.17, 0.7), (0.2, 0.4)]
-            c.shape(side(curve(tail)), _hair(c, look, 1.0, 0.92), line)
-            for end in ((0.06, 0.86), (0.11, 0.9)):
-                c.stroke(side(curve([(0.15, 0.3), (0.09, 0.55), end], False)), shade(look.hair, 0.7), 0.006)
-            c.paint(c.oval(side([(0.155, 0.28)])[0], 0.032, 0.032), (196, 60, 70))
-            c.paint(c.oval(side([(0.148, 0.272)])[0], 0.012, 0.01), (240, 150, 150))
-    skin, dark = look.skin, shadow(look.skin, 0.2)
-    c.paint(c.mask([(0.425, 0.75), (0.575, 0.75), (0.59, 1.02), (0.41, 1.02)]), skin)
-    shoulders = [(0.5, 0.93), (0.41, 0.925), (0.2, 0.97), (0.0, 1.06), (-0.1, 1.25), (0.5, 1.25)]
-    cloth = c.gradient([(0.9, shade(look.clothes, 1.12)), (1.0, shade(look.clothes, 0.8))])
-    c.shape(curve(symmetric(shoulders)), cloth, shade(look.clothes, 0.5))
-    c.paint(c.mask([(0.415, 0.9), (0.585, 0.9), (0.5, 1.01)]), skin)
-    for flip in (False, True):
-        collar = [(0.41, 0.9), (0.5, 1.01), (0.44, 1.04), (0.36, 0.94)]
-        c.shape(mirrored(collar) if flip else collar, shade(look.clothes, 1.3), shade(look.clothes, 0.5), 0.004)
-    c.paint(c.mask(curve([(0.42, 0.8), (0.58, 0.8), (0.585, 0.905), (0.5, 0.94), (0.415, 0.905)]), 0.004), dark)
-
-
-def _head(c: _Canvas, look: Look) -> Image.Image:
-    line = shadow(look.skin, 0.42)
-    for ear in ((0.238, 0.6), (0.762, 0.6)):
-        c.paint(c.oval(ear, 0.03, 0.052), shadow(look.skin, 0.12))
-    face = [(0.5, 0.22), (0.33, 0.26), (0.235, 0.42), (0.236, 0.6), (0.285 - look.jaw, 0.73),
-            (0.375 - look.jaw, 0.815), (0.455, look.chin - 0.004), (0.5, look.chin)]  # fmt: skip
-    outline = curve(symmetric(face))
-    c.shape(outline, look.skin, line, 0.004)
-    inside = c.mask(outline)
-    # The light comes from the upper left: the right cheek turns away from it.
-    away = c.mask(curve([(0.79, 0.3), (0.7, 0.5), (0.69, 0.68), (0.6, 0.84), (0.66, 0.95), (0.95, 0.8)]), 0.012)
-    c.paint(ImageChops.multiply(inside, away), shadow(look.skin, 0.13), 0.8)
-    for x in (0.315, 0.685):
-        c.paint(ImageChops.multiply(inside, c.oval((x, 0.672), 0.05, 0.024, 0.018)), BLUSH, 0.5)
-    c.paint(c.mask([(0.503, 0.62), (0.517, 0.682), (0.496, 0.684)], 0.004), shadow(look.skin, 0.2), 0.8)
-    c.stroke(curve([(0.489, 0.68), (0.5, 0.686), (0.509, 0.681)], closed=False), shadow(look.skin, 0.42), 0.005)
-    c.paint(c.oval((0.494, 0.655), 0.006, 0.012, 0.004), shade(look.skin, 1.8), 0.8)
-    return inside
-
-
-def _locks(look: Look) -> list[list[Point]]:
-    """The outlines of the fringe, drawn from its sides to its middle."""
-    tips = FRINGES[look.fringe]
-    count, wide = len(tips), 0.018  # locks overlap by twice `wide` at their roots
-
-    def root(x: float) -> Point:
-        x = min(max(x, 0.2), 0.8)
-        return x, 0.29 - 0.19 * float(np.sin(np.pi * (x - 0.17) / 0.66)) ** 0.7
-
-    between = [0.185, *((a[0] + b[0]) / 2 for a, b in pairwise(tips)), 0.815]
-    order = sorted(range(count), key=lambda i: -abs(i - (count - 1) / 2))
-    return [lock(root(between[i] - wide), tips[i], root(between[i + 1] + wide)) for i in order]
-
-
-def _fringe_shadow(c: _Canvas, look: Look, face: Image.Image) -> None:
-    cast = Image.new("L", c.image.size, 0)
-    for outline in _locks(look):
-        cast = ImageChops.lighter(cast, c.mask([(x + 0.006, y + 0.028) for x, y in outline], 0.0015))
-    cast = ImageChops.lighter(cast, c.mask(curve([(0.22, 0.24), (0.5, 0.2), (0.78, 0.24), (0.74, 0.36), (0.5, 0.34),
-                                                 (0.26, 0.36)]), 0.01))  # fmt: skip
-    c.paint(ImageChops.multiply(face, cast), shadow(look.skin, 0.2))
-
-
-def _eye(c: _Canvas, look: Look, flip: bool) -> None:
-    def place(points: Sequence[Point]) -> list[Point]:
-        return mirrored(points) if flip else list(points)
-
-    x, y = EYE
-    h = look.eye_height
-    white = [(x - 0.072, y - 0.05 * h), (x - 0.05, y - 0.72 * h), (x + 0.01, y - 0.98 * h), (x + 0.058, y - 0.5 * h),
-             (x + 0.06, y + 0.4 * h), (x + 0.02, y + 0.92 * h), (x - 0.04, y + 0.78 * h)]  # fmt: skip
-    inside = c.mask(place(curve(white)))
-    c.paint(inside, c.gradient([(y - h, (206, 206, 222)), (y - 0.3 * h, (252, 250, 250))]))
-    centre = place([(x + 0.002, y)])[0]
-    rx, ry = 0.047, 0.93 * h
-
-    def within(centre: Point, rx: float, ry: float, blur: float = 0.0) -> Image.Image:
-        return ImageChops.multiply(inside, c.oval(centre, rx, ry, blur))
-
-    c.paint(within(centre, rx, ry), shade(look.eyes, 0.3))
-    colours = c.gradient(
-        [(y - ry, shade(look.eyes, 0.35)), (y, shade(look.eyes, 0.95)), (y + ry, shade(look.eyes, 1.6))]
-    )
-    c.paint(within(centre, rx - 0.006, ry - 0.006), colours)
-    c.paint(within((centre[0], y + 0.62 * h), 0.028, 0.22 * h, 0.006), shade(look.eyes, 1.75), 0.8)
-    c.paint(within((centre[0], y - 0.02 * h), 0.018, 0.36 * h), shade(look.eyes, 0.2))
-    c.paint(within((centre[0], y - 0.95 * h), 0.07, 0.4 * h, 0.006), (30, 20, 40), 0.55)  # the lid's shadow
-    c.paint(c.oval((centre[0] - 0.017, y - 0.42 * h), 0.014, 0.2 * h), (255, 255, 255))
-    c.paint(c.oval((centre[0] + 0.02, y + 0.45 * h), 0.008, 0.1 * h), (255, 255, 255), 0.9)
-    lash = [(x - 0.094, y + 0.1 * h), (x - 0.07, y - 0.62 * h), (x - 0.02, y - 1.06 * h), (x + 0.03, y - 1.06 * h),
-            (x + 0.072, y - 0.45 * h), (x + 0.02, y - 0.9 * h), (x - 0.03, y - 0.84 * h),
-            (x - 0.064, y - 0.4 * h)]  # fmt: skip
-    c.paint(c.mask(place(curve(lash))), LASH)
-    for dx, dy in () if look.man else ((-0.1, -0.25), (-0.092, -0.62)):
-        c.paint(
-            c.mask(place([(x - 0.07, y + (dy + 0.25) * h), (x + dx, y + dy * h), (x - 0.062, y + (dy - 0.02) * h)])),
-            LASH,
-        )
-    c.stroke(place(curve([(x - 0.045, y + 0.84 * h), (x + 0.012, y + 0.98 * h), (x + 0.05, y + 0.74 * h)], False)),
-             shadow(look.skin, 0.55), 0.005)  # fmt: skip
-    c.stroke(place(curve([(x - 0.066, y - 1.0 * h), (x - 0.005, y - 1.34 * h), (x + 0.055, y - 1.05 * h)], False)),
-             shadow(look.skin, 0.36), 0.0045)  # fmt: skip
-
-
-def _brow(c: _Canvas, look: Look, flip: bool) -> None:
-    x, y = EYE
-    top = y - 0.1 - 0.35 * look.eye_height
-    brow = [(x - 0.08, top + 0.018 + look.brow), (x - 0.01, top - 0.006), (x + 0.062, top + 0.008 - look.brow)]
-    path = curve(brow, closed=False)
-    c.stroke(mirrored(path) if flip else path, shadow(shade(look.hair, 0.75), 0.25), 0.016 if look.man else 0.01)
-
-
-def _mouth(c: _Canvas, look: Look) -> None:
-    x, y = MOUTH
-    half, line = MOUTH_HALF, shadow(look.skin, 0.55)
-    if look.mouth == "open":
-        mouth = [
-            (x - half, y),
-            (x, y + 0.006),
-            (x + half, y),
-            (x + 0.03, y + 0.04),
-            (x, y + 0.05),
-            (x - 0.03, y + 0.04),
-        ]
-        c.shape(curve(mouth), (170, 70, 78), line, 0.004)
-        c.paint(ImageChops.multiply(c.mask(curve(mouth)), c.oval((x, y + 0.046), 0.03, 0.016)), (226, 124, 122))
-        c.paint(ImageChops.multiply(c.mask(curve(mouth)), c.oval((x, y + 0.002), 0.036, 0.011)), (252, 248, 244))
-    elif look.mouth == "smile":
-        c.stroke(curve([(x - half, y - 0.004), (x, y + 0.016), (x + half, y - 0.004)], closed=False), line, 0.008)
+def _backdrop(canvas: Canvas, look: Look, random: np.random.Generator) -> None:
+    """A soft background: lights out of focus, clouds, or light that falls through a window."""
+    above, below = look.colours
+    canvas.image.paste(canvas.gradient((0, above), (1, below)))
+    if look.backdrop == "sky":
+        for _ in range(5):
+            x, y = random.uniform(-0.5, 0.5), random.uniform(0.25, 0.9)
+            for _ in range(7):
+                dx, dy, r = random.normal(0, 0.09), random.normal(0, 0.015), random.uniform(0.03, 0.07)
+                canvas.fill(oval((x + dx, y + dy), 1.5 * r, 0.6 * r), lit(below, 0.8), 0.5, 0.012)
+    elif look.backdrop == "window":
+        for x in (-0.52, -0.2, 0.2):
+            slant = [(x, -0.1), (x + 0.2, -0.1), (x - 0.1, 1.1), (x - 0.3, 1.1)]
+            canvas.fill(np.array(slant), lit(above, 0.7), 0.4, 0.012)
     else:
-        c.stroke(curve([(x - 0.042, y + 0.002), (x, y - 0.001), (x + 0.042, y + 0.002)], closed=False), line, 0.008)
-    c.paint(c.oval((x, y + 0.036 + 0.03 * (look.mouth == "open")), 0.024, 0.006, 0.004), shadow(look.skin, 0.2), 0.7)
+        for _ in range(16):
+            x, y, r = random.uniform(-0.55, 0.55), random.uniform(-0.05, 1), random.uniform(0.02, 0.1)
+            glow = lit(mix(above, below, random.random()), random.uniform(0.3, 0.8))
+            canvas.fill(oval((x, y), r, r), glow, random.uniform(0.2, 0.5), 0.006)
 
 
-def _front(c: _Canvas, look: Look, random: np.random.Generator) -> None:
-    line = shadow(look.hair, 0.5)
-    short = look.length < 0.6
-    for flip in (False, True):
-        side = mirrored if flip else list
-        for root, tip in ((0.17, (0.19, 0.62 if short else 0.86)), (0.2, (0.236, 0.56 if short else 0.78))):
-            strand = lock((root + 0.02, 0.2), tip, (root + 0.09, 0.2), -0.15)
-            c.shape(side(strand), _hair(c, look, 0.9), line, 0.0035)
-    dome = curve([(0.5, 0.055), (0.31, 0.095), (0.19, 0.22), (0.165, 0.4), (0.24, 0.34), (0.5, 0.22), (0.76, 0.34),
-                  (0.835, 0.4), (0.81, 0.22), (0.69, 0.095)])  # fmt: skip
-    c.shape(dome, _hair(c, look, 0.6), line)
-    if look.fringe == "short":
-        for angle in np.linspace(-1.25, 1.25, 11):
-            turn = angle + random.uniform(-0.06, 0.06)
-            reach = 0.385 + 0.02 * random.random()
-            places = ((0.31, turn - 0.2), (reach, turn + 0.12), (0.31, turn + 0.2))
-            left, tip, right = ((0.5 + float(r * np.sin(a)), 0.4 - float(r * np.cos(a))) for r, a in places)
-            c.shape(lock(left, tip, right, 0.3), _hair(c, look, 0.6), line, 0.003)
-        c.paint(
-            c.mask(curve([(0.5, 0.085), (0.3, 0.13), (0.2, 0.3), (0.5, 0.3), (0.8, 0.3), (0.7, 0.13)])),
-            _hair(c, look, 0.6),
-        )
-    for outline in _locks(look):
-        c.shape(outline, _hair(c, look, 0.6), line, 0.0035)
-        middle = [
-            ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(outline[2:13], outline[-3:-14:-1], strict=True)
-        ]
-        c.stroke(middle, shade(look.hair, 0.78), 0.004)
-    # Roots vanish in the dome: paint their joint over, softly, and lay the light on it.
-    top = c.mask(curve([(0.5, 0.07), (0.32, 0.11), (0.21, 0.23), (0.24, 0.3), (0.5, 0.18), (0.76, 0.3), (0.79, 0.23),
-                        (0.68, 0.11)]), 0.012)  # fmt: skip
-    c.paint(top, _hair(c, look, 0.6))
-    _shine(c, look, random)
-    for x in np.linspace(0.3, 0.7, 9):
-        path = curve([(0.5 + (x - 0.5) * 0.5, 0.075), (float(x), 0.14), (0.5 + (x - 0.5) * 1.35, 0.25)], closed=False)
-        c.stroke(path, shade(look.hair, 0.72), 0.003)
+def _hair_colours(canvas: Canvas, look: Look, random: np.random.Generator) -> Image.Image:
+    """The picture that every front lock is cut from: darker at the crown and the ends, with a band of light."""
+    base = look.hair
+    picture = canvas.gradient(
+        (0.1, shadowed(base, 0.16)), (0.3, base), (0.5, lit(base, 0.12)), (0.95, shadowed(base, 0.1))
+    )
+    glints = []
+    for angle in np.arange(-1.12, 1.12, 0.075):
+        fade = math.cos(1.25 * angle) ** 0.6
+        outward = np.array([math.sin(angle), -math.cos(angle)])
+        low, high = 0.232 - fade * random.uniform(0.012, 0.05), 0.238 + fade * random.uniform(0.006, 0.03)
+        spine = np.array([0, 0.44]) + np.linspace(high, low, 12)[:, None] * outward
+        glints.append(ribbon(*edges(spine, random.uniform(0.022, 0.032), 0.2)))
+    picture.paste(
+        lit(base, 0.48), mask=canvas.mask(glints, 0.001).point(lambda v: round(v * (0.4 + 0.3 * sum(base) / 765)))
+    )
+    return picture
 
 
-def _shine(c: _Canvas, look: Look, random: np.random.Generator) -> None:
-    """The light on the hair: a band around the head with an edge of strands, broken where locks part."""
-    start, end = 0.25 + 0.05 * random.random(), 0.7 + 0.05 * random.random()
-    places = np.linspace(start, end, 15)
-    band = 0.265 - 0.1 * np.sin(np.pi * (places - 0.17) / 0.66)
-    width = 0.024 * np.sin(np.pi * (places - start) / (end - start)) ** 0.5
-    strands = random.uniform(0.35, 1.0, len(places)) * np.where(np.arange(len(places)) % 2, 1.3, 0.5)
-    above = [(float(x), float(y - 0.5 * w)) for x, y, w in zip(places, band, width, strict=True)]
-    below = [(float(x), float(y + w * s)) for x, y, w, s in zip(places, band, width, strands, strict=True)]
-    c.paint(c.mask([*curve(above, closed=False, steps=4), *below[::-1]], 0.0025), shade(look.hair, 1.5), 0.62)
+def _spine(points: Sequence[Point] | Path, waves: float = 0.0) -> Path:
+    """The path of a lock, swinging more towards its tip."""
+    path = curve(points)
+    t = np.linspace(0, 1, len(path))
+    return path + (waves * t**0.7 * np.sin(3.2 * math.pi * t))[:, None] * across(path)
+
+
+def _fringe(style: Style) -> Iterator[DrawnLock]:
+    """The locks before the forehead: path and two sides each, from the parting over the round of the head."""
+    for x, y, width, bend in style.fringe:
+        away = x - style.part
+        points = [(style.part + 0.16 * away, 0.125 + 0.3 * away**2), (style.part + 0.66 * away, 0.2 + 1.3 * away**2),
+                  (style.part + 0.95 * away - bend, 0.36 + 0.16 * (y - 0.45)), (x, y)]  # fmt: skip
+        spine = _spine(points, 0.4 * style.waves)
+        yield spine, *edges(spine, width, 0.3)
+
+
+def _lock(canvas: Canvas, fill: Fill, base: Colour, lock: DrawnLock) -> None:
+    """A lock of hair: its fill, its far side in shade, thin lines along it, and a strand that catches light."""
+    spine, left, right = lock
+    canvas.fill(ribbon(left, right), fill)
+    start = len(spine) // 3
+    far = right if right[len(right) // 2, 0] > left[len(left) // 2, 0] else left
+    share = np.clip(np.linspace(-0.9, 2.2, len(spine)), 0, 1)[:, None]
+    middle = far + 0.75 * share * (spine - far)
+    canvas.fill(ribbon(middle[start:], far[start:]), shadowed(base, 0.2), 0.75, 0.001)
+    near = left if far is right else right
+    strand = 0.45 * near + 0.55 * spine
+    canvas.line(strand[start : -start // 2], lit(base, 0.3), 0.0045, 0.5)
+    for side in (left, right):
+        canvas.line(side[start // 2 :], shadowed(base, 0.5), 0.0042)
+
+
+def _locks(locks: Sequence[Lock], waves: float) -> Iterator[DrawnLock]:
+    """Locks on both sides: path and two sides each."""
+    for points, width in locks:
+        for path in both(points):
+            spine = _spine(path, waves if path[0, 0] < 0 else -waves)
+            yield spine, *edges(spine, width, 0.5)
+
+
+def _back_hair(canvas: Canvas, look: Look, style: Style) -> None:
+    """What falls behind the head, in its shade."""
+    dark, line = shadowed(look.hair, 0.3), shadowed(look.hair, 0.55)
+    fill = canvas.gradient(
+        (0.3, shadowed(look.hair, 0.22)), (0.65, shadowed(look.hair, 0.42)), (1, shadowed(look.hair, 0.3))
+    )
+    tail = canvas.gradient((0.2, look.hair), (1, shadowed(look.hair, 0.25)))
+    for points, width in style.tail:
+        spine = _spine(points, style.waves)
+        _lock(canvas, tail, look.hair, (spine, *edges(spine, width, 0.3)))
+    canvas.shape(symmetric(style.back), fill, line)
+    fill = canvas.gradient((0.4, dark), (1, shadowed(look.hair, 0.18)))
+    for lock in _locks(style.behind, style.waves):
+        _lock(canvas, fill, dark, lock)
+
+
+def _body(canvas: Canvas, look: Look) -> None:
+    """Neck, its shadow, shoulders and what is worn."""
+    wide = 0.078 + 0.022 * look.man
+    dark, line = shadowed(look.skin, 0.17), shadowed(look.skin, 0.45)
+    neck = [(0, 0.7), (-wide, 0.74), (-wide, 0.87), (-wide - 0.02, 0.92), (-wide - 0.06, 0.965), (-wide - 0.06, 1.1),
+            (0, 1.2)]  # fmt: skip
+    canvas.shape(symmetric(neck), look.skin, line)
+    shade = [(0, 0.7), (-wide, 0.74), (-wide, 0.87), (-0.06, 0.9), (0, look.chin + 0.065)]
+    canvas.fill(symmetric(shade), dark, within=canvas.mask([symmetric(neck)]))
+    for bone in both(curve([(-0.02, 0.985), (-0.07, 0.965), (-0.12, 0.968)])):
+        canvas.line(bone, shadowed(look.skin, 0.3), 0.004)
+    _clothes(canvas, look, wide)
+
+
+def _clothes(canvas: Canvas, look: Look, wide: float) -> None:
+    """Shoulders, and a collar of some kind."""
+    cloth, trim, kind = look.cloth, look.trim, look.clothes
+    fill = canvas.gradient((0.9, lit(cloth, 0.15)), (1, shadowed(cloth, 0.14)))
+    low = wide + 0.03
+    shoulder = curve([(-low + 0.02, 0.905), (-0.19, 0.945), (-0.31, 0.985), (-0.38, 1.1)])
+    depth = 0.93 if kind == "collar" else 1.02
+
+    def pair(points: Sequence[Point] | Path, fill: Fill, of: Colour) -> None:
+        for part in both(points):
+            canvas.shape(part, fill, shadowed(of, 0.5))
+
+    pair(np.concatenate([shoulder, [(0, 1.1), (0, depth)]]), fill, cloth)
+    canvas.fill(np.array([(-0.01, depth + 0.012), (0.01, depth + 0.012), (0.01, 1.1), (-0.01, 1.1)]), fill)
+    if kind == "collar":  # a high one, with a ribbon
+        pair([(0, 0.9), (-wide - 0.008, 0.872), (-wide - 0.014, 0.925), (0, 0.962)], lit(cloth, 0.3), cloth)
+        pair(curve([(0, 0.96), (-0.05, 0.945), (-0.07, 0.985), (-0.01, 0.98)], closed=True), trim, trim)
+        pair(curve([(0, 0.965), (-0.035, 1.0), (-0.05, 1.05), (-0.01, 1.05)], closed=True), trim, trim)
+    elif kind == "sailor":
+        pair([(-low + 0.03, 0.9), (-0.19, 0.94), (-0.2, 1.05), (0, 1.08), (0, 1.02)], trim, trim)
+        for stripe in both(curve([(-0.155, 0.938), (-0.16, 0.99), (-0.09, 1.03)])):
+            canvas.line(stripe, WHITE, 0.006, even=True)
+    elif kind == "hood":
+        roll = [(-wide + 0.005, 0.885), (-0.17, 0.905), (-0.2, 0.95), (-0.14, 1.0), (-0.02, 1.06), (0, 1.02),
+                (-0.07, 0.965)]  # fmt: skip
+        pair(curve(roll, closed=True), canvas.gradient((0.88, lit(cloth, 0.2)), (1, shadowed(cloth, 0.1))), cloth)
+        for cord in both(curve([(-0.055, 0.985), (-0.06, 1.02), (-0.055, 1.06)])):
+            canvas.line(cord, trim, 0.009, even=True)
+    else:
+        shirt = cloth if kind == "shirt" else SHIRT
+        if kind == "blazer":  # over the shirt
+            pair([(-low + 0.015, 0.905), (-0.12, 0.94), (0, 1.1), (0, 1.02)], shirt, shirt)
+            pair([(-low - 0.01, 0.918), (-0.17, 0.95), (-0.1, 1.1), (-0.04, 1.1)], lit(cloth, 0.1), cloth)
+        pair([(-0.022, 0.96), (0, 0.95), (0, 1.1), (-0.03, 1.1)], trim, trim)
+        pair([(-wide - 0.004, 0.875), (-wide - 0.03, 0.93), (-0.068, 1.02), (-0.008, 0.96), (-0.055, 0.925)],
+             lit(shirt, 0.5), shirt)  # fmt: skip
+
+
+def _face(canvas: Canvas, look: Look, style: Style, locks: list[DrawnLock]) -> None:
+    """Ears, and the face with its shadows and blush."""
+    skin, man = look.skin, look.man
+    dark, line = shadowed(skin, 0.14), shadowed(skin, 0.45)
+    if style.ears:
+        ear = [(-0.2, 0.54), (-0.232, 0.535), (-0.244, 0.57), (-0.232, 0.63), (-0.214, 0.665), (-0.195, 0.65)]
+        hollow = curve([(-0.228, 0.555), (-0.218, 0.58), (-0.224, 0.61), (-0.21, 0.635)])
+        for outline, inner in zip(both(curve(ear, closed=True)), both(hollow), strict=True):
+            canvas.shape(outline, skin, line)
+            canvas.fill(inner, dark)
+            canvas.line(inner, shadowed(skin, 0.32), 0.004)
+    half = [(0, 0.22), (-0.15, 0.26), (-0.207, 0.4), (-0.207, 0.54), (-0.199, 0.645),
+            (-0.168 - 0.01 * man, 0.74), (-0.105 - 0.01 * man, look.chin - 0.058),
+            (-0.042 - 0.008 * man, look.chin - 0.008), (0, look.chin)]  # fmt: skip
+    outline = symmetric(half)
+    canvas.fill(outline, skin)
+    face = canvas.mask([outline])
+    # The light comes from the upper left: the right cheek turns away from it.
+    away = [(0.22, 0.4), (0.183, 0.58), (0.176, 0.68), (0.13, 0.775), (0.05, look.chin - 0.012), (0, look.chin + 0.02),
+            (0.2, 0.88), (0.3, 0.6)]  # fmt: skip
+    canvas.fill(curve(away, closed=True), dark, 0.9, 0.002, face)
+    cast = canvas.mask([ribbon(left, right) for _, left, right in locks], 0.0015, (0.008, 0.026))
+    cap = canvas.mask([symmetric([(0, 0.2), (-0.24, 0.22), (-0.205, 0.42), (-0.12, 0.36), (0, 0.33)])], 0.003)
+    canvas.image.paste(dark, mask=ImageChops.multiply(face, ImageChops.lighter(cast, cap)))
+    for x in (-0.128, 0.128):
+        canvas.fill(oval((x, 0.672), 0.048, 0.022), BLUSH, 0.34 - 0.16 * man, 0.016, face)
+    canvas.line(np.concatenate([outline, outline[:1]]), line, 0.004, even=True)
+
+
+def _eye(canvas: Canvas, look: Look, flip: bool) -> None:
+    """White, iris, pupil, lights, lids and lashes of the left eye, or mirrored of the right one."""
+    ex, ey = EYE
+    a, h, man = EYE_HALF, look.eye_height, look.man
+
+    def at(*points: Point) -> Path:
+        """Points in half widths outwards (negative) and heights, on the picture."""
+        path = np.array([(ex + x * a, ey + y * h) for x, y in points])
+        return mirrored(path) if flip else path
+
+    upper = ((0.92, 0.2), (0.68, -0.22), (0.2, -0.47), (-0.38, -0.45), (-0.8, -0.16), (-1.0, 0.16))
+    lower = ((-0.8, 0.4), (-0.3, 0.53), (0.3, 0.52), (0.75, 0.38))
+    opening = np.concatenate([curve(at(*upper)), curve(at(upper[-1], *lower, upper[0]))[1:-1]])
+    inside = canvas.mask([opening])
+    canvas.fill(opening, (252, 250, 250))
+
+    x, y = ex * (-1 if flip else 1) + look.gaze[0], ey + 0.03 * h + look.gaze[1]
+    rx, ry = 0.0395 - 0.005 * man, 0.53 * h + 0.004 * man
+    eyes = look.eyes
+    iris = canvas.gradient((y - ry, shadowed(eyes, 0.62)), (y - 0.1 * ry, shadowed(eyes, 0.2)),
+                           (y + 0.5 * ry, lit(eyes, 0.3)), (y + ry, lit(eyes, 0.5)))  # fmt: skip
+    canvas.fill(oval((x, y), rx, ry), shadowed(eyes, 0.62), within=inside)
+    canvas.fill(oval((x, y), 0.86 * rx, 0.88 * ry), iris, within=inside)
+    canvas.fill(oval((x, y + 0.58 * ry), 0.55 * rx, 0.26 * ry), lit(eyes, 0.62), 0.75, 0.003, inside)
+    canvas.fill(oval((x, y - 0.02 * ry), 0.4 * rx, 0.42 * ry), shadowed(eyes, 0.78), blur=0.001, within=inside)
+    lid = curve(at(*upper))
+    canvas.fill(ribbon(lid, lid + np.array([0, 0.2 * h])), (70, 50, 80), 0.5, 0.002, inside)  # the lid's shadow
+    canvas.fill(oval((x - 0.4 * rx, y - 0.42 * ry), 0.3 * rx, 0.24 * ry), WHITE, within=inside)
+    canvas.fill(oval((x + 0.42 * rx, y + 0.42 * ry), 0.15 * rx, 0.13 * ry), WHITE, 0.9, within=inside)
+
+    ink = mix(LASH, shadowed(look.hair, 0.6), 0.35)
+    thick = 1 - 0.3 * man
+    over = ((-1.2, 0.04), (-0.9, -0.34 * thick), (-0.42, -0.5 - 0.14 * thick), (0.2, -0.5 - 0.1 * thick), (0.7, -0.29))
+    canvas.fill(np.concatenate([curve(at(*upper)), curve(at(upper[-1], *over, upper[0]))[1:-1]]), ink)
+    if man < 0.5:
+        for root, tip in (((-0.9, -0.1), (-1.32, -0.12)), ((-0.75, -0.3), (-1.18, -0.42)), ((-1, 0.1), (-1.26, 0.2))):
+            canvas.fill(at((root[0] + 0.12, root[1] - 0.1), tip, (root[0] - 0.02, root[1] + 0.12)), ink)
+    canvas.line(curve(at((-0.92, 0.3), *lower[:3])), mix(ink, look.skin, 0.25), 0.0042)
+    crease = curve(at((-1.02, -0.42), (-0.5, -0.82), (0.2, -0.86), (0.72, -0.6)))
+    canvas.line(crease + np.array([0, 0.012 * man]), shadowed(look.skin, 0.36), 0.004)
+
+
+def _brow(canvas: Canvas, look: Look, flip: bool) -> None:
+    """An eyebrow, seen through the fringe."""
+    x, y = EYE
+    y -= 0.068 + 0.3 * look.eye_height - 0.012 * look.man
+    rise = look.brow
+    spine = curve([(x + 0.064, y - rise), (x + 0.015, y - 0.007 - 0.3 * rise), (x - 0.04, y - 0.004 + 0.3 * rise),
+                   (x - 0.078, y + 0.016 + rise)])  # fmt: skip
+    left, right = edges(mirrored(spine) if flip else spine, 0.01 + 0.006 * look.man, 0.45)
+    canvas.fill(ribbon(left, right), shadowed(look.hair, 0.48), 0.85)
+
+
+def _nose(canvas: Canvas, look: Look) -> None:
+    """The shadow beside the nose, its tip, and a light on it."""
+    x, y = NOSE
+    side = np.array([(x + 0.003, y - 0.045 - 0.02 * look.man), (x + 0.019, y), (x + 0.002, y + 0.004)])
+    canvas.fill(side, shadowed(look.skin, 0.17), 0.9, 0.001)
+    under = curve([(x - 0.01, y + 0.003), (x, y + 0.009), (x + 0.013, y + 0.003)])
+    canvas.line(under, shadowed(look.skin, 0.42), 0.0045)
+    canvas.fill(oval((x - 0.003, y - 0.016), 0.005, 0.008), lit(look.skin, 0.8), 0.9, 0.002)
+
+
+def _mouth_half(look: Look) -> float:
+    return 0.05 + 0.008 * look.smile + 0.006 * look.man
+
+
+def _mouth(canvas: Canvas, look: Look) -> None:
+    """A line, or an opening with teeth and tongue, and the shade under the lower lip."""
+    x, y = MOUTH
+    half, rise = _mouth_half(look), 0.02 * look.smile
+    line = mix(shadowed(look.skin, 0.6), LIP, 0.2)
+    corner, top_y = y - 0.3 * rise, y + 0.5 * rise
+    low = top_y + 0.06 * look.opened
+    top = curve([(-half, corner), (-0.4 * half, top_y), (0, top_y), (0.4 * half, top_y), (half, corner)])
+    if look.opened:
+        bottom = curve([(half, corner), (0.66 * half, low - 0.012), (0, low), (-0.66 * half, low - 0.012),
+                        (-half, corner)])  # fmt: skip
+        opening = np.concatenate([top, bottom[1:-1]])
+        inside = canvas.mask([opening])
+        canvas.fill(opening, (150, 58, 66))
+        canvas.fill(oval((x, low - 0.004), 0.6 * half, 0.4 * (low - y)), (232, 128, 122), within=inside)
+        canvas.fill(oval((x, y + 0.2 * rise), 0.75 * half, 0.2 * (low - y) + 0.006), (255, 250, 246), within=inside)
+        canvas.line(bottom, line, 0.004)
+    elif look.man < 0.5:
+        canvas.fill(oval((x, top_y + 0.007), 0.4 * half, 0.007), LIP, 0.4, 0.003)
+    canvas.line(top, line, 0.0062)
+    canvas.fill(oval((x + 0.003, low + 0.024), 0.024, 0.0055), shadowed(look.skin, 0.2), 0.7, 0.002)
+
+
+def _front_hair(canvas: Canvas, look: Look, style: Style, locks: list[DrawnLock], fill: Image.Image) -> None:
+    """The cap over the head, locks beside the face and the fringe."""
+    base, line = look.hair, shadowed(look.hair, 0.55)
+    for lock in _locks(style.sides, style.waves):
+        _lock(canvas, fill, base, lock)
+    for degrees, length in style.top:
+        angle = math.radians(degrees)
+        places = ((0.14, 0.2), (0.236, 0.5), (0.258, 0.8), (0.26 + length, 1.08))
+        spine = _spine([(r * math.sin(share * angle), 0.36 - r * math.cos(share * angle)) for r, share in places])
+        _lock(canvas, fill, base, (spine, *edges(spine, 0.11, 0.7)))
+    angles = np.linspace(-1.75, 1.75, 40)
+    outer = np.stack([0.252 * np.sin(angles), 0.36 - 0.262 * np.cos(angles)], axis=1)
+    inner = curve([(0.205, 0.42), (0.14, 0.3), (style.part, 0.22), (-0.14, 0.3), (-0.205, 0.42)])
+    canvas.fill(np.concatenate([outer, inner]), fill)
+    if not style.top:
+        canvas.line(outer, line, 0.0045)
+    for lock in locks:
+        _lock(canvas, fill, base, lock)
 
 
 def main() -> None:
     """Write every look as PNG."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=File)
     parser.add_argument("--side", type=int, default=256)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

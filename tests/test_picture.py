@@ -319,6 +319,11 @@ def test_cut_off(kind: str, share: float, lenient: bool, monkeypatch: pytest.Mon
     assert "damaged or cut off" in refusal(content[: int(len(content) * share)], name="cut")
 
 
+def test_a_header_alone_ends_early() -> None:
+    header = saved(Image.new("RGB", (9, 9)), "PNG")[:33]
+    assert "(the file ends early)" in refusal(header, name="header")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -6,6 +6,7 @@ counted first; whatever Pillow and the file system say becomes one line that nam
 
 import io
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,6 +147,8 @@ def _sniff(content: bytes) -> str:
 
 def reason(error: BaseException) -> str:
     """What an error says, in one line."""
+    if isinstance(error, struct.error) or isinstance(error.__cause__, struct.error):
+        return "the file ends early"  # where Pillow unpacks a number
     told = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return told.splitlines()[0]
 
