@@ -284,6 +284,11 @@ def test_pictures_too_small_for_the_discriminators_are_refused() -> None:
         UGATIT(UGATITConfig(), SIZE)
 
 
+def test_a_training_whose_bundle_would_be_refused_does_not_start() -> None:
+    with pytest.raises(TrainError, match=r"full version of width 64 for 256 px does not fit a bundle.* 512 MB"):
+        UGATIT(UGATITConfig(light=False), 256)
+
+
 @pytest.mark.parametrize("light", [True, False], ids=["light", "full"])
 def test_the_file_draws_the_modules_pictures(light: bool) -> None:
     torch.manual_seed(0)

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.bundle import MAX_MODEL_BYTES
 from anime2real.train.config import TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, squared
@@ -94,7 +95,7 @@ class UGATIT(Method):
         size: S, pixels a side, a multiple of 4.
 
     Raises:
-        TrainError: if the pictures are too small for the discriminators.
+        TrainError: if the pictures are too small for the discriminators, or the full version's bundle too large.
     """
 
     name = "ugatit"
@@ -108,6 +109,12 @@ class UGATIT(Method):
             raise TrainError(
                 f"a discriminator of {layers} layers needs pictures of {least_side(layers)} px, not {size}: "
                 "set --global-layers lower"
+            )
+        heaviest = 2 * (size // 4) ** 2 * (4 * config.width) ** 2  # bytes in fp16 of the layer that reads every place
+        if not config.light and heaviest >= MAX_MODEL_BYTES:
+            raise TrainError(
+                f"the full version of width {config.width} for {size} px does not fit a bundle, which may have "
+                f"{MAX_MODEL_BYTES >> 20} MB: train it --light, smaller or at a lower --width"
             )
         self.config = config
         self.to_real = UGATITGenerator(size, config.width, config.blocks, config.light)
