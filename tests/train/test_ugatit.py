@@ -290,7 +290,7 @@ def test_a_training_whose_bundle_would_be_refused_does_not_start() -> None:
 
 
 @pytest.mark.parametrize("light", [True, False], ids=["light", "full"])
-def test_the_file_draws_the_modules_pictures(light: bool) -> None:
+def test_the_file_draws_the_modules_pictures(light: bool, capfd: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     network = UGATITGenerator(SIZE, 16, 1, light)
     with torch.no_grad():  # as if trained: every part shows in the picture
@@ -300,6 +300,7 @@ def test_the_file_draws_the_modules_pictures(light: bool) -> None:
             if hasattr(part, "rho"):
                 part.rho.uniform_()
     file, report = export_checked(network, SIZE)
+    assert capfd.readouterr() == ("", "")
     assert report.weights == "fp16"
     assert report.difference <= LIMIT
     assert len(file) < 2.4 * sum(p.numel() for p in network.parameters()) + 100_000

@@ -124,8 +124,8 @@ class Attention(nn.Module):
         pooled = x.float().mean((2, 3)), x.amax((2, 3)).float()
         logits = torch.stack([(p * w).sum(1) for p, w in zip(pooled, weights, strict=True)], dim=1)
         # Weighing and mixing are both linear: one 1×1 kernel does them, without the 2·C weighted maps.
-        halves = self.mix.weight.chunk(2, dim=1)
-        kernel = halves[0] * weights[0][None, :, None, None] + halves[1] * weights[1][None, :, None, None]
+        of_average, of_maximum = self.mix.weight[:, : x.shape[1]], self.mix.weight[:, x.shape[1] :]
+        kernel = of_average * weights[0][None, :, None, None] + of_maximum * weights[1][None, :, None, None]
         mixed = F.conv2d(x, kernel, self.mix.bias)
         return F.leaky_relu(mixed, self.slope) if self.slope else torch.relu(mixed), logits
 
