@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 
-from anime2real.errors import UserError
+from anime2real.errors import UsageError, UserError
 
 
 def serve(
@@ -44,8 +44,15 @@ def serve(
 
     settings = Settings(
         host=host, port=port, token=token or os.environ.get("ANIME2REAL_TOKEN") or None, names=tuple(name or ()),
-        max_bytes=round(max_megabytes * 2**20), max_pixels=round(max_megapixels * 1e6), queue=queue,
+        max_bytes=_whole("--max-megabytes", max_megabytes, 2**20), queue=queue,
+        max_pixels=_whole("--max-megapixels", max_megapixels, 10**6),
         timeout_seconds=timeout, batch=batch, batch_wait_ms=batch_wait, threads=threads,
     )  # fmt: skip
     run(shipped(), settings)
     return 0
+
+
+def _whole(option: str, value: float, unit: int) -> int:
+    if not 0 < value <= 1000:
+        raise UsageError(f"{option} must be above 0 and at most 1,000, not {value:g}")
+    return max(1, round(value * unit))

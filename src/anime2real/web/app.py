@@ -67,7 +67,7 @@ class Server:
     async def faces(self, form: Form) -> schemas.FacesOut:
         """The faces in a picture."""
         async with self.pixels.part(await self._weight(form)):
-            decoded, faces = await self._thread(self.studio.find, form.picture)
+            decoded, faces = await self.thread(self.studio.find, form.picture)
         return schemas.FacesOut(
             size=decoded.image.size, format=decoded.format, notes=list(decoded.notes),
             faces=[schemas.FaceOut(**face.as_record()) for face in faces],
@@ -76,14 +76,14 @@ class Server:
     async def translate(self, form: Form, order: Order) -> tuple[Prepared, list[Made]]:
         """What is asked for of a picture."""
         async with self.pixels.part(await self._weight(form)):
-            prepared: Prepared = await self._thread(self.studio.prepare, form.picture, order)
+            prepared: Prepared = await self.thread(self.studio.prepare, form.picture, order)
             results = await asyncio.gather(
                 *(
                     self.batcher((bundle.method, bundle.target), crops.pixels, crops.landmarks)
                     for bundle, crops in zip(prepared.bundles, prepared.crops, strict=True)
                 )
             )
-            return prepared, await self._thread(self.studio.finish, prepared, results)
+            return prepared, await self.thread(self.studio.finish, prepared, results)
 
     async def attend(self, request: Request, work: Awaitable[T]) -> T:
         """Await work as long as the client is there and the time lasts.
@@ -106,9 +106,10 @@ class Server:
             await asyncio.wait({task, gone})  # so that nothing of it is held when its place in the line is free
 
     async def _weight(self, form: Form) -> int:
-        return max(LEAST_PIXELS, int(await self._thread(self.studio.measure, form.picture)))
+        return max(LEAST_PIXELS, int(await self.thread(self.studio.measure, form.picture)))
 
-    async def _thread(self, function: Any, *arguments: Any) -> Any:
+    async def thread(self, function: Any, *arguments: Any) -> Any:
+        """What a function gives, away from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
 
@@ -229,17 +230,7 @@ def _add_routes(app: FastAPI, server: Server) -> None:
         if not as_json:
             headers = {"Content-Disposition": f'inline; filename="{made[0].method}-{prepared.to}.png"'}
             return Response(made[0].png, media_type="image/png", headers=headers)
-        result = schemas.TranslateOut(
-            to=prepared.to, layout=prepared.layout, notes=list(prepared.notes),
-            results=[
-                schemas.ResultOut(
-                    method=m.method, faces=list(m.faces), size=m.size, png=_base64(m.png),
-                    input_png=None if m.input_png is None else _base64(m.input_png),
-                )
-                for m in made
-            ],
-        )  # fmt: skip
-        return Response(result.model_dump_json(), media_type="application/json")
+        return Response(await server.thread(_told, prepared, made), media_type="application/json")
 
 
 def _accept(request: Request) -> str:
@@ -247,6 +238,20 @@ def _accept(request: Request) -> str:
     accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
     named = [kind for kind in ("application/json", "image/png") if kind in accepted]
     return named[0] if len(named) == 1 and not accepted & {"*/*", "image/*"} else ""
+
+
+def _told(prepared: Prepared, made: Sequence[Made]) -> str:
+    result = schemas.TranslateOut(
+        to=prepared.to, layout=prepared.layout, notes=list(prepared.notes),
+        results=[
+            schemas.ResultOut(
+                method=m.method, faces=list(m.faces), size=m.size, png=_base64(m.png),
+                input_png=None if m.input_png is None else _base64(m.input_png),
+            )
+            for m in made
+        ],
+    )  # fmt: skip
+    return result.model_dump_json()
 
 
 def _base64(content: bytes) -> str:

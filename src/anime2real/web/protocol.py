@@ -1,6 +1,8 @@
 """HTTP as uvicorn speaks it, with an end to patience: for headers that trickle in, and answers nobody takes away."""
 
 import asyncio
+import socket
+import struct
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -29,7 +31,7 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._reading_due = self.loop.call_later(seconds, self.transport.abort)
+            self._reading_due = self.loop.call_later(seconds, self._hang_up)
 
         def resume_writing(self) -> None:
             super().resume_writing()
@@ -42,6 +44,12 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
             self._forgive()
             if self._reading_due is not None:
                 self._reading_due.cancel()
+
+        def _hang_up(self) -> None:
+            connection = self.transport.get_extra_info("socket")
+            if connection is not None:  # else the system would go on offering what nobody takes, and hold it
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
         def _forgive(self) -> None:
             if self._headers_due is not None:

@@ -20,4 +20,6 @@ class Refusal(UserError):
     def headers(self) -> dict[str, str]:
         """What goes with the status."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        if self.status in (408, 413):  # the rest of the body is not waited for
+            headers["Connection"] = "close"
         return headers | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from anime2real.bundle import Bundle
 from anime2real.errors import UserError
@@ -13,6 +14,12 @@ from anime2real.web.app import create_app
 from anime2real.web.protocol import impatient
 from anime2real.web.settings import Settings
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
+
+GRACE_SECONDS = 5
+"""How long those in work may go on once the server is told to end."""
+
 
 def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
     """Serve until interrupted.
@@ -20,30 +27,46 @@ def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
     Raises:
         BundleError: one of the bundles is damaged.
         UserError: the address cannot be had.
+        KeyboardInterrupt: Ctrl-C.
     """
     if not bundles:
         raise UserError("no bundles come with this installation: there is nothing to serve")
+    listener = listen(settings.host, settings.port)
     app = create_app(bundles, settings)
-    listener = _listen(settings.host, settings.port)
-    port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"anime2real is at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+    print(f"anime2real is at http://{host}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
     if not settings.loopback and settings.token is None:
         print("note: everybody who can reach this address may use it: --token asks for one", file=sys.stderr)
-    config = uvicorn.Config(
-        app, http=impatient(settings.idle_seconds), ws="none", access_log=False, log_level="warning",
-        server_header=False, date_header=False, timeout_graceful_shutdown=5, backlog=1024,
+    around(app, settings).run(sockets=[listener])
+
+
+def around(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """uvicorn, with an end to its patience."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, http=impatient(settings.idle_seconds), ws="none", access_log=False, log_level="warning",
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=BACKLOG,
+        )
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at which clients may already wait.
+
+    Raises:
+        UserError: the address cannot be had.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that is none
         raise UserError(
             f"{host}:{port} cannot be listened at ({reason(error)}): give another --host or --port"
         ) from error

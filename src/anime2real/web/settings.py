@@ -24,7 +24,6 @@ class Settings:
         batch: crops a call of the network; 1 sends each alone.
         batch_wait_ms: how long the first of a batch waits for company.
         threads: CPU threads of the network; those that this process may use if None.
-        max_crops: translations that one request may ask for.
         held_bytes: of all requests' bodies in memory.
         held_pixels: of all decoded pictures at once; a picture counts as a million at least.
 
@@ -45,7 +44,6 @@ class Settings:
     batch: int = BATCH
     batch_wait_ms: float = 10.0
     threads: int | None = None
-    max_crops: int = 32
     held_bytes: int = 256 * 2**20
     held_pixels: int = 64_000_000
 
@@ -54,7 +52,7 @@ class Settings:
             "port": (0, 65535), "max_bytes": (1, 2**30), "max_pixels": (1, 10**9), "queue": (1, 10_000),
             "timeout_seconds": (0.01, 3600), "body_seconds": (0.01, 3600), "idle_seconds": (0.01, 3600),
             "batch": (1, BATCH), "batch_wait_ms": (0, 1000), "threads": (1, 1024),
-            "max_crops": (1, 1000), "held_bytes": (1, 2**40), "held_pixels": (1, 10**12),
+            "held_bytes": (1, 2**40), "held_pixels": (1, 10**12),
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)

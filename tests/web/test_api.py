@@ -1,0 +1,224 @@
+"""The API as its documentation has it, and whatever a stranger may send."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+import live
+import numpy as np
+import pytest
+from live import FACE, Live
+from PIL import Image
+
+from anime2real.bundle import Bundle
+from anime2real.face import find_faces
+from anime2real.marks import GENERATED
+from anime2real.picture import decode, read_marks
+
+
+def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def two() -> bytes:
+    """A picture of two faces, the second the smaller one."""
+    canvas = Image.new("RGB", (640, 400), (230, 235, 240))
+    face = Image.open(io.BytesIO(FACE))
+    canvas.paste(face.resize((320, 320)), (20, 40))
+    canvas.paste(face.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((200, 200)), (400, 100))
+    return saved(canvas)
+
+
+def error(response: httpx.Response, status: int) -> str:
+    """The one line of a refusal."""
+    assert response.status_code == status, response.text
+    assert list(response.json()) == ["error"]
+    line: str = response.json()["error"]
+    assert "\n" not in line
+    assert line
+    return line
+
+
+def test_health_and_methods(server: Live, bundles: list[Bundle]) -> None:
+    assert server.client.get("/healthz").json() | {"version": ""} == {"status": "ok", "version": "", "waiting": 0}
+    told = server.client.get("/v1/methods").json()
+    assert [(m["method"], m["from"], m["to"], m["default"]) for m in told["methods"]] == [
+        ("cyclegan", "anime", "real", True),
+        ("cyclegan", "real", "anime", True),
+        ("difference", "anime", "real", False),
+    ]
+    assert [m["sha256"] for m in told["methods"]] == [b.sha256 for b in bundles]
+    assert told["limits"]["max_bytes"] == 16 * 2**20
+
+
+def test_faces_are_those_of_the_library(server: Live, two: bytes) -> None:
+    told = server.post("/v1/faces", two).json()
+    image = decode(two).image
+    assert told["size"] == [640, 400]
+    assert told["format"] == "PNG"
+    assert told["faces"] == [face.as_record() for face in find_faces(image)]
+    assert len(told["faces"]) == 2
+    assert [face["domain"] for face in told["faces"]] == ["anime", "anime"]
+
+
+def test_a_face_is_a_marked_png(server: Live, tmp_path: Path) -> None:
+    response = server.post("/v1/translate")
+    assert response.headers["content-type"] == "image/png"
+    assert "cyclegan-real.png" in response.headers["content-disposition"]
+    (tmp_path / "x.png").write_bytes(response.content)
+    assert read_marks(tmp_path / "x.png")["DigitalSourceType"] == GENERATED
+    assert pixels(response.content).shape == (16, 16, 3)
+
+
+def test_what_comes_is_what_the_network_makes(server: Live) -> None:
+    told = server.post("/v1/translate", headers={"Accept": "application/json"}).json()
+    (result,) = told["results"]
+    before, after = (pixels(base64.b64decode(result[key])) for key in ("input_png", "png"))
+    assert np.abs(after.astype(int) - (255 - before.astype(int))).max() <= 1  # the tiny model inverts
+    assert "DigitalSourceType" not in str(Image.open(io.BytesIO(base64.b64decode(result["input_png"]))).info)
+    pair = pixels(server.post("/v1/translate", layout="pair").content)
+    assert np.array_equal(pair, np.concatenate([before, after], axis=1))
+    assert np.array_equal(pixels(server.post("/v1/translate").content), after)
+
+
+def test_paste_changes_the_face_alone(server: Live, two: bytes) -> None:
+    given = pixels(two)
+    one = pixels(server.post("/v1/translate", two, layout="paste", face="0").content)
+    both = pixels(server.post("/v1/translate", two, layout="paste", face="all").content)
+    assert one.shape == both.shape == given.shape
+    left, right = np.s_[:, :340], np.s_[:, 420:580]
+    assert np.abs(one[left].astype(int) - given[left]).max() > 50
+    assert np.array_equal(one[right], given[right])
+    assert np.abs(both[right].astype(int) - given[right]).max() > 50
+    assert np.array_equal(one[:5], given[:5])
+
+
+def test_several_results_are_json(server: Live, two: bytes) -> None:
+    told = server.post("/v1/translate", two, method="all", face="all").json()
+    assert [(r["method"], r["faces"]) for r in told["results"]] == [
+        ("cyclegan", [0]),
+        ("cyclegan", [1]),
+        ("difference", [0]),
+        ("difference", [1]),
+    ]
+    assert told["to"] == "real"
+    named = server.post("/v1/translate", two, method=["difference", "cyclegan"]).json()
+    assert [r["method"] for r in named["results"]] == ["difference", "cyclegan"]
+    refused = server.post("/v1/translate", two, method="all", headers={"Accept": "image/png"})
+    assert "application/json" in error(refused, 406)
+
+
+def test_the_direction_is_the_other_domain_unless_told(server: Live) -> None:
+    accept = {"Accept": "application/json"}
+    assert server.post("/v1/translate", headers=accept).json()["to"] == "real"
+    against = server.post("/v1/translate", to="anime", headers=accept).json()
+    assert against["to"] == "anime"
+    assert "look drawn already" in against["notes"][0]
+
+
+def test_the_centre_is_taken_for_a_face_where_asked(server: Live) -> None:
+    stripes = Image.fromarray(np.tile(np.uint8([[[0] * 3, [200] * 3]]), (64, 64, 1)))
+    assert "face=centre" in error(server.post("/v1/translate", saved(stripes)), 422)
+    assert server.post("/v1/faces", saved(stripes)).json()["faces"] == []
+    assert "to=real" in error(server.post("/v1/translate", saved(stripes), face="centre"), 400)
+    assert server.post("/v1/translate", saved(stripes), face="centre", to="real").status_code == 200
+
+
+def test_a_camera_s_turned_picture_stands_upright(server: Live) -> None:
+    turned = Image.open(io.BytesIO(FACE)).convert("RGB").crop((0, 0, 256, 250)).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    told = server.post("/v1/faces", saved(turned, "JPEG", quality=95, exif=exif.tobytes())).json()
+    assert told["size"] == [256, 250]
+    assert abs(told["faces"][0]["tilt_degrees"]) < 15
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"hello", "not a picture"),
+        (b"%PDF-1.7", "PDF"),
+        (FACE[: len(FACE) // 2], "damaged"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "damaged"),
+    ],
+)
+def test_bad_files_are_told_in_a_line(server: Live, content: bytes, says: str) -> None:
+    for path in ("/v1/faces", "/v1/translate"):
+        assert says in error(server.post(path, content), 422)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "says"),
+    [
+        ({"face": "3"}, 422, "no face 3"),
+        ({"face": "-1"}, 400, "face is '-1'"),
+        ({"face": "9" * 400}, 400, "face is"),
+        ({"to": "manga"}, 400, "real"),
+        ({"method": "cyclegam"}, 400, "did you mean 'cyclegan'"),
+        ({"method": "difference", "to": "anime"}, 400, "does not translate to anime"),
+        ({"layout": "pear"}, 400, "did you mean 'pair'"),
+        ({"to": ["real", "anime"]}, 400, "2 times"),
+        ({"colour": "red"}, 400, "unknown field 'colour'"),
+    ],
+)
+def test_wrong_fields_are_told_in_a_line(server: Live, fields: dict[str, Any], status: int, says: str) -> None:
+    assert says in error(server.post("/v1/translate", **fields), status)
+
+
+def test_forms_that_are_none(server: Live) -> None:
+    client = server.client
+    assert "multipart" in error(client.post("/v1/faces", json={"picture": "x"}), 415)
+    assert "multipart" in error(client.post("/v1/faces"), 415)
+    assert "unknown field 'x'" in error(client.post("/v1/faces", files={"x": (None, "y")}), 400)
+    assert "no picture" in error(client.post("/v1/translate", files={"to": (None, "real")}), 400)
+    two = [("picture", ("a", FACE)), ("picture", ("b", FACE))]
+    assert "one picture" in error(client.post("/v1/faces", files=two), 400)
+    kind = {"Content-Type": "multipart/form-data"}
+    assert "cannot be read" in error(client.post("/v1/faces", content=b"abc", headers=kind), 400)
+    assert "file" in error(client.post("/v1/faces", files={"picture": (None, "words")}), 400)
+    assert "/nowhere" in error(client.get("/nowhere"), 404)
+    assert "GET" in error(client.get("/v1/faces"), 405)
+
+
+def test_limits_on_bytes_and_pixels(bundles: list[Bundle]) -> None:
+    with live.running(bundles, max_bytes=100_000, max_pixels=300 * 300) as served:
+        assert served.post("/v1/faces").status_code == 200
+        assert "100,000" in error(served.post("/v1/faces", FACE + bytes(100_000)), 413)
+        assert "100,000" in error(served.post("/v1/faces", bytes(3_000_000)), 413)
+        assert "90,000" in error(served.post("/v1/faces", saved(Image.new("RGB", (301, 300)))), 422)
+        assert served.state.store.held == 0
+
+
+def test_too_many_translations_are_refused_at_once(server: Live, monkeypatch: pytest.MonkeyPatch, two: bytes) -> None:
+    monkeypatch.setattr("anime2real.web.studio.MAX_FACES", 3)
+    assert "4 translations" in error(server.post("/v1/translate", two, face="all", method="all"), 422)
+    assert server.post("/v1/translate", two, face="all").status_code == 200
+
+
+def test_openapi_tells_everything(server: Live) -> None:
+    told = server.client.get("/openapi.json").json()
+    assert set(told["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
+    translate = told["paths"]["/v1/translate"]["post"]
+    fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout"}
+    assert fields["required"] == ["picture"]
+    assert {"200", "400", "408", "413", "415", "422", "429", "504"} <= set(translate["responses"])
+    assert set(translate["responses"]["200"]["content"]) == {"application/json", "image/png"}
+    face = told["components"]["schemas"]["FaceOut"]
+    assert set(face["properties"]) == {"box", "landmarks", "tilt_degrees", "domain", "score"}
+    for path in told["paths"].values():
+        for method in path.values():
+            for response in method["responses"].values():
+                assert response["description"]
+    for off in ("/docs", "/redoc"):  # they would load scripts from elsewhere
+        assert server.client.get(off).status_code == 404
