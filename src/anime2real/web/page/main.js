@@ -3,7 +3,7 @@
 import { ask, Failure } from "/page/api.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, all: false };
+const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, all: false, whole: null, seen: false };
 let offered = { methods: [], limits: {} };
 let working = new AbortController();
 let made = new Map(); // by method: {png, before}
@@ -28,11 +28,12 @@ function askToken(wrong) {
 
 function complain(error) {
   if (error.name === "AbortError") return;
-  console.error(error);
+  if (!(error instanceof Failure)) console.error(error);
   $("message").hidden = false;
   $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
   $("centre").hidden = true;
   busy(null);
+  $("message").scrollIntoView({ block: "nearest" });
 }
 
 let clock = 0;
@@ -69,7 +70,7 @@ async function take(file) {
     return complain(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
   }
   if (state.url) URL.revokeObjectURL(state.url);
-  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
   $("picture").src = state.url;
   $("faces").replaceChildren();
   $("found").textContent = "";
@@ -86,6 +87,8 @@ async function take(file) {
     state.size = answer.size;
     if (!answer.faces.length) return noFace();
     drawFaces();
+    if (answer.notes.length) $("found").textContent += ` Note: ${answer.notes.join("; ")}.`;
+    if (document.activeElement === document.body) $("faces").firstChild.focus({ preventScroll: true });
     choose(0);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -138,11 +141,12 @@ function drawFaces() {
   });
   $("faces").replaceChildren(...boxes);
   const count = state.faces.length;
-  $("found").textContent = count === 1 ? `One face found, ${kind(state.faces[0])}.` : `${count} faces found. Choose one.`;
+  $("found").textContent = count === 1 ? `One face found, ${kind(state.faces[0])}.` : `${count} faces found. Choose one in the picture.`;
 }
 
 function choose(number) {
   state.face = number;
+  state.whole = null;
   [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = number === "centre" ? chosen("to") || "real" : state.faces[number].domain === "anime" ? "real" : "anime";
   document.querySelector(`input[name=to][value=${to}]`).checked = true;
@@ -197,12 +201,15 @@ function present({ url, before, size }) {
   $("after").alt = `${what}, made by ${state.method}`;
   $("before").alt = chosen("layout") === "paste" ? "The picture before" : "The face before";
   const whole = chosen("layout") === "paste";
-  $("compare").style.setProperty("--width", whole ? `${Math.min(size[0] * 2, (size[0] / size[1]) * 480)}px` : "32rem");
+  $("compare").style.setProperty("--width", whole ? `${Math.min(size[0] * 2, (size[0] / size[1]) * 480)}px` : "29rem");
   $("compare").classList.remove("unseen");
+  if (whole !== state.whole) place(whole);
   $("download").href = url;
   $("download").download = `${state.name}-${state.method}-${chosen("to")}.png`;
   ready(true);
   busy(null);
+  if (!state.seen) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
+  state.seen = true;
   say(`Done: ${what.toLowerCase()}, by ${state.method}. Not a likeness of anybody.`);
 }
 
@@ -228,6 +235,7 @@ function drawTiles() {
       const image = document.createElement("img");
       image.alt = "";
       if (made.has(method)) image.src = made.get(method).url;
+      image.style.objectPosition = `${100 * middle()}% 50%`;
       body.append(image);
     }
     body.append(method);
@@ -244,6 +252,20 @@ function pick(method) {
   if (made.has(method)) return present(made.get(method));
   if (state.all) return busy("Translating…"); // it is on its way
   translate();
+}
+
+/** Where, from left to right, the chosen face is in what is shown: 0 to 1. */
+function middle() {
+  const face = state.faces[state.face];
+  if (chosen("layout") !== "paste" || !face) return 0.5;
+  return Math.min(0.95, Math.max(0.05, (face.box[0] + face.box[2]) / 2 / state.size[0]));
+}
+
+/** Where the slider begins: in the middle of what has changed. */
+function place(whole) {
+  state.whole = whole;
+  $("slider").value = String(Math.round(100 * middle()));
+  cut();
 }
 
 function cut() {
@@ -323,4 +345,5 @@ try {
 } catch (error) {
   complain(error);
 }
+$("copy").hidden = !navigator.clipboard?.write; // it is there on this machine and over HTTPS alone
 cut();
