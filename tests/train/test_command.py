@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import Toy
+from toys import Toy
 
 from anime2real.bundle import read
 from anime2real.cli import main

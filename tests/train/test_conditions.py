@@ -10,9 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import SIZE, TINY, Toy
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import SIZE, TINY, Toy
 
 from anime2real.bundle import read
 from anime2real.face.geometry import TEMPLATE, tilt_of

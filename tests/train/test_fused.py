@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SIZE, TINY, Toy
 from torch import Tensor, nn
+from toys import SIZE, TINY, Toy
 
 pytest.importorskip("triton")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, Toy
 from safetensors.torch import load_file
+from toys import TINY, Toy
 
 from anime2real.train import checkpoint
 from anime2real.train.config import Budget, TrainConfig, TrainError

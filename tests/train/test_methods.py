@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SIZE, TINY, Toy
+from toys import SIZE, TINY, Toy
 
 from anime2real.train.method import UNIFORMS, Batch, frozen
 from anime2real.train.methods import METHODS

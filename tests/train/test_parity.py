@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SIZE, TINY, Toy
+from toys import SIZE, TINY, Toy
 
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import ResNetGenerator

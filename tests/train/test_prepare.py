@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Toy, smooth_picture
 from PIL import Image
+from toys import Toy, smooth_picture
 
 from anime2real.train.duplicates import distinct, likeness, perceptual_hash
 from anime2real.train.pack import Pack, PackError

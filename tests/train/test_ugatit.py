@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SIZE, TINY
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from toys import SIZE, TINY
 
 from anime2real.train.config import TrainError
 from anime2real.train.export import LIMIT, export_checked
