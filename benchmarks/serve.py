@@ -1,18 +1,19 @@
-"""Pictures a second of `anime2real serve`, micro-batched against unbatched; then 200 clients at once.
+"""Pictures a second of `anime2real serve`, micro-batched against unbatched and plain; then 200 clients at once.
 
     python benchmarks/serve.py [--method cyclegan] [--rounds 4] [--round-seconds 8] [--seconds 20]
 
-Two servers run, `--batch 8` and `--batch 1` (each face alone through the network, over all threads), with the default
-limits otherwise. They take turns: `--clients` clients each send one drawing of `examples/` after the other. Then
-`--crowd` clients beset the batched one for `--seconds`; whoever is told 429 comes back after the seconds told. Beside
-them some send their picture a byte a second and some hang up once they have sent it. The clients share the cores with
-the server. The last line is JSON.
+Three servers run: ours with `--batch 8`; ours with `--batch 1` (each face alone through the network, over all threads);
+and, plain, how one would write it first: a FastAPI endpoint that calls `Translator` on each request. They take turns:
+`--clients` clients each send one drawing of `examples/` after the other. Then `--crowd` clients beset ours for
+`--seconds`; whoever is told 429 comes back after the seconds told. Beside them some send their picture a byte a second
+and some hang up once they have sent it. The clients share the cores with the server. The last line is JSON.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -54,10 +55,33 @@ def requests(method: str) -> list[bytes]:
     return made
 
 
+def plain(method: str) -> None:
+    """Serve without any of ours but the library."""
+    import uvicorn
+    from fastapi import FastAPI, Form, Response, UploadFile
+
+    from anime2real.picture import decode, encode
+    from anime2real.translator import Translator
+    from anime2real.web.server import listen
+
+    app, translator = FastAPI(), Translator.load(method, "real")
+
+    @app.post("/v1/translate")
+    def translate(picture: UploadFile, method: str = Form(), to: str = Form()) -> Response:
+        del method, to
+        image = decode(picture.file.read()).image
+        return Response(encode(translator(image), "PNG"), media_type="image/png")
+
+    listener = listen("127.0.0.1", 0)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+
+
 @contextlib.contextmanager
-def served(batch: int) -> Iterator[tuple[int, int]]:
-    """A server in a process of its own: its port and its process id."""
-    command = [sys.executable, "-m", "anime2real", "serve", "--port", "0", "--batch", str(batch)]
+def served(*arguments: str) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own, ours with arguments or the plain one: its port and its process id."""
+    ours = [sys.executable, "-m", "anime2real", "serve", "--port", "0"]
+    command = [*([sys.executable, __file__] if "--plain" in arguments else ours), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -68,6 +92,12 @@ def served(batch: int) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """That a process has taken so far, which neighbours on the machine change less than its pace."""
+    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid: int, key: str) -> float:
@@ -154,17 +184,21 @@ async def load(
     return tally, time.monotonic() - start
 
 
-def throughput(ports: dict[str, int], posts: list[bytes], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Pictures a second of each server, in rounds that take turns."""
-    rates: dict[str, list[float]] = {name: [] for name in ports}
+def throughput(
+    servers: dict[str, tuple[int, int]], posts: list[bytes], options: argparse.Namespace
+) -> dict[str, list[tuple[float, float]]]:
+    """Pictures a second, and CPU milliseconds a picture, of each server, in rounds that take turns."""
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
     for number in range(options.rounds + 1):
-        for name, port in ports.items():
+        for name, (port, pid) in servers.items():
+            before = cpu_seconds(pid)
             tally, seconds = asyncio.run(load(port, posts, options.clients, options.round_seconds if number else 2))
             if set(tally.statuses) != {200} or tally.broken:
                 raise SystemExit(f"{name}: not all went well: {dict(tally.statuses)}, {tally.broken} broken")
             if number:  # the first round warms up
-                rates[name].append(tally.statuses[200] / seconds)
-    return rates
+                count = tally.statuses[200]
+                measured[name].append((count / seconds, 1000 * (cpu_seconds(pid) - before) / count))
+    return measured
 
 
 def main() -> None:
@@ -176,22 +210,30 @@ def main() -> None:
     parser.add_argument("--round-seconds", type=float, default=8)
     parser.add_argument("--crowd", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.plain:
+        return plain(options.method)
     posts = requests(options.method)
 
-    with served(8) as (batched, pid), served(1) as (single, _):
-        rates = throughput({"batched": batched, "unbatched": single}, posts, options)
-        medians = {name: statistics.median(values) for name, values in rates.items()}
-        ratio = medians["batched"] / medians["unbatched"]
+    line: dict[str, object] = {"method": options.method, "clients": options.clients}
+    with served("--batch", "8") as ours, served("--batch", "1") as single, served(
+        "--plain", "--method", options.method
+    ) as other:  # fmt: skip
+        measured = throughput({"batched": ours, "unbatched": single, "plain": other}, posts, options)
+    for name, rounds in measured.items():
+        rates, costs = zip(*rounds, strict=True)
+        rate, cost = statistics.median(rates), statistics.median(costs)
         print(
-            f"{options.method}, {options.clients} clients: micro-batched {medians['batched']:.2f} pictures/s, "
-            f"unbatched {medians['unbatched']:.2f}, {ratio:.2f}× ({options.rounds} rounds each, "
-            + "; ".join(f"{name} {min(values):.2f} to {max(values):.2f}" for name, values in rates.items()) + ")"
-        )  # fmt: skip
-        line: dict[str, object] = {"method": options.method, "clients": options.clients}
-        line |= {f"pictures_per_second_{name}": round(value, 3) for name, value in medians.items()}
-        line["ratio"] = round(ratio, 3)
-    with served(8) as (port, pid):
+            f"{options.method}, {options.clients} clients, {name}: {rate:.2f} pictures/s "
+            f"({min(rates):.2f} to {max(rates):.2f} in {options.rounds} rounds), {cost:.0f} ms of CPU a picture"
+        )
+        line |= {f"pictures_per_second_{name}": round(rate, 3), f"cpu_ms_per_picture_{name}": round(cost, 1)}
+    for name in ("unbatched", "plain"):
+        ratios = [a / b for (a, _), (b, _) in zip(measured["batched"], measured[name], strict=True)]
+        line[f"ratio_to_{name}"] = round(statistics.median(ratios), 3)
+        print(f"micro-batched to {name}: {statistics.median(ratios):.2f}× ({min(ratios):.2f} to {max(ratios):.2f})")
+    with served("--batch", "8") as (port, pid):
         asyncio.run(load(port, posts, 8, 2))
         before = megabytes(pid, "VmRSS")
         tally, seconds = asyncio.run(load(port, posts, options.crowd, options.seconds, bad=True))

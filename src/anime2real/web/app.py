@@ -26,7 +26,7 @@ from anime2real.web.line import Line, Share, Store
 from anime2real.web.orders import FIELDS, Order, read_order
 from anime2real.web.refusal import Refusal
 from anime2real.web.settings import Settings
-from anime2real.web.studio import MAX_FACES, Made, Prepared, Studio
+from anime2real.web.studio import MAX_FACES, Made, Prepared, Studio, plain
 
 PAGE: Final = Path(__file__).parent / "page"
 LEAST_PIXELS: Final = 1_000_000
@@ -246,7 +246,7 @@ def _told(prepared: Prepared, made: Sequence[Made]) -> str:
         results=[
             schemas.ResultOut(
                 method=m.method, faces=list(m.faces), size=m.size, png=_base64(m.png),
-                input_png=None if m.input_png is None else _base64(m.input_png),
+                input_png=None if m.before is None else _base64(plain(m.before)),
             )
             for m in made
         ],

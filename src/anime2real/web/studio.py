@@ -63,14 +63,14 @@ class Made:
         faces: as `Prepared.faces`, those in it.
         size: (width, height), px.
         png: the file, marked as generated.
-        input_png: the crop that went in, not marked; None where the whole picture is shown.
+        before: the crop that went in, (S, S, 3); None where the whole picture is shown.
     """
 
     method: str
     faces: tuple[int | None, ...]
     size: tuple[int, int]
     png: bytes
-    input_png: bytes | None
+    before: Pixels | None
 
 
 class Studio:
@@ -169,7 +169,7 @@ class Studio:
                 shown = Image.fromarray(
                     after if prepared.layout == "face" else np.concatenate([before, after], axis=1)
                 )  # fmt: skip
-                made.append(Made(bundle.method, (face,), shown.size, encode(shown, "PNG"), _plain(before)))
+                made.append(Made(bundle.method, (face,), shown.size, encode(shown, "PNG"), before))
         return made
 
 
@@ -184,7 +184,8 @@ def _chosen(faces: Sequence[Face], face: int | str) -> dict[int, Face]:
     return {face: faces[face]}
 
 
-def _plain(pixels: Pixels) -> bytes:
+def plain(pixels: Pixels) -> bytes:
+    """The PNG of a crop that went in, which nothing marks as generated."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
