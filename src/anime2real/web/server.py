@@ -1,5 +1,6 @@
 """Run the server: uvicorn around the application, without a line of log for what it is asked."""
 
+import contextlib
 import socket
 import sys
 from collections.abc import Sequence
@@ -22,12 +23,11 @@ GRACE_SECONDS = 5
 
 
 def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
-    """Serve until interrupted.
+    """Serve until Ctrl-C or SIGTERM.
 
     Raises:
         BundleError: one of the bundles is damaged.
         UserError: the address cannot be had.
-        KeyboardInterrupt: Ctrl-C.
     """
     if not bundles:
         raise UserError("no bundles come with this installation: there is nothing to serve")
@@ -37,7 +37,8 @@ def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
     print(f"anime2real is at http://{host}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
     if not settings.loopback and settings.token is None:
         print("note: everybody who can reach this address may use it: --token asks for one", file=sys.stderr)
-    around(app, settings).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in order, and raises it again
+        around(app, settings).run(sockets=[listener])
 
 
 def around(app: FastAPI, settings: Settings) -> uvicorn.Server:
