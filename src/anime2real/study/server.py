@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -21,18 +22,11 @@ from anime2real import __version__
 from anime2real.errors import UserError
 from anime2real.study.answers import Answers
 from anime2real.study.plan import PICTURES, Plan, StudyError, Trial
+from anime2real.web.guard import HEADERS
 
 PAGE: Final = Path(__file__).parent / "page"
 LONGEST: Final = 24 * 3600 * 1000
 """Milliseconds that an answer may have taken."""
-
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 Rater = Annotated[str, Field(pattern="^[0-9a-f]{16}$", description="the word that POST /v1/raters gave")]
 
@@ -70,13 +64,13 @@ def create(plan: Plan) -> FastAPI:
         # Pixels alone: the mark of a generated picture would tell whoever looks into the file.
         buffer = io.BytesIO()
         with Image.open(plan.folder / PICTURES / name) as picture:
-            Image.fromarray(_pixels(picture)).save(buffer, "PNG")
+            Image.fromarray(np.asarray(picture.convert("RGB"))).save(buffer, "PNG")
         return buffer.getvalue()
 
     @app.middleware("http")
     async def guard(request: Request, answer: RequestResponseEndpoint) -> Response:
         response = await answer(request)
-        response.headers.update(HEADERS)
+        response.headers.update({**HEADERS, "Cache-Control": "no-store"})
         return response
 
     @app.exception_handler(UserError)
@@ -132,9 +126,3 @@ def create(plan: Plan) -> FastAPI:
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
-
-
-def _pixels(picture: Image.Image) -> Any:
-    import numpy as np
-
-    return np.asarray(picture.convert("RGB"))

@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 
 from anime2real.bundle import Bundle, nearest
 from anime2real.domain import DOMAINS, Domain, other
+from anime2real.translate import Layout
 from anime2real.web.intake import Form
 from anime2real.web.refusal import Refusal
 
-Layout = Literal["face", "pair", "paste"]
-LAYOUTS: Final = ("face", "pair", "paste")
 FIELDS: Final = frozenset(("to", "method", "face", "layout"))
 MAX_FACE: Final = 9999
 
@@ -70,7 +69,7 @@ def read_order(form: Form, methods: Collection[str]) -> Order:
         Refusal: 400, a value is none of those allowed.
     """
     to = _choice("to", form.one("to", "auto"), ("auto", *DOMAINS))
-    layout = _choice("layout", form.one("layout", "face"), LAYOUTS)
+    layout = _choice("layout", form.one("layout", "face"), get_args(Layout))
     asked = tuple(dict.fromkeys(_choice("method", name, (*methods, "all")) for name in form.fields.get("method", [])))
     face = form.one("face", "0")
     if face not in ("all", "centre") and not (face.isascii() and face.isdecimal() and int(face[:9]) <= MAX_FACE):

@@ -18,11 +18,12 @@ from anime2real.domain import DOMAINS, Domain
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
 from anime2real.picture import Decoded, decode, encode
+from anime2real.translate import Layout
 from anime2real.translator import available_cores
 from anime2real.untrusted import Limits, opened
 from anime2real.web.batcher import Pixels
 from anime2real.web.networks import SplitTranslator
-from anime2real.web.orders import Layout, Order
+from anime2real.web.orders import Order
 from anime2real.web.refusal import Refusal
 from anime2real.web.settings import Settings
 
