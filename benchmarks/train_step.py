@@ -289,13 +289,17 @@ def main() -> None:
             speed = SPEEDS[speed_name]
             torch.compiler.reset()
             begin = time.perf_counter()
-            parity = preflight(build(options.method, batch_size, device), pictures, sampler.draw(0), speed)
-            method = build(options.method, batch_size, device)
-            stepper = Stepper(method, pictures, batch_size, speed)
-            stepper.step(sampler.draw(0), 2e-4, 0.001)
-            synchronise(device)
-            ready = time.perf_counter() - begin
-            pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)
+            try:
+                parity = preflight(build(options.method, batch_size, device), pictures, sampler.draw(0), speed)
+                method = build(options.method, batch_size, device)
+                stepper = Stepper(method, pictures, batch_size, speed)
+                stepper.step(sampler.draw(0), 2e-4, 0.001)
+                synchronise(device)
+                ready = time.perf_counter() - begin
+                pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)
+            except torch.OutOfMemoryError:
+                print(f"ours, {speed_name:16s} batch {batch_size:3d}: more memory than the device has")
+                continue
             verdict = "holds" if parity.holds else "FAILS, not counted"
             print(
                 f"ours, {speed_name:16s} batch {batch_size:3d}: {pairs:8.1f} pairs/s  {pairs * tflop:6.1f} TFLOP/s  "
