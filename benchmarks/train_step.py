@@ -258,7 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=8.0, help="for each measurement")
     parser.add_argument("--method", choices=list(REFERENCES), default="cyclegan")
-    parser.add_argument("--batches", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 96])
     parser.add_argument("--speeds", nargs="+", choices=list(SPEEDS), default=["fused"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--profile", action="store_true", help="which kernels the time goes to; CUDA only")

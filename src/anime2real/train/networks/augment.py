@@ -62,7 +62,8 @@ def cutout(image: Tensor, uniforms: Tensor, share: float = 0.5) -> Tensor:
     """A square of `share` of the side put to zero, at a place of its own in each picture; uniforms: (N, 2)."""
     _, _, height, width = image.shape
     half = round(share * height / 2)
-    cy, cx = (uniforms * torch.tensor([height, width], device=image.device)).long().T[:, :, None]
+    cy = (uniforms[:, :1] * height).long()  # no tensor made of host numbers: that cannot be captured in a graph
+    cx = (uniforms[:, 1:] * width).long()
     rows = (torch.arange(height, device=image.device) - cy).abs() < half
     columns = (torch.arange(width, device=image.device) - cx).abs() < half
     keep = ~(rows[:, :, None] & columns[:, None, :])
