@@ -1,0 +1,210 @@
+// Pixels, resampled as Pillow does it, so that the networks see here what they see in Python.
+// A picture is {width, height, data}: RGB, 8 bits a channel, rows from the top.
+
+import { apply, inverse, moving, scaleOf, scaling, then } from "./geometry.js";
+
+const BLANK = { width: 0, height: 0, data: new Uint8Array(0) };
+const KERNELS = {
+  box: { reach: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bicubic: {
+    reach: 2,
+    at: (x) => {
+      const d = Math.abs(x);
+      return d < 1 ? (1.5 * d - 2.5) * d * d + 1 : d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+    },
+  },
+};
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/** RGBA of a canvas, which is opaque, to RGB. */
+export function fromCanvas({ width, height, data }) {
+  const out = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4) {
+    out[to++] = data[from];
+    out[to++] = data[from + 1];
+    out[to++] = data[from + 2];
+  }
+  return { width, height, data: out };
+}
+
+export function toCanvas({ width, height, data }) {
+  const out = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let from = 0, to = 0; from < data.length; to += 4) {
+    out[to] = data[from++];
+    out[to + 1] = data[from++];
+    out[to + 2] = data[from++];
+  }
+  return new ImageData(out, width, height);
+}
+
+/** Half to even, as Python rounds. */
+export function round(value) {
+  const low = Math.floor(value);
+  return value - low === 0.5 ? low + (low % 2) : Math.round(value);
+}
+
+/** Pillow's `Image.resize`: a kernel stretched by how much smaller it gets, first along the rows. */
+export function resize(picture, width, height, name) {
+  if (width === picture.width && height === picture.height) return picture;
+  return along(along(picture, width, KERNELS[name], true), height, KERNELS[name], false);
+}
+
+function along(picture, size, kernel, horizontal) {
+  const { width, height, data } = picture;
+  const length = horizontal ? width : height;
+  if (length === size) return picture;
+  const [outWidth, outHeight] = horizontal ? [size, height] : [width, size];
+  const out = new Uint8ClampedArray(outWidth * outHeight * 3);
+  const ratio = length / size;
+  const stretch = Math.max(1, ratio);
+  const [step, line] = horizontal ? [3, width * 3] : [width * 3, 3];
+  const [outStep, outLine] = horizontal ? [3, outWidth * 3] : [outWidth * 3, 3];
+  const lines = horizontal ? height : width;
+  for (let place = 0; place < size; place++) {
+    const centre = (place + 0.5) * ratio;
+    const first = Math.max(0, Math.trunc(centre - kernel.reach * stretch + 0.5));
+    const last = Math.min(length, Math.trunc(centre + kernel.reach * stretch + 0.5));
+    const weights = Float64Array.from({ length: last - first }, (_, k) => kernel.at((k + first - centre + 0.5) / stretch));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    for (let row = 0; row < lines; row++) {
+      let [red, green, blue] = [0, 0, 0];
+      for (let k = 0, at = row * line + first * step; k < weights.length; k++, at += step) {
+        red += data[at] * weights[k];
+        green += data[at + 1] * weights[k];
+        blue += data[at + 2] * weights[k];
+      }
+      const to = row * outLine + place * outStep;
+      out[to] = Math.floor(red / total + 0.5);
+      out[to + 1] = Math.floor(green / total + 0.5);
+      out[to + 2] = Math.floor(blue / total + 0.5);
+    }
+  }
+  return { width: outWidth, height: outHeight, data: new Uint8Array(out.buffer) };
+}
+
+/**
+ * The crop (side, side) that a similarity from px to the unit square cuts out.
+ * beyond: "mirror" continues the picture by its mirror image, "edge" by its edge.
+ */
+export function align(picture, toUnit, side, beyond = "mirror") {
+  const place = then(toUnit, scaling(side));
+  const scale = scaleOf(place);
+  const [left, top, right, bottom] = extent(inverse(place), side, picture, 4 / Math.min(1, scale));
+  let part = cut(picture, left, top, right, bottom);
+  let back = then(inverse(place), moving(-left, -top));
+  const factor = Math.trunc(1 / scale);
+  if (factor > 1) {
+    part = reduce(part, factor);
+    back = then(back, scaling(1 / factor));
+  }
+  return sample(part, back, side, beyond);
+}
+
+const corners = (toPicture, side) => [[0, 0], [side, 0], [0, side], [side, side]].map((point) => apply(toPicture, point));
+
+function extent(toPicture, side, { width, height }, margin) {
+  const points = corners(toPicture, side);
+  const [low, high] = [[], []];
+  [width, height].forEach((size, axis) => {
+    const values = points.map((point) => point[axis]);
+    low[axis] = Math.min(Math.max(0, Math.floor(Math.min(...values) - margin)), size - 1);
+    high[axis] = Math.max(Math.min(size, Math.ceil(Math.max(...values) + margin)), low[axis] + 1);
+  });
+  return [...low, ...high];
+}
+
+function cut({ width, data }, left, top, right, bottom) {
+  const part = { width: right - left, height: bottom - top, data: new Uint8Array((right - left) * (bottom - top) * 3) };
+  for (let y = top; y < bottom; y++) {
+    part.data.set(data.subarray((y * width + left) * 3, (y * width + right) * 3), (y - top) * part.width * 3);
+  }
+  return part;
+}
+
+/** Pillow's `Image.reduce`: the mean of each block; those at the end are smaller. */
+function reduce({ width, height, data }, factor) {
+  const small = { ...BLANK, width: Math.ceil(width / factor), height: Math.ceil(height / factor) };
+  small.data = new Uint8Array(small.width * small.height * 3);
+  for (let y = 0, to = 0; y < small.height; y++) {
+    for (let x = 0; x < small.width; x++) {
+      const [right, bottom] = [Math.min(width, (x + 1) * factor), Math.min(height, (y + 1) * factor)];
+      const sums = [0, 0, 0];
+      for (let v = y * factor; v < bottom; v++) {
+        for (let u = x * factor, at = (v * width + u) * 3; u < right; u++) for (let c = 0; c < 3; c++) sums[c] += data[at++];
+      }
+      const count = (right - x * factor) * (bottom - y * factor);
+      for (const sum of sums) small.data[to++] = Math.floor(sum / count + 0.5);
+    }
+  }
+  return small;
+}
+
+/** Pillow's bicubic of `Image.transform` (a = −1, cut off and not rounded), the picture going on beyond its edge. */
+function sample({ width, height, data }, toPart, side, beyond) {
+  const out = new Uint8Array(side * side * 3);
+  const mirrored = (at, size) => {
+    const period = ((at % (2 * size)) + 2 * size) % (2 * size);
+    return period < size ? period : 2 * size - 1 - period;
+  };
+  const inside = beyond === "edge" ? (at, size) => clamp(at, 0, size - 1) : mirrored;
+  const [wx, wy] = [new Float64Array(4), new Float64Array(4)];
+  const columns = new Int32Array(4);
+  for (let row = 0, to = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      const [px, py] = apply(toPart, [column + 0.5, row + 0.5]);
+      const [x, y] = [Math.floor(px - 0.5), Math.floor(py - 0.5)];
+      cubic(px - 0.5 - x, wx);
+      cubic(py - 0.5 - y, wy);
+      for (let k = 0; k < 4; k++) columns[k] = inside(x - 1 + k, width) * 3;
+      let [red, green, blue] = [0, 0, 0];
+      for (let j = 0; j < 4; j++) {
+        const line = inside(y - 1 + j, height) * width * 3;
+        for (let k = 0; k < 4; k++) {
+          const weight = wx[k] * wy[j];
+          const at = line + columns[k];
+          red += data[at] * weight;
+          green += data[at + 1] * weight;
+          blue += data[at + 2] * weight;
+        }
+      }
+      // The weights' sum is off by a rounding error, which cutting off would make a level.
+      out[to++] = clamp(red + 1e-9, 0, 255);
+      out[to++] = clamp(green + 1e-9, 0, 255);
+      out[to++] = clamp(blue + 1e-9, 0, 255);
+    }
+  }
+  return { width: side, height: side, data: out };
+}
+
+function cubic(d, weights) {
+  const [d2, d3] = [d * d, d * d * d];
+  weights[0] = -d + 2 * d2 - d3;
+  weights[1] = 1 - 2 * d2 + d3;
+  weights[2] = d + d2 - d3;
+  weights[3] = d3 - d2;
+}
+
+/** N pictures of one size to (N, 3, H, W) in [-1, 1]. */
+export function toFloat(pictures) {
+  const count = pictures[0].width * pictures[0].height;
+  const out = new Float32Array(pictures.length * 3 * count);
+  pictures.forEach(({ data }, n) => {
+    for (let c = 0; c < 3; c++) for (let k = 0; k < count; k++) out[(n * 3 + c) * count + k] = Math.fround(data[k * 3 + c] / 127.5) - 1;
+  });
+  return out;
+}
+
+/** (1, 3, S, S) in [-1, 1] to a picture; null if a number is none. */
+export function toPicture(values, side) {
+  const count = side * side;
+  const out = new Uint8ClampedArray(count * 3);
+  for (let c = 0; c < 3; c++) {
+    for (let k = 0; k < count; k++) {
+      const value = values[c * count + k];
+      if (!Number.isFinite(value)) return null;
+      out[k * 3 + c] = (value + 1) * 127.5;
+    }
+  }
+  return { width: side, height: side, data: new Uint8Array(out.buffer) };
+}

@@ -1,0 +1,226 @@
+"""Builds the page that runs in the browser alone: docs/try, the networks and ONNX Runtime's wasm in one folder.
+
+python scripts/build_try.py -o site/try && python -m http.server -d site/try
+
+The wasm is that of npm's onnxruntime-web, at the version and with the sum below; nothing else is fetched, and the page
+itself asks nobody but the server that it came from. docs/try.md tells more.
+"""
+
+import argparse
+import base64
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from anime2real import marks
+from anime2real.bundle import CARD, Bundle, find, read
+from anime2real.domain import DOMAINS
+from anime2real.errors import UserError
+from anime2real.face import TEMPLATE, finder
+from anime2real.untrusted import Limits
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "try"
+SHARED: Final = ROOT / "src" / "anime2real" / "web" / "page"
+"""The page of `serve`, whose looks this one shares."""
+
+REGISTRY: Final = "https://registry.npmjs.org"
+RUNTIME: Final = "onnxruntime-web"
+VERSION: Final = "1.30.0"
+INTEGRITY: Final = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+"""What npm's registry gives as `dist.integrity`; another version needs another."""
+
+NEEDED: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+MAX_TARBALL: Final = 128 * 2**20
+MAX_MEMBER: Final = 64 * 2**20
+
+MANIFEST: Final = "manifest.json"
+
+
+class BuildError(UserError):
+    """The page cannot be built."""
+
+
+def fetch(registry: str) -> bytes:
+    """The runtime's tarball from a registry; not checked yet.
+
+    Raises:
+        BuildError: it cannot be had.
+    """
+    url = f"{registry.rstrip('/')}/{RUNTIME}/-/{RUNTIME}-{VERSION}.tgz"
+    if not url.startswith(("https://", "http://")):
+        raise BuildError(f"{registry} is no address of a registry: it begins with https://")
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            content: bytes = answer.read(MAX_TARBALL + 1)
+    except (OSError, ValueError) as error:
+        advice = f"give the file with --tarball, got by `npm pack {RUNTIME}@{VERSION}`"
+        raise BuildError(f"{RUNTIME} {VERSION} cannot be fetched ({error}): {advice}") from error
+    return content
+
+
+def checked(content: bytes, integrity: str = INTEGRITY) -> bytes:
+    """The tarball, if its sum is the one wanted.
+
+    Args:
+        content: the tarball.
+        integrity: `sha512-` and the sum in base64, as npm writes it.
+
+    Raises:
+        BuildError: it is another.
+    """
+    kind, _, wanted = integrity.partition("-")
+    if kind != "sha512":
+        raise BuildError(f"a sum of the kind {kind!r} is not checked here: give sha512")
+    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if found != wanted:
+        raise BuildError(f"this is not {RUNTIME} {VERSION}: its SHA-512 is {found[:16]}…, not {wanted[:16]}…")
+    return content
+
+
+def unpacked(tarball: bytes) -> dict[str, bytes]:
+    """The files of the runtime that the page needs, by name; no path in the tarball is followed.
+
+    Raises:
+        BuildError: it is damaged, or one of them is missing or too large.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(tarball), mode="r:gz") as archive:
+            for member in archive:
+                folder, _, name = member.name.rpartition("/")
+                if folder != "package/dist" or name not in NEEDED or not member.isfile():
+                    continue
+                if member.size > MAX_MEMBER:
+                    raise BuildError(f"{member.name} has {member.size >> 20} MB, more than {MAX_MEMBER >> 20}")
+                file = archive.extractfile(member)
+                assert file is not None
+                found[name] = file.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise BuildError(f"the tarball is damaged ({error}): get it again") from error
+    missing = [name for name in NEEDED if name not in found]
+    if missing:
+        raise BuildError(f"the tarball lacks {', '.join(missing)}: is it {RUNTIME}?")
+    return found
+
+
+def chosen(method: str | None, folders: Sequence[Path]) -> list[Bundle]:
+    """A bundle to each domain: the folders given, else the shipped ones of a method, else the best that ship.
+
+    Raises:
+        BuildError: two go the same way.
+        BundleError: one is missing or damaged.
+    """
+    given: dict[str, Bundle] = {}
+    for bundle in map(read, folders):
+        if bundle.target in given:
+            raise BuildError(f"{bundle.folder} and {given[bundle.target].folder} both go to {bundle.target}")
+        given[bundle.target] = bundle
+    return list(given.values()) if given else [find(method, to) for to in DOMAINS]
+
+
+def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle]) -> dict[str, Any]:
+    """Write the page, whole or not at all; one that is there is replaced.
+
+    Args:
+        folder: where.
+        runtime: the runtime's files by name.
+        bundles: at most one to a domain.
+
+    Returns:
+        What manifest.json holds.
+
+    Raises:
+        BuildError: `folder` holds something else, or cannot be written.
+        BundleError: a model is damaged.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BuildError(f"{folder} is not empty and not this page: give another folder")
+    files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
+    files |= {"base.css": (SHARED / "style.css").read_bytes(), "icon.svg": (SHARED / "icon.svg").read_bytes()}
+    files |= {f"runtime/{name}": content for name, content in runtime.items()}
+    for name in ("detector", "landmarks"):
+        files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
+    for bundle in bundles:
+        files[f"models/{bundle.name}.onnx"] = bundle.model()
+        files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
+    manifest = {
+        "software": marks.SOFTWARE,
+        "xmp": marks.PACKET,
+        "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
+        "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
+        "face": face_facts(),
+        "translators": {bundle.target: _facts(bundle) for bundle in bundles},
+        "files": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in sorted(files.items())
+        },
+    }
+    files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as scratch:
+            partial = Path(scratch) / "page"
+            for name, content in files.items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).write_bytes(content)
+            if folder.exists():
+                shutil.rmtree(folder)
+            partial.rename(folder)
+    except OSError as error:
+        raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return manifest
+
+
+def face_facts() -> dict[str, Any]:
+    """What the page must know to find faces as `anime2real.face` does, so that no number is written twice."""
+    return {
+        "template": TEMPLATE.tolist(), "crop": finder.CROP, "unit_side": finder.UNIT_SIDE,
+        "first_look": finder.FIRST_LOOK, "stride": finder.STRIDE, "reference": finder.REFERENCE,
+        "largest": finder.LARGEST, "smallest": finder.SMALLEST, "seen": finder.SEEN, "score": finder.SCORE,
+        "overlap": finder.OVERLAP,
+    }  # fmt: skip
+
+
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "model": f"models/{bundle.name}.onnx", "card": f"models/{bundle.name}.md", "method": bundle.method,
+        "px": bundle.px, "conditions": list(bundle.conditions), "licence": bundle.licence, "rights": bundle.rights,
+    }  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the page; 1 if that fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, default=Path("site/try"), help="folder (default: %(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--method", help="a method that ships; the best one if not given")
+    which.add_argument("--bundle", type=Path, action="append", default=[], help="a bundle's folder; one a direction")
+    parser.add_argument("--tarball", type=Path, help=f"{RUNTIME}-{VERSION}.tgz, if it is at hand")
+    registry = os.environ.get("npm_config_registry") or REGISTRY  # noqa: SIM112 - npm's own spelling
+    parser.add_argument("--registry", default=registry, help="npm's (default: $npm_config_registry, or the public one)")
+    options = parser.parse_args(arguments)
+    try:
+        bundles = chosen(options.method, options.bundle)
+        content = options.tarball.read_bytes() if options.tarball else fetch(options.registry)
+        manifest = build(options.output, unpacked(checked(content)), bundles)
+    except (UserError, OSError) as error:
+        print(f"build_try: {error}", file=sys.stderr)
+        return 1
+    size = sum(file["bytes"] for file in manifest["files"].values())
+    names = ", ".join(bundle.name for bundle in bundles)
+    print(f"{options.output}: {names}, {size / 2**20:.0f} MB. See it: python -m http.server -d {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

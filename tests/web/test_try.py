@@ -1,0 +1,229 @@
+"""The page that runs in the browser alone, in one: `pytest -m browser`.
+
+Needs chromium, Playwright's Python package and npm's onnxruntime-web: `ONNXRUNTIME_WEB_TARBALL` names the file, else it
+is fetched once and kept in pytest's cache.
+"""
+
+import functools
+import http.server
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import build_try
+import numpy as np
+import pytest
+from live import EXAMPLES
+from PIL import Image
+from test_page import ARGUMENTS, CHROMIUM, PHONE, wait
+
+from anime2real import Translator
+from anime2real.face import find_faces
+from anime2real.marks import GENERATED, SOFTWARE
+from anime2real.picture import decode, read_marks
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+READY = "#download:not([aria-disabled])"
+PATIENCE = 60_000
+"""Milliseconds: on a busy core the networks take their time."""
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not a word."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """The page with what ships, served: its address."""
+    given = os.environ.get("ONNXRUNTIME_WEB_TARBALL")
+    assert pytestconfig.cache is not None
+    kept = pytestconfig.cache.mkdir("onnxruntime-web") / f"{build_try.VERSION}.tgz"
+    path = Path(given) if given else kept
+    if not given and not kept.is_file():
+        try:
+            content = build_try.checked(build_try.fetch(os.environ.get("npm_config_registry") or build_try.REGISTRY))  # noqa: SIM112
+        except build_try.BuildError as error:
+            pytest.skip(f"{error}; or set ONNXRUNTIME_WEB_TARBALL to it")
+        kept.write_bytes(content)
+    folder = tmp_path_factory.mktemp("site") / "try"
+    build_try.build(folder, build_try.unpacked(build_try.checked(path.read_bytes())), build_try.chosen(None, []))
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Seen:
+    """Pages, what they asked for, and what went wrong on them."""
+
+    def __init__(self, browser: "Browser", url: str) -> None:
+        self._browser, self.url = browser, url
+        self.problems: list[str] = []
+        self.asked: list[str] = []
+
+    def open(self, **options: Any) -> "Page":
+        context = self._browser.new_context(**options)
+        context.on("request", lambda r: self.asked.append(f"{r.method} {r.url}"))  # the worker's too
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.goto(self.url)
+        wait(page, "document.querySelector('#limits').textContent.includes('MB')")
+        return page
+
+
+@pytest.fixture
+def seen(browser: "Browser", site: str) -> Iterator[Seen]:
+    watcher = Seen(browser, site)
+    yield watcher
+    for context in browser.contexts:
+        context.close()
+    assert not watcher.problems
+    for asked in watcher.asked:
+        assert asked.startswith((f"GET {site}", "GET blob:")), asked
+        assert "?" not in asked
+
+
+def give(page: "Page", picture: Path | dict[str, Any]) -> None:
+    """Choose a file and wait for the result."""
+    page.set_input_files("#file", picture)
+    page.wait_for_selector(READY)
+
+
+def download(page: "Page", folder: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.click("#download")
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def difference(path: Path, wanted: Image.Image) -> float:
+    """Mean absolute difference, in grey levels."""
+    with Image.open(path) as image:
+        got = np.asarray(image.convert("RGB")).astype(int)
+    return float(np.abs(got - np.asarray(wanted).astype(int)).mean())
+
+
+@pytest.mark.parametrize("name", ["aoi", "kuro"])
+def test_a_drawing_becomes_what_python_makes_of_it(seen: Seen, tmp_path: Path, name: str) -> None:
+    page = seen.open()
+    give(page, EXAMPLES / f"{name}.png")
+    assert page.is_checked("input[name=to][value=real]")
+    assert page.inner_text("#found") == "One face found, drawn."
+    assert "Invented by a program. Not a likeness of anybody" in page.inner_text("#work")
+    path = download(page, tmp_path)
+    translator = Translator.load(None, "real")
+    assert path.name == f"{name}-{translator.bundle.method}-real.png"
+    apart = difference(path, translator(EXAMPLES / f"{name}.png"))
+    print(f"\n{name}: {apart:.3f} grey levels from Python; {page.inner_text('#made')}")
+    assert apart < 2
+    assert read_marks(path) == {"DigitalSourceType": GENERATED, "Software": SOFTWARE}
+    assert any(asked.endswith(".wasm") for asked in seen.asked)
+
+
+def test_a_turned_face_at_the_edge_of_a_large_picture(seen: Seen, tmp_path: Path) -> None:
+    picture = decode(EXAMPLES / "mika.png").image.resize((900, 900), Image.Resampling.BICUBIC)
+    picture = picture.rotate(20, Image.Resampling.BICUBIC, fillcolor=(240, 240, 240))
+    canvas = Image.new("RGB", (2000, 1500), (240, 240, 240))
+    canvas.paste(picture, (-120, -60))
+    canvas.save(tmp_path / "turned.png")
+    assert find_faces(canvas)
+    page = seen.open()
+    give(page, tmp_path / "turned.png")
+    apart = difference(download(page, tmp_path), Translator.load(None, "real")(canvas))
+    print(f"\nturned: {apart:.3f} grey levels from Python")
+    assert apart < 2
+
+
+def test_the_other_way_and_another_face(seen: Seen, tmp_path: Path) -> None:
+    canvas = Image.new("RGB", (700, 400), (230, 235, 240))
+    for name, side, place in [("mika", 340, (20, 30)), ("aoi", 260, (410, 70))]:
+        with Image.open(EXAMPLES / f"{name}.png") as image:
+            canvas.paste(image.convert("RGB").resize((side, side)), place)
+    canvas.save(tmp_path / "two.png")
+    page = seen.open()
+    give(page, tmp_path / "two.png")
+    boxes = page.get_by_role("group", name="Faces in the picture").get_by_role("button")
+    assert boxes.count() == 2
+    first = page.get_attribute("#after", "src")
+    boxes.nth(1).focus()
+    page.keyboard.press("Enter")
+    wait(page, "first => document.querySelector('#after').src !== first", first)
+    assert boxes.nth(1).get_attribute("aria-pressed") == "true"
+    page.focus("input[name=to][value=real]")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(READY)
+    assert page.inner_text("#heading") == "As a drawing"
+    assert download(page, tmp_path).name.endswith("-anime.png")
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    assert slider.input_value() == "100"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no picture", "no picture that your browser can read"), (None, "No face found")],
+    ids=["text", "grey"],
+)
+def test_what_cannot_be_translated(seen: Seen, tmp_path: Path, content: bytes | None, words: str) -> None:
+    if content is None:
+        Image.new("RGB", (300, 200), (128, 128, 128)).save(tmp_path / "grey.png")
+        content = (tmp_path / "grey.png").read_bytes()
+    page = seen.open()
+    page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": content})
+    page.wait_for_selector("#message:not([hidden])")
+    assert words in page.inner_text("#problem")
+    assert page.is_visible("#choose")
+    give(page, EXAMPLES / "aoi.png")  # the page goes on
+    assert not page.is_visible("#message")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone(seen: Seen, scheme: str) -> None:
+    page = seen.open(**PHONE, color_scheme=scheme)
+    shots = os.environ.get("SCREENSHOTS")
+    if shots:
+        page.screenshot(path=f"{shots}/phone-{scheme}-start.png", full_page=True)
+    give(page, EXAMPLES / "hana.png")
+    wide = "document.documentElement.scrollWidth <= window.innerWidth"
+    assert page.evaluate(wide)
+    if shots:
+        page.screenshot(path=f"{shots}/phone-{scheme}.png", full_page=True)
+        page.set_viewport_size({"width": 1200, "height": 850})
+        page.screenshot(path=f"{shots}/wide-{scheme}.png", full_page=True)
+
+
+def test_the_worker_may_ask_nobody_else(browser: "Browser", site: str) -> None:
+    page = Seen(browser, site).open()
+    (worker,) = page.workers
+    elsewhere = re.sub(r":\d+/", ":9/", site)
+    blocked = f"""new Promise((resolve) => {{
+      addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective), {{ once: true }});
+      fetch("{elsewhere}").catch(() => setTimeout(() => resolve("only failed"), 1000));
+    }})"""
+    assert worker.evaluate(blocked) == "connect-src"
+    page.context.close()
