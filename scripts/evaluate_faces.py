@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--anime", nargs="*", type=Path, default=[])
     parser.add_argument("--real", nargs="*", type=Path, default=[])
     parser.add_argument("--empty", nargs="*", type=Path, default=[])
+    parser.add_argument("--crops", type=int, default=9, help="random crops of each picture without a face")
+    parser.add_argument("--seed", type=int, default=0, help="of the crops")
     options = parser.parse_args()
     finder = FaceFinder(threads=1)
     line: dict[str, object] = {}
@@ -57,12 +59,12 @@ def main() -> None:
                 "more_than_one": several,
                 "ms_a_picture": round(1000 * statistics.median(seconds), 1),
             }
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(options.seed)
     searched = false = 0
     for path in options.empty:
         image = Image.open(path).convert("RGB")
         parts = [image]
-        for _ in range(9):
+        for _ in range(options.crops):
             side = int(min(image.size) * random.uniform(0.3, 0.9))
             left, top = (int(random.integers(0, s - side + 1)) for s in image.size)
             parts.append(image.crop((left, top, left + side, top + side)))

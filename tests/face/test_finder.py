@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from anime2real.cli import main
 from anime2real.face import Face, find_faces
+from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, _Candidate
 from anime2real.face.geometry import TEMPLATE, Similarity, mirror, scaling
 from anime2real.picture import decode
 
@@ -81,6 +83,30 @@ def test_every_face_of_a_picture_is_found_the_largest_first() -> None:
     for face, (x, y) in zip(faces, ((170, 210), (540, 290), (440, 100)), strict=True):
         centre = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
         assert np.hypot(centre[0] - x, centre[1] - y) < 0.35 * (face.box[2] - face.box[0])
+
+
+def test_a_scrap_that_the_detector_likes_better_does_not_hide_the_face_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture, points = draw_face(LOOKS[0], 256)
+    detect = FaceFinder._detect
+    scrap = _Candidate(x=100.0, y=150.0, side=30.0, real=0.0, score=0.99)
+
+    def with_scrap(self: FaceFinder, *arguments: Any) -> list[_Candidate]:
+        return [*detect(self, *arguments), scrap]
+
+    monkeypatch.setattr(FaceFinder, "_detect", with_scrap)
+    (found,) = FaceFinder(threads=1)(picture)
+    assert eye_error(found, points) < 0.12
+
+
+@pytest.mark.parametrize(("side", "needed"), [(64, MORE_IF_SMALL), (220, 0.0)])
+def test_a_small_face_needs_more_score(side: int, needed: float) -> None:
+    picture, _ = placed(0, side, (480, 360))
+    finder = FaceFinder(threads=1)
+    (face,) = finder(picture, score=0.3)
+    assert len(finder(picture, score=face.score - needed - 0.01)) == 1
+    assert finder(picture, score=face.score - needed + 0.01) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
