@@ -187,7 +187,7 @@ def face_facts() -> dict[str, Any]:
         "template": TEMPLATE.tolist(), "crop": finder.CROP, "unit_side": finder.UNIT_SIDE,
         "first_look": finder.FIRST_LOOK, "stride": finder.STRIDE, "reference": finder.REFERENCE,
         "largest": finder.LARGEST, "smallest": finder.SMALLEST, "seen": finder.SEEN, "score": finder.SCORE,
-        "overlap": finder.OVERLAP,
+        "small": finder.SMALL, "more_if_small": finder.MORE_IF_SMALL, "overlap": finder.OVERLAP,
     }  # fmt: skip
 
 

@@ -15,8 +15,17 @@ export class Finder {
   /** The faces, the largest first: {landmarks, domain, score, crop, box, tilt}. */
   async find(picture) {
     const candidates = await this.candidates(picture);
+    const best = this.suppressed(candidates);
+    let faces = await this.confirmed(picture, best);
+    // What lay under refused candidates has its turn: a scrap of hair can hide the face around it.
+    if (!faces.length) faces = await this.confirmed(picture, candidates.filter((candidate) => !best.includes(candidate)));
+    return faces.sort((one, two) => scaleOf(one.crop) - scaleOf(two.crop));
+  }
+
+  /** Those candidates that the landmark network, looking twice, takes for faces too. */
+  async confirmed(picture, candidates) {
     if (!candidates.length) return [];
-    const { first_look: wider, template, score: least } = this.facts;
+    const { first_look: wider, template } = this.facts;
     const first = await this.look(picture, candidates.map(({ x, y, side }) => [x, y, wider * side, 0]));
     const squares = first.points.map((points) => this.square(points));
     const second = await this.look(picture, squares);
@@ -30,7 +39,13 @@ export class Finder {
       const half = 0.5 / scaleOf(crop);
       return { landmarks, domain, score, crop, box: [x - half, y - half, x + half, y + half], tilt: tiltOf(landmarks) };
     });
-    return this.distinct(faces).filter((face) => face.score >= least).sort((one, two) => scaleOf(one.crop) - scaleOf(two.crop));
+    return this.distinct(faces).filter((face) => face.score >= this.least(face, picture));
+  }
+
+  /** The score that a face of this size needs. */
+  least({ box }, { width, height }) {
+    const { score, small, more_if_small: more } = this.facts;
+    return box[2] - box[0] < small * Math.min(width, height) ? score + more : score;
   }
 
   async look(picture, squares) {
@@ -55,7 +70,7 @@ export class Finder {
     for (;;) {
       const [width, height] = [picture.width, picture.height].map((size) => Math.max(1, round(size * factor)));
       found.push(...await this.seen(resize(picture, width, height, factor < 1 ? "box" : "bicubic"), picture));
-      if (Math.max(width, height) / 2 < smallest) return this.suppressed(found);
+      if (Math.max(width, height) / 2 < smallest) return found;
       factor /= 2;
     }
   }
@@ -93,7 +108,7 @@ export class Finder {
 
   suppressed(candidates) {
     const kept = [];
-    for (const candidate of candidates.sort((one, two) => two.score - one.score)) {
+    for (const candidate of [...candidates].sort((one, two) => two.score - one.score)) {
       if (kept.every((other) => overlap(candidate, other) < this.facts.overlap)) kept.push(candidate);
     }
     return kept;
