@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import onnxruntime
+
 from anime2real import marks
 from anime2real.bundle import CARD, Bundle, find, read
 from anime2real.domain import DOMAINS
@@ -31,7 +33,7 @@ from anime2real.untrusted import Limits
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "try"
 SHARED: Final = ROOT / "src" / "anime2real" / "web" / "page"
-"""The page of `serve`, whose looks this one shares."""
+"""The page of `serve`, whose looks, and ways to give a picture, this one shares."""
 
 REGISTRY: Final = "https://registry.npmjs.org"
 RUNTIME: Final = "onnxruntime-web"
@@ -40,6 +42,9 @@ INTEGRITY: Final = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svN
 """What npm's registry gives as `dist.integrity`; another version needs another."""
 
 NEEDED: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+NOTICES: Final = ("LICENSE", "ThirdPartyNotices.txt")
+"""Of ONNX Runtime, from its Python package: npm's has none."""
+
 MAX_TARBALL: Final = 128 * 2**20
 MAX_MEMBER: Final = 64 * 2**20
 
@@ -147,7 +152,9 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         raise BuildError(f"{folder} is not empty and not this page: give another folder")
     files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
     files |= {"base.css": (SHARED / "style.css").read_bytes(), "icon.svg": (SHARED / "icon.svg").read_bytes()}
+    files["given.js"] = (SHARED / "given.js").read_bytes()
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
+    files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):
         files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
     for bundle in bundles:

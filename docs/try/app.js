@@ -1,5 +1,7 @@
 // The page: a picture comes in, the worker finds its faces and translates one, and the result lies under a slider.
 
+import { onPicture } from "./given.js";
+
 const $ = (id) => document.getElementById(id);
 const chosen = () => document.querySelector("input[name=to]:checked")?.value;
 const say = (line) => { $("status").textContent = line; };
@@ -183,25 +185,7 @@ function cut() {
 // What the user does.
 
 $("choose").addEventListener("click", () => $("file").click());
-$("file").addEventListener("change", ({ target }) => {
-  take(target.files[0]);
-  target.value = ""; // so that the same file can be chosen again
-});
-document.addEventListener("paste", ({ clipboardData }) => take([...(clipboardData?.files ?? [])][0]));
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  const [file] = event.dataTransfer.files;
-  if (file) take(file);
-  else complain(new Failure("That was no file. Save the picture first, or copy and paste it."));
-});
+onPicture([$("file")], take, (words) => complain(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to]")) input.addEventListener("change", translate);
 $("slider").addEventListener("input", cut);
 $("again").addEventListener("click", () => {

@@ -1,12 +1,15 @@
 """What each method promises, on data small enough to know the answer."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from toys import SIZE, TINY, Toy
 
 from anime2real.train.method import UNIFORMS, Batch, frozen
@@ -250,3 +253,43 @@ def test_pack_is_read_or_refused(toy: Toy, tmp_path: Path) -> None:
     pack = Pack(toy.pack)
     assert pack.size == SIZE
     assert len(pack.rows("anime", "train")) + len(pack.rows("anime", "test")) == 24
+
+
+class OnTheDeviceAlone(TorchDispatchMode):
+    """Notes what a CUDA graph cannot capture: numbers of the host made into tensors, and tensors read by the host."""
+
+    FORBIDDEN = ("aten::lift_fresh", "aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        by_mask = func is torch.ops.aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if by_mask or func.name().split(".")[0] in self.FORBIDDEN:
+            self.seen.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "work", [lambda x: x * torch.tensor([1.0, 2.0]), lambda x: float(x.sum()), lambda x: x[x > 0], torch.nonzero]
+)
+def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], object]) -> None:
+    x = torch.ones(2)
+    with OnTheDeviceAlone() as noted:
+        x.mul(2.0).sum()
+        assert noted.seen == []
+        work(x)
+    assert len(noted.seen) == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"difference"}))
+def test_an_iteration_stays_on_the_device(name: str) -> None:
+    method = METHODS[name][1](TINY[name], SIZE)
+    method.make_optimizers(1e-4)
+    for optimizer in method.optimizers.values():
+        optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]  # Adam is capturable on CUDA alone
+    method.step(batch(TINY[name].batch_size))
+    with OnTheDeviceAlone() as noted:
+        method.step(batch(TINY[name].batch_size, seed=1))
+    assert noted.seen == []

@@ -1,13 +1,18 @@
-"""Tiny bundles, and a server that offers them."""
+"""Tiny bundles, a server that offers them, and a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import live
 import pytest
 import tiny
+from chromium import ARGUMENTS, CHROMIUM
 
 from anime2real.bundle import Bundle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +31,12 @@ def server(bundles: list[Bundle]) -> Iterator[live.Live]:
     """With the limits as they are."""
     with live.running(bundles) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()

@@ -1,15 +1,13 @@
 """The page in a browser, where there is one: `pytest -m browser`. Needs chromium, and Playwright's Python package."""
 
 import base64
-import os
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import live
 import pytest
+from chromium import CHROMIUM, PHONE, wait
 from live import EXAMPLES, Live
 from PIL import Image
 
@@ -20,33 +18,10 @@ from anime2real.picture import read_marks
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-first-run",
-]  # fmt: skip
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 READY = "#copy:not([disabled])"
 DONE = "document.querySelector('#status').textContent.startsWith('Done')"
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-def wait(page: "Page", expression: str, argument: Any = None) -> None:
-    """Until a JavaScript expression is true; the page's policy forbids what Playwright has for this."""
-    end = time.monotonic() + 15
-    while not page.evaluate(expression, argument):
-        assert time.monotonic() < end, f"never true: {expression}"
-        page.wait_for_timeout(20)
 
 
 class Seen:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import build_try
 import numpy as np
 import pytest
+from chromium import CHROMIUM, PHONE, wait
 from live import EXAMPLES
 from PIL import Image
-from test_page import ARGUMENTS, CHROMIUM, PHONE, wait
 
 from anime2real import Translator
 from anime2real.face import find_faces
@@ -63,15 +63,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     server.shutdown()
     thread.join(10)
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 class Seen:

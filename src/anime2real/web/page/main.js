@@ -1,6 +1,7 @@
 // The page: a picture comes in, its faces are shown, one is chosen, and what became of it lies under a slider.
 
 import { ask, Failure } from "/page/api.js";
+import { onPicture } from "/page/given.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, all: false, whole: null, seen: false };
@@ -301,31 +302,7 @@ function restart() {
 
 $("choose").addEventListener("click", () => $("file").click());
 $("shoot").addEventListener("click", () => $("camera").click());
-for (const id of ["file", "camera"]) {
-  $(id).addEventListener("change", (event) => {
-    const [file] = event.target.files;
-    take(file);
-    event.target.value = ""; // so that the same file can be chosen again
-  });
-}
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])][0];
-  if (file) take(file);
-});
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  const [file] = event.dataTransfer.files;
-  if (file) take(file);
-  else complain(new Failure("That was no file. Save the picture first, or copy and paste it."));
-});
+onPicture([$("file"), $("camera")], take, (words) => complain(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to], input[name=layout]")) input.addEventListener("change", translate);
 $("slider").addEventListener("input", cut);
 $("copy").addEventListener("click", copy);

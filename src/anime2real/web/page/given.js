@@ -1,0 +1,31 @@
+// How a picture is given: chosen, pasted or dropped. The page of `serve` and the one in docs/try share this.
+
+/**
+ * inputs: the file inputs. take(file): what to do with a picture; refuse(words): with something that is no file.
+ */
+export function onPicture(inputs, take, refuse) {
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      take(input.files[0]);
+      input.value = ""; // so that the same file can be chosen again
+    });
+  }
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData?.files ?? [];
+    if (file) take(file);
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    const [file] = event.dataTransfer.files;
+    if (file) take(file);
+    else refuse("That was no file. Save the picture first, or copy and paste it.");
+  });
+}
