@@ -33,10 +33,10 @@ from anime2real.train.conditions import (
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.export import difference_from_torch, sample_pictures, to_onnx
 from anime2real.train.loop import Sitting, train
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.method import UNIFORMS, Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
-from anime2real.train.stepper import Speed, moved, zoomed
+from anime2real.train.stepper import Speed, moved, varied
 from anime2real.translator import Translator
 
 TILTED = [way for way in WAYS if way != "none"]
@@ -76,18 +76,21 @@ def test_a_mirror_negates_the_tilt(seed: int) -> None:
     torch.testing.assert_close(mirrored(mirrored(points)), points)
 
 
-def test_landmarks_go_where_the_augmentation_takes_the_pixels() -> None:
+@pytest.mark.parametrize("turn", [0.0, 0.5])
+def test_landmarks_go_where_the_augmentation_takes_the_pixels(turn: float) -> None:
     """A spot drawn at each landmark of the picture is found at the landmark of the varied picture."""
     points = faces(4) * 0.8
-    uniforms = torch.tensor([[0.2, 0.7, 0.1, 0.9], [0.8, 1.0, 0.6, 0.4], [0.4, 0.0, 0.5, 0.5], [0.9, 0.5, 0.0, 0.2]])
+    chosen = [[0.2, 0.7, 0.1, 0.9], [0.8, 1.0, 0.6, 0.4], [0.4, 0.0, 0.5, 0.5], [0.9, 0.5, 0.0, 0.2]]
+    uniforms = torch.tensor([[*place, angle] for place, angle in zip(chosen, (0.9, 0.0, 0.3, 0.6), strict=True)])
+    augment = Augment(zoom=0.3, turn=turn)
     spots = planes("landmarks", points, 64)
-    varied = zoomed(spots, uniforms, zoom=0.3, flip=True)
-    where = moved(points, uniforms, zoom=0.3, flip=True)
+    crops = varied(spots, uniforms, augment)
+    where = moved(points, uniforms, augment)
     places = (torch.arange(64) + 0.5) / 32 - 1
     for i in range(4):
         order = (1, 0, 2, 4, 3) if uniforms[i, 0] < 0.5 else range(5)
         for landmark, channel in enumerate(order):
-            level = varied[i, channel]
+            level = crops[i, channel]
             level = level * (level > 0.2)
             found = torch.stack([(level.sum(0) * places).sum(), (level.sum(1) * places).sum()]) / level.sum()
             torch.testing.assert_close(found, where[i, landmark], atol=0.02, rtol=0)

@@ -12,7 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import SIZE, TINY, Toy
 
-from anime2real.train.method import UNIFORMS, Batch, frozen
+from anime2real.train.conditions import WAYS
+from anime2real.train.method import UNIFORMS, Augment, Batch, frozen
 from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
@@ -20,7 +21,7 @@ from anime2real.train.methods.difference import Difference, DifferenceConfig
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler
-from anime2real.train.stepper import Speed, Stepper, zoomed
+from anime2real.train.stepper import Speed, Stepper, varied
 
 
 def batch(count: int, seed: int = 0) -> Batch:
@@ -227,12 +228,12 @@ def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
 
 def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
     ramp = torch.linspace(-1, 1, SIZE).expand(2, 3, SIZE, SIZE)
-    uniforms = torch.tensor([[0.2, 0.0, 0.5, 0.5], [0.8, 1.0, 0.0, 1.0]])
-    varied = zoomed(ramp, uniforms, zoom=0.5, flip=True)
-    torch.testing.assert_close(varied[0], ramp[0].flip(2), atol=1e-5, rtol=0)
-    assert varied[1].min() >= -1
-    assert varied[1, 0, 0, -1] < 0.05  # the left half
-    torch.testing.assert_close(zoomed(ramp, uniforms, zoom=0.0, flip=False), ramp, atol=1e-5, rtol=0)
+    uniforms = torch.tensor([[0.2, 0.0, 0.5, 0.5, 0.3], [0.8, 1.0, 0.0, 1.0, 0.9]])
+    crops = varied(ramp, uniforms, Augment(zoom=0.5))
+    torch.testing.assert_close(crops[0], ramp[0].flip(2), atol=1e-5, rtol=0)
+    assert crops[1].min() >= -1
+    assert crops[1, 0, 0, -1] < 0.05  # the left half
+    torch.testing.assert_close(varied(ramp, uniforms, Augment(flip=False, zoom=0.0)), ramp, atol=1e-5, rtol=0)
 
 
 def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:
@@ -283,13 +284,22 @@ def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], o
     assert len(noted.seen) == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS) - {"difference"}))
-def test_an_iteration_stays_on_the_device(name: str) -> None:
-    method = METHODS[name][1](TINY[name], SIZE)
+LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
+LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
+
+
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *LEANING])
+def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
+    pack = Pack(toy.pack)
+    method = METHODS[name][1](options, SIZE)  # type: ignore[call-arg]
     method.make_optimizers(1e-4)
+    method.start_average()
     for optimizer in method.optimizers.values():
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]  # Adam is capturable on CUDA alone
-    method.step(batch(TINY[name].batch_size))
+    landmarks = torch.rand(len(pack.images), 5, 2) * 2 - 1
+    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks)
+    sampler = Sampler(*(pack.rows(d, "train") for d in ("anime", "real")), options.batch_size, seed=1)
+    stepper.step(sampler.draw(0), 1e-4, 0.1)
     with OnTheDeviceAlone() as noted:
-        method.step(batch(TINY[name].batch_size, seed=1))
+        stepper._body()  # what a graph captures
     assert noted.seen == []

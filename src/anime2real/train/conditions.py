@@ -52,7 +52,7 @@ def tilts(landmarks: Tensor) -> Tensor:
 
 def mirrored(landmarks: Tensor) -> Tensor:
     """Landmarks (N, 5, 2) in [-1, 1] of the mirrored picture: left and right exchanged, so that the tilt is negated."""
-    swapped = landmarks[:, list(SWAPPED)]
+    swapped = torch.stack([landmarks[:, i] for i in SWAPPED], dim=1)  # a list as an index would come from the host
     return torch.stack([-swapped[..., 0], swapped[..., 1]], dim=-1)
 
 
@@ -83,8 +83,11 @@ def turned(image: Tensor, angle: Tensor) -> Tensor:
     """Pictures (N, C, S, S) turned clockwise on screen by angles (N,) in radians; corners are filled by reflection."""
     cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     theta = torch.stack([torch.stack([cos, sin, zero], 1), torch.stack([-sin, cos, zero], 1)], 1)
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="reflection", align_corners=False)
+    # In bf16 a place would be half a pixel off.
+    with torch.autocast(image.device.type, enabled=False):
+        grid = F.affine_grid(theta.float(), list(image.shape), align_corners=False)
+        sampled = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return sampled.to(image.dtype)
 
 
 class TiltedGenerator(nn.Module):

@@ -32,11 +32,13 @@ class Augment:
     Attributes:
         flip: mirror half of them.
         zoom: crop a square of at least 1 - zoom of the side at a random place (0 is off).
+        turn: turn that square by up to so many radians either way; its corners are then filled by reflection.
         shared: the same variation for both pictures of a pair, for methods that compare them pixel by pixel.
     """
 
     flip: bool = True
     zoom: float = 0.1
+    turn: float = 0.0
     shared: bool = False
 
 
@@ -48,8 +50,8 @@ class Batch:
         anime: (N, 3, S, S) in [-1, 1].
         real: (N, 3, S, S) in [-1, 1], not a pair of `anime` unless the method arranged it.
         uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
-        anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored and
-            zoomed; None for methods that do not ask for them.
+        anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored,
+            zoomed and turned; None for methods that do not ask for them.
     """
 
     anime: Tensor

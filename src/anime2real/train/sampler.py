@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from anime2real.train.method import UNIFORMS
 
-VARIATION = 4
+VARIATION = 5
 """Random numbers of the augmentation, a picture."""
 
 

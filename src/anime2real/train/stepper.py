@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.conditions import mirrored
-from anime2real.train.method import UNIFORMS, Batch, Method
+from anime2real.train.method import UNIFORMS, Augment, Batch, Method
 from anime2real.train.sampler import VARIATION, Draw
 
 GRAPH_WARMUPS = 3
@@ -118,12 +118,12 @@ class Stepper:
         image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
         landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
-        if augment.zoom > 0:
-            image = zoomed(image, uniforms, augment.zoom, augment.flip)
+        if augment.zoom > 0 or augment.turn > 0:
+            image = varied(image, uniforms, augment)
         elif augment.flip:
             image = torch.where(uniforms[:, 0, None, None, None] < 0.5, image.flip(3), image)
         if landmarks is not None:
-            landmarks = moved(landmarks, uniforms, augment.zoom, augment.flip)
+            landmarks = moved(landmarks, uniforms, augment)
         layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
         return image.contiguous(memory_format=layout), landmarks
 
@@ -172,30 +172,37 @@ def _lay_moments(method: Method) -> None:
                     state[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
-def zoomed(image: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:
-    """Crop a square of side 1 - zoom to 1 at a random place, back at the full size; mirror half of them.
+def varied(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
+    """Crop a square of side 1 - zoom to 1 at a random place, turned, back at the full size; mirror half of them.
 
-    The square never leaves the picture, so no border is invented.
+    Without a turn the square never leaves the picture, so no border is invented.
 
     Args:
         image: (N, 3, S, S).
-        uniforms: (N, 4) in [0, 1): mirror, side, horizontal place, vertical place.
-        zoom: in [0, 1).
-        flip: whether to mirror at all.
+        uniforms: (N, VARIATION) in [0, 1): mirror, side, horizontal place, vertical place, turn.
+        augment: how far each may go.
     """
-    side = 1.0 - zoom * uniforms[:, 1]
-    x = (1.0 - side) * (2.0 * uniforms[:, 2] - 1.0)
-    y = (1.0 - side) * (2.0 * uniforms[:, 3] - 1.0)
-    mirror = torch.where(uniforms[:, 0] < 0.5, -1.0, 1.0) if flip else torch.ones_like(side)
-    zero = torch.zeros_like(side)
-    theta = torch.stack([torch.stack([side * mirror, zero, x], 1), torch.stack([zero, side, y], 1)], 1)
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    side, middle, cos, sin = _square(uniforms, augment)
+    mirror = torch.where(uniforms[:, 0] < 0.5, -1.0, 1.0) if augment.flip else torch.ones_like(side)
+    rows = [
+        torch.stack([side * mirror * cos, side * sin, middle[:, 0]], 1),
+        torch.stack([-side * mirror * sin, side * cos, middle[:, 1]], 1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), list(image.shape), align_corners=False)
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def moved(landmarks: Tensor, uniforms: Tensor, zoom: float, flip: bool) -> Tensor:
-    """Landmarks (N, 5, 2) in [-1, 1] of the pictures that `zoomed` makes; arguments as there."""
-    side = 1.0 - zoom * uniforms[:, 1, None, None]
-    middle = torch.stack([2.0 * uniforms[:, 2] - 1.0, 2.0 * uniforms[:, 3] - 1.0], dim=1)[:, None]
-    placed = (landmarks - (1.0 - side) * middle) / side
-    return torch.where(uniforms[:, 0, None, None] < 0.5, mirrored(placed), placed) if flip else placed
+def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
+    """Landmarks (N, 5, 2) in [-1, 1] of the pictures that `varied` makes; arguments as there."""
+    side, middle, cos, sin = (t[:, None] for t in _square(uniforms, augment))
+    x, y = ((landmarks - middle) / side[..., None]).unbind(-1)
+    placed = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)
+    return torch.where(uniforms[:, 0, None, None] < 0.5, mirrored(placed), placed) if augment.flip else placed
+
+
+def _square(uniforms: Tensor, augment: Augment) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where the crop lies: half its side (N,), its middle (N, 2), and the cosine and sine by which it is turned."""
+    side = 1.0 - augment.zoom * uniforms[:, 1]
+    middle = (1.0 - side)[:, None] * (2.0 * uniforms[:, 2:4] - 1.0)
+    angle = augment.turn * (2.0 * uniforms[:, 4] - 1.0)
+    return side, middle, torch.cos(angle), torch.sin(angle)

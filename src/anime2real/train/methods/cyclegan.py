@@ -10,8 +10,9 @@ exported is a running average of it. The identity picture rides in the same call
 is four generator calls rather than six; each picture is normalised by itself, so the sums are the same.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -48,6 +49,7 @@ class CycleGANConfig:
         learning_rate: of Adam.
         batch_size: pairs a step (1 in the paper; more is many times faster).
         tilt: how the networks are told the tilt of the face, see `conditions.py`; `plane` is the founding paper's.
+        turn: degrees by which pictures of both domains are turned at most, so that both lean alike.
         maps: folders of finished runs whose translations are given to the generators as further input maps.
     """
 
@@ -60,6 +62,7 @@ class CycleGANConfig:
     learning_rate: float = 2e-4
     batch_size: int = 16
     tilt: Tilt = "none"
+    turn: float = 0.0
     maps: tuple[str, ...] = ()
 
 
@@ -79,6 +82,7 @@ class CycleGAN(Method):
         super().__init__()
         self.config = config
         self.wants_landmarks = config.tilt != "none"
+        self.augment = replace(type(self).augment, turn=math.radians(config.turn))
         maps = [frozen_translators(Path(run), size) for run in config.maps]
         self.to_real = TiltedGenerator(config.tilt, config.width, config.blocks, [m["anime"] for m in maps])
         self.to_anime = TiltedGenerator(config.tilt, config.width, config.blocks, [m["real"] for m in maps])
