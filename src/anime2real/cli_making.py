@@ -108,7 +108,7 @@ def evaluate(
         bundles: folders of bundles, methods that ship (cyclegan) or their bundles (cyclegan-anime-to-real).
         data: the pack.
         json_: write everything, the protocol included, to this file.
-        features: Lite0, VGG, Inception: what pictures are compared by; Lite0 if not given.
+        features: Lite0, VGG, Inception: what pictures are compared by; Lite0 if not given. VGG measures variety too.
         inception: the weights file that torch-fidelity takes, for Inception.
         images: of each domain at most.
         turn: degrees by which every picture is turned first, every second one the other way.

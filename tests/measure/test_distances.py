@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from anime2real.measure.distances import fid, interval, kid, squared_mmd
+from anime2real.measure.distances import fid, interval, kid, ratio_interval, squared_mmd
 
 
 def vectors(count: int, dimensions: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -60,6 +60,20 @@ def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
     assert 175 <= hits <= 198
     with pytest.raises(ValueError, match="no values"):
         interval(np.zeros(0))
+
+
+def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says() -> None:
+    hits = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        above, below = random.gamma(4.0, 0.5, 60), random.gamma(4.0, 1.0, 50)  # of means 2 and 4
+        low, high = ratio_interval(above, below, draws=300, seed=seed)
+        hits += low <= 0.5 <= high
+    assert 175 <= hits <= 198
+    assert ratio_interval(np.full(3, 6.0), np.full(9, 3.0)) == (2, 2)
+    for above, below in ((np.ones(0), np.ones(2)), (np.ones(2), np.ones(0)), (np.ones(2), np.array([1.0, 0.0]))):
+        with pytest.raises(ValueError, match="positive ones below"):
+            ratio_interval(above, below)
 
 
 def test_too_few_vectors_or_others_are_refused() -> None:

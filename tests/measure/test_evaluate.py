@@ -2,21 +2,26 @@
 
 import json
 import math
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
+import torch
 from draw_faces import LOOKS, draw_face
 from PIL import Image
 
+from anime2real.bundle import read
 from anime2real.cli import main
 from anime2real.face import Face
 from anime2real.face.geometry import TEMPLATE, Similarity
-from anime2real.measure.evaluate import table, turned
+from anime2real.measure.evaluate import FOOTNOTE, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare, misplacement
 from anime2real.measure.features import FeatureError, Features
 from anime2real.picture import decode
+from anime2real.train.pack import Pack
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
 PX = 96
@@ -105,7 +110,66 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["kid"]["Lite0"]["mean"] > 0
     assert to_real["fid"]["Lite0"] > 0
     assert to_real["cpu_ms_per_image"] > 0
+    assert to_real["hair_delta_e"] == 0  # nothing changed
+    assert 0 < to_real["hair_measured"] <= to_real["images"]
+    assert to_real["variety"] is to_real["variety_ratio"] is None  # Lite0 has no maps
+    assert printed.splitlines()[2].split(" | ")[-2] == "–"
+    assert to_real["trained_against"] == {"Lite0": False}
+    assert "*" not in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
+
+
+class Colours:
+    """Features that can be worked out by hand: the mean colour; and as maps, the picture itself."""
+
+    name = "VGG"
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        return pictures.mean((1, 2)) / 255
+
+    @staticmethod
+    def maps(image: torch.Tensor) -> Iterator[torch.Tensor]:
+        yield image.float() / 255
+
+
+def test_variety_is_that_of_the_target_for_its_own_pictures_and_none_for_one_face(pack: Path, tmp_path: Path) -> None:
+    same = tiny.write_bundle(tmp_path / "same", tiny.model(PX), px=PX)
+    half = tiny.write_bundle(tmp_path / "half", tiny.model(PX, scale=0.5), px=PX)
+    grey = tiny.write_bundle(tmp_path / "grey", tiny.model(PX, scale=0.0), px=PX)
+    report = evaluate([same, half, grey], Pack(pack), [Colours()], quiet=True)
+    of_same, of_half, of_grey = report["results"]
+    assert of_same["variety"] > 0.001
+    assert of_half["variety"] == pytest.approx(of_same["variety"] / 4, rel=0.05, abs=1e-4)
+    assert of_grey["variety"] == of_grey["variety_ratio"] == 0
+    real = of_same["variety"] / of_same["variety_ratio"]  # of the photographs
+    assert of_half["variety_ratio"] == pytest.approx(of_half["variety"] / real, rel=0.05)
+    low, high = of_same["variety_ratio_interval"]
+    assert low <= of_same["variety_ratio"] <= high
+    assert report["protocol"]["variety"].endswith("of 3 pictures")  # as many as there are photographs
+    assert table(report).splitlines()[2].split(" | ")[-2] == f"{100 * of_same['variety_ratio']:.1f} %"
+
+
+def test_features_that_the_discriminator_saw_are_marked(pack: Path, tmp_path: Path) -> None:
+    plain = tiny.write_bundle(tmp_path / "plain", tiny.model(PX), px=PX)
+    manifest = json.loads((plain.folder / "bundle.json").read_text())
+    manifest["training"]["discriminator_features"] = "VGG"
+    (shutil.copytree(plain.folder, tmp_path / "taught") / "bundle.json").write_text(json.dumps(manifest))
+    other = Colours()
+    other.name = "Lite0"
+    report = evaluate([plain, read(tmp_path / "taught")], Pack(pack), [Colours(), other], quiet=True)
+    assert [r["trained_against"] for r in report["results"]] == [
+        {"VGG": False, "Lite0": False},
+        {"VGG": True, "Lite0": False},
+    ]
+    _, _, unmarked, marked, empty, footnote = table(report).splitlines()
+    assert "*" not in unmarked
+    kid_vgg, kid_lite, fid_vgg, fid_lite = marked.split(" | ")[3:7]
+    assert kid_vgg.endswith("*")
+    assert fid_vgg.endswith("*")
+    assert not kid_lite.endswith("*")
+    assert not fid_lite.endswith("*")
+    assert not empty
+    assert footnote == FOOTNOTE
 
 
 def test_another_size_is_refused(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

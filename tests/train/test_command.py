@@ -23,9 +23,20 @@ def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.Capt
     bundle = read(tmp_path / "out" / "cyclegan-anime-to-real")
     assert bundle.px == 32
     assert bundle.training["pairs"] == 4
+    assert "discriminator_features" not in bundle.training
     table = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
     assert table["budget"] == {"pairs": 4}
     assert table["options"]["width"] == 8
+
+
+def test_a_galatea_bundle_says_what_its_discriminators_saw(toy: Toy, tmp_path: Path) -> None:
+    command = ["train", "galatea", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "1"]
+    command += ["--device", "cpu"]
+    command += ["--width", "8", "--blocks", "1", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"]
+    assert main(command) == 0
+    bundle = read(tmp_path / "run" / "bundles" / "galatea-anime-to-real")
+    assert bundle.training["discriminator_features"] == "Lite0"
+    assert "- discriminator features: Lite0" in (bundle.folder / "README.md").read_text()
 
 
 def test_presets_are_epochs_of_fifteen_thousand_pairs(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""Figures: how near results are to the other domain's pictures, and whether their faces are where they were."""
+"""Figures: how near results are to the other domain's pictures, how varied, and whether faces and hair are kept."""

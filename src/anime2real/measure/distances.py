@@ -1,4 +1,4 @@
-"""Distances between two sets of feature vectors, and intervals of a mean."""
+"""Distances between two sets of feature vectors, and intervals of a mean and of a ratio of means."""
 
 from dataclasses import dataclass
 
@@ -89,6 +89,22 @@ def interval(values: Vectors, *, share: float = 0.95, draws: int = 1000, seed: i
     random = np.random.default_rng(seed)
     means = values[random.integers(0, len(values), (draws, len(values)))].mean(1)
     low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
+    return float(low), float(high)
+
+
+def ratio_interval(
+    one: Vectors, two: Vectors, *, share: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The bootstrap percentile interval of mean(one) / mean(two), values (N,) and (M,): both sides are drawn anew.
+
+    Raises:
+        ValueError: no values on a side, or one of `two` that is not positive.
+    """
+    if not len(one) or not len(two) or two.min() <= 0:
+        raise ValueError("a ratio needs values on both sides, positive ones below")
+    random = np.random.default_rng(seed)
+    above, below = (values[random.integers(0, len(values), (draws, len(values)))].mean(1) for values in (one, two))
+    low, high = np.quantile(above / below, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
 
 

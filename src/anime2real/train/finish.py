@@ -34,6 +34,7 @@ def export_products(
         **({"recoded": pack["recoded"]} if "recoded" in pack else {}),
         "options": table["options"],
         "budget": table["budget"],
+        **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),
         "seed": config.seed,
         "steps": progress.step,
         "pairs": progress.pairs,

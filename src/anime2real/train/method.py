@@ -90,12 +90,15 @@ class Method(nn.Module):
         default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
+        discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
+            see; they are no judge of the results then. None for discriminators that see pixels.
     """
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
     default_pairs: ClassVar[int]
     decay_from: ClassVar[float] = 0.5
+    discriminator_features: ClassVar[str | None] = None
     augment: Augment = Augment()
     wants_landmarks: bool = False
 

@@ -65,6 +65,7 @@ class Galatea(Method):
     """
 
     name = "galatea"
+    discriminator_features = "Lite0"
     default_pairs = 50 * EPOCH_PAIRS
     averaged = ("to_real", "to_anime")
     decay_from = 2 / 3
