@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
@@ -179,10 +180,28 @@ def test_refused_in_one_line(server: Hub, name: str, words: str, capsys: pytest.
     assert words in said
 
 
-def test_no_network_and_nothing_cached(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_and_nothing_cached(
+    server: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["translate", "a.png", "-o", "out", "--bundle", "hf://ann/one"]
     offline(monkeypatch)
-    with pytest.raises(BundleError, match=r"hf://ann/one cannot be had: .*check the network") as caught:
-        fetch("hf://ann/one")
+    assert main(command) == 1
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server.close()
+    assert main(command) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "hf://ann/one cannot be had" in line
+        assert "check the network" in line
+
+
+def test_a_hub_that_fails_is_named_unless_the_cache_helps(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    read("hf://ann/one")
+    monkeypatch.setattr(server, "answer", lambda to, whole: refuse(to, 500, "Broken"))
+    assert read("hf://ann/one").method == "cyclegan"
+    with pytest.raises(BundleError, match=r"hf://ann/many cannot be had: .*500") as caught:
+        read("hf://ann/many")
     assert "\n" not in str(caught.value)
 
 
@@ -241,16 +260,24 @@ def test_comparing_through_the_hub(server: Hub, tmp_path: Path) -> None:
 
 
 def test_what_we_call_takes_what_we_give(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, given = huggingface_hub.hf_hub_download, set[str]()
+    called = set()
 
-    def spy(**arguments: object) -> object:
-        given.update(arguments)
-        return real(**arguments)  # type: ignore[arg-type]
+    def watch(name: str) -> None:
+        real = getattr(huggingface_hub, name)
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", spy)
-    fetch("hf://ann/one")
-    assert given <= set(inspect.signature(real).parameters)
-    assert {"revision", "subfolder", "dry_run"} <= given
+        def spy(*positional: Any, **named: Any) -> Any:
+            inspect.signature(real).bind(*positional, **named)
+            called.add(name)
+            return real(*positional, **named)
+
+        monkeypatch.setattr(huggingface_hub, name, spy)
+
+    for name in ("hf_hub_download", "hf_hub_url", "get_hf_file_metadata"):
+        watch(name)
+    fetch("hf://ann/one@v1")
+    assert len(called) == 3
+    offline(monkeypatch)
+    fetch("hf://ann/one@v1")
 
 
 def test_using_a_folder_never_imports_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,9 +38,13 @@ def plain(source: str) -> str:
 def run(cell: str, names: dict[str, Any]) -> Any:
     """Run a cell; its value is that of its last line, if that is an expression, as a notebook would show it."""
     tree = ast.parse(plain(cell))
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "cell", "exec"), names)
+        return None
+    tree.body.pop()
     exec(compile(tree, "cell", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 def test_the_form() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 from PIL import Image
 
 from anime2real.picture import read_marks
@@ -106,7 +106,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_a_picture_goes_in_and_a_marked_one_comes_out(
     address: str, picture: str, direction: str, layout: str, size: tuple[int, int] | None, words: str
 ) -> None:
-    from gradio_client import Client, handle_file
+    from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 
     client = Client(address, verbose=False)
     file, said = client.predict(
@@ -123,7 +123,7 @@ def test_a_picture_goes_in_and_a_marked_one_comes_out(
 @pytest.mark.integration
 def test_what_fails_is_said_in_one_line(address: str, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
-    from gradio_client.exceptions import AppError
+    from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     client = Client(address, verbose=False)

@@ -81,14 +81,26 @@ def page() -> gr.Blocks:
         gr.Markdown(TEXT)
         with gr.Row():
             with gr.Column():
-                given = gr.Image(label="Picture", type="filepath", image_mode=None, sources=["upload", "clipboard"])
+                given = gr.Image(
+                    label="Picture",
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard"],
+                    buttons=["fullscreen"],
+                )
                 direction = gr.Radio(list(DIRECTIONS), value="what it is not", label="Turn it into")
                 method = gr.Dropdown(methods, value=BEST, label="Method")
                 layout = gr.Radio(list(LAYOUTS), value="the face", label="Show")
                 crop = gr.Checkbox(True, label="Find the faces (off: the picture is one face already)")
                 button = gr.Button("Translate", variant="primary")
             with gr.Column():
-                result = gr.Image(label="Generated", type="filepath", format="png", interactive=False)
+                result = gr.Image(
+                    label="Generated",
+                    type="filepath",
+                    format="png",
+                    interactive=False,
+                    buttons=["download", "fullscreen"],
+                )
                 said = gr.Markdown()
         inputs = [given, direction, method, layout, crop]
         button.click(translate, inputs, [result, said], api_name="translate", concurrency_limit=2)
@@ -97,4 +109,4 @@ def page() -> gr.Blocks:
 
 
 if __name__ == "__main__":
-    page().launch(max_file_size=MAX_BYTES)
+    page().launch(max_file_size=MAX_BYTES, run_history=False)

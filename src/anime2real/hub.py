@@ -89,18 +89,27 @@ def fetch(name: str) -> Path:
 
 
 def _download(place: HubName, file: str) -> str:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    arguments: dict[str, Any] = {
+    where: dict[str, Any] = {
         "repo_id": place.repo, "filename": file, "subfolder": place.folder or None, "revision": place.revision,
-        "library_name": "anime2real", "library_version": __version__,
     }  # fmt: skip
-    size = hf_hub_download(**arguments, dry_run=True).file_size or 0
+    us: dict[str, Any] = {"library_name": "anime2real", "library_version": __version__}
+    try:
+        # Asked for itself, and not as a dry run: without a network that would try again for half a minute.
+        size = get_hf_file_metadata(hf_hub_url(**where), **us).size or 0
+    except (errors.RemoteEntryNotFoundError, errors.RevisionNotFoundError):
+        raise
+    except Exception as error:  # no network, a Hub that is down, a repository that has been closed
+        try:
+            return str(hf_hub_download(**where, **us, local_files_only=True))
+        except errors.LocalEntryNotFoundError as missing:
+            raise (error if isinstance(error, errors.HfHubHTTPError) else missing) from error
     if size > LIMITS[file]:
         raise BundleError(
             f"{file} of {place.repo} has {size >> 20} MB, more than the {LIMITS[file] >> 20} MB allowed in a bundle"
         )
-    return str(hf_hub_download(**arguments))
+    return str(hf_hub_download(**where, **us))
 
 
 def _why(error: Exception, place: HubName) -> str:
@@ -113,7 +122,7 @@ def _why(error: Exception, place: HubName) -> str:
             return f"the Hub has no repository {place.repo}, or keeps it private: check the name, or run hf auth login"
         case errors.RevisionNotFoundError():
             return f"{place.repo} has no revision {place.revision!r}"
-        case errors.LocalEntryNotFoundError() | errors.OfflineModeIsEnabled():
+        case errors.LocalEntryNotFoundError():
             return "the Hub does not answer, and the cache has not got it: check the network, and HF_HUB_OFFLINE"
         case errors.EntryNotFoundError():
             where = f"the folder {place.folder} of {place.repo}" if place.folder else place.repo
