@@ -11,12 +11,12 @@ import tiny
 from PIL import Image
 
 SOURCE = Path(__file__).parent.parent / "src"
-HEAVY = ("torch", "onnx", "scipy", "safetensors")
+HEAVY = ("torch", "onnx", "scipy", "safetensors", "huggingface_hub")
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Where every package of the training half is installed, and notes each process that imports it."""
+    """Where every package of the training half and of the Hub is installed, and notes each process that imports it."""
     for name in HEAVY:
         package = tmp_path / "packages" / name
         package.mkdir(parents=True)

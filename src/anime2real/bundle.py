@@ -112,6 +112,9 @@ class Bundle:
 def load(folder: Path | str) -> Bundle:
     """Read a bundle and check it whole.
 
+    Args:
+        folder: where it lies, or its name on the Hub.
+
     Raises:
         BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
     """
@@ -123,10 +126,16 @@ def load(folder: Path | str) -> Bundle:
 def read(folder: Path | str) -> Bundle:
     """Read a bundle's manifest; its model is checked when it is used (`Bundle.model`).
 
+    Args:
+        folder: where it lies, or its name on the Hub, which is then fetched: hf://OWNER/NAME[@REVISION][/FOLDER].
+
     Raises:
-        BundleError: as `load`, but for what only the model's content tells.
+        BundleError: as `load`, but for what only the model's content tells; or the Hub does not give it.
     """
-    folder = Path(folder)
+    from anime2real import hub
+
+    fetched = hub.is_hub_name(folder)
+    folder = hub.fetch(str(folder)) if fetched else Path(folder)
     if not folder.is_dir():
         raise BundleError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}: a bundle is a folder")
     if not (folder / MANIFEST).is_file():
@@ -135,7 +144,8 @@ def read(folder: Path | str) -> Bundle:
     path = folder / MODEL
     if not path.is_file():
         raise BundleError(f"{folder} is not a whole bundle: {MODEL} is missing")
-    if path.resolve().parent != folder.resolve():
+    # The Hub's cache is made of links, laid by its own library; elsewhere they may come from whoever packed the folder.
+    if not fetched and path.resolve().parent != folder.resolve():
         raise BundleError(f"{path} is a link that leads out of the bundle: put the file itself there")
     size = path.stat().st_size
     if size > MAX_MODEL_BYTES:

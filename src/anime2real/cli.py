@@ -44,7 +44,7 @@ def translate(
     output: Output,
     to: Domain | None = None,
     method: str | None = None,
-    bundle: Path | None = None,
+    bundle: str | None = None,
     layout: Literal["face", "pair", "paste"] = "face",
     crop: Literal["face", "none"] = "face",
     format: Literal["png", "jpg", "webp", "avif"] = "png",
@@ -60,7 +60,7 @@ def translate(
         output: folder for the results, which keep the pictures' names.
         to: the domain to translate to: real, unless a bundle says otherwise.
         method: one that ships, see `methods`; the best one if not given.
-        bundle: the folder of a bundle, in place of one that ships.
+        bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of one that ships.
         layout: each face alone; beside the crop that went in; or all pasted back into the picture.
         crop: find the faces; or none, for pictures that are one face already: their centre square.
         format: of the results.
@@ -138,7 +138,8 @@ def compare(
     """Write a page that shows the same pictures through each bundle, side by side.
 
     Args:
-        bundles: folders of bundles, methods that ship (cyclegan) or their bundles (cyclegan-anime-to-real).
+        bundles: folders of bundles, methods that ship (cyclegan), their bundles (cyclegan-anime-to-real), or names
+            on the Hub (hf://OWNER/NAME).
         output: the page, self-contained, ending in .html; replaced if it is there.
         data: the pack whose test pictures are shown.
         pictures: files, folders and globs in place of a pack's; with --to if the bundles go both ways.

@@ -105,7 +105,8 @@ def evaluate(
     """Measure bundles on the test pictures of a pack, and print the table.
 
     Args:
-        bundles: folders of bundles, methods that ship (cyclegan) or their bundles (cyclegan-anime-to-real).
+        bundles: folders of bundles, methods that ship (cyclegan), their bundles (cyclegan-anime-to-real), or names
+            on the Hub (hf://OWNER/NAME).
         data: the pack.
         json_: write everything, the protocol included, to this file.
         features: Lite0, VGG, Inception: what pictures are compared by; Lite0 if not given. VGG measures variety too.

@@ -24,6 +24,7 @@ from anime2real.errors import UserError
 from anime2real.face.finder import find_faces
 from anime2real.face.geometry import align, upright
 from anime2real.files import atomic_path
+from anime2real.hub import is_hub_name
 from anime2real.picture import PictureError, collect, decode, encode, square
 from anime2real.train.pack import Pack
 from anime2real.translator import BATCH, Translator
@@ -54,7 +55,7 @@ def resolve(name: str) -> list[Bundle]:
 
     Args:
         name: a method that ships, in all its directions; a bundle that ships, as METHOD-SOURCE-to-TARGET; the
-            folder of a bundle, or a folder of such folders.
+            folder of a bundle, or a folder of such folders; a bundle's name on the Hub, hf://OWNER/NAME.
 
     Raises:
         BundleError: it stands for none, or for a damaged one.
@@ -62,6 +63,8 @@ def resolve(name: str) -> list[Bundle]:
     known = shipped()
     if matches := [bundle for bundle in known if name in (bundle.method, bundle.name)]:
         return matches
+    if is_hub_name(name):
+        return [read(name)]
     folder = Path(name)
     if folder.is_dir() and not (folder / MANIFEST).exists():
         if not (inside := sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))):

@@ -19,6 +19,7 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, find_faces
 from anime2real.face.geometry import TEMPLATE, align, tilt_of, upright
+from anime2real.hub import is_hub_name
 from anime2real.picture import decode, square
 from anime2real.pixels import to_float, to_uint8
 
@@ -65,18 +66,28 @@ class Translator:
         self._output = self._session.get_outputs()[0].name
 
     @classmethod
-    def load(cls, method: str | None = None, to: Domain = "real", *, threads: int | None = None) -> "Translator":
-        """A translator that comes with the package: of the best method that does, if none is named.
+    def load(cls, method: str | None = None, to: Domain | None = None, *, threads: int | None = None) -> "Translator":
+        """A translator that comes with the package, or from the Hub.
+
+        Args:
+            method: one that ships, the best one if None; or a bundle's name on the Hub, hf://OWNER/NAME.
+            to: the domain to translate to: real, unless a bundle from the Hub says otherwise.
+            threads: as above.
 
         Raises:
             UnknownMethodError: no such method ships, or not in this direction.
-            BundleError: the bundle is damaged.
+            BundleError: the bundle is damaged, or cannot be had, or goes the other way.
         """
-        return cls(find(method, to), threads=threads)
+        if method is None or not is_hub_name(method):
+            return cls(find(method, to or "real"), threads=threads)
+        bundle = read(method)
+        if to not in (None, bundle.target):
+            raise BundleError(f"{method} translates to {bundle.target}, not to {to}")
+        return cls(bundle, threads=threads)
 
     @classmethod
     def open(cls, folder: Path | str, *, threads: int | None = None) -> "Translator":
-        """A translator from a bundle's folder.
+        """A translator from a bundle's folder, or from the Hub by its name there, hf://OWNER/NAME.
 
         Raises:
             BundleError: it is missing, damaged, foreign, or of a format that this version does not read.

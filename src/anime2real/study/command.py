@@ -42,7 +42,7 @@ def study(
     --report, --csv, --json or --simulate the study's page is served until Ctrl-C. Needs the extra `web`.
 
     Args:
-        methods: methods that ship, or folders of bundles.
+        methods: methods that ship, folders of bundles, or names on the Hub (hf://OWNER/NAME).
         output: the study's folder, with its pictures and answers.
         data: a pack, whose test pictures are shown.
         to: directions to ask about: real, anime; both if not given.

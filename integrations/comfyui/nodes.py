@@ -1,0 +1,92 @@
+"""The node for ComfyUI, written to its V3 interface (`comfy_api`, v0_0_2)."""
+
+from typing import Final
+
+import numpy as np
+import torch
+from comfy_api.latest import ComfyExtension, io
+from PIL import Image
+
+from anime2real.bundle import shipped
+from anime2real.whole import translate_picture
+
+BEST: Final = "best"
+AUTO: Final = "auto"
+
+
+class Anime2RealTranslate(io.ComfyNode):
+    """Drawn faces to people, and people to drawings, on the CPU."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the node is called, takes and gives."""
+        methods = sorted({bundle.method for bundle in shipped()})
+        return io.Schema(
+            node_id="Anime2RealTranslate",
+            display_name="Anime2Real Translate",
+            category="image/anime2real",
+            description="Turns a drawn face into an invented person, or a photographed one into a drawing.",
+            inputs=[
+                io.Image.Input("image"),
+                io.Combo.Input("method", options=[BEST, *methods], default=BEST),
+                io.Combo.Input(
+                    "direction",
+                    options=[AUTO, "real", "anime"],
+                    default=AUTO,
+                    tooltip="auto: each picture's largest face becomes what it is not",
+                ),
+                io.Combo.Input(
+                    "layout",
+                    options=["face", "pair", "paste"],
+                    default="face",
+                    tooltip="the largest face; beside the crop that went in; or all faces pasted back into the picture",
+                ),
+                io.Combo.Input(
+                    "crop",
+                    options=["face", "none"],
+                    default="face",
+                    tooltip="find the faces; or none, to take the centre square for one",
+                ),
+                io.String.Input(
+                    "bundle",
+                    default="",
+                    optional=True,
+                    tooltip="a bundle's folder, or its name on the Hub (hf://OWNER/NAME), in place of a method",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image")],
+        )
+
+    @classmethod
+    def execute(
+        cls, image: torch.Tensor, method: str, direction: str, layout: str, crop: str, bundle: str = ""
+    ) -> io.NodeOutput:
+        """Translate a batch (B, H, W, C) in [0, 1], picture by picture; the result is (B, H', W', 3) on the CPU."""
+        pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
+        results = []
+        for pixels in pictures:
+            made = translate_picture(
+                Image.fromarray(pixels),
+                to=None if direction == AUTO else direction,
+                method=None if method == BEST else method,
+                bundle=bundle.strip() or None,
+                layout=layout,
+                crop=crop,
+            )
+            results.append(np.asarray(made.image, np.float32) / 255)
+        if len({result.shape for result in results}) > 1:
+            raise ValueError("the pictures' results differ in size, so they make no batch: choose one direction")
+        return io.NodeOutput(torch.from_numpy(np.stack(results)))
+
+
+class Anime2RealExtension(ComfyExtension):
+    """The nodes of this folder."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """One node."""
+        return [Anime2RealTranslate]
+
+
+async def comfy_entrypoint() -> ComfyExtension:
+    """What ComfyUI calls when it starts."""
+    return Anime2RealExtension()

@@ -1,0 +1,112 @@
+"""A Hugging Face Space: a page that translates one picture, on the Space's CPU."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import gradio as gr
+
+from anime2real import UserError
+from anime2real.bundle import shipped
+from anime2real.picture import decode, write
+from anime2real.untrusted import Limits
+from anime2real.whole import translate_picture
+
+HERE: Final = Path(__file__).parent
+EXAMPLES: Final = next(
+    folder for folder in (HERE / "examples", HERE.parent.parent / "examples") if (folder / "aoi.png").is_file()
+)
+"""Beside this file on the Hub; at the top of the repository elsewhere."""
+
+KEPT_SECONDS: Final = 600
+MAX_BYTES: Final = 16 * 2**20
+MAX_PIXELS: Final = 24_000_000
+BEST: Final = "best"
+DIRECTIONS: Final = {"what it is not": None, "a person": "real", "a drawing": "anime"}
+LAYOUTS: Final = {"the face": "face", "before and after": "pair", "the whole picture": "paste"}
+
+TEXT: Final = """# anime2real
+
+Turns a drawn face into a photograph of a person, and a photographed face into a drawing.
+
+**The person is invented.** It is nobody's likeness, no evidence of anything, and says nothing about anybody. Every
+result carries the mark of a generated picture (XMP `trainedAlgorithmicMedia`). The weights are for non-commercial
+research only. Pictures are deleted within the hour. Give it only pictures that you may use.
+"""
+
+_results = tempfile.TemporaryDirectory(prefix="anime2real-")
+
+
+def translate(picture: str | None, direction: str, method: str, layout: str, crop: bool) -> tuple[str, str]:
+    """The result's file, marked, and a line about it.
+
+    Args:
+        picture: the file that was given.
+        direction: a key of `DIRECTIONS`.
+        method: `best`, or one that ships.
+        layout: a key of `LAYOUTS`.
+        crop: whether to look for faces; else the centre square is taken for one.
+    """
+    if picture is None:
+        raise gr.Error("Give a picture first.", print_exception=False)
+    _forget()
+    try:
+        made = translate_picture(
+            decode(picture, limits=Limits(MAX_BYTES, MAX_PIXELS), name="the picture").image,
+            to=DIRECTIONS[direction],
+            method=None if method == BEST else method,
+            layout=LAYOUTS[layout],
+            crop="face" if crop else "none",
+        )
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    file = write(made.image, Path(_results.name) / f"{uuid4().hex}.png")
+    shown = "An invented person" if made.to == "real" else "A drawing"
+    return str(file), f"{shown}, made by {made.method}; a generated picture, marked as one."
+
+
+def _forget() -> None:
+    """Delete results that are old; the page has its own copy, which Gradio deletes."""
+    for file in Path(_results.name).iterdir():
+        if time.time() - file.stat().st_mtime > KEPT_SECONDS:
+            file.unlink(missing_ok=True)
+
+
+def page() -> gr.Blocks:
+    """The page; the API beside it has one call, `/translate`."""
+    methods = [BEST, *sorted({bundle.method for bundle in shipped()})]
+    with gr.Blocks(title="anime2real", analytics_enabled=False, delete_cache=(600, 3000)) as blocks:
+        gr.Markdown(TEXT)
+        with gr.Row():
+            with gr.Column():
+                given = gr.Image(
+                    label="Picture",
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard"],
+                    buttons=["fullscreen"],
+                )
+                direction = gr.Radio(list(DIRECTIONS), value="what it is not", label="Turn it into")
+                method = gr.Dropdown(methods, value=BEST, label="Method")
+                layout = gr.Radio(list(LAYOUTS), value="the face", label="Show")
+                crop = gr.Checkbox(True, label="Find the faces (off: the picture is one face already)")
+                button = gr.Button("Translate", variant="primary")
+            with gr.Column():
+                result = gr.Image(
+                    label="Generated",
+                    type="filepath",
+                    format="png",
+                    interactive=False,
+                    buttons=["download", "fullscreen"],
+                )
+                said = gr.Markdown()
+        inputs = [given, direction, method, layout, crop]
+        button.click(translate, inputs, [result, said], api_name="translate", concurrency_limit=2)
+        gr.Examples([str(path) for path in sorted(EXAMPLES.glob("*.png"))], given, label="Drawn for this project")
+    return blocks.queue(max_size=32)
+
+
+if __name__ == "__main__":
+    page().launch(max_file_size=MAX_BYTES, run_history=False)

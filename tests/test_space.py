@@ -1,0 +1,143 @@
+"""The Hugging Face Space: what the Hub reads of it, and the app itself, started and asked."""
+
+import ast
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from PIL import Image
+
+from anime2real.picture import read_marks
+
+ROOT = Path(__file__).parent.parent
+SPACE = ROOT / "integrations" / "space"
+needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="gradio is not installed")
+
+
+def header() -> dict[str, str]:
+    """The YAML at the top of the Space's README."""
+    empty, told, text = (SPACE / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    assert not empty
+    assert text.strip()
+    found = yaml.safe_load(told)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_the_hub_reads() -> None:
+    told = header()
+    assert told["sdk"] == "gradio"
+    assert (SPACE / told["app_file"]).is_file()
+    assert isinstance(told["python_version"], str)  # unquoted, 3.10 would be read as 3.1
+    assert isinstance(told["sdk_version"], str)
+    assert len(told["short_description"]) <= 60
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {told["colorFrom"], told["colorTo"]} <= colours
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"{project['name']}>=0.1,<1" in (SPACE / "requirements.txt").read_text().splitlines()
+
+
+def test_what_the_app_imports_is_there() -> None:
+    """Without Gradio: each name that the app takes from the package exists."""
+    tree = ast.parse((SPACE / "app.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    ours = [node for node in imports if str(node.module).startswith("anime2real")]
+    assert len(ours) >= 4
+    for node in ours:
+        module = importlib.import_module(str(node.module))
+        assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def test_it_says_that_the_person_is_invented() -> None:
+    for file in ("app.py", "README.md"):
+        assert "The person is invented" in (SPACE / file).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app, as the Hub starts it, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    scratch = tmp_path_factory.mktemp("space")
+    environment = {
+        **os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(scratch), "TMPDIR": str(scratch),
+        "PYTHONPATH": str(ROOT / "src"),
+    }  # fmt: skip
+    log = (scratch / "log.txt").open("w+")
+    app = subprocess.Popen([sys.executable, str(SPACE / "app.py")], env=environment, stdout=log, stderr=log)
+    url, end = f"http://127.0.0.1:{port}/", time.monotonic() + 120
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}config", timeout=5).close()
+                break
+            except OSError:
+                log.seek(0)
+                assert app.poll() is None, log.read()
+                assert time.monotonic() < end, "the app does not answer"
+                time.sleep(0.5)
+        yield url
+    finally:
+        app.terminate()
+        app.wait(20)
+        log.close()
+
+
+@needs_gradio
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("picture", "direction", "layout", "size", "words"),
+    [
+        ("examples/aoi.png", "what it is not", "the face", (128, 128), "An invented person, made by"),
+        ("examples/aoi.png", "a person", "before and after", (256, 128), "An invented person, made by"),
+        ("docs/pictures/astronaut.jpg", "what it is not", "the whole picture", None, "A drawing, made by"),
+    ],
+)
+def test_a_picture_goes_in_and_a_marked_one_comes_out(
+    address: str, picture: str, direction: str, layout: str, size: tuple[int, int] | None, words: str
+) -> None:
+    from gradio_client import Client, handle_file  # type: ignore[import-untyped]
+
+    client = Client(address, verbose=False)
+    file, said = client.predict(
+        handle_file(str(ROOT / picture)), direction, "best", layout, True, api_name="/translate"
+    )
+    with Image.open(ROOT / picture) as given, Image.open(file) as result:
+        assert result.format == "PNG"
+        assert result.size == (size or given.size)
+    assert read_marks(file)["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
+    assert said.startswith(words)
+
+
+@needs_gradio
+@pytest.mark.integration
+def test_what_fails_is_said_in_one_line(address: str, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
+    client = Client(address, verbose=False)
+    with pytest.raises(AppError, match="no face found"):
+        client.predict(
+            handle_file(str(tmp_path / "black.png")), "a person", "best", "the face", True, api_name="/translate"
+        )
+
+
+@needs_gradio
+@pytest.mark.integration
+def test_the_page_offers_the_examples(address: str) -> None:
+    with urllib.request.urlopen(f"{address}config", timeout=10) as answer:
+        config = answer.read().decode()
+    for name in sorted(path.name for path in (ROOT / "examples").glob("*.png")):
+        assert name in config
+    assert "The person is invented" in config
