@@ -1,9 +1,11 @@
 """One picture of what came of some faces: a row of inputs, lined up, then a row a method.
 
 python scripts/gallery.py examples/*.png --methods difference cyclegan --to real -o docs/pictures/examples.png
+python scripts/gallery.py examples/{aoi,sora}.png --turns 0 15 30 --methods RUNS/tilt-*/bundles/*-real -o tilt.png
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from anime2real import Translator
 from anime2real.face import align, find_faces
+from anime2real.measure.evaluate import turned
 from anime2real.picture import decode
 
 
@@ -25,11 +28,13 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--methods", nargs="+", required=True, help="names of shipped methods, or folders of bundles")
     parser.add_argument("--to", choices=("real", "anime"), default="real")
+    parser.add_argument("--turns", nargs="+", type=float, default=[0.0], help="degrees: each face turned by each")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     translators = [Translator.open(m) if Path(m).is_dir() else Translator.load(m, options.to) for m in options.methods]
     side = max(t.px for t in translators)
-    inputs = [lined_up(decode(path).image, side) for path in options.pictures]
+    upright = [lined_up(decode(path).image, side) for path in options.pictures]
+    inputs = [turned(face, math.radians(turn)) if turn else face for face in upright for turn in options.turns]
     rows = [[np.asarray(i) for i in inputs]]
     for translator in translators:
         rows.append(
