@@ -1,6 +1,8 @@
 """The fused networks against their plain forms; on a machine without a GPU the kernels are interpreted."""
 
 import copy
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from toys import SIZE, TINY, Toy
 
 pytest.importorskip("triton")
 
+from anime2real.face.geometry import TEMPLATE
 from anime2real.train.method import set_fused
 from anime2real.train.methods import METHODS
 from anime2real.train.networks.fast import in_blocks, kernel_on_blocks, reflected, shifted
@@ -176,17 +179,21 @@ def test_the_fused_discriminator_is_the_discriminator() -> None:
     compare(PatchDiscriminator(8, in_channels=5), noise(1, 5, 32, 32))
 
 
-@pytest.mark.parametrize("name", ["cyclegan", "galatea"])
-def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str) -> None:
+NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0)
+
+
+@pytest.mark.parametrize(("name", "options"), [*((n, TINY[n]) for n in ("cyclegan", "galatea")), ("galatea", NEAR)])
+def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str, options: Any) -> None:
     torch.manual_seed(0)
     pack = Pack(toy.pack)
-    method = METHODS[name][1](TINY[name], SIZE).to(DEVICE)  # type: ignore[call-arg]
+    method = METHODS[name][1](options, SIZE).to(DEVICE)  # type: ignore[call-arg]
     method.make_optimizers(2e-4)
     method.start_average()
     pictures = torch.from_numpy(np.array(pack.images)).to(DEVICE)
     sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, seed=0)
     speed = Speed(fused=True, channels_last=True)
-    parity = preflight(method, pictures, sampler.draw(0), speed)
+    landmarks = torch.from_numpy(TEMPLATE).float().to(DEVICE).expand(len(pictures), 5, 2) * 2 - 1
+    parity = preflight(method, pictures, sampler.draw(0), speed, landmarks)
     assert parity.holds
     assert parity.losses < 1e-3
     Stepper(method, pictures, 2, speed)

@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import SIZE, TINY, Toy
 
+from anime2real.face.geometry import TEMPLATE
 from anime2real.train.conditions import WAYS
 from anime2real.train.method import UNIFORMS, Augment, Batch, frozen
 from anime2real.train.methods import METHODS
@@ -187,6 +188,35 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     assert all(name.startswith("heads.") for name in learns)
 
 
+def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_alone() -> None:
+    torch.manual_seed(0)
+    method = Galatea(replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0), SIZE)
+    method.make_optimizers(1e-3)
+    data = batch(2)
+    points = torch.from_numpy(TEMPLATE).float() * 2 - 1
+    data = replace(data, anime_landmarks=points.expand(2, 5, 2), real_landmarks=points.expand(2, 5, 2))
+    assert set(method.detail_judges) == {"real_eyes", "real_mouth", "anime_eyes", "anime_mouth"}
+    judges = [p.detach().clone() for p in method.detail_judges.parameters()]
+    losses, fake_real, fake_anime = method._generator_step(data)
+    assert 0 < losses["perceptual"] < 4
+    assert all(torch.equal(a, b) for a, b in zip(judges, method.detail_judges.parameters(), strict=True))
+    generators = [p.detach().clone() for p in method.to_real.parameters()]
+    assert method._discriminator_step(data, fake_real, fake_anime)["detail_judges"] > 0
+    assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
+    for name, judge in method.detail_judges.items():
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in judge.parameters()), name
+    # What lies at no detail does not move the loss; what lies at the eyes does.
+    corner, eyes = fake_real.clone(), fake_real.clone()
+    corner[:, :, :4, :4] += 0.5
+    eyes[:, :, 13:17] += 0.5
+    plain, same, other = (
+        method._scores_from_near(dict.fromkeys(("real", "anime"), (image, data.real_landmarks)))["real_eyes"]
+        for image in (fake_real, corner, eyes)
+    )
+    assert torch.equal(plain, same)
+    assert not torch.equal(plain, other)
+
+
 def test_galatea_without_patches_has_none() -> None:
     method = Galatea(replace(TINY["galatea"], patch_weight=0.0), SIZE)
     method.make_optimizers(1e-3)
@@ -285,10 +315,11 @@ def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], o
 
 
 LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
+NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 
 
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *LEANING])
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING])
 def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
     pack = Pack(toy.pack)
     method = METHODS[name][1](options, SIZE)  # type: ignore[call-arg]

@@ -8,18 +8,27 @@ place of PatchGANs trained from nothing (Sauer et al., "Projected GANs Converge 
     L(D)    = mean over heads of max(0, 1 - D(y)) + max(0, 1 + D(G(x)))
 
 What the discriminators see is varied (Zhao et al., 2020), since 15,000 pictures are few. A PatchGAN beside them
-(`patch_weight`) sees what stride-4 features do not: lines and texture.
+(`patch_weight`) sees what stride-4 features do not: lines and texture; others, for each of eyes and mouth
+(`detail_weight`, see `networks/details.py`), look from near. Part of what the cycle must keep can be asked for in
+features rather than in pixels (`perceptual_weight`), which do not want every pixel hidden somewhere in the result:
+
+    P(x) = mean over strides 4, 8 of the mean over places of Σ over channels of (φ̂(F(G(x))) - φ̂(x))²
+
+with φ̂ the same frozen features, of unit length at each place (Zhang et al., 2018).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.train.config import EPOCH_PAIRS
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
 from anime2real.train.networks.augment import reused, varied
+from anime2real.train.networks.details import DETAILS, detail
 from anime2real.train.networks.lite import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
@@ -38,6 +47,8 @@ class GalateaConfig:
         identity_weight: ι, of the identity loss, as a share of `cycle_weight`.
         patch_weight: of a PatchGAN's adversarial loss beside the projected one; 0 for none.
         patch_width: its channels after the first layer.
+        detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
+        perceptual_weight: of the cycle's distance in features; 0 for none.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
         batch_size: pairs a step.
     """
@@ -49,6 +60,8 @@ class GalateaConfig:
     identity_weight: float = 0.5
     patch_weight: float = 0.5
     patch_width: int = 64
+    detail_weight: float = 0.0
+    perceptual_weight: float = 0.0
     learning_rate: float = 2e-4
     batch_size: int = 32
 
@@ -74,6 +87,7 @@ class Galatea(Method):
         super().__init__()
         del size
         self.config = config
+        self.wants_landmarks = config.detail_weight > 0
         self.to_real = ResNetGenerator(config.width, config.blocks)
         self.to_anime = ResNetGenerator(config.width, config.blocks)
         features = LiteFeatures()
@@ -81,7 +95,11 @@ class Galatea(Method):
         self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
         patches = ("real", "anime") if config.patch_weight else ()
         self.patch_judges = nn.ModuleDict({domain: PatchDiscriminator(config.patch_width) for domain in patches})
-        for part in (self.to_real, self.to_anime, *self.patch_judges.values()):
+        details = [f"{domain}_{name}" for domain in ("real", "anime") for name in DETAILS]
+        self.detail_judges = nn.ModuleDict(
+            {name: PatchDiscriminator(config.patch_width) for name in (details if config.detail_weight else ())}
+        )
+        for part in (self.to_real, self.to_anime, *self.patch_judges.values(), *self.detail_judges.values()):
             initialise(part)
 
     def make_optimizers(self, learning_rate: float) -> None:
@@ -89,7 +107,7 @@ class Galatea(Method):
         betas = (0.0, 0.99)
         self.optimizers = {
             "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
-            "discriminators": adam([self.judge_real, self.judge_anime, self.patch_judges], learning_rate, betas),
+            "discriminators": adam([*self._judges()], learning_rate, betas),
         }
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -103,7 +121,7 @@ class Galatea(Method):
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
-        with frozen(self.judge_real, self.judge_anime, self.patch_judges), self.autocast():
+        with frozen(*self._judges()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
             from_anime, from_real = self.both(
                 lambda: self.to_real(torch.cat([anime, real])), lambda: self.to_anime(torch.cat([real, anime]))
@@ -125,6 +143,14 @@ class Galatea(Method):
                 patch = patch + squared(self.patch_judges["anime"](fake_anime), 1.0)
                 loss = loss + config.patch_weight * patch
                 losses["patch"] = patch
+            if config.detail_weight:
+                seen = {"real": (fake_real, batch.anime_landmarks), "anime": (fake_anime, batch.real_landmarks)}
+                near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
+                losses["detail"] = torch.stack(near).sum()
+                loss = loss + config.detail_weight * losses["detail"]
+            if config.perceptual_weight:
+                losses["perceptual"] = self._apart(cycled_anime, anime) + self._apart(cycled_real, real)
+                loss = loss + config.perceptual_weight * losses["perceptual"]
         loss.backward()
         optimizer.step()
         return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
@@ -145,9 +171,38 @@ class Galatea(Method):
             for domain, judge in self.patch_judges.items():
                 losses[f"patch_{domain}"] = least_squares(judge(seen[domain]))
                 loss = loss + losses[f"patch_{domain}"]
+            if self.detail_judges:
+                # A fake's features lie where those of the picture that it was made from lie.
+                told = (batch.real_landmarks, batch.anime_landmarks)
+                landmarks = {"real": told, "anime": told[::-1]}
+                near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]])) for d in seen}
+                scores = self._scores_from_near(near)
+                losses["detail_judges"] = torch.stack([least_squares(score) for score in scores.values()]).sum()
+                loss = loss + losses["detail_judges"]
         loss.backward()
         optimizer.step()
         return {key: value.detach() for key, value in losses.items()}
+
+    def _judges(self) -> list[nn.Module]:
+        return [self.judge_real, self.judge_anime, self.patch_judges, self.detail_judges]
+
+    def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
+        """What the judges of details give pictures with landmarks, by domain."""
+        scores = {}
+        for place, judge in self.detail_judges.items():
+            domain, name = place.split("_")
+            image, landmarks = seen[domain]
+            scores[place] = judge(detail(name, image, _known(landmarks)))
+        return scores
+
+    def _apart(self, cycled: Tensor, image: Tensor) -> Tensor:
+        """P above."""
+        features: LiteFeatures = self.judge_real.features
+        with torch.no_grad():
+            wanted = features(image)[:2]
+        pairs = zip(features(cycled)[:2], wanted, strict=True)
+        unit = [(F.normalize(one.float(), dim=1), F.normalize(two.float(), dim=1)) for one, two in pairs]
+        return torch.stack([(one - two).square().sum(1).mean() for one, two in unit]).mean()
 
     def products(self) -> list[Product]:
         """Both directions, averaged."""
@@ -155,6 +210,11 @@ class Galatea(Method):
             Product(self.name, "anime", "real", self.average["to_real"]),
             Product(self.name, "real", "anime", self.average["to_anime"]),
         ]
+
+
+def _known(landmarks: Tensor | None) -> Tensor:
+    assert landmarks is not None  # the loop refuses packs without them
+    return landmarks
 
 
 def _hinge(scores: list[Tensor]) -> Tensor:

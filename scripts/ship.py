@@ -1,0 +1,69 @@
+"""Puts a bundle among those that ship: its name, its measured figures, its card.
+
+    python scripts/ship.py RUNS/tilt-upright/bundles/* --name cyclegan-tilt --measured MEASURED/upright-0.json
+
+The model stays as it is. `--measured` takes what `anime2real evaluate --json` wrote: the figures of this very
+model are taken from it.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from anime2real.bundle import SHIPPED, Bundle, load, save
+from anime2real.errors import UserError
+from anime2real.train.card import model_card
+
+TAKEN: Final = (
+    "images",
+    "kid",
+    "fid",
+    "face_rate",
+    "tilt_mae_degrees",
+    "arrangement_nme",
+    "hair_delta_e",
+    "variety_ratio",
+)
+
+
+def figures_of(bundle: Bundle, reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """What reports say of a bundle, by the pack and the turn of the test pictures."""
+    found: dict[str, Any] = {}
+    for report in reports:
+        protocol = report["protocol"]
+        name = f"on {protocol['pack']}" + (f" turned by {t:.0f} degrees" if (t := protocol["turn_degrees"]) else "")
+        for result in report["results"]:
+            if result["sha256"] == bundle.sha256:
+                found[name] = {key: rounded(result[key]) for key in TAKEN if result.get(key) is not None}
+    return found
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundles", nargs="+", type=Path)
+    parser.add_argument("--name", help="of the method; its own if not given")
+    parser.add_argument("--measured", nargs="*", type=Path, default=[])
+    parser.add_argument("--into", type=Path, default=SHIPPED)
+    options = parser.parse_args()
+    try:
+        reports = [json.loads(path.read_text()) for path in options.measured]
+        for folder in options.bundles:
+            bundle = load(folder)
+            figures = bundle.figures | figures_of(bundle, reports)
+            shipped = replace(bundle, method=options.name or bundle.method, figures=figures)
+            print(save(shipped, bundle.model(), model_card(shipped), options.into / shipped.name).folder)
+    except (UserError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
