@@ -136,6 +136,21 @@ def test_a_second_run_goes_on_where_the_first_was_stopped(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "straight.mp4"]
 
 
+def test_a_drawing_that_is_held_is_translated_once(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    """Animation "on threes", compressed, so that no two frames are equal."""
+    threes = [image for image in moving[0][::3] for _ in range(3)]
+    source = clips.encode(tmp_path / "in.mp4", threes, sound=None)
+    counting = Interrupted(negative.bundle, threads=1)
+    result = run(source, tmp_path / "out.mp4", counting, segment=9)
+    again = (COUNT - 1) // 9  # at the beginning of each further segment, which here falls on a new drawing
+    assert COUNT // 3 <= counting.faces <= COUNT // 3 + again
+    every = run(source, tmp_path / "every.mp4", negative, segment=1)
+    one, two = clips.decode(result.path)[0], clips.decode(every.path)[0]
+    assert max(np.abs(levels(a) - levels(b)).mean() for a, b in zip(one, two, strict=True)) < 4
+
+
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -216,6 +231,21 @@ def test_sound_that_mp4_cannot_hold_goes_into_matroska(
     assert [data for data, _ in clips.packets(source, "audio")] == [d for d, _ in clips.packets(result.path, "audio")]
     with av.open(str(result.path)) as container:
         assert marks.GENERATED in {key.lower(): value for key, value in container.metadata.items()}["comment"]
+
+
+@pytest.mark.parametrize("base", [Fraction(1, 12_800), Fraction(1, 90_000)])
+def test_without_libx264(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator, monkeypatch: pytest.MonkeyPatch,
+    base: Fraction,
+) -> None:  # fmt: skip
+    source = clips.encode(tmp_path / "in.mp4", moving[0][:8], base=base)
+    monkeypatch.setattr("anime2real.video.film._available", lambda encoder: encoder == "mpeg4")
+    result = run(source, tmp_path / "out.mp4", negative)
+    assert result.encoding == "MPEG-4 part 2"
+    assert result.notes == ("written as MPEG-4 part 2: this PyAV has no libx264",)
+    times, kept = clips.decode(source)[1], clips.decode(result.path)[1]
+    assert max(abs(a - b) for a, b in zip(times, kept, strict=True)) < Fraction(1, 10_000)
+    assert clips.packets(source, "audio") == clips.packets(result.path, "audio")
 
 
 def test_webm(tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator) -> None:

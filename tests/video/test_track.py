@@ -167,6 +167,14 @@ def test_a_held_frame_costs_nothing_and_keeps_the_landmarks() -> None:
     assert finder.whole <= 20 // EVERY + 1
 
 
+def test_a_clip_that_stands_still_is_not_kept_in_memory() -> None:
+    tracker = Tracker(Scripted([[]]))
+    (image,) = numbered(1)
+    for i in range(100):
+        tracker(Frame(image.copy(), i / RATE, i))
+    assert len({id(kept) for kept in tracker._recent}) == 1
+
+
 def test_a_slow_pan_is_not_held() -> None:
     """From frame to frame hardly anything changes, and yet it moves."""
     wide = clips.background((900, 240), 5)

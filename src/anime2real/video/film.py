@@ -72,6 +72,9 @@ class Film:
             self._refuse(f"lasts {seconds:,.0f} s, more than the {self._limits.max_seconds:,.0f} allowed: cut it")
         self._rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         self._base = stream.time_base or 1 / self._rate
+        # MPEG-4 part 2 counts in no finer units.
+        fine = self.encoder != "libx264" and self._base.denominator > 65_535
+        self._coded_base = Fraction(1, 60_000) if fine else self._base
         self._stored = stream.width, stream.height
         self._aspect = stream.sample_aspect_ratio
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
@@ -116,7 +119,7 @@ class Film:
 
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """As `Clip.write_segment`."""
-        with self._told(), av.open(str(path), "w", format="nut") as container:
+        with self._told(), av.open(_url(path), "w", format="nut") as container:
             stream: Any = None
             for frame in frames:
                 if stream is None:
@@ -132,7 +135,7 @@ class Film:
         even = image.width % 2 == 0 and image.height % 2 == 0
         stream.pix_fmt = "yuv420p" if even or self.encoder != "libx264" else "yuv444p"
         context = stream.codec_context
-        context.time_base = self._base
+        context.time_base = self._coded_base
         context.max_b_frames = 0
         context.flags |= av.codec.context.Flags.global_header
         if self._aspect:  # of the frames as they are stored, which may lie on their side
@@ -148,7 +151,9 @@ class Film:
         space = Colorspace.ITU709 if frame.image.height >= _HD_HEIGHT else Colorspace.ITU601
         rgb = av.VideoFrame.from_ndarray(np.asarray(frame.image), format="rgb24")
         made = rgb.reformat(format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
-        made.pts, made.time_base, made.duration = frame.pts, self._base, frame.duration
+        finer = self._base / self._coded_base
+        made.pts, made.time_base = round(frame.pts * finer), self._coded_base
+        made.duration = round(frame.duration * finer)
         return made
 
     def join(self, segments: Sequence[Path], target: Path) -> None:
@@ -156,9 +161,9 @@ class Film:
         kind = _KINDS[self.suffix]
         with self._told(), ExitStack() as opened:
             options = {"movflags": "+faststart"} if kind == "mp4" else {}
-            first = opened.enter_context(av.open(str(segments[0])))
+            first = opened.enter_context(av.open(_url(segments[0])))
             source: Any = opened.enter_context(self._open())
-            container: Any = opened.enter_context(av.open(str(target), "w", format=kind, options=options))
+            container: Any = opened.enter_context(av.open(_url(target), "w", format=kind, options=options))
             container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
             picture = container.add_stream_from_template(first.streams.video[0])
             sounds = {sound.index: container.add_stream_from_template(sound) for sound in source.streams.audio}
@@ -180,7 +185,7 @@ class Film:
             )
 
     def _open(self) -> Any:
-        return av.open(f"file:{os.path.abspath(self._path)}", options=dict(_OPTIONS))
+        return av.open(_url(self._path), options=dict(_OPTIONS))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -197,6 +202,11 @@ class Film:
         raise ClipError(shown(f"{self._path} {what}"))
 
 
+def _url(path: Path) -> str:
+    """A path as FFmpeg takes it for a path, whatever its name looks like."""
+    return f"file:{os.path.abspath(path)}"
+
+
 def _upright(frame: av.VideoFrame) -> Image.Image:
     space = frame.colorspace
     if space in (2, 0):  # not said
@@ -210,7 +220,7 @@ def _upright(frame: av.VideoFrame) -> Image.Image:
 
 def _pictures(segments: Sequence[Path], stream: Any) -> Iterator[Any]:
     for path in segments:
-        with av.open(str(path)) as container:
+        with av.open(_url(path)) as container:
             yield from _moved(container.demux(video=0), lambda packet: stream)
 
 

@@ -8,6 +8,7 @@ and lies on a straight line in between.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,6 +21,9 @@ from anime2real.face.finder import square_of
 
 EVERY: Final = 8
 """Frames from one look at the whole frame to the next."""
+
+BACK: Final = 32
+"""Frames for which a new face is followed back at most; they are more than `EVERY` where a drawing was held."""
 
 SEARCH: Final = 3
 """The same, while a face is lost."""
@@ -144,7 +148,7 @@ class Tracker:
         if self.held[-1]:
             for live in self._live:
                 live.seen.append(live.seen[-1])
-            self._recent.append(image)
+            self._recent.append(self._recent[-1] if self._recent else image)  # a clip may stand still for long
             return
         if changed is not None and float(changed.mean()) > CUT:
             for live in self._live:
@@ -221,7 +225,7 @@ class Tracker:
         """A new track, followed back through the frames that only the landmark network has seen."""
         seen = [face]
         taken = [live for live in self._live if live.lost_at is None]
-        for back, earlier in enumerate(reversed(self._recent), start=2):
+        for back, earlier in enumerate(islice(reversed(self._recent), BACK), start=2):
             before = self._finder.follow(earlier, seen[-1:])[0]
             others = (live.seen[-back] for live in taken if len(live.seen) >= back)
             if before.score < KEPT or _jumped(seen[-1], before) or any(o and _same(o, before) for o in others):
