@@ -1,4 +1,4 @@
-"""Whoever uses the package never imports torch, even where it is installed."""
+"""Whoever uses the package never imports torch, and only videos import PyAV, even where they are installed."""
 
 import os
 import subprocess
@@ -11,12 +11,12 @@ import tiny
 from PIL import Image
 
 SOURCE = Path(__file__).parent.parent / "src"
-HEAVY = ("torch", "onnx", "scipy", "safetensors", "huggingface_hub")
+HEAVY = ("torch", "onnx", "scipy", "safetensors", "huggingface_hub", "av")
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Where every package of the training half and of the Hub is installed, and notes each process that imports it."""
+    """Where the packages of training, of the Hub and of videos are installed, and note each process that imports them."""
     for name in HEAVY:
         package = tmp_path / "packages" / name
         package.mkdir(parents=True)
@@ -47,9 +47,12 @@ def test_using_never_imports_torch(tmp_path: Path, environment: dict[str, str]) 
             pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / domain / f"{i}.png")
     anime, real = str(tmp_path / "anime"), str(tmp_path / "real")
+    moving = [Image.new("RGB", (32, 32), (value, 0, 0)) for value in (0, 200)]
+    moving[0].save(tmp_path / "moving.gif", save_all=True, append_images=moving[1:])
     out, pack, page = (str(tmp_path / name) for name in ("out", "pack", "report.html"))
     run(environment, "-c", "import anime2real; anime2real.Translator, anime2real.Bundle, anime2real.UserError")
     for command in (
+        ["translate", "--crop", "none", str(tmp_path / "moving.gif"), "-o", str(tmp_path / "one"), "--bundle", bundle],
         ["translate", "--crop", "none", anime, "-o", out, "--bundle", bundle, "--json"],
         ["methods"],
         ["inspect", anime],
@@ -60,6 +63,27 @@ def test_using_never_imports_torch(tmp_path: Path, environment: dict[str, str]) 
         run(environment, "-m", "anime2real", *command)
     assert len(list((tmp_path / "out").iterdir())) == 40
     assert not (tmp_path / "imported").exists()
+
+
+def test_only_a_video_imports_pyav(tmp_path: Path, environment: dict[str, str]) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    run(environment, "-m", "anime2real", "inspect", str(film))
+    assert not (tmp_path / "imported").exists()
+    bundle = str(tiny.write_bundle(tmp_path / "bundle").folder)
+    command = [
+        sys.executable,
+        "-m",
+        "anime2real",
+        "translate",
+        str(film),
+        "-o",
+        str(tmp_path / "o"),
+        "--bundle",
+        bundle,
+    ]
+    subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (tmp_path / "imported").read_text() == "av "
 
 
 def test_a_mistyped_command_does_not_import_torch(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,7 +46,7 @@ def translate(
     to: Domain | None = None,
     method: str | None = None,
     bundle: str | None = None,
-    layout: Literal["face", "pair", "paste"] = "face",
+    layout: Literal["face", "pair", "paste"] | None = None,
     crop: Literal["face", "none"] = "face",
     format: Literal["png", "jpg", "webp", "avif"] = "png",
     background: str = "white",
@@ -53,17 +54,18 @@ def translate(
     threads: int | None = None,
     as_json: Json = False,
 ) -> int:
-    """Translate every face in pictures.
+    """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
 
     Args:
         pictures: files, folders and globs.
         output: folder for the results, which keep the pictures' names.
-        to: the domain to translate to: real, unless a bundle says otherwise.
+        to: the domain to translate to: real, unless a bundle says otherwise; for clips, away from what most faces are.
         method: one that ships, see `methods`; the best one if not given.
         bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of one that ships.
-        layout: each face alone; beside the crop that went in; or all pasted back into the picture.
+        layout: each face alone; beside the crop that went in; or all pasted back into the picture. Pictures: face;
+            clips: paste.
         crop: find the faces; or none, for pictures that are one face already: their centre square.
-        format: of the results.
+        format: of pictures' results; a video becomes MP4, an animated picture stays what it is.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace results that are there.
         threads: CPU threads; all cores if not given.
@@ -71,20 +73,27 @@ def translate(
     """
     from anime2real.translate import Options, find_pictures, translate_files
     from anime2real.translator import Translator
+    from anime2real.video.files import Clips
 
     if bundle is not None and method is not None:
         raise UsageError("give --method or --bundle, not both")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, not {threads}")
-    options = Options(layout, crop, format, _colour(background), overwrite)
+    options = Options(layout or "face", crop, format, _colour(background), overwrite)
     chosen = read(bundle) if bundle else find(method, to or "real")
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
     translator = Translator(chosen, threads=threads)
+
+    @cache
+    def towards(domain: Domain) -> Translator:
+        return translator if domain == chosen.target else Translator(find(method, domain), threads=threads)
+
     found = find_pictures(pictures, output)
     report = Reporter(len(found), chosen.target, chosen.method, as_json=as_json)
+    clips = Clips(towards, layout, chosen.target if bundle else to, report.frames)
     try:
-        for outcome in translate_files(translator, found, output, options):
+        for outcome in translate_files(translator, found, output, options, clips):
             report(outcome)
     finally:
         report.close()
@@ -176,7 +185,7 @@ def compare(
 
 @app.command
 def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
-    """Say what pictures are: format, size, the marks of their making, and the faces in them.
+    """Say what pictures are: format, size, the marks of their making, and the faces in them; of videos, the marks.
 
     Args:
         pictures: files, folders and globs.
@@ -184,12 +193,19 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
     """
     from anime2real.face import find_faces
     from anime2real.picture import PictureError, collect, decode, read_marks
+    from anime2real.video.kinds import clip_kind, film_marks
 
     failures = 0
     for found in collect(pictures):
         try:
             if isinstance(found, PictureError):
                 raise found
+            if clip_kind(found) == "film":
+                stated = film_marks(found)
+                said = "; ".join(f"{key} {value}" for key, value in stated.items()) or "no mark of a generated video"
+                line = json.dumps({"input": str(found), "marks": stated, "format": "video"})
+                print(line if as_json else shown(f"{found}: video; {said}"), flush=True)
+                continue
             decoded, marks = decode(found), read_marks(found)
             faces = [face.as_record() for face in find_faces(decoded.image)]
         except PictureError as error:

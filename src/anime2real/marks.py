@@ -2,10 +2,13 @@
 
 The European AI Act (Art. 50) asks that generated pictures be marked so that a machine can tell. The word for
 it is the IPTC's digital source type (https://cv.iptc.org/newscodes/digitalsourcetype/), kept in XMP, which
-all our formats can carry.
+all our formats can carry. Where Pillow and FFmpeg do not write it, in GIF and MP4, it is put in here, as Adobe's XMP
+Specification Part 3 (2020) says.
 """
 
+import uuid
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Final
 
 from anime2real import __version__
@@ -22,6 +25,11 @@ PACKET: Final = (
     f'Iptc4xmpExt:DigitalSourceType="{GENERATED}"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 """The XMP packet of a generated picture."""
+
+_GIF_HEAD: Final = b"\x21\xff\x0bXMP DataXMP"
+_MP4_BOX: Final = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
+_MAX_BYTES: Final = 2**20
+"""Of a packet that is read."""
 
 
 def source_type(xmp: bytes) -> str | None:
@@ -44,3 +52,49 @@ def source_type(xmp: bytes) -> str | None:
         if stated and stated.strip():
             return stated.strip()
     return None
+
+
+def in_gif(gif: bytes) -> bytes:
+    """A whole GIF with the packet after its header and colours (section 1.1.2).
+
+    The packet is not cut into blocks; the 258 bytes after it lead whoever takes it for blocks to its end.
+    """
+    place = 13 + (3 * 2 ** ((gif[10] & 7) + 1) if gif[10] & 0x80 else 0)
+    trailer = bytes((1, *range(255, -1, -1), 0))
+    return gif[:place] + _GIF_HEAD + PACKET.encode() + trailer + gif[place:]
+
+
+def of_gif(gif: bytes) -> bytes:
+    """The XMP packet in a GIF; empty if there is none."""
+    start = gif.find(_GIF_HEAD)
+    end = gif.find(b"\x01\xff\xfe\xfd", start, start + _MAX_BYTES) if start >= 0 else -1
+    return gif[start + len(_GIF_HEAD) : end] if end >= 0 else b""
+
+
+def mp4_box() -> bytes:
+    """The packet in a box of its own, to be put at the end of an MP4 (section 1.2.7)."""
+    content = PACKET.encode()
+    return (24 + len(content)).to_bytes(4, "big") + b"uuid" + _MP4_BOX + content
+
+
+def of_mp4(path: Path) -> bytes:
+    """The XMP packet among an MP4's outermost boxes; empty if there is none, or the file is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        start = 0
+        while start + 24 <= end:
+            file.seek(start)
+            head = file.read(24)
+            size = int.from_bytes(head[:4], "big")
+            if size == 1:
+                size = int.from_bytes(head[8:16], "big")
+            if head[4:8] == b"uuid" and head[8:24] == _MP4_BOX:
+                return file.read(min(size - 24, _MAX_BYTES)) if size > 24 else b""
+            if size < 8:  # to the end of the file, or no box
+                return b""
+            start += size
+    return b""

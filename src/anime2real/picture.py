@@ -165,6 +165,8 @@ def read_marks(path: Path | str) -> dict[str, str]:
     """
     with opened(path, None, Limits()) as picture:
         xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""  # the latter: a PNG's
+        if picture.format == "GIF" and isinstance(picture.fp, Stream):
+            xmp = marks.of_gif(picture.fp.getvalue())
         software = picture.info.get("Software") or _exif(picture).get(ExifTags.Base.Software)
     stated = {
         "DigitalSourceType": marks.source_type(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
@@ -186,46 +188,46 @@ def centre_box(width: int, height: int) -> tuple[int, int, int]:
     return (width - side) // 2, (height - side) // 2, side
 
 
-def collect(arguments: Iterable[Path | str]) -> list[Path | PictureError]:
+def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES) -> list[Path | PictureError]:
     """The picture files that arguments stand for: files as they are, folders searched, globs expanded.
 
-    Inside folders hidden files are passed over and the suffix must be a picture's; a file that is named is
+    Inside folders hidden files are passed over and the suffix must be one of `suffixes`; a file that is named is
     always taken. What stands for nothing is an error in its place, returned and not raised, so that the rest
     goes on. Each file comes once, in the order of the arguments, sorted within each.
     """
     found: dict[object, Path | PictureError] = {}
     for argument in arguments:
-        for item in _expand(Path(argument)):
+        for item in _expand(Path(argument), suffixes):
             found.setdefault(os.path.abspath(item) if isinstance(item, Path) else item, item)
     return list(found.values())
 
 
-def _expand(path: Path) -> list[Path | PictureError]:
+def _expand(path: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
     """One argument of `collect`; what a glob matches counts as named, as if the shell had expanded it."""
     try:
         if path.is_dir():
-            return _search(path)
+            return _search(path, suffixes)
         if os.path.lexists(path):
             return [path]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(str(path), recursive=True))
             none = PictureError(f"{shown(path)} matches no file: check the pattern")
-            return [item for match in matches for item in _expand(Path(match))] or [none]
+            return [item for match in matches for item in _expand(Path(match), suffixes)] or [none]
     except (OSError, ValueError) as error:
         return [PictureError(f"{shown(path)} cannot be read ({reason(error)}): check the name and its rights")]
     return [PictureError(f"{shown(path)} is not there: check the name")]
 
 
-def _search(folder: Path) -> list[Path | PictureError]:
+def _search(folder: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
     errors: list[OSError] = []
     found: list[Path] = []
     for root, folders, names in os.walk(folder, onerror=errors.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = [Path(root, name) for name in names if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found += [path for path in paths if path.suffix.lower() in suffixes and path.is_file()]
     refused = [PictureError(f"{shown(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors]
     if not found and not refused:
-        refused = [PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(SUFFIXES))}")]
+        refused = [PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(suffixes))}")]
     return [*sorted(found), *refused]
 
 

@@ -26,6 +26,7 @@ class Reporter:
         self._start = time.perf_counter()
         self._done = 0
         self._live = sys.stderr.isatty()
+        self._stage, self._told = ("", "", 0.0, 0), 0.0
         self.failures = 0
 
     def __call__(self, outcome: "Outcome") -> None:
@@ -45,6 +46,26 @@ class Reporter:
             seconds = (time.perf_counter() - self._start) / self._done * (self._total - self._done)
             print(f"{self._done} of {self._total}, {seconds:.0f} s left", end="", file=sys.stderr, flush=True)
 
+    def frames(self, name: str, doing: str, done: int, total: int | None) -> None:
+        """Tell how far a clip is, on a terminal, some times a second.
+
+        Args:
+            name: of the clip.
+            doing: what is being done with it.
+            done, total: frames of it; the total may be unknown.
+        """
+        now = time.perf_counter()
+        if self._stage[:2] != (name, doing):
+            self._stage = (name, doing, now, done)
+        if not self._live or now - self._told < 0.2:
+            return
+        self._told = now
+        _, _, start, already = self._stage
+        left = f", {(now - start) / (done - already) * (total - done):.0f} s left" if total and done > already else ""
+        of = f" of {total}" if total else ""
+        self._clear()
+        print(shown(f"{name}: {doing}, frame {done}{of}{left}"), end="", file=sys.stderr, flush=True)
+
     def close(self) -> None:
         """The last line, on a terminal."""
         self._clear()
@@ -61,7 +82,10 @@ class Reporter:
         source = None if outcome.source is None else str(outcome.source)
         if outcome.error is not None:
             return {"input": source, "error": outcome.error}
-        record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0]), "to": self._to}
+        record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0])}
+        if outcome.record is not None:
+            return record | outcome.record | ({"notes": outcome.notes} if outcome.notes else {})
+        record["to"] = self._to
         record |= {"method": self._method, "faces": outcome.faces, "seconds": round(outcome.seconds, 4)}
         if len(outcome.outputs) > 1:
             record["outputs"] = [str(path) for path in outcome.outputs]

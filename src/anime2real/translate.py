@@ -9,9 +9,9 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,14 @@ from anime2real.bundle import Bundle
 from anime2real.crops import Crops, centre, line_up, put_back
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
-from anime2real.picture import PictureError, centre_box, collect, decode, write
+from anime2real.picture import SUFFIXES, PictureError, centre_box, collect, decode, write
 from anime2real.translator import BATCH, Crop, Translator, available_cores
 from anime2real.untrusted import shown
+from anime2real.video.kinds import FILM_SUFFIXES
+
+if TYPE_CHECKING:
+    from anime2real.video.clip import Clip, ClipError
+    from anime2real.video.files import Clips
 
 Layout = Literal["face", "pair", "paste"]
 Format = Literal["png", "jpg", "webp", "avif"]
@@ -62,6 +67,7 @@ class Outcome:
         seconds: of decoding and finding, its share of the batch, and writing.
         notes: what the user should know.
         error: one line.
+        record: of a clip: what stands in a line of JSON in place of `faces`.
     """
 
     source: Path | None
@@ -70,6 +76,7 @@ class Outcome:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     error: str | None = None
+    record: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,19 +91,21 @@ class _Loaded:
 
 
 _Waiting = tuple[Path | None, Path | None, "Future[_Loaded] | UserError"]
+_Clip = tuple[Path, Path, "Clip"]
 
 
 def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
-    """As `collect`, but what lies in `output` is no input where only a folder around it was named.
+    """As `collect`, videos included, but what lies in `output` is no input where only a folder around it was named.
 
     So `anime2real translate . -o out` can be repeated without translating its own results.
     """
     top = Path(os.path.abspath(output))
     around = [argument for argument in arguments if Path(os.path.abspath(argument)) in top.parents]
-    found = collect(arguments)
+    suffixes = SUFFIXES | FILM_SUFFIXES
+    found = collect(arguments, suffixes)
     if not around:
         return found
-    asked = collect(argument for argument in arguments if argument not in around)
+    asked = collect((argument for argument in arguments if argument not in around), suffixes)
     named = {os.path.abspath(item) for item in asked if isinstance(item, Path)}
     return [
         item
@@ -130,15 +139,20 @@ def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Pat
 
 
 def translate_files(
-    translator: Translator, found: Sequence[Path | PictureError], output: Path, options: Options
+    translator: Translator,
+    found: Sequence[Path | PictureError],
+    output: Path,
+    options: Options,
+    clips: "Clips | None" = None,
 ) -> Iterator[Outcome]:
-    """Translate pictures one after the other, in order, `BATCH` at a time.
+    """Translate pictures one after the other, in order, `BATCH` at a time, and clips between them.
 
     Args:
         translator: to run.
         found: the pictures, with an error in the place of what could not be found.
         output: the folder of the results, made here.
         options: how they are made.
+        clips: what deals with clips; without it, they are pictures or errors.
 
     Yields:
         An outcome for each of `found`.
@@ -152,31 +166,62 @@ def translate_files(
         raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
     sources = [item for item in found if isinstance(item, Path)]
     inputs = {os.path.realpath(source) for source in sources}
-    named = name_results(sources, output, options.format)
-    reserved = inputs | {os.path.realpath(target) for target in named}
-    targets = iter(named)
+    taken = {source: clips.take(source, options) for source in sources} if clips else {}
+    targets = _targets(sources, taken, output, options)
+    reserved = inputs | {os.path.realpath(target) for target in targets.values()}
     pool = ThreadPoolExecutor(min(DECODERS, available_cores()))
 
-    def queue() -> Iterator[_Waiting]:
+    def queue() -> Iterator[_Waiting | _Clip]:
         for item in found:
             if isinstance(item, PictureError):
                 yield None, None, item
                 continue
-            target = next(targets)
-            refusal = _refusal(target, inputs, options.overwrite)
-            yield item, target, refusal or pool.submit(_load, item, translator.bundle, options)
+            target, clip = targets[item], taken.get(item)
+            refusal = clip if isinstance(clip, UserError) else _refusal(target, inputs, options.overwrite)
+            if clip is not None and not isinstance(clip, UserError) and refusal is None:
+                yield item, target, clip
+            else:
+                yield item, target, refusal or pool.submit(_load, item, translator.bundle, options)
 
     try:
         ahead: deque[_Waiting] = deque()
-        for waiting in queue():
-            ahead.append(waiting)
-            if len(ahead) == 3 * BATCH:  # one batch to run while two are decoded
-                yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options, reserved)
-        while ahead:
-            batch = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
-            yield from _run(translator, batch, options, reserved)
+
+        def rest() -> Iterator[Outcome]:
+            while ahead:
+                batch = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
+                yield from _run(translator, batch, options, reserved)
+
+        for source, target, waiting in queue():
+            if isinstance(waiting, (Future, UserError)):
+                ahead.append((source, target, waiting))
+                if len(ahead) == 3 * BATCH:  # one batch to run while two are decoded
+                    yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options, reserved)
+                continue
+            yield from rest()
+            assert clips is not None
+            assert source is not None
+            assert target is not None
+            outcome = clips.run(waiting, source, target, options)
+            renamed = () if outcome.error else _renamed(source, target)
+            yield replace(outcome, notes=(*outcome.notes, *renamed))
+        yield from rest()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _targets(
+    sources: Sequence[Path], clips: "dict[Path, Clip | ClipError | None]", output: Path, options: Options
+) -> dict[Path, Path]:
+    """Where each result goes: names are shared only among results of one suffix."""
+
+    def suffix(source: Path) -> str:
+        clip = clips.get(source)
+        return options.format if clip is None or isinstance(clip, UserError) else clip.suffix
+
+    alike: dict[str, list[Path]] = {}
+    for source in sources:
+        alike.setdefault(suffix(source), []).append(source)
+    return {s: t for end, group in alike.items() for s, t in zip(group, name_results(group, output, end), strict=True)}
 
 
 def _run(translator: Translator, batch: list[_Waiting], options: Options, reserved: set[str]) -> Iterator[Outcome]:

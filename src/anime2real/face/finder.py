@@ -52,6 +52,9 @@ MORE_IF_SMALL: Final = 0.07
 
 OVERLAP: Final = 0.35
 
+FAR: Final = 0.06
+"""A face of a clip that has moved by more than this share of its square since the frame before is looked at twice."""
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -97,11 +100,12 @@ class FaceFinder:
             return []
         squares = [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates]
         first, _ = self.look(image, squares)
-        squares = [_square(p) for p in first]
+        squares = [square_of(p) for p in first]
         points, verdicts = self.look(image, squares)
         faces = []
         for candidate, square, landmarks, verdict in zip(candidates, squares, points, verdicts, strict=True):
-            certainty = float(np.sqrt(candidate.score * verdict[0])) * _agreement(candidate, square, _square(landmarks))
+            agreement = _agreement(candidate, square, square_of(landmarks))
+            certainty = float(np.sqrt(candidate.score * verdict[0])) * agreement
             real = (candidate.real + 2 * float(verdict[1])) / 3
             faces.append(Face(landmarks, "real" if real >= 0.5 else "anime", certainty))
         return [face for face in _distinct(faces) if face.score >= _least(face, image, score)]
@@ -123,6 +127,33 @@ class FaceFinder:
         points, verdicts = self._landmarks.run(["points", "verdict"], {"image": to_float(crops)})
         located = np.stack([frame.inverse(p.astype(np.float64)) for frame, p in zip(frames, points, strict=True)])
         return located, verdicts.astype(np.float64)
+
+    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+        """The same faces in the next frame of a clip: one look at where each was, a second where it has moved far.
+
+        Args:
+            image: RGB, the next frame.
+            faces: of the frame before.
+
+        Returns:
+            As many, in order; their scores are the landmark network's verdicts alone, low where no face is.
+        """
+        if not faces:
+            return []
+        before = [square_of(face.landmarks) for face in faces]
+        points, verdicts = self.look(image, before)
+        after = [square_of(p) for p in points]
+        far = [
+            i
+            for i, (a, b) in enumerate(zip(before, after, strict=True))
+            if np.hypot(b[0] - a[0], b[1] - a[1]) > FAR * a[2]
+        ]
+        if far:
+            points[far], verdicts[far] = self.look(image, [after[i] for i in far])
+        return [
+            Face(landmarks, "real" if real >= 0.5 else "anime", float(sure))
+            for landmarks, (sure, real) in zip(points, verdicts, strict=True)
+        ]
 
     def _candidates(self, image: Image.Image, score: float) -> list[_Candidate]:
         longest = max(image.size)
@@ -169,8 +200,8 @@ def find_faces(image: Image.Image) -> list[Face]:
     return default_finder()(image)
 
 
-def _square(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Centre, side and tilt of the second look."""
+def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Centre and side, px, and tilt, radians, of the square that the second look takes around landmarks (5, 2)."""
     eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
     across = float(np.hypot(*(landmarks[1] - landmarks[0])))
     down = float(np.hypot(*(mouth - eyes)))
@@ -217,8 +248,8 @@ def _distinct(faces: list[Face]) -> list[Face]:
     """Without those that came out as the same face."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
-        x, y, side, _ = _square(face.landmarks)
-        squares = (_square(other.landmarks) for other in kept)
+        x, y, side, _ = square_of(face.landmarks)
+        squares = (square_of(other.landmarks) for other in kept)
         if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
             kept.append(face)
     return kept

@@ -1,0 +1,115 @@
+"""Animated GIF, WebP and PNG through Pillow alone: every frame's duration and the number of rounds are kept.
+
+Frames are laid on a background, as pictures are. GIF has no place for XMP that Pillow writes; the packet is put in
+afterwards, where Adobe's specification has it.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from anime2real import marks
+from anime2real.colour import to_rgb
+from anime2real.untrusted import PictureError, opened, shown
+from anime2real.video.clip import ClipError, ClipLimits
+from anime2real.video.track import Frame
+
+_SUFFIXES: Final = {"GIF": "gif", "WEBP": "webp", "PNG": "png"}
+
+_SHORT_MS: Final = 20
+"""Browsers show what claims to last less for 100 ms."""
+
+
+class Animation:
+    """An animated picture.
+
+    Args:
+        path: of it.
+        limits: on it.
+        background: what shows through transparent frames, RGB, 0-255.
+
+    Raises:
+        ClipError: it cannot be read, or is beyond the limits.
+    """
+
+    segment_suffix: Final = "npy"  # what came out, as it is: a picture format is written in one go
+
+    def __init__(self, path: Path, limits: ClipLimits, background: tuple[int, int, int]) -> None:
+        self._path, self._limits, self._background = path, limits, background
+        try:
+            with opened(path, None, limits.picture) as picture:
+                self._kind = str(picture.format)
+                self._hidden = bool(picture.info.get("default_image"))  # a PNG's first picture, outside the animation
+                self.expected = int(getattr(picture, "n_frames", 1)) - self._hidden
+                self._loop: int | None = picture.info.get("loop")
+                pixels = picture.width * picture.height * self.expected
+        except PictureError as error:
+            raise ClipError(str(error)) from error
+        if self.expected > limits.max_frames or pixels > limits.max_animation_pixels:
+            raise ClipError(
+                shown(
+                    f"{path} has {self.expected:,} frames of {pixels:,} pixels together, more than the "
+                    f"{limits.max_frames:,} of {limits.max_animation_pixels:,} allowed: make it smaller, or a video"
+                )
+            )
+        self.suffix = _SUFFIXES[self._kind]
+        self.encoding = {"GIF": "GIF", "WEBP": "WebP", "PNG": "APNG"}[self._kind]
+        self.notes: tuple[str, ...] = ()
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """As `Clip.frames`; the unit of `pts` is the millisecond."""
+        try:
+            with opened(self._path, None, self._limits.picture) as picture:
+                at = 0.0
+                for number in range(self.expected):
+                    picture.seek(number + self._hidden)
+                    picture.load()
+                    duration = float(picture.info.get("duration", 0) or 0)
+                    image = to_rgb(picture.copy(), self._background)
+                    image.info = {}
+                    shown_for = duration if duration >= _SHORT_MS else 100.0
+                    if number >= start:
+                        yield Frame(image, at / 1000, round(at), round(duration))
+                    at += shown_for
+        except PictureError as error:
+            raise ClipError(str(error)) from error
+
+    def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
+        """As `Clip.write_segment`."""
+        kept = [(np.asarray(frame.image), frame.duration) for frame in frames]
+        with path.open("wb") as file:
+            np.save(file, np.array([duration for _, duration in kept], np.int64), allow_pickle=False)
+            np.save(file, np.stack([pixels for pixels, _ in kept]), allow_pickle=False)
+
+    def join(self, segments: Sequence[Path], target: Path) -> None:
+        """As `Clip.join`."""
+        durations: list[int] = []
+        frames: list[Image.Image] = []
+        for path in segments:
+            with path.open("rb") as file:
+                durations += np.load(file, allow_pickle=False).tolist()
+                pixels: NDArray[np.uint8] = np.load(file, allow_pickle=False)
+            frames += [Image.fromarray(frame) for frame in pixels]
+        options: dict[str, Any] = {"duration": durations}
+        if self._loop is not None:
+            options["loop"] = self._loop
+        if self._kind == "PNG":
+            texts = PngInfo()
+            texts.add_itxt("XML:com.adobe.xmp", marks.PACKET)
+            texts.add_text("Software", marks.SOFTWARE)
+            options["pnginfo"] = texts
+        elif self._kind == "WEBP":
+            exif = Image.Exif()
+            exif[ExifTags.Base.Software] = marks.SOFTWARE
+            options |= {"quality": 92, "exif": exif.tobytes(), "xmp": marks.PACKET.encode()}
+        try:
+            frames[0].save(target, self._kind, save_all=True, append_images=frames[1:], **options)
+        except (OSError, ValueError) as error:
+            raise ClipError(shown(f"{self._path}: its result cannot be written as {self._kind} ({error})")) from error
+        if self._kind == "GIF":
+            target.write_bytes(marks.in_gif(target.read_bytes()))

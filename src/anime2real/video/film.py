@@ -1,0 +1,262 @@
+"""Videos through PyAV: frames out, H.264 in, the sound copied packet by packet.
+
+Frames come upright, so the result needs no display matrix. Their time stamps are kept in the clip's own unit, so that
+videos of a variable frame rate stay in step with their sound. A segment is encoded without B-frames and begins with a
+key frame, so that segments can be joined by copying packets.
+"""
+
+import heapq
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import av
+import av.container
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from PIL import Image
+
+from anime2real import marks
+from anime2real.untrusted import reason, shown
+from anime2real.video.clip import ClipError, ClipLimits
+from anime2real.video.track import Frame
+
+# Nothing but files, and no playlists, which name other files.
+_OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf",
+}
+_ENCODERS: Final = {"libx264": {"crf": "18", "preset": "veryfast", "bf": "0"}, "mpeg4": {"qscale": "2", "bf": "0"}}
+"""The best first. At CRF 18 a copy can hardly be told from what went in."""
+
+_KINDS: Final = {"mp4": "mp4", "mkv": "matroska"}
+"""Suffixes and formats of results, the better first."""
+
+_HD_HEIGHT: Final = 720
+"""Videos that do not say how their colours are meant are of BT.709 from this height on, of BT.601 below."""
+
+
+class Film:
+    """A video file.
+
+    Args:
+        path: of it.
+        limits: on it.
+
+    Raises:
+        ClipError: it is no video, damaged, or beyond the limits.
+    """
+
+    segment_suffix: Final = "nut"  # keeps every time base and time stamp as it is
+
+    def __init__(self, path: Path, limits: ClipLimits) -> None:
+        self._path, self._limits = path, limits
+        self.encoder: Final = next(name for name in _ENCODERS if _available(name))
+        self.encoding = "H.264" if self.encoder == "libx264" else "MPEG-4 part 2"
+        with self._told():
+            if path.stat().st_size > limits.max_bytes:
+                self._refuse(f"has more bytes than the {limits.max_bytes:,} allowed: cut it into parts")
+            with self._open() as container:
+                self._examine(container)
+
+    def _examine(self, container: Any) -> None:
+        if not container.streams.video:
+            self._refuse("has no pictures: give a video")
+        stream = container.streams.video[0]
+        seconds = container.duration / av.time_base if container.duration else None
+        self._check_size(stream.width, stream.height)
+        if seconds and seconds > self._limits.max_seconds:
+            self._refuse(f"lasts {seconds:,.0f} s, more than the {self._limits.max_seconds:,.0f} allowed: cut it")
+        self._rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        self._base = stream.time_base or 1 / self._rate
+        # MPEG-4 part 2 counts in no finer units.
+        fine = self.encoder != "libx264" and self._base.denominator > 65_535
+        self._coded_base = Fraction(1, 60_000) if fine else self._base
+        self._stored = stream.width, stream.height
+        self._aspect = stream.sample_aspect_ratio
+        self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
+        sounds = ", ".join(sorted({sound.codec_context.name for sound in container.streams.audio}))
+        self.suffix = next((end for end, kind in _KINDS.items() if _holds(kind, container.streams.audio)), "")
+        if not self.suffix:
+            self._refuse(f"has sound ({sounds}) that neither MP4 nor Matroska can hold: convert it")
+        notes = [f"written as .mkv: MP4 cannot hold its sound ({sounds})"] if self.suffix == "mkv" else []
+        if stream.codec_context.color_trc in (16, 18):  # SMPTE 2084 and ARIB STD-B67
+            notes.append("high dynamic range: its colours come out flat")
+        if container.streams.subtitles:
+            notes.append("its subtitles are left out")
+        if self.encoder != "libx264":
+            notes.append(f"written as {self.encoding}: this PyAV has no libx264")
+        self.notes = tuple(notes)
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """As `Clip.frames`."""
+        with self._told(), self._open() as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            step = max(1, round(1 / (self._rate * self._base)))
+            first: tuple[int, int] | None = None
+            began = last = 0
+            for number, frame in enumerate(container.decode(stream)):
+                if number >= self._limits.max_frames:
+                    self._refuse(f"has more frames than the {self._limits.max_frames:,} allowed: cut it")
+                pts = last + step if frame.pts is None else frame.pts
+                if first is None:
+                    self._check_size(frame.width, frame.height)
+                    first, began = (frame.width, frame.height), pts
+                else:
+                    pts = max(pts, last + 1)  # time stamps that stand still or go back
+                last = pts
+                if (frame.width, frame.height) != first:
+                    self._refuse("changes its size on the way: cut it there")
+                seconds = float((pts - began) * self._base)
+                if seconds > self._limits.max_seconds:
+                    self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
+                if number >= start:
+                    yield Frame(_upright(frame), seconds, pts, int(frame.duration or 0))
+
+    def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
+        """As `Clip.write_segment`."""
+        with self._told(), av.open(_url(path), "w", format="nut") as container:
+            stream: Any = None
+            for frame in frames:
+                if stream is None:
+                    stream = self._stream(container, frame.image)
+                made = self._coded(frame, stream)
+                container.mux(stream.encode(made))
+            if stream is not None:
+                container.mux(stream.encode())
+
+    def _stream(self, container: Any, image: Image.Image) -> Any:
+        stream = container.add_stream(self.encoder, self._rate, dict(_ENCODERS[self.encoder]))
+        stream.width, stream.height = image.size
+        even = image.width % 2 == 0 and image.height % 2 == 0
+        stream.pix_fmt = "yuv420p" if even or self.encoder != "libx264" else "yuv444p"
+        context = stream.codec_context
+        context.time_base = self._coded_base
+        context.max_b_frames = 0
+        context.flags |= av.codec.context.Flags.global_header
+        if self._aspect:  # of the frames as they are stored, which may lie on their side
+            context.sample_aspect_ratio = self._aspect if image.size == self._stored else 1 / self._aspect
+        hd = image.height >= _HD_HEIGHT
+        context.colorspace = Colorspace.ITU709 if hd else Colorspace.SMPTE170M
+        context.color_primaries = ColorPrimaries.BT709 if hd else ColorPrimaries.SMPTE170M
+        context.color_trc = ColorTrc.BT709 if hd else ColorTrc.SMPTE170M
+        context.color_range = ColorRange.MPEG
+        return stream
+
+    def _coded(self, frame: Frame, stream: Any) -> av.VideoFrame:
+        space = Colorspace.ITU709 if frame.image.height >= _HD_HEIGHT else Colorspace.ITU601
+        rgb = av.VideoFrame.from_ndarray(np.asarray(frame.image), format="rgb24")
+        made = rgb.reformat(format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
+        finer = self._base / self._coded_base
+        made.pts, made.time_base = round(frame.pts * finer), self._coded_base
+        made.duration = round(frame.duration * finer)
+        return made
+
+    def join(self, segments: Sequence[Path], target: Path) -> None:
+        """As `Clip.join`."""
+        kind = _KINDS[self.suffix]
+        with self._told(), ExitStack() as opened:
+            options = {"movflags": "+faststart"} if kind == "mp4" else {}
+            first = opened.enter_context(av.open(_url(segments[0])))
+            source: Any = opened.enter_context(self._open())
+            container: Any = opened.enter_context(av.open(_url(target), "w", format=kind, options=options))
+            container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
+            picture = container.add_stream_from_template(first.streams.video[0])
+            sounds = {sound.index: container.add_stream_from_template(sound) for sound in source.streams.audio}
+            for sound in source.streams.audio:
+                if "language" in sound.metadata:
+                    sounds[sound.index].metadata["language"] = sound.metadata["language"]
+            for packet in heapq.merge(_pictures(segments, picture), _sound(source, sounds), key=_seconds):
+                container.mux(packet)
+        if self.suffix == "mp4":
+            with target.open("ab") as file:
+                file.write(marks.mp4_box())
+
+    def _check_size(self, width: int, height: int) -> None:
+        allowed = self._limits.picture.max_pixels
+        if width * height > allowed:
+            self._refuse(
+                f"has frames of {width}×{height} = {width * height:,} pixels, more than the {allowed:,} allowed: "
+                "scale it down"
+            )
+
+    def _open(self) -> Any:
+        return av.open(_url(self._path), options=dict(_OPTIONS))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever FFmpeg and the file system say becomes one line."""
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            said = (error.strerror or str(error)).splitlines()[0]
+            raise ClipError(shown(f"{self._path} cannot be read or written as a video ({said})")) from error
+        except OSError as error:
+            raise ClipError(shown(f"{self._path} cannot be read or its result written ({reason(error)})")) from error
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ClipError(shown(f"{self._path} {what}"))
+
+
+def _url(path: Path) -> str:
+    """A path as FFmpeg takes it for a path, whatever its name looks like."""
+    return f"file:{os.path.abspath(path)}"
+
+
+def _upright(frame: av.VideoFrame) -> Image.Image:
+    space = frame.colorspace
+    if space in (2, 0):  # not said
+        space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    pixels = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG).to_ndarray()
+    image = Image.fromarray(pixels)
+    quarter = round(frame.rotation / 90) % 4
+    turns = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+    return image.transpose(turns[quarter]) if quarter else image
+
+
+def _pictures(segments: Sequence[Path], stream: Any) -> Iterator[Any]:
+    for path in segments:
+        with av.open(_url(path)) as container:
+            yield from _moved(container.demux(video=0), lambda packet: stream)
+
+
+def _sound(source: Any, streams: dict[int, Any]) -> Iterator[Any]:
+    if streams:
+        wanted = [stream for stream in source.streams.audio if stream.index in streams]
+        yield from _moved(source.demux(*wanted), lambda packet: streams[packet.stream.index])
+
+
+def _moved(packets: Iterator[Any], stream: Callable[[Any], Any]) -> Iterator[Any]:
+    for packet in packets:
+        if packet.dts is not None:  # the last is an empty one
+            packet.stream = stream(packet)
+            yield packet
+
+
+def _seconds(packet: Any) -> Fraction:
+    return Fraction(packet.dts * packet.time_base)
+
+
+def _holds(kind: str, sounds: Sequence[Any]) -> bool:
+    """Whether a format can hold streams of sound, as they are."""
+    try:
+        with av.open(os.devnull, "w", format=kind) as container:
+            for sound in sounds:
+                container.add_stream_from_template(sound)
+            if sounds:
+                container.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _available(encoder: str) -> bool:
+    try:
+        av.Codec(encoder, "w")
+    except ValueError:  # UnknownCodecError
+        return False
+    return True

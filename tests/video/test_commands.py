@@ -1,0 +1,144 @@
+"""The command line on clips: beside pictures, as JSON, refused, and how far it is."""
+
+import json
+import sys
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from anime2real import marks
+from anime2real.cli import main
+from anime2real.terminal import Reporter
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video, a GIF of the same name, a picture, and a broken video."""
+    folder = tmp_path_factory.mktemp("in")
+    frames, _ = clips.moving(6)
+    clips.encode(folder / "a.mp4", frames)
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:], duration=40)
+    frames[0].save(folder / "a.png")
+    (folder / "broken.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(200))
+    return folder
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """cyclegan, both ways."""
+    monkeypatch.setattr("anime2real.bundle.SHIPPED", tmp_path / "shipped")
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real")
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
+
+
+def test_clips_and_pictures_of_a_folder(
+    tmp_path: Path, inputs: Path, shipped: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["translate", str(inputs), "-o", str(out), "--json"]) == 1
+    gif, film, picture, broken = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert sorted(path.name for path in out.iterdir()) == ["a.gif", "a.mp4", "a.png"]
+    assert set(broken) == {"input", "error"}
+    assert "broken.mkv" in broken["error"]
+    assert film.pop("seconds") > 0
+    assert film == {
+        "input": str(inputs / "a.mp4"), "output": str(out / "a.mp4"), "to": "real", "method": "cyclegan",
+        "encoding": "H.264", "frames": 6, "resumed": 0,
+        "tracks": [{"from": 0, "to": 0.2, "frames": 6, "domain": "anime"}],
+    }  # fmt: skip
+    assert (gif["encoding"], len(picture["faces"])) == ("GIF", 1)
+    assert main(["translate", str(inputs / "a.mp4"), "-o", str(out)]) == 1
+    assert "a.mp4 is already there: give --overwrite" in capsys.readouterr().err
+    assert main(["inspect", str(out / "a.mp4"), str(inputs / "a.mp4"), "--json"]) == 0
+    made, given = (json.loads(line)["marks"] for line in capsys.readouterr().out.splitlines())
+    assert (made, given) == ({"DigitalSourceType": marks.GENERATED}, {})
+    assert main(["inspect", str(inputs / "a.mp4")]) == 0
+    assert capsys.readouterr().out == f"{inputs / 'a.mp4'}: video; no mark of a generated video\n"
+
+
+def test_the_direction_that_is_asked_for(
+    tmp_path: Path, inputs: Path, shipped: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["translate", str(inputs / "a.mp4"), "-o", str(tmp_path / "o"), "--json", "--to", "anime"]
+    assert main(command) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["to"] == "anime"
+    assert "1 of 1 faces look drawn already" in line["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--layout", "face"], "a.mp4: a clip's faces are pasted back: leave --layout face out"),
+        (["--layout", "pair"], "leave --layout pair out"),
+        (["--crop", "none"], "--crop none is for pictures"),
+    ],
+)
+def test_layouts_that_clips_do_not_have(
+    tmp_path: Path, inputs: Path, shipped: None, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["translate", str(inputs / "a.mp4"), "-o", str(tmp_path / "o"), *arguments]) == 1
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_paste_may_be_said(tmp_path: Path, inputs: Path, shipped: None) -> None:
+    assert main(["translate", str(inputs / "a.mp4"), "-o", str(tmp_path / "o"), "--layout", "paste"]) == 0
+
+
+def test_two_videos_of_one_name(
+    tmp_path: Path, inputs: Path, shipped: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.mov").write_bytes((inputs / "a.mp4").read_bytes())
+    assert main(["translate", str(inputs / "a.mp4"), str(tmp_path / "a.mov"), "-o", str(tmp_path / "o")]) == 0
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a-2.mp4", "a.mp4"]
+    assert "written as a-2.mp4: another picture is called a" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_goes_on(
+    tmp_path: Path, inputs: Path, shipped: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("anime2real.video.translate.SEGMENT", 2)
+    out = tmp_path / "o"
+    command = ["translate", str(inputs / "a.mp4"), "-o", str(out), "--json"]
+
+    def stop(self: Reporter, name: str, doing: str, done: int, total: int | None) -> None:
+        if doing == "translating" and done == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "frames", stop)
+        assert main(command) == 130
+    assert all(path.name.startswith(".") for path in out.iterdir())
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["resumed"] == 2
+    assert [path.name for path in out.iterdir()] == ["a.mp4"]
+
+
+def test_how_far_a_clip_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = iter(np.arange(0.0, 1000.0, 1.0).tolist())
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    reporter = Reporter(1, "real", "cyclegan", as_json=False)
+    reporter.frames("a\x1b.mp4", "looking for faces", 1, None)
+    for done in (251, 252, 253):
+        reporter.frames("a.mp4", "translating", done, 500)
+    said = capsys.readouterr().err.split("\r\x1b[K")
+    assert said[1:] == [
+        "a?.mp4: looking for faces, frame 1", "a.mp4: translating, frame 251 of 500",
+        "a.mp4: translating, frame 252 of 500, 248 s left", "a.mp4: translating, frame 253 of 500, 247 s left",
+    ]  # fmt: skip
+
+
+def test_an_animation_of_which_faces_alone_are_asked_for_is_a_picture(
+    tmp_path: Path, inputs: Path, shipped: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["translate", str(inputs / "a.gif"), "-o", str(tmp_path / "o"), "--layout", "pair"]) == 0
+    assert "only the first frame" in capsys.readouterr().err
+    with Image.open(tmp_path / "o" / "a.png") as pair:
+        assert pair.size == (2 * tiny.PX, tiny.PX)

@@ -1,0 +1,342 @@
+"""Videos in and out: sound, time stamps, colours, rotation, resuming, limits, and what cannot be dealt with."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import clips
+import numpy as np
+import pytest
+import tiny
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real import marks
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+from anime2real.face.face import Face
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import TEMPLATE, Points, to_template
+from anime2real.translator import Translator
+from anime2real.untrusted import Limits
+from anime2real.video.clip import ClipError, ClipLimits
+from anime2real.video.film import Film
+from anime2real.video.track import Frame
+from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
+
+COUNT = 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("films")
+
+
+@pytest.fixture(scope="module")
+def moving() -> tuple[list[Image.Image], Points]:
+    return clips.moving(COUNT)
+
+
+@pytest.fixture(scope="module")
+def film(folder: Path, moving: tuple[list[Image.Image], Points]) -> Path:
+    """A face in motion with AAC beside it, at a frame rate that varies."""
+    steps = [512 if i % 3 else 900 for i in range(COUNT)]
+    return clips.encode(folder / "clip.mp4", moving[0], pts=np.cumsum(steps).tolist(), rate=Fraction(20))
+
+
+@pytest.fixture(scope="module")
+def negative(folder: Path) -> Translator:
+    """Gives negatives."""
+    return Translator(tiny.write_bundle(folder / "negative", tiny.model(scale=-1.0)), threads=1)
+
+
+class Counting:
+    """The package's finder, counted, so that a second look is noticed."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, image: Image.Image) -> list[Face]:
+        self.calls += 1
+        return default_finder(1)(image)
+
+    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+        self.calls += 1
+        return default_finder(1).follow(image, faces)
+
+
+class Interrupted(Translator):
+    """Counts the faces it is given, and stops the program at one of them."""
+
+    stop_at: int | None = None
+    faces = 0
+    kind: type[BaseException] = KeyboardInterrupt
+
+    def translate(self, pixels: NDArray[np.uint8], landmarks: Points | None = None) -> NDArray[np.uint8]:
+        self.faces += len(pixels)
+        if self.stop_at is not None and self.faces > self.stop_at:
+            raise self.kind
+        return super().translate(pixels, landmarks)
+
+
+def run(source: Path, target: Path, translator: Translator, **settings: object) -> ClipResult:
+    finder = settings.pop("finder", default_finder(1))
+    options = ClipOptions(**settings)  # type: ignore[arg-type]
+    return translate_clip(source, target, lambda to: translator, options, finder=finder)  # type: ignore[arg-type]
+
+
+def levels(image: Image.Image) -> NDArray[np.float64]:
+    return np.asarray(image).astype(np.float64)
+
+
+def test_sound_and_times_are_kept_and_the_face_alone_is_replaced(
+    tmp_path: Path, film: Path, negative: Translator, moving: tuple[list[Image.Image], Points]
+) -> None:
+    result = run(film, tmp_path / "out.mp4", negative)
+    assert clips.packets(film, "audio") == clips.packets(result.path, "audio")
+    (before, times), (after, kept) = clips.decode(film), clips.decode(result.path)
+    assert times == kept
+    assert len({b - a for a, b in pairwise(times)}) > 1  # the rate does vary
+    assert (result.frames, len(after), result.encoding) == (COUNT, COUNT, "H.264")
+    for one, two, landmarks in zip(before, after, moving[1], strict=True):
+        x, y = to_template(landmarks).inverse(np.array([0.5, 0.6]))
+        box = (int(x) - 8, int(y) - 8, int(x) + 8, int(y) + 8)
+        assert abs(levels(one.crop(box)).mean() + levels(two.crop(box)).mean() - 255) < 12
+        corner = (0, 0, 40, 40)
+        assert np.abs(levels(one.crop(corner)) - levels(two.crop(corner))).mean() < 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_the_result_is_marked(tmp_path: Path, film: Path, negative: Translator) -> None:
+    result = run(film, tmp_path / "out.mp4", negative)
+    assert marks.source_type(marks.of_mp4(result.path)) == marks.GENERATED
+    assert marks.of_mp4(film) == b""
+    with av.open(str(result.path)) as container:
+        assert marks.GENERATED in container.metadata["comment"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_a_second_run_goes_on_where_the_first_was_stopped(
+    tmp_path: Path, film: Path, negative: Translator, kind: type[BaseException]
+) -> None:
+    straight = run(film, tmp_path / "straight.mp4", negative, segment=10)
+    stopped, finder = Interrupted(negative.bundle, threads=1), Counting()
+    stopped.stop_at, stopped.kind = 12, kind
+    with pytest.raises(kind):
+        run(film, tmp_path / "out.mp4", stopped, segment=10, finder=finder)
+    assert finder.calls > 0
+    assert not (tmp_path / "out.mp4").exists()
+    again, untouched = Interrupted(negative.bundle, threads=1), Counting()
+    result = run(film, tmp_path / "out.mp4", again, segment=10, finder=untouched)
+    assert (result.resumed, again.faces, untouched.calls) == (10, COUNT - 10, 0)
+    assert digest(result.path) == digest(straight.path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "straight.mp4"]
+
+
+def test_a_drawing_that_is_held_is_translated_once(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    """Animation "on threes", compressed, so that no two frames are equal."""
+    threes = [image for image in moving[0][::3] for _ in range(3)]
+    source = clips.encode(tmp_path / "in.mp4", threes, sound=None)
+    counting = Interrupted(negative.bundle, threads=1)
+    result = run(source, tmp_path / "out.mp4", counting, segment=9)
+    again = (COUNT - 1) // 9  # at the beginning of each further segment, which here falls on a new drawing
+    assert COUNT // 3 <= counting.faces <= COUNT // 3 + again
+    every = run(source, tmp_path / "every.mp4", negative, segment=1)
+    one, two = clips.decode(result.path)[0], clips.decode(every.path)[0]
+    assert max(np.abs(levels(a) - levels(b)).mean() for a, b in zip(one, two, strict=True)) < 4
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_other_settings_do_not_go_on_with_what_was_begun(tmp_path: Path, film: Path, negative: Translator) -> None:
+    stopped = Interrupted(negative.bundle, threads=1)
+    stopped.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", stopped, segment=10)
+    other = Translator(tiny.write_bundle(tmp_path / "same", tiny.model()), threads=1)
+    result = run(film, tmp_path / "out.mp4", other, segment=10)
+    assert result.resumed == 0
+    assert np.abs(levels(clips.decode(film)[0][3]) - levels(clips.decode(result.path)[0][3])).mean() < 8
+
+
+def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:
+    failing = Interrupted(negative.bundle, threads=1)
+    failing.stop_at, failing.kind = 12, UserError
+    with pytest.raises(UserError):
+        run(film, tmp_path / "out.mp4", failing, segment=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_without_a_face_pass_through(tmp_path: Path, negative: Translator) -> None:
+    faces, _ = clips.moving(6)
+    empty = [clips.background(clips.SIZE, 7)] * 6
+    source = clips.encode(tmp_path / "in.mp4", [*empty, *faces], sound=None)
+    result = run(source, tmp_path / "out.mp4", negative)
+    (track,) = result.tracks
+    assert (track.first, track.end, result.frames) == (6, 12, 12)
+    (before, _), (after, _) = clips.decode(source), clips.decode(result.path)
+    assert max(np.abs(levels(a) - levels(b)).mean() for a, b in zip(before[:6], after[:6], strict=True)) < 2
+    assert np.abs(levels(before[8]) - levels(after[8])).mean() > 10
+
+
+def test_no_face_in_the_whole_clip(tmp_path: Path, negative: Translator) -> None:
+    source = clips.encode(tmp_path / "in.mp4", [clips.background(clips.SIZE, 7)] * 4, sound=None)
+    with pytest.raises(ClipError, match=r"in\.mp4: no face found in any of 4 frames"):
+        run(source, tmp_path / "out.mp4", negative)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_a_clip_that_lies_on_its_side_is_set_upright(
+    tmp_path: Path, rotation: int, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    upright = moving[0][:4]
+    stored = [image.rotate(-rotation, expand=True) for image in upright]
+    source = clips.encode(tmp_path / "in.mov", stored, sound=None, rotation=rotation)
+    result = run(source, tmp_path / "out.mp4", negative)
+    after, _ = clips.decode(result.path)
+    assert after[0].size == upright[0].size
+    corner = (0, 0, 60, 40)
+    assert np.abs(levels(after[0].crop(corner)) - levels(upright[0].crop(corner))).mean() < 6
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720), (321, 241)])
+def test_colours_come_out_as_they_went_in(tmp_path: Path, size: tuple[int, int]) -> None:
+    colours = Image.new("RGB", size, (200, 40, 60))
+    colours.paste((30, 160, 90), (0, 0, size[0] // 2, size[1]))
+    even = clips.background((320, 240))
+    film = Film(clips.encode(tmp_path / "in.mp4", [even], sound=None), ClipLimits())
+    film.write_segment(tmp_path / "a.nut", iter([Frame(colours, 0.0, 0)]))
+    film.join([tmp_path / "a.nut"], tmp_path / "a.mp4")
+    (frame,) = Film(tmp_path / "a.mp4", ClipLimits()).frames()
+    assert frame.image.size == size
+    assert np.abs(levels(frame.image) - levels(colours)).mean() < 3
+
+
+def test_sound_that_mp4_cannot_hold_goes_into_matroska(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    source = clips.encode(tmp_path / "in.mkv", moving[0][:8], base=Fraction(1, 1000), sound="tta")
+    opened = Film(source, ClipLimits())
+    assert opened.suffix == "mkv"
+    assert "tta" in opened.notes[0]
+    result = run(source, tmp_path / "out.mkv", negative)
+    assert [data for data, _ in clips.packets(source, "audio")] == [d for d, _ in clips.packets(result.path, "audio")]
+    with av.open(str(result.path)) as container:
+        assert marks.GENERATED in {key.lower(): value for key, value in container.metadata.items()}["comment"]
+
+
+@pytest.mark.parametrize("base", [Fraction(1, 12_800), Fraction(1, 90_000)])
+def test_without_libx264(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator, monkeypatch: pytest.MonkeyPatch,
+    base: Fraction,
+) -> None:  # fmt: skip
+    source = clips.encode(tmp_path / "in.mp4", moving[0][:8], base=base)
+    monkeypatch.setattr("anime2real.video.film._available", lambda encoder: encoder == "mpeg4")
+    result = run(source, tmp_path / "out.mp4", negative)
+    assert result.encoding == "MPEG-4 part 2"
+    assert result.notes == ("written as MPEG-4 part 2: this PyAV has no libx264",)
+    times, kept = clips.decode(source)[1], clips.decode(result.path)[1]
+    assert max(abs(a - b) for a, b in zip(times, kept, strict=True)) < Fraction(1, 10_000)
+    assert clips.packets(source, "audio") == clips.packets(result.path, "audio")
+
+
+def test_webm(tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator) -> None:
+    source = clips.encode(tmp_path / "in.webm", moving[0][:8], base=Fraction(1, 1000), sound="libopus", codec="libvpx")
+    result = run(source, tmp_path / "out.mp4", negative)
+    assert [data for data, _ in clips.packets(source, "audio")] == [d for d, _ in clips.packets(result.path, "audio")]
+
+
+def test_the_direction_is_chosen_by_what_most_faces_are(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    source = clips.encode(tmp_path / "in.mp4", moving[0][:4], sound=None)
+    asked: list[Domain] = []
+
+    class Sees(Counting):
+        """Takes every face for a photograph."""
+
+        def __call__(self, image: Image.Image) -> list[Face]:
+            return [Face(face.landmarks, "real", face.score) for face in super().__call__(image)]
+
+        def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+            return [Face(face.landmarks, "real", face.score) for face in super().follow(image, faces)]
+
+    def translator(to: Domain) -> Translator:
+        asked.append(to)
+        return negative
+
+    for finder, to in ((Sees(), None), (default_finder(1), None), (default_finder(1), "anime")):
+        translate_clip(source, tmp_path / "out.mp4", translator, ClipOptions(to=to), finder=finder)  # type: ignore[arg-type]
+    assert asked == ["anime", "real", "anime"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (ClipLimits(picture=Limits(max_pixels=1000)), "320×240 = 76,800 pixels"),
+        (ClipLimits(max_frames=10), "more frames than the 10 allowed"),
+        (ClipLimits(max_seconds=0.5), "more than the 0 allowed"),
+        (ClipLimits(max_bytes=100), "more bytes than the 100 allowed"),
+    ],
+)
+def test_limits(tmp_path: Path, film: Path, negative: Translator, limits: ClipLimits, words: str) -> None:
+    with pytest.raises(ClipError, match=words) as error:
+        run(film, tmp_path / "out.mp4", negative, limits=limits)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 3]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        cut,
+        lambda content: b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n/etc/hostname\n",
+        lambda content: b"ffconcat version 1.0\nfile other.mp4\n",
+        lambda content: content[:100] + bytes(len(content) - 100),
+        lambda content: b"no video",
+    ],
+)
+def test_what_is_no_video_or_names_other_files_is_one_line(
+    tmp_path: Path, film: Path, negative: Translator, broken: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "other.mp4").write_bytes(film.read_bytes())
+    source = tmp_path / "in.mp4"
+    source.write_bytes(broken(film.read_bytes()))
+    with pytest.raises(ClipError, match=r"in\.mp4") as error:
+        run(source, tmp_path / "out.mp4", negative)
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "other.mp4"]
+
+
+def test_smoothing_lessens_what_the_finder_trembles(tmp_path: Path, film: Path, negative: Translator) -> None:
+    class Trembling(Counting):
+        """Off by a hundredth of the face, anew each time."""
+
+        random = np.random.default_rng(0)
+
+        def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+            return [
+                Face(f.landmarks + self.random.normal(0, 1.0, TEMPLATE.shape), f.domain, f.score)
+                for f in super().follow(image, faces)
+            ]
+
+    def bend(result: ClipResult) -> float:
+        """Mean second difference of the landmarks, px."""
+        (track,) = result.tracks
+        return float(np.abs(np.diff(track.landmarks, 2, axis=0)).mean())
+
+    raw = run(film, tmp_path / "raw.mp4", negative, finder=Trembling(), smooth=None)
+    steadied = run(film, tmp_path / "steady.mp4", negative, finder=Trembling())
+    assert bend(steadied) < 0.35 * bend(raw)
