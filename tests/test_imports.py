@@ -16,7 +16,7 @@ HEAVY = ("torch", "onnx", "scipy", "safetensors", "huggingface_hub", "av")
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Where the packages of training, of the Hub and of videos are installed, and note each process that imports them."""
+    """Where the packages of training, the Hub and videos are installed, and note each process that imports them."""
     for name in HEAVY:
         package = tmp_path / "packages" / name
         package.mkdir(parents=True)
