@@ -100,6 +100,7 @@ def evaluate(
     inception: Path | None = None,
     images: int = 1000,
     turn: float = 0.0,
+    device: str = "auto",
     quiet: bool = False,
 ) -> int:
     """Measure bundles on the test pictures of a pack, and print the table.
@@ -113,6 +114,7 @@ def evaluate(
         inception: the weights file that torch-fidelity takes, for Inception.
         images: of each domain at most.
         turn: degrees by which every picture is turned first, every second one the other way.
+        device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: no progress.
     """
     from anime2real.compare import resolve
@@ -120,13 +122,14 @@ def evaluate(
     from anime2real.measure.evaluate import evaluate as measure
     from anime2real.measure.evaluate import table
     from anime2real.measure.features import Features
+    from anime2real.train.loop import find_device
     from anime2real.train.pack import Pack
 
     if images < 2:
         raise UsageError(f"--images must be at least 2, not {images}")
     chosen = [bundle for name in bundles for bundle in resolve(name)]
     pack = Pack(data)
-    judges = [Features(name, inception) for name in features or ["Lite0"]]
+    judges = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
     report = measure(chosen, pack, judges, images=images, turn_degrees=turn, quiet=quiet)
     print(table(report))
     if json_ is not None:

@@ -178,6 +178,13 @@ def test_another_size_is_refused(pack: Path, tmp_path: Path, capsys: pytest.Capt
     assert f"holds {PX}: prepare a pack of that size" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_device_that_is_not_there_is_named(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = str(tiny.write_bundle(tmp_path / "b", px=PX).folder)
+    assert main(["evaluate", bundle, "--data", str(pack), "--device", "cuda"]) == 1
+    assert "cuda" in capsys.readouterr().err
+
+
 def test_features_have_names_and_tell_pictures_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     features = Features("Lite0")
     random = np.random.default_rng(0)

