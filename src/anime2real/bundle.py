@@ -25,7 +25,7 @@ MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
 SHIPPED: Final = Path(__file__).parent / "bundles"
-PREFERRED: Final = ("galatea", "cyclegan", "autoencoder", "difference")
+PREFERRED: Final = ("galatea", "cyclegan", "cyclegan-tilt", "autoencoder", "difference")
 """Methods, the best first: what `default_method` chooses from."""
 
 CONDITIONS: Final = ("tilt", "landmarks")

@@ -16,8 +16,8 @@ from anime2real.face.finder import find_faces
 from anime2real.translate import Layout
 from anime2real.translator import Crop, Picture, Translator, TranslatorError, to_image
 
-KEPT: Final = 6
-"""Translators kept loaded: all methods, both ways, as long as three ship."""
+KEPT: Final = 8
+"""Translators kept loaded: all methods, both ways, as long as four ship."""
 
 
 @dataclass(frozen=True)
