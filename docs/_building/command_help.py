@@ -1,4 +1,4 @@
-"""The directive `command-help`: what `anime2real COMMAND --help` prints, asked of the program while the site is built."""
+"""The directive `command-help`: what `anime2real COMMAND --help` prints when the site is built."""
 
 import contextlib
 import io
