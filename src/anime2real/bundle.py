@@ -51,13 +51,16 @@ class Bundle:
 
     Attributes:
         method: that made it.
-        source, target: domains of its input and its output.
+        source: the domain of its input.
+        target: the domain of its output.
         px: pixels a side that it takes and gives.
         sha256: of model.onnx, 64 hex digits.
         crop: rule by which the training pictures were cropped.
         conditions: names of the inputs beside the picture.
-        licence, rights: of the weights, and why.
-        training, figures: what it was trained on and how it measured.
+        licence: of the weights.
+        rights: why.
+        training: what it was trained on.
+        figures: how it measured.
         hardware: it was trained on.
         folder: where it lies; empty while it is being made.
         size_bytes: of model.onnx.

@@ -57,7 +57,7 @@ def translate_picture(
         crop: find the faces; or none, to take the centre square for one.
 
     Returns:
-        What was made: S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
+        What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
 
     Raises:
         PictureError: the file cannot be read.

@@ -32,7 +32,7 @@ class Face:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom, px: the upright square that its crop covers if it is not tilted."""
+        """Left, top, right and bottom in px, of the upright square that its crop covers if it is not tilted."""
         crop = self.crop
         x, y = crop.inverse(np.array([[0.5, 0.5]]))[0]
         half = 0.5 / crop.scale

@@ -1,0 +1,194 @@
+"""What the pages say: their blocks of code, the commands in them, their links. No Markdown library is needed."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("integrations/*/README.md"))]
+
+SHELL = ("sh", "bash", "")
+"""Languages of blocks that hold commands; indented blocks have none. Whatever else is indented is to be fenced."""
+
+_FENCE = re.compile(r"^ *(```+|~~~+) *(\S*)")
+_ITEM = re.compile(r"^ *([-*+]|\d+\.) ")
+_SUBSTITUTION = re.compile(r"\$\([^()]*\)")
+_COMMENT = re.compile(r"""("[^"]*"|'[^']*'|[^\s"'#][^\s"']*|\s+(?!#))|\s*#.*$""")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code.
+
+    Attributes:
+        page: below the repository, as docs/study.md.
+        line: of its first line, from 1.
+        language: as its fence says; empty for an indented block.
+        text: without fence and indentation.
+    """
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as the shell would see it, without assignments before it; globs and braces as they are.
+
+    Attributes:
+        where: page and line.
+        words: the program first.
+        prose: whether it stands inside a sentence, where it may be no more than a name.
+    """
+
+    where: str
+    words: tuple[str, ...]
+    prose: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {' '.join(self.words)}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page taken apart.
+
+    Attributes:
+        name: below the repository.
+        blocks: of code.
+        prose: the paragraphs around them, each on one line, and the line that it begins on.
+    """
+
+    name: str
+    blocks: tuple[Block, ...]
+    prose: tuple[tuple[int, str], ...]
+
+    def commands(self) -> Iterator[Command]:
+        """Every command in its blocks."""
+        for block in self.blocks:
+            if block.language in SHELL:
+                yield from commands_in(block)
+
+    def mentioned(self) -> Iterator[str]:
+        """What stands in its sentences as `code`."""
+        for _, paragraph in self.prose:
+            yield from re.findall(r"(?<!`)`([^`]+)`(?!`)", paragraph)
+
+    def links(self) -> list[str]:
+        """The targets of its links and pictures."""
+        return [target for _, paragraph in self.prose for target in _LINK.findall(paragraph)]
+
+    def anchors(self) -> set[str]:
+        """What links to it may have after a #: its headings as GitHub writes them."""
+        headings = (text.lstrip("#").strip() for _, text in self.prose if re.match("#{1,6} ", text))
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def read(path: Path, name: str | None = None) -> Page:
+    """Take a page apart.
+
+    Raises:
+        ValueError: a fence has no end, or something is indented in a list, which may be a command or not.
+    """
+    return taken_apart(path.read_text(encoding="utf-8"), name or path.relative_to(ROOT).as_posix())
+
+
+def taken_apart(text: str, name: str) -> Page:
+    """As `read`, of a text."""
+    lines = text.splitlines()
+    blocks: list[Block] = []
+    prose: list[tuple[int, str]] = []
+    paragraph: list[str] = []
+    in_list = False
+    place = 0
+
+    def close() -> None:
+        if paragraph:
+            prose.append((place - len(paragraph) + 1, " ".join(paragraph)))
+            paragraph.clear()
+
+    while place < len(lines):
+        line = lines[place]
+        fence = _FENCE.match(line)
+        if fence:
+            close()
+            end = next((i for i in range(place + 1, len(lines)) if lines[i].strip() == fence[1]), None)
+            if end is None:
+                raise ValueError(f"{name}:{place + 1}: a fence without an end")
+            body = "\n".join(row.strip() if row[:1] == " " else row for row in lines[place + 1 : end])
+            if fence[2] not in SHELL:
+                body = "\n".join(lines[place + 1 : end])
+            blocks.append(Block(name, place + 2, fence[2], body))
+            place = end
+        elif line.startswith("    ") and not paragraph:
+            if in_list:
+                raise ValueError(f"{name}:{place + 1}: indented in a list: fence it, or indent it less")
+            first = place
+            while place + 1 < len(lines) and (lines[place + 1].startswith("    ") or not lines[place + 1].strip()):
+                place += 1
+            blocks.append(Block(name, first + 1, "", "\n".join(row[4:] for row in lines[first : place + 1]).strip()))
+        elif not line.strip():
+            close()
+        else:
+            if _ITEM.match(line):
+                close()
+                in_list = True
+            elif line.startswith(("#", "|")):
+                close()
+                in_list = False
+            elif not line.startswith(" ") and not paragraph:
+                in_list = False
+            paragraph.append(line.strip())
+        place += 1
+    close()
+    return Page(name, tuple(blocks), tuple(prose))
+
+
+def commands_in(block: Block) -> Iterator[Command]:
+    """The commands of a block: a line each, more with && between them, fewer with a \\ at its end."""
+    waiting, first = "", block.line
+    for number, line in enumerate(block.text.splitlines(), block.line):
+        if not waiting:
+            first = number
+        waiting += _COMMENT.sub(lambda found: found[1] or "", line)
+        if waiting.endswith("\\"):
+            waiting = waiting[:-1] + " "
+            continue
+        for words in split(waiting):
+            yield Command(f"{block.page}:{first}", words)
+        waiting = ""
+
+
+def split(line: str) -> Iterator[tuple[str, ...]]:
+    """The commands of a line; what a $(…) would give is called VALUE."""
+    lexer = shlex.shlex(_SUBSTITUTION.sub("VALUE", line), posix=True, punctuation_chars="&|;")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    words: list[str] = []
+    for word in [*lexer, ";"]:
+        if set(word) <= set("&|;"):
+            while words and _ASSIGNMENT.match(words[0]):
+                words.pop(0)
+            if words:
+                yield tuple(words)
+            words = []
+        else:
+            words.append(word)
+
+
+def commands_of(page: Page, programs: frozenset[str]) -> list[Command]:
+    """The commands of a page: all in its blocks, and those in its sentences that begin with one of the programs."""
+    found = list(page.commands())
+    for code in page.mentioned():
+        first = code.split(" ", 1)[0]
+        if " @ " in code:  # a requirement
+            continue
+        if " " in code and (first in programs or first.startswith(("scripts/", "benchmarks/"))):
+            found += [Command(page.name, words, prose=True) for words in split(code)]
+    return found
