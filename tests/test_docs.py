@@ -31,6 +31,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, NoReturn
 
+import clips
 import documented
 import pytest
 import tiny
@@ -450,6 +451,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         group.paste(two.convert("RGB"), (one.width, 0))
     for name in ("friends.jpg", "group.jpg"):
         group.save(folder / name)
+    clips.encode(folder / "clip.mp4", clips.moving(4)[0])
     toys(folder / "drawings", recoloured=False)
     toys(folder / "photographs", recoloured=True)
     shutil.make_archive(str(folder / "drawings"), "zip", folder / "drawings")

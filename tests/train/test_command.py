@@ -2,12 +2,15 @@
 
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toys import Toy
 
 from anime2real.bundle import read
 from anime2real.cli import main
+from anime2real.train import command
+from anime2real.train.loop import Sitting
 
 SMALL = ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2", "--device", "cpu"]
 
@@ -48,6 +51,22 @@ def test_presets_are_epochs_of_fifteen_thousand_pairs(toy: Toy, capsys: pytest.C
     assert "no preset 'paper-51': there are paper-15, paper-50" in capsys.readouterr().err
     assert main([*command, "paper-50", "--epochs", "3"]) == 1
     assert "not both" in capsys.readouterr().err
+
+
+def test_the_folder_for_compiled_code_reaches_the_loop(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sittings: list[Sitting] = []
+
+    def noted(config: object, data: Path, run: Path, sitting: Sitting) -> SimpleNamespace:
+        sittings.append(sitting)
+        return SimpleNamespace(finished=True)
+
+    monkeypatch.setattr(command, "train", noted)
+    arguments = ["train", "ugatit", "--data", str(toy.pack), "-o", str(tmp_path / "run")]
+    assert main([*arguments, "--compile-cache", str(tmp_path / "cache")]) == 0
+    assert main(arguments) == 0
+    assert [sitting.compile_cache for sitting in sittings] == [tmp_path / "cache", None]
 
 
 @pytest.mark.parametrize(

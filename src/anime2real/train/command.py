@@ -45,6 +45,7 @@ class Common:
         device: auto, cpu, cuda, cuda:1.
         checkpoint_seconds: between checkpoints.
         plain: without mixed precision, compiling, graph capture and streams, also on a GPU.
+        compile_cache: folder in which compiled code is kept for the next machine of the kind; its files are run.
         dry_run: say what would be trained, and stop.
         quiet: no progress.
     """
@@ -61,6 +62,7 @@ class Common:
     device: str = "auto"
     checkpoint_seconds: float = 120.0
     plain: Annotated[bool, Parameter(negative=())] = False
+    compile_cache: Path | None = None
     dry_run: Annotated[bool, Parameter(negative=())] = False
     quiet: Annotated[bool, Parameter(negative=())] = False
 
@@ -101,6 +103,7 @@ def start(method: str, common: Common, options: Any) -> int:
         Speed() if common.plain else None,
         checkpoint_seconds=common.checkpoint_seconds,
         quiet=common.quiet,
+        compile_cache=common.compile_cache,
     )
     return 0 if train(config, common.data, common.output, sitting).finished else 130
 

@@ -10,8 +10,8 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ import torch
 
 from anime2real.train import checkpoint, samples
 from anime2real.train.checkpoint import Progress
+from anime2real.train.compilecache import compile_cache
 from anime2real.train.config import TrainConfig, TrainError
 from anime2real.train.finish import export_products
 from anime2real.train.method import Method
@@ -44,6 +45,7 @@ class Sitting:
         checkpoint_seconds: between checkpoints.
         log_seconds: between lines of stats.jsonl and of progress.
         quiet: no progress on stderr.
+        compile_cache: where compiled code is kept for the next machine of the kind; nowhere if not given.
     """
 
     device: str = "auto"
@@ -51,6 +53,7 @@ class Sitting:
     checkpoint_seconds: float = 120.0
     log_seconds: float = 5.0
     quiet: bool = False
+    compile_cache: Path | None = None
 
 
 @dataclass
@@ -100,7 +103,10 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
     loop = _Loop(config, pack, folder, sitting, device, speed, method, progress, say)
     if not loop.done():
         say(f"{'resuming' if progress.step else 'training'} {config.method} on {facts['hardware']} at {loop.place()}")
-        loop.run()
+        cache = sitting.compile_cache if speed.compile or speed.fused else None
+        label = f"{config.method}-{pack.size}px-batch{config.options.batch_size}"
+        with compile_cache(cache, device, label, say) if cache else nullcontext(_nothing) as keep:
+            loop.run(keep)
     if not loop.done():
         say(f"stopped at {loop.place()}; the same command resumes")
         return Status(False, loop.progress)
@@ -123,6 +129,10 @@ def find_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise TrainError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
     return device
+
+
+def _nothing() -> None:
+    """What is done where nothing is kept."""
 
 
 def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor | None:
@@ -171,17 +181,25 @@ class _Loop:
         """Where the run is, in words."""
         return f"{self.progress.pairs:,} pairs, {self.progress.seconds / 60:.1f} minutes"
 
-    def run(self) -> None:
-        """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
+    def run(self, started: Callable[[], None]) -> None:
+        """Train until the budget is used up or a signal asks to stop; ends with a checkpoint.
+
+        Args:
+            started: called after the first step, when everything is compiled.
+        """
         self._preflight()
         stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, self.landmarks)
         ahead: deque[torch.cuda.Event] = deque()
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
+        first = True
         with _stop_requested() as stop, self.folder.stats(self.progress.step) as stats:
             while not self.done() and not stop:
                 self._sample()
                 losses = stepper.step(self._draw(), self._learning_rate(), self._average_weight())
+                if first:
+                    started()
+                    first = False
                 if self.pictures.is_cuda:
                     ahead.append(torch.cuda.Event())
                     ahead[-1].record()

@@ -6,6 +6,7 @@ in a CUDA graph, and hands out plain modules to export.
 """
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,7 +160,8 @@ class Method(nn.Module):
 
     def autocast(self) -> torch.autocast:
         """The mixed precision of the forward passes: off for fp32."""
-        device = next(self.buffers(), next(self.parameters(), torch.empty(0))).device.type
+        own = next(itertools.chain(self.buffers(), self.parameters()), None)
+        device = "cpu" if own is None else own.device.type
         return torch.autocast(device, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
 
     def both(self, first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:

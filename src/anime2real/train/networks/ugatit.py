@@ -73,6 +73,11 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     in x, so the whole is one multiplication and one addition a number, and the layer's moments are the means of the
     channels'.
 
+    Not by `fused.py` yet. With standard deviations s_I and s_L and means m_I and m_L it is an instance norm under the
+    scale gamma · (rho + (1 - rho) · s_I / s_L) and the shift beta + gamma · (1 - rho) · (m_I - m_L) / s_L, all (N, C),
+    so the kernel's forward pass would do between its two stages. But these depend on x through the moments, so its
+    backward pass would have to take the moments' gradients and add a multiple of x and a number a channel.
+
     Args:
         x: (N, C, H, W).
         rho: (C,) in [0, 1].
