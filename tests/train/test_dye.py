@@ -106,6 +106,15 @@ def test_what_is_no_hair_stays_bit_by_bit() -> None:
     assert torch.equal(result[1:], image[1:])
 
 
+def test_a_bald_heads_rim_stays() -> None:
+    mask = torch.zeros(2, 1, SIZE, SIZE)
+    mask[0, :, 0] = mask[1, :, :2] = 1
+    image = strands(0.3, 2)
+    result = dyed(image, mask, torch.tensor([PINK] * 2), torch.ones(2))
+    assert torch.equal(result[0], image[0])
+    assert not torch.equal(result[1], image[1])
+
+
 def test_half_a_mask_is_half_dyed_and_each_picture_by_itself() -> None:
     image, colours = strands(0.3, 2), torch.tensor([PINK, BLUE])
     whole = dyed(image, upper(2), colours, torch.ones(2))

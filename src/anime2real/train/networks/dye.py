@@ -22,6 +22,9 @@ SHINE: Final = 1.45
 """Shares of the new mean lightness that a highlight has at most, unless it was as light before: what is not hair at the
 edge of a mask, as skin beside black hair, does not light up."""
 
+LEAST: Final = 0.04
+"""Share of the picture below which hair is not dyed: it is a bald head's rim, or no hair."""
+
 DOUBT: Final = 30.0
 """L* by which a pixel differs from the hair's mean for its half mask to be squared."""
 
@@ -75,7 +78,7 @@ def dyed(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tenso
         strength: (N,) in [0, 1]; 0 leaves a picture as it is.
 
     Returns:
-        (N, 3, H, W) in [-1, 1], bit-equal to `image` where mask or strength is 0.
+        (N, 3, H, W) in [-1, 1], bit-equal to `image` where mask or strength is 0, or hair covers less than `LEAST`.
     """
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         picture, mask, colour = image.float(), mask.float(), colour.float()[:, :, None, None]
@@ -96,6 +99,7 @@ def dyed(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tenso
         # Where the mask is unsure, a pixel of another lightness than the hair's is less likely hair.
         doubt = 1 + ((light - mean_light).abs() / DOUBT).clamp_max(1.0)
         opacity = mask.clamp_min(1e-6) ** doubt * (mask > 0) * strength.float()[:, None, None, None]
+        opacity = opacity * (mask.mean((2, 3), keepdim=True) >= LEAST)
         result = torch.where(opacity > 0, picture + opacity * (changed - picture), picture).to(image.dtype)
         if image.is_contiguous(memory_format=torch.channels_last):
             result = result.contiguous(memory_format=torch.channels_last)
