@@ -3,11 +3,13 @@
     python scripts/pack_archive.py shrink packs/aligned aligned.zip --quality 80 --parts 2
     python scripts/pack_archive.py expand aligned-1.zip aligned-2.zip -o packs/aligned
 
-The pictures travel as WebP, a thirtieth of the size; what is restored is a pack with the same pictures, landmarks and
-split, whose meta.json says that they were recoded, so that a run on it is told from a run on the original.
+The pictures travel as WebP, a thirtieth of the size, and so do the hair masks of a pack that has them; what is
+restored is a pack with the same pictures, landmarks and split, whose meta.json says that they were recoded, so that a
+run on it is told from a run on the original.
 """
 
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.errors import UserError
+from anime2real.train.hair import note_hair
 from anime2real.train.pack import Pack, PackError
 
 
@@ -33,6 +36,22 @@ def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+MASK_QUALITY = 60
+
+
+def encoded_mask(mask: NDArray[np.uint8]) -> bytes:
+    """A mask (S, S) as WebP; nothing for an empty one."""
+    return encoded(np.repeat(mask[:, :, None], 3, 2), MASK_QUALITY) if mask.any() else b""
+
+
+def decoded_mask(data: bytes, size: int) -> NDArray[np.uint8]:
+    """A mask (S, S); levels that recoding moved off 0 and 255 go back."""
+    if not data:
+        return np.zeros((size, size), np.uint8)
+    level = decoded(data)[:, :, 1].astype(np.float32)
+    return np.asarray(np.rint((level - 12) * (255 / 231)).clip(0, 255), np.uint8)
 
 
 def shrink(folder: Path, archive: Path, quality: int, parts: int) -> list[Path]:
@@ -52,6 +71,9 @@ def shrink(folder: Path, archive: Path, quality: int, parts: int) -> list[Path]:
                 pictures = pool.map(lambda row: encoded(pack.images[row], quality), rows)
                 for row, content in zip(rows, pictures, strict=True):
                     file.writestr(f"{row}.webp", content)
+                if pack.hair is not None:
+                    for row, content in zip(rows, pool.map(lambda r: encoded_mask(pack.hair[r]), rows), strict=True):
+                        file.writestr(f"{row}.hair.webp", content)
     return paths
 
 
@@ -87,6 +109,15 @@ def expand(archives: list[Path], output: Path) -> None:
         images.flush()
         (partial / "index.jsonl").write_bytes(index)
         (partial / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
+        if "hair" in meta:
+            masks = np.lib.format.open_memmap(partial / "hair.npy", "w+", np.uint8, (count, size, size))
+            total = hashlib.sha256()
+            for row in range(count):
+                name = f"{row}.hair.webp"
+                masks[row] = decoded_mask(held[name].read(name), size)
+                total.update(masks[row].tobytes())
+            masks.flush()
+            note_hair(partial, meta, total.hexdigest(), meta["hair"])
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -31,6 +31,7 @@ def prepare(
     licence: str = "",
     rights: str = "",
     near: int = 8,
+    hair: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -49,6 +50,7 @@ def prepare(
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
         near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
+        hair: find the hair too, which galatea's --dye needs.
         overwrite: replace a pack that is there.
         quiet: no progress.
     """
@@ -56,7 +58,8 @@ def prepare(
 
     summary = make(
         anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
-        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, overwrite=overwrite, quiet=quiet,
+        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, hair=hair, overwrite=overwrite,
+        quiet=quiet,
     )  # fmt: skip
     for line in summary.bad:
         print(shown(f"skipped: {line}"), file=sys.stderr)

@@ -82,7 +82,9 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
     device = find_device(sitting.device)
     speed = sitting.speed or Speed.best(device)
     pack = Pack(data)
-    config = replace(config, pack=f"{data.name}:{pack.digest[:16]}")
+    _, kind = METHODS[config.method]
+    options = kind.settled(config.options, pack)
+    config = replace(config, options=options, pack=f"{data.name}:{pack.digest[:16]}")
     folder = RunFolder(run)
     folder.open(config, pack.meta)
     facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
@@ -92,9 +94,10 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
         torch.cuda.set_device(device)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
-    _, kind = METHODS[config.method]
-    method: Method = kind(config.options, pack.size).to(device)  # type: ignore[call-arg]
-    method.make_optimizers(config.options.learning_rate)
+    method: Method = kind(options, pack.size).to(device)  # type: ignore[call-arg]
+    if method.wants_hair:
+        method.see_hair(pack.hair_colours("anime", "train"))
+    method.make_optimizers(options.learning_rate)
     method.start_average()
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     say = _Speaker(folder, sitting.quiet)
@@ -166,6 +169,7 @@ class _Loop:
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.landmarks = _landmarks(pack, method, device)
+        self.hair = torch.from_numpy(pack.hair).to(device) if method.wants_hair and pack.hair is not None else None
         self.sample_rows = samples.chosen_rows(pack, config.seed)
         self.started = time.perf_counter() - progress.seconds
 
@@ -188,7 +192,7 @@ class _Loop:
             started: called after the first step, when everything is compiled.
         """
         self._preflight()
-        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, self.landmarks)
+        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, self.landmarks, self.hair)
         ahead: deque[torch.cuda.Event] = deque()
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
@@ -258,7 +262,7 @@ class _Loop:
     def _preflight(self) -> None:
         if self.speed == Speed():
             return
-        parity = preflight(self.method, self.pictures, self._draw(), self.speed, self.landmarks)
+        parity = preflight(self.method, self.pictures, self._draw(), self.speed, self.landmarks, self.hair)
         self.say(
             f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
             f"losses by {parity.losses:.5f}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.domain import Domain
+from anime2real.train.pack import Pack
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -53,6 +54,8 @@ class Batch:
         uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
         anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored,
             zoomed and turned; None for methods that do not ask for them.
+        real_hair: (N, 1, S, S) in [0, 1], where the photographs as they are here show hair; None for methods that do
+            not ask for it.
     """
 
     anime: Tensor
@@ -60,6 +63,7 @@ class Batch:
     uniforms: Tensor
     anime_landmarks: Tensor | None = None
     real_landmarks: Tensor | None = None
+    real_hair: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Method(nn.Module):
     discriminator_features: ClassVar[str | None] = None
     augment: Augment = Augment()
     wants_landmarks: bool = False
+    wants_hair: bool = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,6 +122,24 @@ class Method(nn.Module):
     def products(self) -> list[Product]:
         """The translators as they stand, averaged where the method averages."""
         raise NotImplementedError
+
+    @classmethod
+    def settled(cls, options: Any, pack: Pack) -> Any:
+        """The options with what they leave to the pack decided.
+
+        Args:
+            options: the method's configuration.
+            pack: to train on.
+
+        Raises:
+            TrainError: if they want what the pack does not have.
+        """
+        del pack
+        return options
+
+    def see_hair(self, colours: NDArray[np.float32]) -> None:
+        """Keep the colours (K, 3), CIELAB, of the training drawings' hair; called once, if `wants_hair`."""
+        del colours
 
     def arrange(
         self, anime: NDArray[np.int64], real: NDArray[np.int64], pictures: NDArray[np.uint8]

@@ -27,9 +27,11 @@ class Pack:
         size: S, pixels a side.
         images: (P, S, S, 3) uint8, memory-mapped.
         index: one mapping a picture: file, domain, split, and what is known of the face.
+        hair: (P, S, S) uint8, memory-mapped, 255 where a photograph shows hair, all 0 for drawings; None where the
+            pack was prepared without looking for hair.
 
     Args:
-        folder: with images.npy, index.jsonl and meta.json.
+        folder: with images.npy, index.jsonl, meta.json and, where meta.json says so, hair.npy.
 
     Raises:
         PackError: if it is no whole pack.
@@ -47,6 +49,9 @@ class Pack:
             self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="c")
             self.size = int(self.meta["size"])
             version = self.meta["format_version"]
+            self.hair: NDArray[np.uint8] | None = None
+            if "hair" in self.meta:
+                self.hair = np.load(folder / "hair.npy", mmap_mode="c")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PackError(f"{folder} is a damaged pack ({error}): prepare it again") from error
         if version != FORMAT_VERSION:
@@ -55,6 +60,8 @@ class Pack:
             )
         if self.images.shape != (len(self.index), self.size, self.size, 3) or self.images.dtype != np.uint8:
             raise PackError(f"{folder} is a damaged pack (images.npy does not fit index.jsonl): prepare it again")
+        if self.hair is not None and (self.hair.shape != self.images.shape[:3] or self.hair.dtype != np.uint8):
+            raise PackError(f"{folder} is a damaged pack (hair.npy does not fit images.npy): add its hair again")
 
     @cached_property
     def digest(self) -> str:
@@ -70,6 +77,12 @@ class Pack:
         if any(entry.get("landmarks") is None for entry in self.index):
             return None
         return np.array([entry["landmarks"] for entry in self.index], np.float32) * (2 / self.size) - 1
+
+    def hair_colours(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.float32]:
+        """(K, 3), CIELAB of the hair of a domain's and a split's pictures, those without a known colour left out."""
+        entries = (self.index[row] for row in self.rows(domain, split))
+        known = [entry["hair"] for entry in entries if entry.get("hair") is not None]
+        return np.array(known, np.float32).reshape(-1, 3)
 
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""

@@ -42,7 +42,14 @@ class Parity:
         return self.fast <= MARGIN * self.rounding + FLOOR and self.losses <= MARGIN * self.rounding + FLOOR
 
 
-def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None = None) -> Parity:
+def preflight(
+    method: Method,
+    pictures: Tensor,
+    draw: Draw,
+    speed: Speed,
+    landmarks: Tensor | None = None,
+    hair: Tensor | None = None,
+) -> Parity:
     """Compare one step of `method`, which is left as it was.
 
     Args:
@@ -51,13 +58,15 @@ def preflight(method: Method, pictures: Tensor, draw: Draw, speed: Speed, landma
         draw: the step's data.
         speed: what is wanted.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
+        hair: (P, S, S) uint8 on the device, for methods that want it.
     """
     plain = Speed()
+    known = landmarks, hair
     with _exact(tf32=False):
-        reference, reference_losses = _one_step(method, pictures, draw, plain, landmarks)
+        reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
     with _exact(tf32=True):
-        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), landmarks)
-    fast, fast_losses = _one_step(method, pictures, draw, speed, landmarks)
+        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), *known)
+    fast, fast_losses = _one_step(method, pictures, draw, speed, *known)
     scale = reference.norm().clamp_min(1e-30)
     losses = max(abs(fast_losses[k] - v) / max(abs(v), 1e-6) for k, v in reference_losses.items())
     return Parity(float((rounded - reference).norm() / scale), float((fast - reference).norm() / scale), losses)
@@ -76,11 +85,11 @@ def _exact(tf32: bool) -> Iterator[None]:
 
 
 def _one_step(
-    method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None
+    method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None, hair: Tensor | None
 ) -> tuple[Tensor, dict[str, float]]:
     """All gradients after one step of a copy, flattened in fp64, and its losses."""
     trial = copy.deepcopy(method)
-    losses = Stepper(trial, pictures, len(draw.anime), speed, landmarks).step(draw, 0.0, 0.0)
+    losses = Stepper(trial, pictures, len(draw.anime), speed, landmarks, hair).step(draw, 0.0, 0.0)
     gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
     # A method without gradients (the difference vector) is compared by its state.
     values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.geometry import tilt_of
 from anime2real.train.duplicates import NEAR, distinct, likeness
+from anime2real.train.hair import add_hair
 from anime2real.train.pack import FORMAT_VERSION, PackError
 from anime2real.train.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 
@@ -60,6 +61,7 @@ def prepare(
     licence: str = "",
     rights: str = "",
     near: int = NEAR,
+    hair: bool = False,
     processes: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -80,6 +82,7 @@ def prepare(
         rights: why, in a sentence.
         near: bits of the 64-bit perceptual hash by which near-duplicates differ at most, before small copies of them
             are compared; 0 drops exact ones only.
+        hair: find the hair too: masks of it in photographs, its colour in both domains; wants `face` or `tilted`.
         processes: to decode with; all cores if not given.
         overwrite: replace a pack that is there.
         quiet: no progress on stderr.
@@ -87,7 +90,7 @@ def prepare(
     Raises:
         PackError: nothing to read, `output` is there, or a domain ends up empty.
     """
-    _check(output, size, crop, test_share, overwrite)
+    _check(output, size, crop, test_share, hair, overwrite)
     recipe = _Recipe(size, crop, test_share, near, licence, rights)
     sources: list[tuple[Path, str]] = [
         (Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths
@@ -106,6 +109,10 @@ def prepare(
     partial.mkdir()
     try:
         summary = _build(members, sources, partial, output, recipe, _Progress(len(members), quiet), processes)
+        if hair:
+            seen = _Progress(sum(n for splits in summary.counts.values() for n in splits.values()), quiet)
+            add_hair(partial, processes=processes, progress=seen)
+            seen.close()
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
@@ -116,11 +123,13 @@ def prepare(
     return summary
 
 
-def _check(output: Path, size: int, crop: str, test_share: float, overwrite: bool) -> None:
+def _check(output: Path, size: int, crop: str, test_share: float, hair: bool, overwrite: bool) -> None:
     if not 16 <= size <= 1024 or size % 16:
         raise PackError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
     if crop not in get_args(Crop):
         raise PackError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
+    if hair and crop not in ("face", "tilted"):
+        raise PackError(f"hair is found in lined-up faces: use the crop rule face or tilted, not {crop}")
     if not 0 <= test_share < 1:
         raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
     if output.exists() and not output.is_dir():

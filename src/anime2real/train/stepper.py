@@ -56,14 +56,22 @@ class Stepper:
         batch_size: N.
         speed: which of the means above to use.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
+        hair: (P, S, S) uint8 on the device, for methods that want it.
     """
 
     def __init__(
-        self, method: Method, pictures: Tensor, batch_size: int, speed: Speed, landmarks: Tensor | None = None
+        self,
+        method: Method,
+        pictures: Tensor,
+        batch_size: int,
+        speed: Speed,
+        landmarks: Tensor | None = None,
+        hair: Tensor | None = None,
     ) -> None:
         self.method = method
         self.pictures = pictures
         self.landmarks = landmarks if method.wants_landmarks else None
+        self.hair = hair if method.wants_hair else None
         self.speed = speed
         device = pictures.device
         self._rows = torch.zeros(2, batch_size, dtype=torch.int64, device=device)
@@ -106,16 +114,20 @@ class Stepper:
 
     def _body(self) -> dict[str, Tensor]:
         own = slice(VARIATION) if self.method.augment.shared else slice(VARIATION, 2 * VARIATION)
-        anime, anime_landmarks = self._load(self._rows[0], self._uniforms[:, :VARIATION])
-        real, real_landmarks = self._load(self._rows[1], self._uniforms[:, own])
+        anime, anime_landmarks, _ = self._load(self._rows[0], self._uniforms[:, :VARIATION])
+        real, real_landmarks, hair = self._load(self._rows[1], self._uniforms[:, own], self.hair)
         uniforms = self._uniforms[:, 2 * VARIATION :]
-        losses = self.method.step(Batch(anime, real, uniforms, anime_landmarks, real_landmarks))
+        losses = self.method.step(Batch(anime, real, uniforms, anime_landmarks, real_landmarks, hair))
         self.method.update_average(self._average_weight)
         return losses
 
-    def _load(self, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION), and their landmarks."""
+    def _load(
+        self, rows: Tensor, uniforms: Tensor, hair: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION), their landmarks and hair."""
         image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        if hair is not None:  # a fourth channel, so that it is varied as the picture is
+            image = torch.cat([image, hair[rows, None].float() / 255.0], 1)
         landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
         if augment.zoom > 0 or augment.turn > 0:
@@ -125,7 +137,8 @@ class Stepper:
         if landmarks is not None:
             landmarks = moved(landmarks, uniforms, augment)
         layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
-        return image.contiguous(memory_format=layout), landmarks
+        mask = None if hair is None else image[:, 3:].contiguous()
+        return image[:, :3].contiguous(memory_format=layout), landmarks, mask
 
     def _capture(self) -> None:
         """Capture `_body`. The warm-up iterations that CUDA wants are undone, so capturing changes nothing."""
@@ -178,7 +191,7 @@ def varied(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
     Without a turn the square never leaves the picture, so no border is invented.
 
     Args:
-        image: (N, 3, S, S).
+        image: (N, C, S, S).
         uniforms: (N, VARIATION) in [0, 1): mirror, side, horizontal place, vertical place, turn.
         augment: how far each may go.
     """

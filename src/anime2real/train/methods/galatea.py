@@ -18,21 +18,31 @@ with φ̂ the same frozen features, of unit length at each place (Zhang et al., 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.train.config import EPOCH_PAIRS
+from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
+from anime2real.train.networks import dye
 from anime2real.train.networks.augment import reused, varied
 from anime2real.train.networks.details import DETAILS, detail
 from anime2real.train.networks.lite import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.pack import Pack
+
+DYES = 4096
+"""Colours of drawn hair that photographs are dyed with."""
+
+DYE = 0.5
+"""Share of the photographs that is dyed where nothing is said and the pack knows hair."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class GalateaConfig:
         patch_width: its channels after the first layer.
         detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
         perceptual_weight: of the cycle's distance in features; 0 for none.
+        dye: share of the photographs whose hair is dyed in a drawing's hair colour, in a pack with hair; if not given,
+            half of them where the pack has hair, else none.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
         batch_size: pairs a step.
     """
@@ -62,8 +74,13 @@ class GalateaConfig:
     patch_width: int = 64
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
+    dye: float | None = None
     learning_rate: float = 2e-4
     batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if not 0 <= (self.dye or 0) <= 1:
+            raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
 
 
 class Galatea(Method):
@@ -93,6 +110,9 @@ class Galatea(Method):
         features = LiteFeatures()
         self.judge_real = ProjectedDiscriminator(config.projection_width, features)
         self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
+        self.wants_hair = bool(config.dye)
+        if self.wants_hair:  # saved with the networks: a run resumes and is exported with the colours it began with
+            self.register_buffer("dyes", torch.zeros(DYES, 3))
         patches = ("real", "anime") if config.patch_weight else ()
         self.patch_judges = nn.ModuleDict({domain: PatchDiscriminator(config.patch_width) for domain in patches})
         details = [f"{domain}_{name}" for domain in ("real", "anime") for name in DETAILS]
@@ -110,8 +130,24 @@ class Galatea(Method):
             "discriminators": adam([*self._judges()], learning_rate, betas),
         }
 
+    @classmethod
+    def settled(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
+        """Whether photographs are dyed, where the options leave that to the pack."""
+        known = pack.hair is not None and len(pack.hair_colours("anime", "train")) > 0
+        if options.dye and not known:
+            raise TrainError(f"{pack.folder} knows no hair, which --dye needs: prepare it with --hair")
+        return replace(options, dye=DYE if known else 0.0) if options.dye is None else options
+
+    def see_hair(self, colours: NDArray[np.float32]) -> None:
+        """`DYES` of the colours, evenly spread over the drawings; repeated where there are fewer."""
+        places = np.linspace(0, len(colours), DYES, endpoint=False).astype(np.int64)
+        self.get_buffer("dyes").copy_(torch.from_numpy(colours[places]))
+
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """The generators' step, then the discriminators' on the same fakes."""
+        """The generators' step, then the discriminators' on the same fakes; some photographs are dyed before."""
+        if self.config.dye and batch.real_hair is not None:
+            colours, strength = dye.chosen(self.get_buffer("dyes"), batch.uniforms[:, -1], self.config.dye)
+            batch = replace(batch, real=dye.dyed(batch.real, batch.real_hair, colours, strength))
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses

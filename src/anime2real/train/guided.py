@@ -1,0 +1,66 @@
+"""The guided filter: a rough mask brought to the edges of the picture that it belongs to.
+
+He, Sun and Tang, "Guided Image Filtering", ECCV 2010. In every window the result is a linear function of the guide's
+colour, the one nearest to the mask; each pixel takes the mean over the windows that hold it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float64]
+
+
+def box_mean(planes: Plane, radius: int) -> Plane:
+    """The mean of each pixel's window, as far as that lies inside the picture.
+
+    Args:
+        planes: (…, H, W).
+        radius: px; the window is 2 · radius + 1 a side.
+    """
+    for axis in (-2, -1):
+        planes = _along(planes, radius, axis)
+    return planes
+
+
+def _along(planes: Plane, radius: int, axis: int) -> Plane:
+    length = planes.shape[axis]
+    sums = np.zeros_like(planes, shape=tuple(n + (i == axis % planes.ndim) for i, n in enumerate(planes.shape)))
+    np.cumsum(planes, axis, out=sums[(..., slice(1, None), slice(None)) if axis == -2 else (..., slice(1, None))])
+    places = np.arange(length)
+    first, last = np.maximum(places - radius, 0), np.minimum(places + radius + 1, length)
+    counts = (last - first).astype(planes.dtype)
+    total = sums.take(last, axis) - sums.take(first, axis)
+    return np.asarray(total / (counts[:, None] if axis == -2 else counts))
+
+
+def guided_filter(mask: Plane, guide: Plane, radius: int, smoothness: float) -> Plane:
+    """The mask with the guide's edges.
+
+    Args:
+        mask: (H, W).
+        guide: (3, H, W) in [0, 1].
+        radius: px of the windows.
+        smoothness: ε: a difference in the guide whose square is well above it is an edge.
+
+    Returns:
+        (H, W); not clipped.
+    """
+    red, green, blue = guide
+    pairs = ((red, red), (red, green), (red, blue), (green, green), (green, blue), (blue, blue))
+    means = box_mean(np.stack([*guide, mask, *(one * two for one, two in pairs), *(guide * mask)]), radius)
+    colour, level = means[:3], means[3]
+    r, g, b = colour
+    rr, rg, rb, gg, gb, bb = means[4:10] - np.stack([r * r, r * g, r * b, g * g, g * b, b * b])
+    rr, gg, bb = rr + smoothness, gg + smoothness, bb + smoothness
+    # a = (Σ + ε·1)⁻¹ · cov(guide, mask), equation 19, by the adjugate.
+    adjugate = (
+        (gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg),
+        (rb * gb - rg * bb, rr * bb - rb * rb, rb * rg - rr * gb),
+        (rg * gb - rb * gg, rb * rg - rr * gb, rr * gg - rg * rg),
+    )
+    determinant = rr * adjugate[0][0] + rg * adjugate[0][1] + rb * adjugate[0][2]
+    shared = means[10:] - colour * level
+    slope = np.stack([(row[0] * shared[0] + row[1] * shared[1] + row[2] * shared[2]) / determinant for row in adjugate])
+    offset = level - (slope * colour).sum(0)
+    averaged = box_mean(np.concatenate([slope, offset[None]]), radius)
+    return np.asarray((averaged[:3] * guide).sum(0) + averaged[3])
