@@ -21,7 +21,6 @@ exclude_patterns = ["_building", "try"]  # docs/try is a page of its own: script
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.not_readable"]  # index.md names pages that not every version has
 
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

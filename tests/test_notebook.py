@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageOps
+from drawn import drawn_set
 
 from anime2real import cli
 from anime2real.bundle import load
@@ -90,20 +90,6 @@ def test_the_extra_that_it_installs_is_there() -> None:
     assert "%pip install --quiet {PACKAGE}" in cells("code")["install"]
 
 
-def toys(folder: Path, *, mirrored: bool) -> Path:
-    """The drawn examples, six to train on and two to test on; mirrored and in other colours for the other domain."""
-    for number, path in enumerate(sorted((ROOT / "examples").glob("*.png"))):
-        target = folder / ("test" if number % 4 == 3 else "train") / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with Image.open(path) as picture:
-            image = picture.convert("RGB")
-        if mirrored:
-            red, green, blue = ImageOps.mirror(image).split()
-            image = Image.merge("RGB", (red, blue, green))
-        image.save(target)
-    return folder
-
-
 @pytest.mark.integration
 def test_all_of_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -122,8 +108,8 @@ def test_all_of_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     code = cells("code")
     run(code.pop(FIRST), names)
     instead = {
-        "ANIME": str(toys(tmp_path / "drawings", mirrored=False)),
-        "REAL": str(toys(tmp_path / "photographs", mirrored=True)),
+        "ANIME": str(drawn_set(tmp_path / "drawings", recoloured=False, test_every=4)),
+        "REAL": str(drawn_set(tmp_path / "photographs", recoloured=True, test_every=4)),
         "TRY": str(ROOT / "examples" / "aoi.png"),
         "SIZE": 32,
         "MINUTES": 0.05,

@@ -36,7 +36,7 @@ from anime2real.train.loop import Sitting, train
 from anime2real.train.method import UNIFORMS, Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
-from anime2real.train.stepper import Speed, moved, varied
+from anime2real.train.stepper import Speed, cropped, moved
 from anime2real.translator import Translator
 
 TILTED = [way for way in WAYS if way != "none"]
@@ -84,7 +84,7 @@ def test_landmarks_go_where_the_augmentation_takes_the_pixels(turn: float) -> No
     uniforms = torch.tensor([[*place, angle] for place, angle in zip(chosen, (0.9, 0.0, 0.3, 0.6), strict=True)])
     augment = Augment(zoom=0.3, turn=turn)
     spots = planes("landmarks", points, 64)
-    crops = varied(spots, uniforms, augment)
+    crops = cropped(spots, uniforms, augment)
     where = moved(points, uniforms, augment)
     places = (torch.arange(64) + 0.5) / 32 - 1
     for i in range(4):

@@ -1,8 +1,6 @@
 """Dyed hair has the colour that was asked for, and nothing else changes; a training with it resumes and is exported."""
 
 import json
-import os
-import signal
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,9 @@ import pytest
 import torch
 from test_loop import PLAIN, assert_same, config, state
 from test_methods import OnTheDeviceAlone
-from toys import SIZE, TINY, Toy, with_hair
+from toys import SIZE, TINY, Toy, stop_at, with_hair
 
-from anime2real.measure.hair import to_lab as measured_lab
+from anime2real.cielab import to_lab as measured_lab
 from anime2real.train import loop
 from anime2real.train.command import export
 from anime2real.train.config import TrainError
@@ -234,15 +232,7 @@ def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
     assert plain.options.dye is None
     assert train(plain, haired, tmp_path / "straight", PLAIN).finished
     with monkeypatch.context() as patch:
-        step, count = Stepper.step, [0]
-
-        def interrupted(self: Stepper, *arguments: Any) -> Any:
-            count[0] += 1
-            if count[0] == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return step(self, *arguments)
-
-        patch.setattr(Stepper, "step", interrupted)
+        stop_at(patch, 3)
         assert not train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from toys import SIZE, Toy, with_hair
 
+from anime2real.cielab import ciede2000, to_lab
 from anime2real.face import find_faces
 from anime2real.face.geometry import align
-from anime2real.measure.hair import CHEEKS, ciede2000, to_lab
+from anime2real.measure.hair import CHEEKS
 from anime2real.train.guided import box_mean, guided_filter
 from anime2real.train.hair import add_hair, colour_inside, hair_mask
 from anime2real.train.pack import Pack, PackError

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import TINY, Toy
+from toys import TINY, Toy, stop_at
 
 from anime2real.train import checkpoint
 from anime2real.train.config import Budget, TrainConfig, TrainError
@@ -60,15 +60,7 @@ def test_an_interrupted_run_ends_as_a_straight_one(
     straight = run(method, toy, tmp_path / "straight")
     assert straight.finished
     with monkeypatch.context() as patch:
-        step, count = Stepper.step, [0]
-
-        def interrupted(self: Stepper, *arguments: Any) -> Any:
-            count[0] += 1
-            if count[0] == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return step(self, *arguments)
-
-        patch.setattr(Stepper, "step", interrupted)
+        stop_at(patch, 3)
         stopped = run(method, toy, tmp_path / "resumed")
     assert not stopped.finished
     assert stopped.progress.step == 3

@@ -24,7 +24,7 @@ from anime2real.train.methods.difference import Difference, DifferenceConfig
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler
-from anime2real.train.stepper import Speed, Stepper, varied
+from anime2real.train.stepper import Speed, Stepper, cropped
 
 
 def batch(count: int, seed: int = 0) -> Batch:
@@ -261,11 +261,11 @@ def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
 def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
     ramp = torch.linspace(-1, 1, SIZE).expand(2, 3, SIZE, SIZE)
     uniforms = torch.tensor([[0.2, 0.0, 0.5, 0.5, 0.3], [0.8, 1.0, 0.0, 1.0, 0.9]])
-    crops = varied(ramp, uniforms, Augment(zoom=0.5))
+    crops = cropped(ramp, uniforms, Augment(zoom=0.5))
     torch.testing.assert_close(crops[0], ramp[0].flip(2), atol=1e-5, rtol=0)
     assert crops[1].min() >= -1
     assert crops[1, 0, 0, -1] < 0.05  # the left half
-    torch.testing.assert_close(varied(ramp, uniforms, Augment(flip=False, zoom=0.0)), ramp, atol=1e-5, rtol=0)
+    torch.testing.assert_close(cropped(ramp, uniforms, Augment(flip=False, zoom=0.0)), ramp, atol=1e-5, rtol=0)
 
 
 def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:

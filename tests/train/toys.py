@@ -3,12 +3,15 @@
 import hashlib
 import itertools
 import json
+import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from anime2real.train.hair import note_hair
@@ -18,6 +21,7 @@ from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.methods.galatea import GalateaConfig
 from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.pack import Pack
+from anime2real.train.stepper import Stepper
 
 SIZE = 32
 
@@ -61,3 +65,15 @@ def with_hair(pack: Path, output: Path) -> Path:
     (output / "index.jsonl").write_text("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in index))
     note_hair(output, Pack(pack).meta, hashlib.sha256(masks.tobytes()).hexdigest(), {})
     return output
+
+
+def stop_at(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Ask the process to end as a training begins its step of that number, counted from 1."""
+    step, count = Stepper.step, itertools.count(1)
+
+    def interrupted(self: Stepper, *arguments: Any) -> Any:
+        if next(count) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    patch.setattr(Stepper, "step", interrupted)

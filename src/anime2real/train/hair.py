@@ -19,8 +19,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.cielab import to_lab
 from anime2real.files import atomic_path
-from anime2real.measure.hair import hair_colour, to_lab
+from anime2real.measure.hair import hair_colour
 from anime2real.pixels import to_float
 from anime2real.train.guided import guided_filter
 from anime2real.train.pack import Pack, PackError

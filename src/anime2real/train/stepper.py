@@ -131,7 +131,7 @@ class Stepper:
         landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
         if augment.zoom > 0 or augment.turn > 0:
-            image = varied(image, uniforms, augment)
+            image = cropped(image, uniforms, augment)
         elif augment.flip:
             image = torch.where(uniforms[:, 0, None, None, None] < 0.5, image.flip(3), image)
         if landmarks is not None:
@@ -185,7 +185,7 @@ def _lay_moments(method: Method) -> None:
                     state[key] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
-def varied(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
+def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
     """Crop a square of side 1 - zoom to 1 at a random place, turned, back at the full size; mirror half of them.
 
     Without a turn the square never leaves the picture, so no border is invented.
@@ -206,7 +206,7 @@ def varied(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
 
 
 def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
-    """Landmarks (N, 5, 2) in [-1, 1] of the pictures that `varied` makes; arguments as there."""
+    """Landmarks (N, 5, 2) in [-1, 1] of the pictures that `cropped` makes; arguments as there."""
     side, middle, cos, sin = (t[:, None] for t in _square(uniforms, augment))
     x, y = ((landmarks - middle) / side[..., None]).unbind(-1)
     placed = torch.stack([x * cos - y * sin, x * sin + y * cos], dim=-1)

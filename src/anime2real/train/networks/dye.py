@@ -6,8 +6,11 @@ do. Everything here runs on the device, a batch at a time, without gradients and
 
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from anime2real.cielab import EPSILON, KAPPA, WHITE, XYZ
 
 VARIATION: Final = 0.4
 """Share of the hair's own differences in chroma that stays."""
@@ -31,28 +34,17 @@ DOUBT: Final = 30.0
 KNEE: Final = 0.8
 """Share of the way from grey to the gamut's border after which colours are pressed together, not cut off."""
 
-_WHITE: Final = (0.95047, 1.0, 1.08883)
-_EPSILON: Final = 216 / 24389
-_KAPPA: Final = 24389 / 27
+# Python's numbers: tensors made of the host's cannot be captured in a graph.
+_TO_XYZ: Final = XYZ.tolist()
+_FROM_XYZ: Final = np.linalg.inv(XYZ).tolist()
+_WHITE: Final = WHITE.tolist()
 
 
 def to_lab(image: Tensor) -> Tensor:
     """CIELAB (N, 3, H, W), L* in [0, 100], white D65, of sRGB (N, 3, H, W) in [-1, 1]: IEC 61966-2-1, CIE 15:2004."""
     encoded = ((image.float() + 1) / 2).clamp(0, 1)
     linear = torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    r, g, b = linear.unbind(1)
-    x, y, z = (
-        _compressed(value / white)
-        for value, white in zip(
-            (
-                0.4124564 * r + 0.3575761 * g + 0.1804375 * b,
-                0.2126729 * r + 0.7151522 * g + 0.0721750 * b,
-                0.0193339 * r + 0.1191920 * g + 0.9503041 * b,
-            ),
-            _WHITE,
-            strict=True,
-        )
-    )
+    x, y, z = (_compressed(v / white) for v, white in zip(_mixed(_TO_XYZ, linear), _WHITE, strict=True))
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
@@ -117,31 +109,29 @@ def _pressed(values: Tensor, knee: Tensor, limit: Tensor) -> Tensor:
 
 
 def _compressed(share: Tensor) -> Tensor:
-    return torch.where(share > _EPSILON, share.clamp_min(_EPSILON) ** (1 / 3), (_KAPPA * share + 16) / 116)
+    return torch.where(share > EPSILON, share.clamp_min(EPSILON) ** (1 / 3), (KAPPA * share + 16) / 116)
 
 
 def _linear(lab: Tensor) -> Tensor:
     """Linear sRGB (N, 3, H, W), beyond [0, 1] too."""
     light, a, b = lab.unbind(1)
     fy = (light + 16) / 116
-    x, y, z = (
-        white * torch.where(f**3 > _EPSILON, f**3, (116 * f - 16) / _KAPPA)
+    xyz = [
+        white * torch.where(f**3 > EPSILON, f**3, (116 * f - 16) / KAPPA)
         for f, white in zip((fy + a / 500, fy, fy - b / 200), _WHITE, strict=True)
-    )
-    return torch.stack(
-        [
-            3.2404542 * x - 1.5371385 * y - 0.4985314 * z,
-            -0.9692660 * x + 1.8760108 * y + 0.0415560 * z,
-            0.0556434 * x - 0.2040259 * y + 1.0572252 * z,
-        ],
-        1,
-    )
+    ]
+    return torch.stack(_mixed(_FROM_XYZ, torch.stack(xyz, 1)), 1)
+
+
+def _mixed(matrix: list[list[float]], planes: Tensor) -> list[Tensor]:
+    """The rows of a (3, 3) matrix times planes (N, 3, H, W): (N, H, W) each."""
+    one, two, three = planes.unbind(1)
+    return [a * one + b * two + c * three for a, b, c in matrix]
 
 
 def _inside(linear: Tensor) -> Tensor:
     """Linear sRGB brought into [0, 1] at the same luminance: nearer to grey, the hue kept."""
-    r, g, b = linear.unbind(1)
-    grey = (0.2126729 * r + 0.7151522 * g + 0.0721750 * b).clamp(0, 1)[:, None]
+    grey = _mixed(_TO_XYZ, linear)[1].clamp(0, 1)[:, None]
     away = linear - grey
     # How far each channel goes, in shares of its way to 0 or 1; the farthest decides.
     room = torch.where(away > 0, 1 - grey, grey).clamp_min(1e-6)
