@@ -10,20 +10,23 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from toys import SIZE, TINY, Toy
 
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.conditions import WAYS
+from anime2real.train.config import Budget, TrainConfig, TrainError
+from anime2real.train.loop import Sitting, train
 from anime2real.train.method import UNIFORMS, Augment, Batch, Method, frozen
 from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea import Galatea, GalateaConfig
 from anime2real.train.pack import Pack
-from anime2real.train.sampler import Sampler
+from anime2real.train.sampler import Sampler, balanced
 from anime2real.train.stepper import Speed, Stepper, cropped
 
 
@@ -280,6 +283,41 @@ def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step
     assert np.array_equal(again.anime, draws[40].anime)
     assert np.array_equal(again.uniforms, draws[40].uniforms)
     assert not np.array_equal(Sampler(anime, real, 3, seed=6).draw(40).uniforms, again.uniforms)
+
+
+@pytest.mark.parametrize(("balance", "counts"), [(0.0, [100, 25, 4]), (0.5, [100, 50, 20]), (1.0, [100, 100, 100])])
+def test_small_sources_are_drawn_more_often(balance: float, counts: list[int]) -> None:
+    rows = np.arange(300, 429)
+    sources = ["large.zip"] * 100 + ["middle.zip"] * 25 + ["small.zip"] * 4
+    drawn = balanced(rows, sources, balance, seed=3)
+    assert [
+        int(((drawn >= low) & (drawn < high)).sum()) for low, high in ((300, 400), (400, 425), (425, 429))
+    ] == counts
+    # Within a source, pictures differ by one drawing at most, and none is left out.
+    for low, high in ((300, 400), (400, 425), (425, 429)):
+        times = np.bincount(drawn)[low:high]
+        assert times.min() >= 1
+        assert times.max() - times.min() <= 1
+    assert np.array_equal(drawn, balanced(rows, sources, balance, seed=3))
+    with pytest.raises(ValueError, match="balance"):
+        balanced(rows, sources, 1.5, seed=3)
+
+
+def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def noted(rows: NDArray[np.int64], sources: list[str], balance: float, seed: int) -> NDArray[np.int64]:
+        asked.append(balance)
+        assert set(sources) == {"anime", "real"} & set(sources)
+        return balanced(rows, sources, balance, seed)
+
+    monkeypatch.setattr("anime2real.train.loop.balanced", noted)
+    small = {"width": 8, "blocks": 1, "projection_width": 8, "patch_width": 8, "batch_size": 2}
+    options = GalateaConfig(**small, balance=0.75)  # type: ignore[arg-type]
+    train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Sitting("cpu"))
+    assert asked == [0.75, 0.75]
+    with pytest.raises(TrainError, match="--balance"):
+        GalateaConfig(balance=2.0)
 
 
 def test_pack_is_read_or_refused(toy: Toy, tmp_path: Path) -> None:

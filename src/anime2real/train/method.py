@@ -95,6 +95,7 @@ class Method(nn.Module):
         default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
+        balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -107,6 +108,7 @@ class Method(nn.Module):
     augment: Augment = Augment()
     wants_landmarks: bool = False
     wants_hair: bool = False
+    balance: float = 0.0
 
     def __init__(self) -> None:
         super().__init__()

@@ -78,6 +78,10 @@ class Pack:
             return None
         return np.array([entry["landmarks"] for entry in self.index], np.float32) * (2 / self.size) - 1
 
+    def sources(self, rows: NDArray[np.int64]) -> list[str]:
+        """The archive or folder that each of the rows (R,) came from, as `prepare` was given it."""
+        return [str(self.index[row]["file"]).split("/", 1)[0] for row in rows]
+
     def hair_colours(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.float32]:
         """(K, 3), CIELAB of the hair of a domain's and a split's pictures, those without a known colour left out."""
         entries = (self.index[row] for row in self.rows(domain, split))

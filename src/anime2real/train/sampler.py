@@ -1,5 +1,6 @@
 """Which pictures a step sees: a pure function of (seed, step), so that resuming needs no saved state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +26,37 @@ class Draw:
     uniforms: NDArray[np.float32]
 
 
+def balanced(rows: NDArray[np.int64], sources: Sequence[str], balance: float, seed: int) -> NDArray[np.int64]:
+    """Rows repeated, so that small sources are seen more often than they are large.
+
+    A source of n rows gets a share in proportion to n to the power of 1 - balance. The largest source's rows stay as
+    they are; another's are repeated whole times, and some of them, chosen by the seed, once more.
+
+    Args:
+        rows: (R,) of one domain.
+        sources: (R,) names of where they come from.
+        balance: in [0, 1]; 0 returns the rows, 1 gives every source the same share.
+        seed: of the run.
+    """
+    if not 0 <= balance <= 1:
+        raise ValueError(f"balance must lie in [0, 1], not {balance}")
+    names = np.array(sources)
+    groups = [rows[names == name] for name in sorted(set(sources))]
+    largest = max(len(group) for group in groups)
+    generator = np.random.default_rng([seed, 4])
+    repeated = [
+        np.resize(generator.permutation(group), round(largest * (len(group) / largest) ** (1 - balance)))
+        for group in groups
+    ]
+    return np.sort(np.concatenate(repeated))
+
+
 class Sampler:
     """Walks through a fresh permutation of each domain every epoch, each domain at its own length.
 
     Args:
-        anime, real: (A,), (R,) training rows of the pack, neither empty.
+        anime, real: (A,), (R,) training rows of the pack, neither empty; a row that stands there twice is seen twice
+            an epoch.
         batch_size: N.
         seed: of the whole run.
     """

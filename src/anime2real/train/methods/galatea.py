@@ -61,6 +61,8 @@ class GalateaConfig:
         perceptual_weight: of the cycle's distance in features; 0 for none.
         dye: share of the photographs whose hair is dyed in a drawing's hair colour, in a pack with hair; if not given,
             half of them where the pack has hair, else none.
+        balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
+            the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
         batch_size: pairs a step.
     """
@@ -75,12 +77,17 @@ class GalateaConfig:
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
     dye: float | None = None
+    balance: float = 0.0
     learning_rate: float = 2e-4
     batch_size: int = 32
 
     def __post_init__(self) -> None:
         if not 0 <= (self.dye or 0) <= 1:
             raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
+        if not 0 <= self.balance <= 1:
+            raise TrainError(
+                f"--balance goes from 0, as many as there are, to 1, all sources alike, not {self.balance}"
+            )
 
 
 class Galatea(Method):
@@ -104,6 +111,7 @@ class Galatea(Method):
         super().__init__()
         del size
         self.config = config
+        self.balance = config.balance
         self.wants_landmarks = config.detail_weight > 0
         self.to_real = ResNetGenerator(config.width, config.blocks)
         self.to_anime = ResNetGenerator(config.width, config.blocks)
