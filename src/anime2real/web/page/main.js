@@ -156,7 +156,7 @@ function choose(number) {
 
 // What becomes of it.
 
-const there = () => offered.methods.filter((method) => method.to === chosen("to"));
+const there = () => offered.methods.filter((method) => method.to === chosen("to")).sort((a, b) => b.default - a.default);
 
 async function translate() {
   forget();
