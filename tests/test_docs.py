@@ -89,6 +89,7 @@ SMALL_NETWORKS = {
     "difference": ["--batch-size", "4"],
     "autoencoder": ["--width", "8", "--batch-size", "4"],
     "cyclegan": ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2"],
+    "galatea": ["--width", "8", "--blocks", "1", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"],
 }
 
 
@@ -194,7 +195,7 @@ def run_page(name: str, *, whole: bool = False) -> list[str]:
 @contextlib.contextmanager
 def little_bundles(folder: Path) -> Iterator[None]:
     """In place of the bundles that ship."""
-    for method in ("cyclegan", "autoencoder", "difference"):
+    for method in ("galatea", "cyclegan", "autoencoder", "difference"):
         tiny.write_bundle(folder / f"{method}-a", tiny.model(SIZE), method=method, px=SIZE).folder.rename(
             folder / f"{method}-anime-to-real"
         )

@@ -77,7 +77,7 @@ class GalateaConfig:
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
     dye: float | None = None
-    balance: float = 0.0
+    balance: float = 0.75
     learning_rate: float = 2e-4
     batch_size: int = 32
 
