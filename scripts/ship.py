@@ -1,9 +1,11 @@
 """Puts a bundle among those that ship: its name, its measured figures, its card.
 
-    python scripts/ship.py RUNS/tilt-upright/bundles/* --name cyclegan-tilt --measured MEASURED/upright-0.json
+    python scripts/ship.py RUNS/tilt-upright/bundles/* --name cyclegan-tilt --limits scripts/limits.md \
+        --measured MEASURED/upright-0.json
 
 The model stays as it is. `--measured` takes what `anime2real evaluate --json` wrote: the figures of this very
-model are taken from it.
+model are taken from it. `--limits` takes Markdown that says whom the shipped weights learned from and where they fail
+(`scripts/limits.md`); it ends the card.
 """
 
 import argparse
@@ -52,15 +54,17 @@ def main() -> None:
     parser.add_argument("bundles", nargs="+", type=Path)
     parser.add_argument("--name", help="of the method; its own if not given")
     parser.add_argument("--measured", nargs="*", type=Path, default=[])
+    parser.add_argument("--limits", type=Path, help="Markdown that ends the card")
     parser.add_argument("--into", type=Path, default=SHIPPED)
     options = parser.parse_args()
     try:
+        limits = "\n" + options.limits.read_text(encoding="utf-8") if options.limits else ""
         reports = [json.loads(path.read_text()) for path in options.measured]
         for folder in options.bundles:
             bundle = load(folder)
             figures = bundle.figures | figures_of(bundle, reports)
             shipped = replace(bundle, method=options.name or bundle.method, figures=figures)
-            print(save(shipped, bundle.model(), model_card(shipped), options.into / shipped.name).folder)
+            print(save(shipped, bundle.model(), model_card(shipped) + limits, options.into / shipped.name).folder)
     except (UserError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
