@@ -36,8 +36,9 @@ def main() -> None:
             for domain in ("anime", "real"):
                 target = features(test.images[test.rows(domain, "test")])
                 rows = pack.rows(domain, "train")
-                for source in sorted({pack.index[row]["file"].split("/")[0] for row in rows}):
-                    own = [row for row in rows if pack.index[row]["file"].split("/")[0] == source]
+                sources = np.array(pack.sources(rows))
+                for source in np.unique(sources).tolist():
+                    own = rows[sources == source]
                     some = np.sort(np.random.default_rng(0).permutation(own)[: options.images])
                     found = kid(features(pack.images[some]), target)
                     measured.append(
