@@ -14,10 +14,10 @@ from toys import SIZE, Toy, with_hair
 
 from anime2real.cielab import ciede2000, to_lab
 from anime2real.face import find_faces
-from anime2real.face.geometry import align
+from anime2real.face.geometry import TEMPLATE, align
 from anime2real.measure.hair import CHEEKS
 from anime2real.train.guided import box_mean, guided_filter
-from anime2real.train.hair import add_hair, colour_inside, hair_mask
+from anime2real.train.hair import add_hair, colour_inside, drawn_hair_mask, hair_mask
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.prepare import prepare
 
@@ -88,6 +88,34 @@ def test_the_colour_is_the_median_inside_and_none_without_hair() -> None:
     assert ciede2000(np.array(found), to_lab(np.array([90, 60, 200]))) < 0.1
 
 
+def test_drawn_hair_is_what_has_its_colour_and_is_no_part_of_the_face() -> None:
+    side = 64
+    skin, hair, wall = (240, 205, 185), (70, 110, 200), (250, 250, 245)
+    y, x = np.mgrid[:side, :side] / side
+    picture = np.full((side, side, 3), wall, np.uint8)
+    around = ((x - 0.5) / 0.38) ** 2 + ((y - 0.5) / 0.42) ** 2 < 1
+    face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.26) ** 2 < 1
+    picture[around], picture[face] = hair, skin
+    eye = (abs(y - 0.5) < 0.04) & (abs(abs(x - 0.5) - 0.12) < 0.04)
+    picture[eye] = hair  # blue eyes under blue hair
+    picture[around & (y < 0.2)] = (110, 145, 225)  # in the light
+    mask = drawn_hair_mask(picture, to_lab(np.array(hair)), TEMPLATE * side)
+    inside = around & ~face
+    assert (mask[inside] > 127).mean() > 0.95
+    assert not mask[face & (y > 0.45)].any()
+    assert (mask[~around] == 0).mean() > 0.98
+
+
+def test_light_hair_beside_skin_stops_at_the_skin() -> None:
+    side = 64
+    skin, hair = (245, 215, 190), (250, 225, 150)
+    picture = np.full((side, side, 3), skin, np.uint8)
+    picture[:20] = hair
+    mask = drawn_hair_mask(picture, to_lab(np.array(hair)), TEMPLATE * side)
+    assert mask[:19].min() > 250
+    assert not mask[21:].any()
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Drawn faces, and one photograph, as it is and mirrored."""
@@ -112,7 +140,7 @@ def test_a_pack_prepared_with_hair_is_one_that_hair_was_added_to(sources: tuple[
     assert pack.hair is not None
     assert pack.hair.shape == (5, 64, 64)
     for mask, entry in zip(pack.hair, pack.index, strict=True):
-        assert (mask.max() > 200) == (entry["domain"] == "real")
+        assert (mask.max() > 200) == (entry["hair"] is not None)
         assert entry["domain"] == "anime" or entry["hair"] is not None
     assert pack.meta["hair"]["known"] == sum(entry["hair"] is not None for entry in pack.index)
     assert pack.hair_colours("real", "train").shape == (2, 3)
@@ -166,7 +194,7 @@ def test_hair_travels(sources: tuple[Path, Path], tmp_path: Path) -> None:
     difference = np.abs(after.hair.astype(int) - before.hair)
     assert difference.mean() < 3
     assert ((after.hair > 127) == (before.hair > 127)).mean() > 0.985
-    empty = [row for row, entry in enumerate(before.index) if entry["domain"] == "anime"]
+    empty = [row for row, mask in enumerate(before.hair) if not mask.any()]
     assert not after.hair[empty].any()
     for extreme in (0, 255):
         assert (after.hair[before.hair == extreme] == extreme).mean() > 0.9

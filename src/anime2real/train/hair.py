@@ -1,7 +1,7 @@
-"""Hair in a pack: where it lies in photographs, and its colour in both domains.
+"""Hair in a pack: where it lies, and its colour.
 
 A small network (`scripts/train_hair.py`) marks the hair of a lined-up photograph; a guided filter brings the mask to
-the picture's edges. Drawn hair is only asked for its colour, see `measure.hair`.
+the picture's edges. Drawn hair is found by its colour (`measure.hair`): what is near it, not nearer to the skin's.
 """
 
 import hashlib
@@ -17,9 +17,10 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from anime2real.cielab import to_lab
+from anime2real.cielab import Lab, to_lab
+from anime2real.face.geometry import Points, to_template
 from anime2real.files import atomic_path
 from anime2real.measure.hair import hair_colour
 from anime2real.pixels import to_float
@@ -41,6 +42,12 @@ CERTAIN: Final = 0.2
 
 LEAST: Final = 0.01
 """Share of the picture that is called hair at least."""
+
+NEAR: Final = 14.0
+"""Distance in CIELAB, L* halved, up to which a drawing's pixel is certainly of its hair's colour …"""
+
+FAR: Final = 30.0
+"""… and from which it certainly is not."""
 
 _CHUNK: Final = 64
 
@@ -74,6 +81,40 @@ def hair_mask(picture: Image.Image, session: Any = None) -> NDArray[np.uint8]:
     guide = np.asarray(picture, np.float64).transpose(2, 0, 1) / 255
     fine = guided_filter(np.asarray(levels, np.float64), guide, max(1, round(RADIUS * picture.width)), SMOOTHNESS)
     return np.asarray(np.rint(((fine - CERTAIN) / (1 - 2 * CERTAIN)).clip(0, 1) * 255), np.uint8)
+
+
+def drawn_hair_mask(picture: NDArray[np.uint8], colour: Lab, landmarks: Points) -> NDArray[np.uint8]:
+    """Where a drawing shows hair: what has the hair's colour rather than the skin's, and is no part of the face.
+
+    Clothes and walls of the hair's colour are taken for hair.
+
+    Args:
+        picture: (S, S, 3) sRGB, a lined-up face.
+        colour: CIELAB (3,), of the hair.
+        landmarks: (5, 2), px.
+
+    Returns:
+        (S, S), 0 to 255.
+    """
+    side = len(picture)
+    lab = to_lab(picture)
+    y, x = np.mgrid[:side, :side] + 0.5
+    unit = to_template(landmarks)(np.stack([x, y], -1).reshape(-1, 2)).reshape(side, side, 2)
+    across, down = np.moveaxis(unit, -1, 0)
+    cheeks = (abs(across - 0.5) < 0.13) & (down > 0.53) & (down < 0.64)
+    away = _apart(lab, colour)
+    level = ((FAR - away) / (FAR - NEAR)).clip(0, 1)
+    if cheeks.any():
+        level[_apart(lab, np.median(lab[cheeks], 0)) < away] = 0
+    # Eyes, brows and mouth lie within this; a fringe ends above it.
+    face = ((across - 0.5) / 0.24) ** 2 + ((down - 0.62) / 0.22) ** 2 < 1
+    level[face] = 0
+    smooth = Image.fromarray(np.asarray(np.rint(level * 255), np.uint8)).filter(ImageFilter.MedianFilter(3))
+    return np.asarray(smooth)
+
+
+def _apart(lab: Lab, colour: Lab) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm((lab - colour) * [0.5, 1.0, 1.0], axis=-1))
 
 
 def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[float] | None:
@@ -160,8 +201,12 @@ def _hair_of(
             mask = hair_mask(picture)
             result.append((mask, colour_inside(pixels, mask)))
         else:
-            colour = hair_colour(picture, np.array(entry["landmarks"]))
-            result.append((np.zeros(pixels.shape[:2], np.uint8), None if colour is None else _rounded(colour)))
+            landmarks = np.array(entry["landmarks"])
+            colour = hair_colour(picture, landmarks)
+            if colour is None:
+                result.append((np.zeros(pixels.shape[:2], np.uint8), None))
+            else:
+                result.append((drawn_hair_mask(np.asarray(pixels), colour, landmarks), _rounded(colour)))
     return result
 
 

@@ -28,7 +28,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.pack import Pack
 from anime2real.train.parity import preflight
 from anime2real.train.runfolder import RunFolder
-from anime2real.train.sampler import Draw, Sampler, balanced
+from anime2real.train.sampler import Draw, Sampler, balanced, from_sources
 from anime2real.train.stepper import Speed, Stepper
 
 RUN_AHEAD = 4
@@ -165,8 +165,12 @@ class _Loop:
         rows = [pack.rows(domain, "train") for domain in ("anime", "real")]
         if not all(len(r) for r in rows):
             raise TrainError("the pack has no training pictures of one domain: prepare it with both")
-        rows = [balanced(r, pack.sources(r), method.balance, config.seed) for r in rows]
-        self.sampler = Sampler(rows[0], rows[1], self.batch_size, config.seed)
+        sources = [pack.sources(r) for r in rows]
+        shown = [from_sources(r, s, method.exemplars) for r, s in zip(rows, sources, strict=True)]
+        rows = [balanced(r, s, method.balance, config.seed) for r, s in zip(rows, sources, strict=True)]
+        self.sampler = Sampler(
+            rows[0], rows[1], self.batch_size, config.seed, exemplars=shown if method.exemplars else ()
+        )
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.landmarks = _landmarks(pack, method, device)

@@ -54,8 +54,9 @@ class Batch:
         uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
         anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored,
             zoomed and turned; None for methods that do not ask for them.
-        real_hair: (N, 1, S, S) in [0, 1], where the photographs as they are here show hair; None for methods that do
-            not ask for it.
+        anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
+            that do not ask for it.
+        exemplars: other pictures, for the discriminators to see as real in place of these; None where these are.
     """
 
     anime: Tensor
@@ -63,7 +64,9 @@ class Batch:
     uniforms: Tensor
     anime_landmarks: Tensor | None = None
     real_landmarks: Tensor | None = None
+    anime_hair: Tensor | None = None
     real_hair: Tensor | None = None
+    exemplars: "Batch | None" = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Method(nn.Module):
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
+        exemplars: names of the sources whose pictures alone are the batch's `exemplars`; with none there are no such.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -109,6 +113,7 @@ class Method(nn.Module):
     wants_landmarks: bool = False
     wants_hair: bool = False
     balance: float = 0.0
+    exemplars: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()

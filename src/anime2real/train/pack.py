@@ -27,8 +27,8 @@ class Pack:
         size: S, pixels a side.
         images: (P, S, S, 3) uint8, memory-mapped.
         index: one mapping a picture: file, domain, split, and what is known of the face.
-        hair: (P, S, S) uint8, memory-mapped, 255 where a photograph shows hair, all 0 for drawings; None where the
-            pack was prepared without looking for hair.
+        hair: (P, S, S) uint8, memory-mapped, 255 where a picture shows hair, all 0 where none could be told;
+            None where the pack was prepared without looking for hair.
 
     Args:
         folder: with images.npy, index.jsonl, meta.json and, where meta.json says so, hair.npy.

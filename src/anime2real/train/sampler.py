@@ -1,7 +1,7 @@
 """Which pictures a step sees: a pure function of (seed, step), so that resuming needs no saved state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,19 @@ class Draw:
     Attributes:
         anime, real: (N,) rows of the pack.
         uniforms: (N, 2 * VARIATION + UNIFORMS) in [0, 1), fp32.
+        exemplars: the same of the exemplars, where there are such.
     """
 
     anime: NDArray[np.int64]
     real: NDArray[np.int64]
     uniforms: NDArray[np.float32]
+    exemplars: "Draw | None" = None
+
+
+def from_sources(rows: NDArray[np.int64], sources: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
+    """Those of the rows (R,) whose sources (R,) have one of the names; all of them where none has."""
+    chosen = rows[np.isin(np.array(sources), list(names))]
+    return chosen if len(chosen) else rows
 
 
 def balanced(rows: NDArray[np.int64], sources: Sequence[str], balance: float, seed: int) -> NDArray[np.int64]:
@@ -59,35 +67,47 @@ class Sampler:
             an epoch.
         batch_size: N.
         seed: of the whole run.
+        exemplars: (A',), (R',) rows to draw exemplars from, if any are wanted.
     """
 
-    def __init__(self, anime: NDArray[np.int64], real: NDArray[np.int64], batch_size: int, seed: int) -> None:
-        self._rows = (anime, real)
+    def __init__(
+        self,
+        anime: NDArray[np.int64],
+        real: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        exemplars: Sequence[NDArray[np.int64]] = (),
+    ) -> None:
+        self._rows = (anime, real, *exemplars)
         self._batch_size = batch_size
         self._seed = seed
         self._cache: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def draw(self, step: int) -> Draw:
         """The data of `step`, counted from 0."""
-        anime, real = (self._domain(d, step) for d in (0, 1))
         generator = np.random.default_rng([self._seed, 2, step])
-        uniforms = generator.random((self._batch_size, 2 * VARIATION + UNIFORMS), np.float32)
-        return Draw(anime, real, uniforms)
+        shape = self._batch_size, 2 * VARIATION + UNIFORMS
+        draws = [
+            Draw(self._walk(first, step), self._walk(first + 1, step), generator.random(shape, np.float32))
+            for first in range(0, len(self._rows), 2)
+        ]
+        return replace(draws[0], exemplars=draws[1]) if len(draws) > 1 else draws[0]
 
-    def _domain(self, domain: int, step: int) -> NDArray[np.int64]:
-        rows = self._rows[domain]
+    def _walk(self, walk: int, step: int) -> NDArray[np.int64]:
+        rows = self._rows[walk]
         places = step * self._batch_size + np.arange(self._batch_size)
         epochs = places // len(rows)
         chosen = np.empty(self._batch_size, np.int64)
         for epoch in np.unique(epochs):
             inside = epochs == epoch
-            chosen[inside] = self._permutation(domain, int(epoch))[places[inside] % len(rows)]
+            chosen[inside] = self._permutation(walk, int(epoch))[places[inside] % len(rows)]
         return rows[chosen]
 
-    def _permutation(self, domain: int, epoch: int) -> NDArray[np.int64]:
-        key = (domain, epoch)
+    def _permutation(self, walk: int, epoch: int) -> NDArray[np.int64]:
+        key = (walk, epoch)
         if key not in self._cache:
-            self._cache = {k: v for k, v in self._cache.items() if k[0] != domain or k[1] == epoch - 1}
-            generator = np.random.default_rng([self._seed, domain, epoch])
-            self._cache[key] = generator.permutation(len(self._rows[domain]))
+            self._cache = {k: v for k, v in self._cache.items() if k[0] != walk or k[1] == epoch - 1}
+            # 2, 3 and 4 in the middle are taken by other draws of the run.
+            generator = np.random.default_rng([self._seed, walk if walk < 2 else 3 + walk, epoch])
+            self._cache[key] = generator.permutation(len(self._rows[walk]))
         return self._cache[key]

@@ -4,7 +4,7 @@ Everything that changes from step to step enters through a few small fixed tenso
 graph is a whole iteration: no Python, no kernel launches, no reads by the host.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -74,8 +74,9 @@ class Stepper:
         self.hair = hair if method.wants_hair else None
         self.speed = speed
         device = pictures.device
-        self._rows = torch.zeros(2, batch_size, dtype=torch.int64, device=device)
-        self._uniforms = torch.zeros(batch_size, 2 * VARIATION + UNIFORMS, device=device)
+        parts = 2 if method.exemplars else 1
+        self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
+        self._uniforms = torch.zeros(parts, batch_size, 2 * VARIATION + UNIFORMS, device=device)
         self._average_weight = torch.zeros((), device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._losses: dict[str, Tensor] = {}
@@ -94,8 +95,9 @@ class Stepper:
 
     def step(self, draw: Draw, learning_rate: float, average_weight: float) -> dict[str, Tensor]:
         """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used."""
-        rows = torch.from_numpy(np.stack([draw.anime, draw.real]))
-        uniforms = torch.from_numpy(draw.uniforms)
+        draws = [draw] if draw.exemplars is None else [draw, draw.exemplars]
+        rows = torch.from_numpy(np.stack([[part.anime, part.real] for part in draws]))
+        uniforms = torch.from_numpy(np.stack([part.uniforms for part in draws]))
         if self.pictures.is_cuda:
             rows, uniforms = rows.pin_memory(), uniforms.pin_memory()
         self._rows.copy_(rows, non_blocking=True)
@@ -113,21 +115,26 @@ class Stepper:
         return self._losses
 
     def _body(self) -> dict[str, Tensor]:
-        own = slice(VARIATION) if self.method.augment.shared else slice(VARIATION, 2 * VARIATION)
-        anime, anime_landmarks, _ = self._load(self._rows[0], self._uniforms[:, :VARIATION])
-        real, real_landmarks, hair = self._load(self._rows[1], self._uniforms[:, own], self.hair)
-        uniforms = self._uniforms[:, 2 * VARIATION :]
-        losses = self.method.step(Batch(anime, real, uniforms, anime_landmarks, real_landmarks, hair))
+        batch = self._batch(self._rows[0], self._uniforms[0])
+        if len(self._rows) > 1:
+            batch = replace(batch, exemplars=self._batch(self._rows[1], self._uniforms[1]))
+        losses = self.method.step(batch)
         self.method.update_average(self._average_weight)
         return losses
 
-    def _load(
-        self, rows: Tensor, uniforms: Tensor, hair: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def _batch(self, rows: Tensor, uniforms: Tensor) -> Batch:
+        """Pictures of rows (2, N), varied by uniforms (N, 2 * VARIATION + UNIFORMS)."""
+        own = slice(VARIATION) if self.method.augment.shared else slice(VARIATION, 2 * VARIATION)
+        anime, anime_landmarks, anime_hair = self._load(rows[0], uniforms[:, :VARIATION])
+        real, real_landmarks, real_hair = self._load(rows[1], uniforms[:, own])
+        rest = uniforms[:, 2 * VARIATION :]
+        return Batch(anime, real, rest, anime_landmarks, real_landmarks, anime_hair, real_hair)
+
+    def _load(self, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION), their landmarks and hair."""
         image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        if hair is not None:  # a fourth channel, so that it is varied as the picture is
-            image = torch.cat([image, hair[rows, None].float() / 255.0], 1)
+        if self.hair is not None:  # a fourth channel, so that it is varied as the picture is
+            image = torch.cat([image, self.hair[rows, None].float() / 255.0], 1)
         landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
         if augment.zoom > 0 or augment.turn > 0:
@@ -137,7 +144,7 @@ class Stepper:
         if landmarks is not None:
             landmarks = moved(landmarks, uniforms, augment)
         layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
-        mask = None if hair is None else image[:, 3:].contiguous()
+        mask = None if self.hair is None else image[:, 3:].contiguous()
         return image[:, :3].contiguous(memory_format=layout), landmarks, mask
 
     def _capture(self) -> None:

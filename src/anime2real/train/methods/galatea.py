@@ -15,6 +15,10 @@ features rather than in pixels (`perceptual_weight`), which do not want every pi
     P(x) = mean over strides 4, 8 of the mean over places of Σ over channels of (φ̂(F(G(x))) - φ̂(x))²
 
 with φ̂ the same frozen features, of unit length at each place (Zhang et al., 2018).
+
+Hair keeps its colour and its place where the pack knows hair (`hair_weight`, see `networks/hair_colour.py`). And what
+is translated need not be what is learned from: inputs come from all sources, the pictures that discriminators see as
+real from the sharp ones alone (`exemplars`).
 """
 
 from collections.abc import Mapping
@@ -26,12 +30,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from anime2real.domain import DOMAINS
 from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
 from anime2real.train.networks import dye
 from anime2real.train.networks.augment import reused, varied
 from anime2real.train.networks.details import DETAILS, detail
+from anime2real.train.networks.hair_colour import hair_apart
 from anime2real.train.networks.lite import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
@@ -42,7 +48,10 @@ DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
 DYE = 0.5
-"""Share of the photographs that is dyed where nothing is said and the pack knows hair."""
+"""Share of the photographs that is dyed where nothing is said and the pack knows hair …"""
+
+HAIR = 5.0
+"""… and the weight of the hair's loss."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class GalateaConfig:
         perceptual_weight: of the cycle's distance in features; 0 for none.
         dye: share of the photographs whose hair is dyed in a drawing's hair colour, in a pack with hair; if not given,
             half of them where the pack has hair, else none.
+        hair_weight: of the distance between the hair's colours before and after, in a pack with hair; if not given, 5
+            where the pack has hair, else 0.
+        exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
@@ -77,6 +89,8 @@ class GalateaConfig:
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
     dye: float | None = None
+    hair_weight: float | None = None
+    exemplars: tuple[str, ...] = ()
     balance: float = 0.75
     learning_rate: float = 2e-4
     batch_size: int = 32
@@ -84,6 +98,8 @@ class GalateaConfig:
     def __post_init__(self) -> None:
         if not 0 <= (self.dye or 0) <= 1:
             raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
+        if (self.hair_weight or 0) < 0:
+            raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
         if not 0 <= self.balance <= 1:
             raise TrainError(
                 f"--balance goes from 0, as many as there are, to 1, all sources alike, not {self.balance}"
@@ -112,14 +128,15 @@ class Galatea(Method):
         del size
         self.config = config
         self.balance = config.balance
+        self.exemplars = config.exemplars
         self.wants_landmarks = config.detail_weight > 0
         self.to_real = ResNetGenerator(config.width, config.blocks)
         self.to_anime = ResNetGenerator(config.width, config.blocks)
         features = LiteFeatures()
         self.judge_real = ProjectedDiscriminator(config.projection_width, features)
         self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
-        self.wants_hair = bool(config.dye)
-        if self.wants_hair:  # saved with the networks: a run resumes and is exported with the colours it began with
+        self.wants_hair = bool(config.dye or config.hair_weight)
+        if config.dye:  # saved with the networks: a run resumes and is exported with the colours it began with
             self.register_buffer("dyes", torch.zeros(DYES, 3))
         patches = ("real", "anime") if config.patch_weight else ()
         self.patch_judges = nn.ModuleDict({domain: PatchDiscriminator(config.patch_width) for domain in patches})
@@ -140,25 +157,42 @@ class Galatea(Method):
 
     @classmethod
     def settled(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
-        """Whether photographs are dyed, where the options leave that to the pack."""
+        """What is done about hair, where the options leave that to the pack."""
         known = pack.hair is not None and len(pack.hair_colours("anime", "train")) > 0
-        if options.dye and not known:
-            raise TrainError(f"{pack.folder} knows no hair, which --dye needs: prepare it with --hair")
-        return replace(options, dye=DYE if known else 0.0) if options.dye is None else options
+        for option, value in (("--dye", options.dye), ("--hair-weight", options.hair_weight)):
+            if value and not known:
+                raise TrainError(f"{pack.folder} knows no hair, which {option} needs: prepare it with --hair")
+        sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}
+        for name in options.exemplars:
+            if name not in sources:
+                raise TrainError(f"{pack.folder} has no source {name!r}, only {', '.join(sorted(sources))}")
+        return replace(
+            options,
+            dye=(DYE if known else 0.0) if options.dye is None else options.dye,
+            hair_weight=(HAIR if known else 0.0) if options.hair_weight is None else options.hair_weight,
+        )
 
     def see_hair(self, colours: NDArray[np.float32]) -> None:
         """`DYES` of the colours, evenly spread over the drawings; repeated where there are fewer."""
+        if not self.config.dye:
+            return
         places = np.linspace(0, len(colours), DYES, endpoint=False).astype(np.int64)
         self.get_buffer("dyes").copy_(torch.from_numpy(colours[places]))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The generators' step, then the discriminators' on the same fakes; some photographs are dyed before."""
-        if self.config.dye and batch.real_hair is not None:
-            colours, strength = dye.chosen(self.get_buffer("dyes"), batch.uniforms[:, -1], self.config.dye)
-            batch = replace(batch, real=dye.dyed(batch.real, batch.real_hair, colours, strength))
+        batch = self._dyed(batch)
+        if batch.exemplars is not None:
+            batch = replace(batch, exemplars=self._dyed(batch.exemplars))
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses
+
+    def _dyed(self, batch: Batch) -> Batch:
+        if not self.config.dye or batch.real_hair is None:
+            return batch
+        colours, strength = dye.chosen(self.get_buffer("dyes"), batch.uniforms[:, -1], self.config.dye)
+        return replace(batch, real=dye.dyed(batch.real, batch.real_hair, colours, strength))
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         config = self.config
@@ -195,6 +229,10 @@ class Galatea(Method):
             if config.perceptual_weight:
                 losses["perceptual"] = self._apart(cycled_anime, anime) + self._apart(cycled_real, real)
                 loss = loss + config.perceptual_weight * losses["perceptual"]
+            if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
+                losses["hair"] = hair_apart(anime, fake_real, batch.anime_hair)
+                losses["hair"] = losses["hair"] + hair_apart(real, fake_anime, batch.real_hair)
+                loss = loss + config.hair_weight * losses["hair"]
         loss.backward()
         optimizer.step()
         return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
@@ -203,7 +241,8 @@ class Galatea(Method):
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
         # Real pictures first, then fakes; each picture is varied by numbers of its own.
-        seen = {"real": torch.cat([batch.real, fake_real]), "anime": torch.cat([batch.anime, fake_anime])}
+        shown = batch if batch.exemplars is None else batch.exemplars
+        seen = {"real": torch.cat([shown.real, fake_real]), "anime": torch.cat([shown.anime, fake_anime])}
         numbers = [torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)]
         with self.autocast():
             scores_real, scores_anime = self.both(
@@ -217,8 +256,10 @@ class Galatea(Method):
                 loss = loss + losses[f"patch_{domain}"]
             if self.detail_judges:
                 # A fake's features lie where those of the picture that it was made from lie.
-                told = (batch.real_landmarks, batch.anime_landmarks)
-                landmarks = {"real": told, "anime": told[::-1]}
+                landmarks = {
+                    "real": (shown.real_landmarks, batch.anime_landmarks),
+                    "anime": (shown.anime_landmarks, batch.real_landmarks),
+                }
                 near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]])) for d in seen}
                 scores = self._scores_from_near(near)
                 losses["detail_judges"] = torch.stack([least_squares(score) for score in scores.values()]).sum()
