@@ -7,7 +7,9 @@ from torch import nn
 
 from anime2real.train.lowering import BlockedConvolution, OneNodeInstanceNorm, PatchResize, lower
 from anime2real.train.networks.resnet import (
+    Blocks,
     InstanceNorm,
+    ModulatedBlock,
     ResidualBlock,
     ResizeConvolution,
     ResNetGenerator,
@@ -38,15 +40,27 @@ def test_tiles_see_the_reflected_picture() -> None:
 
 @pytest.mark.parametrize("side", [4, 8, 12, 32])
 def test_blocks(side: int) -> None:
-    blocks = nn.Sequential(*(ResidualBlock(6) for _ in range(2)))
+    blocks = Blocks(*(ResidualBlock(6) for _ in range(2)))
     x = noise(2, 6, side, side)
     with torch.inference_mode():
         close(WinogradBlocks(blocks, side)(x), blocks(x))
 
 
+def test_modulated_blocks() -> None:
+    blocks = Blocks(*(ModulatedBlock(6, 3) for _ in range(2)))
+    for block in blocks:
+        nn.init.normal_(block.modulate.weight, 0.0, 0.5, GENERATOR)
+        nn.init.normal_(block.modulate.bias, 0.0, 0.5, GENERATOR)
+    x, code = noise(2, 6, 8, 8), noise(2, 3)
+    with torch.inference_mode():
+        expected = blocks(x, code)
+        close(WinogradBlocks(blocks, 8)(x, code), expected)
+        assert (blocks(x, 0 * code) - expected).abs().max() > 0.1
+
+
 def test_blocks_want_whole_tiles() -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
-        WinogradBlocks([ResidualBlock(4)], 10)
+        WinogradBlocks(Blocks(ResidualBlock(4)), 10)
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 16])

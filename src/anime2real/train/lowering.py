@@ -7,7 +7,7 @@ The networks are written for training on a GPU. Before export, on a copy:
 | InstanceNorm | one InstanceNormalization node | one pass instead of six |
 | WideConvolution to few channels | BlockedConvolution | ONNX Runtime computes 16 output channels at a time |
 | ResizeConvolution | PatchResize | 4/9 of the multiplications, in one MatMul |
-| a Sequential of ResidualBlock | WinogradBlocks | 1/4 of the multiplications |
+| Blocks, modulated or not | WinogradBlocks | 1/4 of the multiplications |
 
 Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds
 the derivation when it loads the file. A network without these modules passes unchanged.
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from anime2real.train.method import set_fused
 from anime2real.train.networks.resnet import (
     EPSILON,
+    Blocks,
     InstanceNorm,
-    ResidualBlock,
     ResizeConvolution,
     WideConvolution,
 )
@@ -143,9 +143,8 @@ def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
             return PatchResize(part, shape[2])
         case WideConvolution() if _thin(part) and not any(side % BLOCK for side in shape[2:]):
             return BlockedConvolution(part)
-        case nn.Sequential() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:
-            blocks = [block for block in part if type(block) is ResidualBlock]
-            return WinogradBlocks(blocks, shape[2]) if len(blocks) == len(part) else None
+        case Blocks() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:
+            return WinogradBlocks(part, shape[2])
     return None
 
 

@@ -18,13 +18,12 @@ MatMul or one pass over contiguous memory:
   numbers where the running session holds 36.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from anime2real.train.networks.resnet import EPSILON, ResidualBlock
+from anime2real.train.networks.resnet import EPSILON, Blocks, ModulatedBlock, ResidualBlock
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -105,12 +104,12 @@ class WinogradBlocks(nn.Module):
     numbers tens of times larger.
 
     Args:
-        blocks: what to run, all of the same number of channels. Biases of the convolutions are dropped: the
-            instance norm subtracts them.
+        blocks: what to run, all of the same number of channels, all modulated or none. Biases of the convolutions are
+            dropped: the instance norm subtracts them.
         side: S, the side of the squares that come in, a multiple of 4.
     """
 
-    def __init__(self, blocks: Iterable[ResidualBlock], side: int) -> None:
+    def __init__(self, blocks: Blocks, side: int) -> None:
         super().__init__()
         if side % TILE:
             raise ValueError(f"the side must be a multiple of {TILE}, not {side}")
@@ -134,8 +133,12 @@ class WinogradBlocks(nn.Module):
         self.kernels = nn.ParameterList(
             # (D, C, 3, 3) to (9, C, D)
             convolution.weight.detach().permute(2, 3, 1, 0).flatten(0, 1).clone()
-            for block in blocks
+            for block in blocks.children()
+            if isinstance(block, ResidualBlock)
             for convolution in (block.first, block.second)
+        )
+        self.modulate = nn.ModuleList(
+            block.modulate for block in blocks.children() if isinstance(block, ModulatedBlock)
         )
 
     def convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
@@ -153,12 +156,17 @@ class WinogradBlocks(nn.Module):
         centred = x - self.average @ x
         return centred * torch.rsqrt(self.average @ (centred * centred) + EPSILON)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, S, S) to the same."""
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """(N, C, S, S), and (N, code) for modulated blocks, to (N, C, S, S)."""
         channels = x.shape[1]
         x = x.flatten(2).transpose(1, 2).index_select(1, self.enter)
         kernels = list(self.kernels)
-        for first, second in zip(kernels[::2], kernels[1::2], strict=True):
-            y = torch.relu(self.normalise(self.convolve(x, first)))
-            x = x + self.normalise(self.convolve(y, second))
+        for place, (first, second) in enumerate(zip(kernels[::2], kernels[1::2], strict=True)):
+            told = () if code is None else self.modulate[place](code)[:, None].chunk(4, dim=2)
+            y = torch.relu(_modulated(self.normalise(self.convolve(x, first)), *told[:2]))
+            x = x + _modulated(self.normalise(self.convolve(y, second)), *told[2:])
         return x.index_select(1, self.leave).transpose(1, 2).reshape(-1, channels, self.side, self.side)
+
+
+def _modulated(y: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    return y if scale is None or shift is None else y * (1 + scale) + shift

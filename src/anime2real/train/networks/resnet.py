@@ -158,6 +158,16 @@ class ModulatedBlock(ResidualBlock):
         return modulated
 
 
+class Blocks(nn.Sequential):
+    """Residual blocks, one after another; modulated ones all by the same code."""
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """(N, C, H, W), and (N, code) for modulated blocks, to (N, C, H, W)."""
+        for block in self:
+            x = block(x) if code is None else block(x, code)
+        return x
+
+
 class Encoder(nn.Module):
     """c7s1-w, d2w, d4w: (N, C, H, W) to (N, 4w, H/4, W/4)."""
 
@@ -205,7 +215,7 @@ class ResNetGenerator(nn.Module):
     def __init__(self, width: int = 64, blocks: int = 9, in_channels: int = 3, code: int = 0) -> None:
         super().__init__()
         self.encoder = Encoder(width, in_channels)
-        self.blocks = nn.Sequential(
+        self.blocks = Blocks(
             *(ModulatedBlock(4 * width, code) if code else ResidualBlock(4 * width) for _ in range(blocks))
         )
         self.decoder = Decoder(width)
@@ -217,13 +227,7 @@ class ResNetGenerator(nn.Module):
             from anime2real.train.networks.fast import generated  # needs Triton
 
             return generated(self.encoder, self.blocks, self.decoder, image, code)
-        x = self.encoder(image)
-        if code is None:
-            x = self.blocks(x)
-        else:
-            for block in self.blocks:
-                x = block(x, code)
-        output: Tensor = self.decoder(x)
+        output: Tensor = self.decoder(self.blocks(self.encoder(image), code))
         return output
 
     def compile_parts(self) -> None:

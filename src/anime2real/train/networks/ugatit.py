@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from anime2real.train.networks.resnet import (
     EPSILON,
+    Blocks,
     InstanceNorm,
     ResidualBlock,
     ResizeConvolution,
@@ -222,7 +223,7 @@ class UGATITGenerator(nn.Module):
         super().__init__()
         channels = 4 * width
         self.encoder = ReflectingEncoder(width)
-        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.blocks = Blocks(*(ResidualBlock(channels) for _ in range(blocks)))
         self.attention = Attention(channels)
         self.modulation = Modulation(channels, 1 if light else (size // 4) ** 2)
         self.adaptive_blocks = nn.ModuleList(AdaptiveBlock(channels) for _ in range(blocks))
