@@ -12,14 +12,16 @@ from test_loop import PLAIN, config
 from test_methods import OnTheDeviceAlone
 from toys import SIZE, TINY, Toy, with_hair
 
+from anime2real.train import loop
 from anime2real.train.config import TrainError
+from anime2real.train.hair import hair_places
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import GalateaConfig
 from anime2real.train.networks.dye import to_image
 from anime2real.train.networks.hair_colour import LIGHTNESS, hair_apart
 from anime2real.train.pack import Pack
-from anime2real.train.sampler import Sampler, from_sources
+from anime2real.train.sampler import Sampler, from_sources, matched
 from anime2real.train.stepper import Speed, Stepper
 
 TEAL = (50.0, -20.0, -10.0)
@@ -83,6 +85,11 @@ def test_the_slope_is_finite_and_points_home() -> None:
     step = (after - 0.2 * slope / slope.abs().max()).detach()
     assert hair_apart(before, step, upper()) < hair_apart(before, after, upper())
     assert not slope[:, :, SIZE // 2 :].any()
+
+
+@pytest.fixture
+def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "export_products", lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +208,52 @@ def test_the_stepper_loads_exemplars_as_it_loads_the_others(toy: Toy) -> None:
         torch.testing.assert_close(image, expected)
 
 
+def test_pictures_are_drawn_as_often_as_their_hair_is_wanted() -> None:
+    rows = np.arange(100, 200)
+    features = np.zeros((100, 2))
+    features[80:, 0] = 0.3  # a fifth have a fringe
+    wanted = np.zeros((50, 2))
+    wanted[10:, 0] = 0.3  # four fifths are to
+    for strength, expected in ((1.0, 0.8), (0.5, 0.5), (0.0, 0.2)):
+        drawn = matched(rows, features, wanted, strength)
+        assert set(drawn) == set(rows)
+        assert (drawn >= 180).mean() == pytest.approx(expected, abs=0.03)
+    nobody = np.full((5, 2), 0.9)
+    assert set(matched(rows, features, nobody, 1.0)) == set(rows)
+    assert np.array_equal(matched(rows, features, wanted[:0], 1.0), rows)
+
+
+def test_a_fringe_and_long_hair_are_told() -> None:
+    masks = np.zeros((3, 64, 64), np.uint8)
+    masks[1, 8:28] = 255
+    masks[2, 36:, :24] = masks[2, 36:, 40:] = 255
+    assert hair_places(masks).tolist() == [[0, 0], [1, 0], [0, 1]]
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_the_loop_draws_photographs_as_the_method_matches(
+    haired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def noted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return matched(*arguments)
+
+    monkeypatch.setattr("anime2real.train.loop.matched", noted)
+    pack = Pack(haired)
+    assert train(config("galatea", 1), haired, tmp_path / "run", PLAIN).finished
+    for rows, features, wanted, strength in asked:
+        assert set(rows) == set(pack.rows("real", "train"))
+        assert features[:, 0] == pytest.approx(1.0)  # the upper half of every photograph is hair
+        assert len(wanted) == len(pack.rows("anime", "train"))
+        assert strength == 0.5
+    assert len(asked) == 2
+    asked.clear()
+    assert train(config("galatea", 1, match_hair=0.0), haired, tmp_path / "plain", PLAIN).finished
+    assert not asked
+
+
 def options_of(toy: Toy, **changes: Any) -> Any:
     return type(galatea()).settled(replace(TINY["galatea"], **changes), Pack(toy.pack))
 
@@ -212,6 +265,8 @@ def test_what_the_pack_does_not_have_is_refused(toy: Toy, tmp_path: Path) -> Non
         train(config("galatea", 1, hair_weight=3.0), toy.pack, tmp_path / "run", PLAIN)
     with pytest.raises(TrainError, match="0 or more"):
         GalateaConfig(hair_weight=-1.0)
+    with pytest.raises(TrainError, match="from 0 to 1"):
+        GalateaConfig(match_hair=2.0)
     assert options_of(toy).hair_weight == 0
     assert options_of(toy, exemplars=("real",)).exemplars == ("real",)
 

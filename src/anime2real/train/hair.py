@@ -117,6 +117,23 @@ def _apart(lab: Lab, colour: Lab) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm((lab - colour) * [0.5, 1.0, 1.0], axis=-1))
 
 
+def hair_places(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How far hair covers the forehead, and how far the sides of the jaw: fringes, and long hair.
+
+    Args:
+        masks: (N, S, S), 0 to 255, of lined-up faces.
+
+    Returns:
+        (N, 2) in [0, 1].
+    """
+    side = masks.shape[-1]
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    aside = abs(x - 0.5)
+    forehead = (aside < 0.15) & (y > 0.22) & (y < 0.40)
+    jaw = (aside > 0.27) & (aside < 0.45) & (y > 0.6) & (y < 0.95)
+    return np.stack([masks[:, place].mean(1, dtype=np.float64) / 255 for place in (forehead, jaw)], 1)
+
+
 def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[float] | None:
     """CIELAB, the median where the mask is certain; None where that is less than `LEAST` of the picture.
 

@@ -16,19 +16,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from anime2real.train import checkpoint, samples
 from anime2real.train.checkpoint import Progress
 from anime2real.train.compilecache import compile_cache
 from anime2real.train.config import TrainConfig, TrainError
 from anime2real.train.finish import export_products
+from anime2real.train.hair import hair_places
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
 from anime2real.train.pack import Pack
 from anime2real.train.parity import preflight
 from anime2real.train.runfolder import RunFolder
-from anime2real.train.sampler import Draw, Sampler, balanced, from_sources
+from anime2real.train.sampler import Draw, Sampler, balanced, from_sources, matched
 from anime2real.train.stepper import Speed, Stepper
 
 RUN_AHEAD = 4
@@ -146,6 +149,15 @@ def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor
     return torch.from_numpy(pack.landmarks).to(device)
 
 
+def _hair_matched(
+    pack: Pack, photographs: NDArray[np.int64], drawings: NDArray[np.int64], strength: float
+) -> NDArray[np.int64]:
+    """Rows of photographs, repeated so that their hair lies as that of drawings whose hair is known does."""
+    assert pack.hair is not None  # the method has asked for it
+    told = np.array([row for row in drawings if pack.index[row]["hair"] is not None], np.int64)
+    return matched(photographs, hair_places(pack.hair[photographs]), hair_places(pack.hair[told]), strength)
+
+
 class _Loop:
     def __init__(
         self,
@@ -167,7 +179,10 @@ class _Loop:
             raise TrainError("the pack has no training pictures of one domain: prepare it with both")
         sources = [pack.sources(r) for r in rows]
         shown = [from_sources(r, s, method.exemplars) for r, s in zip(rows, sources, strict=True)]
+        drawings = rows[0]
         rows = [balanced(r, s, method.balance, config.seed) for r, s in zip(rows, sources, strict=True)]
+        if method.match_hair:
+            rows[1], shown[1] = (_hair_matched(pack, r, drawings, method.match_hair) for r in (rows[1], shown[1]))
         self.sampler = Sampler(
             rows[0], rows[1], self.batch_size, config.seed, exemplars=shown if method.exemplars else ()
         )

@@ -99,6 +99,7 @@ class Method(nn.Module):
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
+        match_hair: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         exemplars: names of the sources whose pictures alone are the batch's `exemplars`; with none there are no such.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
@@ -113,6 +114,7 @@ class Method(nn.Module):
     wants_landmarks: bool = False
     wants_hair: bool = False
     balance: float = 0.0
+    match_hair: float = 0.0
     exemplars: tuple[str, ...] = ()
 
     def __init__(self) -> None:

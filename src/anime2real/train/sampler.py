@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,43 @@ def balanced(rows: NDArray[np.int64], sources: Sequence[str], balance: float, se
         for group in groups
     ]
     return np.sort(np.concatenate(repeated))
+
+
+GREATEST: Final = 8.0
+"""Times, by which a picture is drawn more or less often than it would be, at most."""
+
+_PARTS: Final = 8
+"""Rows that a picture drawn as often as before has in `matched`, so that others can have fewer."""
+
+
+def matched(
+    rows: NDArray[np.int64], features: NDArray[np.float64], wanted: NDArray[np.float64], strength: float
+) -> NDArray[np.int64]:
+    """Rows repeated, so that their features are spread more as others are.
+
+    Importance weights by a histogram of three bins a feature, divided at 1/6 and 1/2: pictures of a bin are drawn as
+    often as the bin is commoner among those wanted, to the power of `strength`, within `GREATEST` times either way.
+
+    Args:
+        rows: (R,).
+        features: (R, F) in [0, 1].
+        wanted: (W, F) in [0, 1], of the pictures to be like.
+        strength: in [0, 1]; 0 returns the rows.
+    """
+    if strength == 0 or not len(rows) or not len(wanted):
+        return rows
+    own, others = _bins(features), _bins(wanted)
+    count = 3 ** features.shape[1]
+    have, want = (np.bincount(bins, minlength=count) / len(bins) for bins in (own, others))
+    weight = np.clip(want[own] / have[own], 1e-9, None) ** strength
+    weight = np.clip(weight / np.average(weight), 1 / GREATEST, GREATEST)
+    return np.repeat(rows, np.maximum(1, np.rint(_PARTS * weight).astype(np.int64)))
+
+
+def _bins(features: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which of the 3^F bins each of (N, F) lies in."""
+    digits = np.digitize(features, [1 / 6, 1 / 2])
+    return np.asarray(digits @ 3 ** np.arange(features.shape[1]), np.int64)
 
 
 class Sampler:

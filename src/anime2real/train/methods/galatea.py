@@ -51,7 +51,10 @@ DYE = 0.5
 """Share of the photographs that is dyed where nothing is said and the pack knows hair …"""
 
 HAIR = 5.0
-"""… and the weight of the hair's loss."""
+"""… the weight of the hair's loss …"""
+
+MATCH = 0.5
+"""… and how far the photographs' hair is matched."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class GalateaConfig:
             half of them where the pack has hair, else none.
         hair_weight: of the distance between the hair's colours before and after, in a pack with hair; if not given, 5
             where the pack has hair, else 0.
+        match_hair: how far photographs are drawn so that their hair lies as the drawings' does, fringes and long hair
+            more often, bare foreheads less: from 0 to 1; if not given, 0.5 where the pack has hair, else 0.
         exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
@@ -90,6 +95,7 @@ class GalateaConfig:
     perceptual_weight: float = 0.0
     dye: float | None = None
     hair_weight: float | None = None
+    match_hair: float | None = None
     exemplars: tuple[str, ...] = ()
     balance: float = 0.75
     learning_rate: float = 2e-4
@@ -98,6 +104,8 @@ class GalateaConfig:
     def __post_init__(self) -> None:
         if not 0 <= (self.dye or 0) <= 1:
             raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
+        if not 0 <= (self.match_hair or 0) <= 1:
+            raise TrainError(f"--match-hair goes from 0 to 1, not {self.match_hair}")
         if (self.hair_weight or 0) < 0:
             raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
         if not 0 <= self.balance <= 1:
@@ -128,6 +136,7 @@ class Galatea(Method):
         del size
         self.config = config
         self.balance = config.balance
+        self.match_hair = config.match_hair or 0.0
         self.exemplars = config.exemplars
         self.wants_landmarks = config.detail_weight > 0
         self.to_real = ResNetGenerator(config.width, config.blocks)
@@ -159,7 +168,8 @@ class Galatea(Method):
     def settled(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
         """What is done about hair, where the options leave that to the pack."""
         known = pack.hair is not None and len(pack.hair_colours("anime", "train")) > 0
-        for option, value in (("--dye", options.dye), ("--hair-weight", options.hair_weight)):
+        wanted = {"--dye": options.dye, "--hair-weight": options.hair_weight, "--match-hair": options.match_hair}
+        for option, value in wanted.items():
             if value and not known:
                 raise TrainError(f"{pack.folder} knows no hair, which {option} needs: prepare it with --hair")
         sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}
@@ -169,6 +179,7 @@ class Galatea(Method):
         return replace(
             options,
             dye=(DYE if known else 0.0) if options.dye is None else options.dye,
+            match_hair=(MATCH if known else 0.0) if options.match_hair is None else options.match_hair,
             hair_weight=(HAIR if known else 0.0) if options.hair_weight is None else options.hair_weight,
         )
 
