@@ -1,0 +1,161 @@
+"""Takes the faces of children out of a pack's training photographs.
+
+    npm pack @vladmandic/face-api@1.7.15 && tar xzf vladmandic-face-api-1.7.15.tgz package/model
+    python scripts/leave_out_children.py packs/sharp --model package/model
+
+No face of a child is to be made on purpose, so none is learned from. Each training photograph's age is estimated by the
+small network of face-api (MIT licence): a "TinyXception" of 0.42 M weights, here computed by torch from its file.
+It sees the face upright and mirrored, cut out in three sizes; the mean decides. Photographs of an estimated age below
+`--least` get the split `left out` in index.jsonl, where nothing reads them; test photographs stay. The pack has another
+sum afterwards, and its meta.json says how many were left out. The last line is JSON.
+
+An estimate is some years off: a threshold above 18 leaves out young grown-ups too, and finds more children.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anime2real.errors import UserError
+from anime2real.files import atomic_path
+from anime2real.train.pack import Pack, PackError
+
+SIDE = 112
+"""Pixels a side that the network sees."""
+
+MEAN = (122.782, 117.001, 104.298)
+
+CROPS = ((0.5, 0.55, 0.62), (0.5, 0.55, 0.7), (0.5, 0.55, 0.78))
+"""Middle and side of what is cut out of a lined-up face, in shares of its side."""
+
+BATCH = 128
+
+
+class AgeNetwork:
+    """The network, from face-api's files.
+
+    Args:
+        folder: with age_gender_model-weights_manifest.json and age_gender_model.bin.
+
+    Raises:
+        PackError: they are not there, or do not fit each other.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        name = folder / "age_gender_model-weights_manifest.json"
+        try:
+            entries = json.loads(name.read_text())[0]["weights"]
+            content = (folder / "age_gender_model.bin").read_bytes()
+        except (OSError, ValueError, LookupError) as error:
+            raise PackError(f"{folder} holds no age network ({error}): see the head of this script") from error
+        self.weights: dict[str, Tensor] = {}
+        place = 0
+        for entry in entries:
+            count = int(np.prod(entry["shape"]))
+            told = entry.get("quantization")
+            kind = np.dtype(told["dtype"] if told else "<f4")
+            values = np.frombuffer(content, kind, count, place).astype(np.float32)
+            place += count * kind.itemsize
+            if told:
+                values = values * told["scale"] + told["min"]
+            self.weights[entry["name"]] = torch.from_numpy(values).view(*entry["shape"])
+        if place != len(content):
+            raise PackError(f"{folder}: age_gender_model.bin has {len(content)} bytes, its manifest tells of {place}")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Ages (N,) in years of faces (N, 3, 112, 112), 0 to 255."""
+        x = (images - torch.tensor(MEAN)[:, None, None]) / 255
+        x = torch.relu(self._convolved(x, "entry_flow/conv_in", 2))
+        x = self._reduced(x, "entry_flow/reduction_block_0", active=False)
+        x = self._reduced(x, "entry_flow/reduction_block_1")
+        for block in ("middle_flow/main_block_0", "middle_flow/main_block_1"):
+            y = x
+            for layer in range(3):
+                y = self._separable(torch.relu(y), f"{block}/separable_conv{layer}")
+            x = x + y
+        x = self._reduced(x, "exit_flow/reduction_block")
+        x = torch.relu(self._separable(x, "exit_flow/separable_conv"))
+        return (x.mean((2, 3)) @ self.weights["fc/age/weights"] + self.weights["fc/age/bias"])[:, 0]
+
+    def _reduced(self, x: Tensor, name: str, active: bool = True) -> Tensor:
+        y = self._separable(torch.relu(x) if active else x, f"{name}/separable_conv0")
+        y = self._separable(torch.relu(y), f"{name}/separable_conv1")
+        # `same` in TensorFlow: an even side is padded after its end alone.
+        y = F.max_pool2d(F.pad(y, (0, 1, 0, 1), value=-torch.inf), 3, 2)
+        return y + self._convolved(x, f"{name}/expansion_conv", 2)
+
+    def _convolved(self, x: Tensor, name: str, stride: int) -> Tensor:
+        kernel = self.weights[f"{name}/filters"].permute(3, 2, 0, 1)
+        x = F.pad(x, (0, 1, 0, 1)) if kernel.shape[-1] == 3 else x
+        return F.conv2d(x, kernel, self.weights[f"{name}/bias"], stride)
+
+    def _separable(self, x: Tensor, name: str) -> Tensor:
+        depthwise = self.weights[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
+        x = F.conv2d(x, depthwise, padding=1, groups=len(depthwise))
+        return F.conv2d(x, self.weights[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), self.weights[f"{name}/bias"])
+
+
+def ages(network: AgeNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Estimated ages (N,), years, of lined-up faces (N, S, S, 3)."""
+    estimates = []
+    with torch.inference_mode():
+        for start in range(0, len(pictures), BATCH):
+            image = torch.from_numpy(pictures[start : start + BATCH]).permute(0, 3, 1, 2).float()
+            looks = []
+            for x, y, side in CROPS:
+                theta = torch.tensor([[side, 0, 2 * x - 1], [0, side, 2 * y - 1]]).expand(len(image), -1, -1)
+                grid = F.affine_grid(theta, [len(image), 3, SIDE, SIDE], align_corners=False)
+                face = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+                looks += [network(face), network(face.flip(3))]
+            estimates.append(torch.stack(looks).mean(0).double().numpy())
+    return np.concatenate(estimates) if estimates else np.empty(0)
+
+
+def leave_out(folder: Path, network: AgeNetwork, least: float) -> dict[str, Any]:
+    """Mark a pack's training photographs that look younger than `least` years; returns what was done.
+
+    Raises:
+        PackError: it is no whole pack, or nobody would be left.
+    """
+    pack = Pack(folder)
+    rows = pack.rows("real", "train")
+    found = ages(network, pack.images[rows])
+    young = set(rows[found < least].tolist())
+    if len(young) == len(rows):
+        raise PackError(f"{folder} would have no photograph left: lower --least")
+    lines = []
+    for row, entry in enumerate(pack.index):
+        lines.append(json.dumps({**entry, "split": "left out"} if row in young else entry, sort_keys=True) + "\n")
+    counts = Counter(source for source in pack.sources(np.array(sorted(young), np.int64)))
+    facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(counts.items()))}
+    with atomic_path(folder / "index.jsonl") as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+    with atomic_path(folder / "meta.json") as temporary:
+        temporary.write_text(json.dumps({**pack.meta, "children": facts}, indent=1, sort_keys=True) + "\n")
+    return {**facts, "median_years": round(float(np.median(found)), 1)}
+
+
+def main() -> None:
+    """Mark, and print how many."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--model", type=Path, required=True, help="folder of face-api's age_gender_model files")
+    parser.add_argument("--least", type=float, default=20.0, help="estimated age, years, from which a face stays")
+    options = parser.parse_args()
+    try:
+        print(json.dumps(leave_out(options.pack, AgeNetwork(options.model), options.least)))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
