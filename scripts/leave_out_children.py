@@ -149,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--model", type=Path, required=True, help="folder of face-api's age_gender_model files")
-    parser.add_argument("--least", type=float, default=20.0, help="estimated age, years, from which a face stays")
+    parser.add_argument("--least", type=float, default=19.0, help="estimated age, years, from which a face stays")
     options = parser.parse_args()
     try:
         print(json.dumps(leave_out(options.pack, AgeNetwork(options.model), options.least)))

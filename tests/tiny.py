@@ -67,3 +67,24 @@ def write_bundle(
         training={"minutes": 1.5, "pairs": 1000}, figures=dict(figures or {}), hardware="none",
     )  # fmt: skip
     return save(bundle, model(px) if content is None else content, "# A test\n", folder)
+
+
+def styled_model(px: int = PX) -> bytes:
+    """An ONNX file: image + 0.1 · the style's first number, (N, 3, S, S) and (N, 8) to (N, 3, S, S)."""
+    first = np.zeros((8, 1), np.float32)
+    first[0] = 0.1
+    weights = [numpy_helper.from_array(first, "first"), numpy_helper.from_array(np.int64([2, 3]), "axes")]
+    values = [
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, px, px]),
+        helper.make_tensor_value_info("style", TensorProto.FLOAT, ["N", 8]),
+    ]
+    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, ["N", 3, px, px])
+    nodes = [
+        helper.make_node("MatMul", ["style", "first"], ["shift"]),
+        helper.make_node("Unsqueeze", ["shift", "axes"], ["addend"]),
+        helper.make_node("Add", ["image", "addend"], ["translated"]),
+    ]
+    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(file)
+    return bytes(file.SerializeToString())

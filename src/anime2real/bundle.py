@@ -28,8 +28,11 @@ SHIPPED: Final = Path(__file__).parent / "bundles"
 PREFERRED: Final = ("galatea", "cyclegan", "cyclegan-tilt", "autoencoder", "difference")
 """Methods, the best first: what `default_method` chooses from."""
 
-CONDITIONS: Final = ("tilt", "landmarks")
-"""What a translator may take beside the picture: (N,) in radians, or (N, 5, 2) in shares of the side."""
+CONDITIONS: Final = ("tilt", "landmarks", "style")
+"""What a translator may take beside the picture: (N,) in radians; (N, 5, 2) in shares of the side; (N, `STYLE`)."""
+
+STYLE: Final = 8
+"""Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
 
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
@@ -85,6 +88,16 @@ class Bundle:
     def name(self) -> str:
         """METHOD-SOURCE-to-TARGET."""
         return f"{self.method}-{self.source}-to-{self.target}"
+
+    @property
+    def leaning(self) -> bool:
+        """Whether it wants to know how a face leans, and so to see it as it leans."""
+        return "tilt" in self.conditions or "landmarks" in self.conditions
+
+    @property
+    def varied(self) -> bool:
+        """Whether it can make several results of one picture."""
+        return "style" in self.conditions
 
     def manifest(self) -> dict[str, Any]:
         """What bundle.json holds."""

@@ -23,6 +23,8 @@ from anime2real.study.command import study
 from anime2real.terminal import Reporter, complain
 from anime2real.untrusted import shown
 
+MOST_VARIANTS = 16
+
 FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 app = App(
@@ -51,6 +53,7 @@ def translate(
     format: Literal["png", "jpg", "webp", "avif"] = "png",
     background: str = "white",
     overwrite: bool = False,
+    variants: int = 1,
     threads: int | None = None,
     as_json: Json = False,
 ) -> int:
@@ -68,6 +71,7 @@ def translate(
         format: of pictures' results; a video becomes MP4, an animated picture stays what it is.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace results that are there.
+        variants: results of each face of a picture, up to 16, of bundles that make several, see `methods`.
         threads: CPU threads; all cores if not given.
         as_json: a line of JSON a picture on stdout, failures among them.
     """
@@ -79,10 +83,14 @@ def translate(
         raise UsageError("give --method or --bundle, not both")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, not {threads}")
-    options = Options(layout or "face", crop, format, _colour(background), overwrite)
+    if not 1 <= variants <= MOST_VARIANTS:
+        raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
+    options = Options(layout or "face", crop, format, _colour(background), overwrite, variants)
     chosen = read(bundle) if bundle else find(method, to or "real")
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
+    if variants > 1 and not chosen.varied:
+        raise UsageError(f"{chosen.name} makes one result of a picture: leave --variants out")
     translator = Translator(chosen, threads=threads)
 
     @cache
@@ -113,7 +121,7 @@ def methods(*, as_json: Json = False) -> int:
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "default": (b.method, b.target) in defaults,
+            "variants": b.varied, "default": (b.method, b.target) in defaults,
         }
         for b in bundles
     ]  # fmt: skip

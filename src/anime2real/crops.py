@@ -31,7 +31,7 @@ class Crops:
 def line_up(image: Image.Image, faces: Sequence[Face], bundle: Bundle) -> Crops:
     """Cut out each of at least one face: upright, or leaning as it leans if the bundle wants to know how."""
     # Whoever is told the tilt wants to see it.
-    frames = tuple(upright(face.crop) if bundle.conditions else face.crop for face in faces)
+    frames = tuple(upright(face.crop) if bundle.leaning else face.crop for face in faces)
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     return Crops(np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames]), frames, landmarks)
 

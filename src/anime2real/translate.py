@@ -47,6 +47,7 @@ class Options:
         format: the suffix of the results.
         background: what shows through transparent pictures, RGB, 0-255.
         overwrite: whether files that are there may be replaced. Inputs never are.
+        variants: results of each face of a picture, the usual one first, 1 or more; of clips there is the usual one.
     """
 
     layout: Layout = "face"
@@ -54,6 +55,7 @@ class Options:
     format: Format = "png"
     background: tuple[int, int, int] = (255, 255, 255)
     overwrite: bool = False
+    variants: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Outcome:
 
     Attributes:
         source: the picture, or None where an argument stood for none.
-        outputs: the results, the largest face's first.
+        outputs: the results, the largest face's first, the variants of a face one after the other.
         faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
         seconds: of decoding and finding, its share of the batch, and writing.
         notes: what the user should know.
@@ -236,19 +238,21 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options, reserv
         except UserError as error:
             errors[place] = error
     start = time.perf_counter()
-    translated = _translate(translator, loaded)
+    translated = [_translate(translator, loaded, variant) for variant in range(options.variants)]
     share = (time.perf_counter() - start) / max(1, len(loaded))
     for place, (source, target, _) in enumerate(batch):
         start = time.perf_counter()
         try:
             if place in errors:
                 raise errors[place]
-            results = translated[place]
-            if isinstance(results, UserError):
-                raise results
+            results = []
+            for of_variant in (every[place] for every in translated):
+                if isinstance(of_variant, UserError):
+                    raise of_variant
+                results.append(of_variant)
             assert source is not None
             assert target is not None
-            written = _write(loaded[place], results, target, options, reserved)
+            written = _write(loaded[place], np.stack(results), target, options, reserved)
         except UserError as error:
             yield Outcome(source, error=str(error))
             continue
@@ -257,7 +261,9 @@ def _run(translator: Translator, batch: list[_Waiting], options: Options, reserv
         yield Outcome(source, written, picture.faces, seconds, (*picture.notes, *_renamed(source, target)))
 
 
-def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, NDArray[np.uint8] | UserError]:
+def _translate(
+    translator: Translator, loaded: dict[int, _Loaded], variant: int
+) -> dict[int, NDArray[np.uint8] | UserError]:
     """All in one go; where that fails, one by one, so that a picture fails for itself alone."""
     if not loaded:
         return {}
@@ -265,12 +271,13 @@ def _translate(translator: Translator, loaded: dict[int, _Loaded]) -> dict[int, 
     landmarks = np.concatenate([item.crops.landmarks for item in loaded.values()])
     try:
         parts = [
-            translator.translate(crops[i : i + BATCH], landmarks[i : i + BATCH]) for i in range(0, len(crops), BATCH)
+            translator.translate(crops[i : i + BATCH], landmarks[i : i + BATCH], variant)
+            for i in range(0, len(crops), BATCH)
         ]
     except UserError as error:
         if len(loaded) == 1:
             return dict.fromkeys(loaded, error)
-        return {place: _translate(translator, {place: item})[place] for place, item in loaded.items()}
+        return {place: _translate(translator, {place: item}, variant)[place] for place, item in loaded.items()}
     ends = np.cumsum([len(item.crops.pixels) for item in loaded.values()])[:-1]
     return dict(zip(loaded, np.split(np.concatenate(parts), ends), strict=True))
 
@@ -303,27 +310,33 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
 def _write(
     loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options, reserved: set[str]
 ) -> tuple[Path, ...]:
-    """Write what `options.layout` asks for, all of it or nothing; returns the files."""
+    """Write what `options.layout` asks for of results (variants, faces, S, S, 3), all or nothing; returns the files."""
     if options.layout == "paste":
-        write(put_back(loaded.image, loaded.crops.frames, results), target, overwrite=options.overwrite)
-        return (target,)
-    targets = [target, *_further(target, len(results) - 1, reserved)]
+        made = [put_back(loaded.image, loaded.crops.frames, faces) for faces in results]
+        targets = [target, *_further(target, "variant", len(made) - 1, reserved)]
+    else:
+        made, targets = [], []
+        firsts = [target, *_further(target, "face", results.shape[1] - 1, reserved)]
+        for first, before, variants in zip(firsts, loaded.crops.pixels, results.swapaxes(0, 1), strict=True):
+            targets += [first, *_further(first, "variant", len(variants) - 1, reserved)]
+            for after in variants:
+                shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
+                made.append(Image.fromarray(shown_))
     for path in targets[1:]:
         refusal = _refusal(path, set(), options.overwrite)
         if refusal:
             raise refusal
-    for path, before, after in zip(targets, loaded.crops.pixels, results, strict=True):
-        shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
-        write(Image.fromarray(shown_), path, overwrite=options.overwrite)
+    for path, image in zip(targets, made, strict=True):
+        write(image, path, overwrite=options.overwrite)
     return tuple(targets)
 
 
-def _further(target: Path, count: int, reserved: set[str]) -> list[Path]:
-    """Names for a picture's further faces, none of which is an input or another result; they are reserved too."""
+def _further(target: Path, kind: str, count: int, reserved: set[str]) -> list[Path]:
+    """Names for further faces or variants, none of which is an input or another result; they are reserved too."""
     names: list[Path] = []
     number = 2
     while len(names) < count:
-        path = target.with_stem(f"{target.stem}-face-{number}")
+        path = target.with_stem(f"{target.stem}-{kind}-{number}")
         if os.path.realpath(path) not in reserved:
             reserved.add(os.path.realpath(path))
             names.append(path)

@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle import CONDITIONS, Bundle, BundleError, find, read
+from anime2real.bundle import CONDITIONS, STYLE, Bundle, BundleError, find, read
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, find_faces
@@ -56,9 +56,9 @@ class Translator:
             raise ValueError(f"threads must be at least 1, not {threads}")
         unknown = [name for name in bundle.conditions if name not in CONDITIONS]
         if unknown:
-            known = " and ".join(CONDITIONS)
             raise BundleError(
-                f"{bundle.folder} wants {', '.join(unknown)} beside the picture: this version knows {known}"
+                f"{bundle.folder} wants {', '.join(unknown)} beside the picture: this version knows "
+                f"{', '.join(CONDITIONS)}"
             )
         self.bundle = bundle
         self._session = _open_session(bundle, threads or available_cores())
@@ -99,12 +99,14 @@ class Translator:
         """S, pixels a side of the network's pictures."""
         return self.bundle.px
 
-    def __call__(self, picture: Picture, *, crop: Crop = "face") -> Image.Image:
+    def __call__(self, picture: Picture, *, crop: Crop = "face", variant: int = 0) -> Image.Image:
         """Translate the largest face in a picture.
 
         Args:
             picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
             crop: `face` finds it and lines it up; `none` takes the centre square for it.
+            variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
+                that are `varied`.
 
         Returns:
             An RGB picture of S×S px.
@@ -113,9 +115,9 @@ class Translator:
             PictureError: the file cannot be read.
             TranslatorError: no face is found, the array is none of a picture, or the network fails.
         """
-        return self.batch([picture], crop=crop)[0]
+        return self.batch([picture], crop=crop, variant=variant)[0]
 
-    def batch(self, pictures: Sequence[Picture], *, crop: Crop = "face") -> list[Image.Image]:
+    def batch(self, pictures: Sequence[Picture], *, crop: Crop = "face", variant: int = 0) -> list[Image.Image]:
         """Translate pictures, `BATCH` at a time; arguments, results and errors as for one."""
         results: list[Image.Image] = []
         for start in range(0, len(pictures), BATCH):
@@ -126,7 +128,8 @@ class Translator:
             else:
                 faces = [self._face(image) for image in images]
                 squares, told = [pixels for pixels, _ in faces], np.stack([points for _, points in faces])
-            results += [Image.fromarray(translated) for translated in self.translate(np.stack(squares), told)]
+            translated = self.translate(np.stack(squares), told, variant)
+            results += [Image.fromarray(result) for result in translated]
         return results
 
     def _face(self, image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -134,44 +137,49 @@ class Translator:
         faces = find_faces(image)
         if not faces:
             raise TranslatorError("no face found in the picture; if it is one face and nothing else, give crop='none'")
-        frame = upright(faces[0].crop) if self.bundle.conditions else faces[0].crop
+        frame = upright(faces[0].crop) if self.bundle.leaning else faces[0].crop
         return np.asarray(align(image, frame, self.px)), frame(faces[0].landmarks)
 
     def seen(self, squares: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
         """Landmarks (N, 5, 2) in shares of the side, for bundles that want them; upright where no face is seen."""
-        if not self.bundle.conditions:
+        if not self.bundle.leaning:
             return None
         seen = (default_finder()(Image.fromarray(pixels)) for pixels in squares)
         return np.stack([faces[0].landmarks / self.px if faces else TEMPLATE for faces in seen])
 
     def _inputs(
-        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None
+        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None, variant: int
     ) -> dict[str, NDArray[np.float32]]:
         if landmarks is None:
             landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
-        return {_INPUT: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks)
+        return {_INPUT: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variant)
 
-    def translate(self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
+    def translate(
+        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None, variant: int = 0
+    ) -> NDArray[np.uint8]:
         """Translate squares of the network's own size, all in one call.
 
         Args:
             pixels: (N, S, S, 3), sRGB.
             landmarks: (N, 5, 2), shares of the side, of the faces in them; bundles without conditions need none, for
                 the others upright faces are assumed if they are missing.
+            variant: as above.
 
         Returns:
             (N, S, S, 3), sRGB.
 
         Raises:
-            TranslatorError: another shape or type, or the network fails.
+            TranslatorError: another shape or type, a variant of a bundle that has none, or the network fails.
         """
+        if variant and not self.bundle.varied:
+            raise TranslatorError(f"{self.bundle.name} makes one result of a picture, no variants: give variant 0")
         wanted = (self.px, self.px, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
             raise TranslatorError(f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {_kind(pixels)}")
         if not len(pixels):
             return pixels.copy()
         try:
-            result: Any = self._session.run([self._output], self._inputs(pixels, landmarks))[0]
+            result: Any = self._session.run([self._output], self._inputs(pixels, landmarks, variant))[0]
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
         if result.shape != (len(pixels), 3, self.px, self.px):
@@ -181,8 +189,17 @@ class Translator:
         return to_uint8(result)
 
 
-def _conditions(names: Sequence[str], landmarks: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    told = {"landmarks": landmarks, "tilt": np.array([tilt_of(points) for points in landmarks])}
+def style_of(variant: int) -> NDArray[np.float64]:
+    """(`STYLE`,), the style of a variant's number: all 0 for variant 0, else drawn from N(0, 1) with that seed."""
+    return np.random.default_rng(variant).standard_normal(STYLE) if variant else np.zeros(STYLE)
+
+
+def _conditions(names: Sequence[str], landmarks: NDArray[np.float64], variant: int) -> dict[str, NDArray[np.float32]]:
+    told = {
+        "landmarks": landmarks,
+        "tilt": np.array([tilt_of(points) for points in landmarks]),
+        "style": np.tile(style_of(variant), (len(landmarks), 1)),
+    }
     return {name: told[name].astype(np.float32) for name in names}
 
 

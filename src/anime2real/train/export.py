@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle import Bundle, save
+from anime2real.bundle import CONDITIONS, STYLE, Bundle, save
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE
@@ -106,7 +106,7 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16", conditions
         module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
         px: S.
         weights: how tensors of at least `LARGE` numbers are stored.
-        conditions: names of what it takes beside the picture: `tilt` (N,) or `landmarks` (N, 5, 2).
+        conditions: names of what it takes beside the picture: `tilt` (N,), `landmarks` (N, 5, 2) or `style` (N, STYLE).
 
     Returns:
         A file with input `image` (and the conditions) and output `translated`, both (N, 3, S, S) float32 with any N.
@@ -239,7 +239,7 @@ def run(
 
 
 def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, Tensor]:
-    """Tilts of up to half a radian, and landmarks near the template, as faces have them.
+    """Tilts of up to half a radian, landmarks near the template, as faces have them, and styles from N(0, 1).
 
     Raises:
         ExportError: for a condition that bundles do not know.
@@ -252,8 +252,10 @@ def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, 
         elif name == "landmarks":
             place = torch.from_numpy(TEMPLATE).float()
             samples[name] = place + 0.05 * torch.randn(count, 5, 2, generator=random)
+        elif name == "style":
+            samples[name] = torch.randn(count, STYLE, generator=random)
         else:
-            raise ExportError(f"no condition {name!r}: bundles know tilt and landmarks")
+            raise ExportError(f"no condition {name!r}: bundles know {', '.join(CONDITIONS)}")
     return samples
 
 

@@ -79,7 +79,7 @@ class Product:
         module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
         final: whether it is what the run was for; snapshots are not.
         conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
-            shares of the side.
+            shares of the side; ("style",), (N, `bundle.STYLE`).
     """
 
     name: str

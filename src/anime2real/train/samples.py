@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from anime2real.bundle import STYLE
 from anime2real.domain import DOMAINS, Domain
 from anime2real.files import atomic_path
 from anime2real.train.conditions import tilts
@@ -54,8 +55,8 @@ def draw(
         for product in method.products():
             if product.source == domain:
                 module = product.module.to(pictures.device).eval()
-                told = () if landmarks is None else told_to(product, landmarks[chosen])
-                strips.append(to_uint8(module(image, *told)))
+                told = told_to(product, len(chosen), None if landmarks is None else landmarks[chosen])
+                strips.append(to_uint8(module(image, *(value.to(image.device) for value in told))))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
@@ -65,9 +66,14 @@ def draw(
         Image.fromarray(grid).save(temporary, format="PNG")
 
 
-def told_to(product: Product, landmarks: Tensor) -> tuple[Tensor, ...]:
-    """The arguments that a product takes beside the picture, of faces with landmarks (N, 5, 2) in [-1, 1]."""
-    if not product.conditions:
+def told_to(product: Product, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
+    """The arguments that a product takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
+
+    Of styles, the usual one.
+    """
+    if product.conditions == ("style",):
+        return (torch.zeros(count, STYLE),)
+    if not product.conditions or landmarks is None:
         return ()
     return ((landmarks + 1) / 2,) if product.conditions == ("landmarks",) else (tilts(landmarks),)
 

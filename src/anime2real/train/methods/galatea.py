@@ -19,6 +19,8 @@ with φ̂ the same frozen features, of unit length at each place (Zhang et al., 
 Hair keeps its colour and its place where the pack knows hair (`hair_weight`, see `networks/hair_colour.py`). And what
 is translated need not be what is learned from: inputs come from all sources, the pictures that discriminators see as
 real from the sharp ones alone (`exemplars`).
+
+With `style_weight` the generators are told a style, too, and one drawing gives several people (`networks/styles.py`).
 """
 
 from collections.abc import Mapping
@@ -30,6 +32,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from anime2real.bundle import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
@@ -42,6 +45,7 @@ from anime2real.train.networks.lite import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.networks.styles import alike, half_usual, styles
 from anime2real.train.pack import Pack
 
 DYES = 4096
@@ -71,6 +75,8 @@ class GalateaConfig:
         patch_width: its channels after the first layer.
         detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
         perceptual_weight: of the cycle's distance in features; 0 for none.
+        style_weight: of the likeness of results of different styles; 0 for generators without styles, which make one
+            result of a picture.
         dye: share of the photographs whose hair is dyed in a drawing's hair colour, in a pack with hair; if not given,
             half of them where the pack has hair, else none.
         hair_weight: of the distance between the hair's colours before and after, in a pack with hair; if not given, 5
@@ -84,7 +90,7 @@ class GalateaConfig:
         batch_size: pairs a step.
     """
 
-    width: int = 64
+    width: int = 48
     blocks: int = 9
     projection_width: int = 64
     cycle_weight: float = 10.0
@@ -93,6 +99,7 @@ class GalateaConfig:
     patch_width: int = 64
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
+    style_weight: float = 0.0
     dye: float | None = None
     hair_weight: float | None = None
     match_hair: float | None = None
@@ -139,8 +146,9 @@ class Galatea(Method):
         self.match_hair = config.match_hair or 0.0
         self.exemplars = config.exemplars
         self.wants_landmarks = config.detail_weight > 0
-        self.to_real = ResNetGenerator(config.width, config.blocks)
-        self.to_anime = ResNetGenerator(config.width, config.blocks)
+        code = STYLE if config.style_weight else 0
+        self.to_real = ResNetGenerator(config.width, config.blocks, code=code)
+        self.to_anime = ResNetGenerator(config.width, config.blocks, code=code)
         features = LiteFeatures()
         self.judge_real = ProjectedDiscriminator(config.projection_width, features)
         self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
@@ -212,12 +220,16 @@ class Galatea(Method):
         optimizer.zero_grad(set_to_none=True)
         with frozen(*self._judges()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
+            styled, usual = self._styles(batch)
             from_anime, from_real = self.both(
-                lambda: self.to_real(torch.cat([anime, real])), lambda: self.to_anime(torch.cat([real, anime]))
+                lambda: self.to_real(torch.cat([anime, real]), styled[0]),
+                lambda: self.to_anime(torch.cat([real, anime]), styled[1]),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
-            cycled_real, cycled_anime = self.both(lambda: self.to_real(fake_anime), lambda: self.to_anime(fake_real))
+            cycled_real, cycled_anime = self.both(
+                lambda: self.to_real(fake_anime, usual), lambda: self.to_anime(fake_real, usual)
+            )
             scores_real, scores_anime = self.both(
                 lambda: self.judge_real(varied(fake_real, reused(batch.uniforms, 0))),
                 lambda: self.judge_anime(varied(fake_anime, reused(batch.uniforms, 1))),
@@ -240,6 +252,9 @@ class Galatea(Method):
             if config.perceptual_weight:
                 losses["perceptual"] = self._apart(cycled_anime, anime) + self._apart(cycled_real, real)
                 loss = loss + config.perceptual_weight * losses["perceptual"]
+            if config.style_weight:
+                losses["alike"] = self._alike(batch, fake_real, fake_anime)
+                loss = loss + config.style_weight * losses["alike"]
             if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
                 losses["hair"] = hair_apart(anime, fake_real, batch.anime_hair)
                 losses["hair"] = losses["hair"] + hair_apart(real, fake_anime, batch.real_hair)
@@ -291,6 +306,24 @@ class Galatea(Method):
             scores[place] = judge(detail(name, image, _known(landmarks)))
         return scores
 
+    def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
+        """The generators' styles for the translations and the pictures behind them, and the usual one."""
+        if not self.config.style_weight:
+            return (None, None), None
+        drawn = [half_usual(styles(batch.uniforms, turn)) for turn in (0, 1)]
+        usual = torch.zeros_like(drawn[0])
+        return (torch.cat([drawn[0], usual]), torch.cat([drawn[1], usual])), usual
+
+    def _alike(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> Tensor:
+        """How alike the usual results of some of the batch and others of the same pictures are."""
+        some = slice(max(1, len(batch.anime) // 4))  # of the half that had the usual style
+        other_real, other_anime = self.both(
+            lambda: self.to_real(batch.anime[some], styles(batch.uniforms[some], 2)),
+            lambda: self.to_anime(batch.real[some], styles(batch.uniforms[some], 3)),
+        )
+        features: LiteFeatures = self.judge_real.features
+        return alike(features, fake_real[some], other_real) + alike(features, fake_anime[some], other_anime)
+
     def _apart(self, cycled: Tensor, image: Tensor) -> Tensor:
         """P above."""
         features: LiteFeatures = self.judge_real.features
@@ -302,9 +335,10 @@ class Galatea(Method):
 
     def products(self) -> list[Product]:
         """Both directions, averaged."""
+        told = ("style",) if self.config.style_weight else ()
         return [
-            Product(self.name, "anime", "real", self.average["to_real"]),
-            Product(self.name, "real", "anime", self.average["to_anime"]),
+            Product(self.name, "anime", "real", self.average["to_real"], conditions=told),
+            Product(self.name, "real", "anime", self.average["to_anime"], conditions=told),
         ]
 
 

@@ -1,0 +1,48 @@
+"""Styles: what makes one drawing several people.
+
+A generator that is told a few random numbers ignores them: the cycle asks for one result. So the usual style, all
+zeros, alone has to bring a picture back, and other styles are pushed away from it: results that pretrained features
+cannot tell apart cost something (Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks", 2019,
+equation 4, with features in place of pixels, so that another tint is no other person).
+"""
+
+import math
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anime2real.bundle import STYLE
+from anime2real.train.networks.lite import LiteFeatures
+
+_PRIMES: Final = (31, 37, 41, 43)
+
+FAR: Final = 0.4
+"""The distance from which on two results are different enough."""
+
+
+def styles(uniforms: Tensor, turn: int) -> Tensor:
+    """Styles (N, STYLE) from N(0, 1), out of uniform numbers (N, STYLE or more) in [0, 1); others for each turn."""
+    spread = (uniforms[:, :STYLE].float() * _PRIMES[turn] + 0.29 * turn) % 1.0
+    return math.sqrt(2) * torch.erfinv((2 * spread - 1).clamp(-0.999, 0.999))
+
+
+def half_usual(styles: Tensor) -> Tensor:
+    """The same, those of the first half of the batch made the usual one."""
+    usual = torch.arange(len(styles), device=styles.device) < (len(styles) + 1) // 2
+    return styles.masked_fill(usual[:, None], 0.0)
+
+
+def alike(features: LiteFeatures, usual: Tensor, other: Tensor) -> Tensor:
+    """How alike results (N, 3, S, S) of two styles are: 1 if they are the same, 0 from `FAR` on, in the mean.
+
+    The distance is that of features at strides 8 and 16, of unit length at each place (Zhang et al., 2018). No gradient
+    reaches `usual`.
+    """
+    with torch.no_grad():
+        wanted = features(usual)[1:3]
+    pairs = zip(features(other)[1:3], wanted, strict=True)
+    unit = [(F.normalize(one.float(), dim=1), F.normalize(two.float(), dim=1)) for one, two in pairs]
+    distance = torch.stack([(one - two).square().sum(1).mean((1, 2)) for one, two in unit]).mean(0)
+    return F.relu(1 - distance / FAR).mean()

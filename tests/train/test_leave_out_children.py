@@ -1,0 +1,126 @@
+"""Children are taken out of the training photographs, and of nothing else; the network's files are read as they are."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import leave_out_children as script
+import numpy as np
+import pytest
+import torch
+from toys import Toy
+
+from anime2real.train.pack import Pack, PackError
+
+LAYERS = [
+    ("entry_flow/conv_in", (3, 3, 3, 32)),
+    *((f"entry_flow/reduction_block_0/separable_conv{i}", (c, 64)) for i, c in enumerate((32, 64))),
+    ("entry_flow/reduction_block_0/expansion_conv", (1, 1, 32, 64)),
+    *((f"entry_flow/reduction_block_1/separable_conv{i}", (c, 128)) for i, c in enumerate((64, 128))),
+    ("entry_flow/reduction_block_1/expansion_conv", (1, 1, 64, 128)),
+    *((f"middle_flow/main_block_{b}/separable_conv{i}", (128, 128)) for b in (0, 1) for i in range(3)),
+    *((f"exit_flow/reduction_block/separable_conv{i}", (c, 256)) for i, c in enumerate((128, 256))),
+    ("exit_flow/reduction_block/expansion_conv", (1, 1, 128, 256)),
+    ("exit_flow/separable_conv", (256, 512)),
+]
+
+
+def write_network(folder: Path, years: float) -> Path:
+    """A network of the right shape whose answer is `years`: all weights nothing, quantised as the real ones are."""
+    folder.mkdir()
+    entries: list[dict[str, Any]] = []
+    content = b""
+
+    def add(name: str, shape: tuple[int, ...], quantised: bool, value: float = 0.0) -> None:
+        nonlocal content
+        entry: dict[str, Any] = {"name": name, "shape": list(shape), "dtype": "float32"}
+        if quantised:
+            entry["quantization"] = {"dtype": "uint8", "scale": 0.25, "min": -1.0}
+            content += np.full(shape, round((value + 1.0) / 0.25), np.uint8).tobytes()
+        else:
+            content += np.full(shape, value, "<f4").tobytes()
+        entries.append(entry)
+
+    for name, shape in LAYERS:
+        if len(shape) == 2:
+            add(f"{name}/depthwise_filter", (3, 3, shape[0], 1), quantised=True)
+            add(f"{name}/pointwise_filter", (1, 1, *shape), quantised=True)
+        else:
+            add(f"{name}/filters", shape, quantised=True)
+        add(f"{name}/bias", (shape[-1],), quantised=False)
+    add("fc/age/weights", (512, 1), quantised=True)
+    add("fc/age/bias", (1,), quantised=False, value=years)
+    (folder / "age_gender_model-weights_manifest.json").write_text(json.dumps([{"weights": entries, "paths": []}]))
+    (folder / "age_gender_model.bin").write_bytes(content)
+    return folder
+
+
+def test_the_networks_files_are_read_and_its_layers_fit_each_other(tmp_path: Path) -> None:
+    network = script.AgeNetwork(write_network(tmp_path / "model", 31.5))
+    assert not network.weights["exit_flow/separable_conv/pointwise_filter"].any()
+    assert network(torch.full((2, 3, 112, 112), 200.0)).tolist() == pytest.approx([31.5, 31.5])
+    assert script.ages(network, np.zeros((3, 64, 64, 3), np.uint8)).tolist() == pytest.approx([31.5] * 3)
+    assert len(script.ages(network, np.zeros((0, 64, 64, 3), np.uint8))) == 0
+
+
+def test_an_even_side_is_padded_after_its_end(tmp_path: Path) -> None:
+    """As TensorFlow's `same` does it: with stride 2 the first output sees the picture's first three pixels."""
+    network = script.AgeNetwork(write_network(tmp_path / "model", 0.0))
+    kernel = torch.zeros(3, 3, 3, 32)
+    kernel[2, 2, 0, 0] = 1.0
+    network.weights["entry_flow/conv_in/filters"] = kernel
+    image = torch.arange(64.0).view(1, 1, 8, 8).expand(1, 3, 8, 8)
+    found = network._convolved(image, "entry_flow/conv_in", 2)[0, 0]
+    assert found.shape == (4, 4)
+    assert torch.equal(found[:3, :3], image[0, 0, 2::2, 2::2])
+    assert not found[3].any()
+
+
+def test_a_network_that_is_not_there_or_cut_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="holds no age network"):
+        script.AgeNetwork(tmp_path)
+    model = write_network(tmp_path / "model", 0.0) / "age_gender_model.bin"
+    model.write_bytes(model.read_bytes() + b"more")
+    with pytest.raises(PackError, match="its manifest tells of"):
+        script.AgeNetwork(tmp_path / "model")
+
+
+def blue(images: torch.Tensor) -> torch.Tensor:
+    """Bluer is older."""
+    return images[:, 2].mean((1, 2)) / 5
+
+
+def test_young_training_photographs_and_nothing_else_are_left_out(toy: Toy, tmp_path: Path) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    before = Pack(folder)
+    rows, digest = before.rows("real", "train"), before.digest
+    years = script.ages(blue, before.images[rows])  # type: ignore[arg-type]
+    least = float(np.sort(years)[4])
+    facts = script.leave_out(folder, blue, least)  # type: ignore[arg-type]
+    after = Pack(folder)
+    assert facts["left_out"] == 4
+    assert facts["of"] == len(rows)
+    assert facts["sources"] == {"real": 4}
+    assert after.rows("real", "train").tolist() == rows[years >= least].tolist()
+    for domain, split in (("anime", "train"), ("anime", "test"), ("real", "test")):
+        assert after.rows(domain, split).tolist() == before.rows(domain, split).tolist()  # type: ignore[arg-type]
+    assert after.digest != digest
+    assert after.meta["children"]["left_out"] == 4
+    assert after.images.shape == before.images.shape
+
+
+def test_a_pack_is_never_left_without_photographs(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    model = write_network(tmp_path / "model", 12.0)
+    index = (folder / "index.jsonl").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["leave_out_children.py", str(folder), "--model", str(model)])
+    with pytest.raises(SystemExit, match="no photograph left: lower --least"):
+        script.main()
+    assert (folder / "index.jsonl").read_bytes() == index
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--least", "10"])
+    script.main()
+    assert json.loads(capsys.readouterr().out)["left_out"] == 0
