@@ -126,10 +126,15 @@ const tasks = {
     tell("Translating…");
     const start = performance.now();
     const { crop, landmarks } = faces[face];
-    const frame = facts.conditions.length ? upright(crop) : crop; // whoever is told the tilt wants to see it
+    const leaning = facts.conditions.some((name) => name !== "style");
+    const frame = leaning ? upright(crop) : crop; // whoever is told the tilt wants to see it
     const points = landmarks.map((point) => apply(frame, point));
     const square = align(picture, frame, facts.px);
-    const told = { tilt: [Float32Array.of(tiltOf(points)), [1]], landmarks: [Float32Array.from(points.flat()), [1, 5, 2]] };
+    const told = {
+      tilt: [Float32Array.of(tiltOf(points)), [1]],
+      landmarks: [Float32Array.from(points.flat()), [1, 5, 2]],
+      style: [new Float32Array(8), [1, 8]], // the usual one
+    };
     const feeds = { image: [toFloat([square]), [1, 3, facts.px, facts.px]] };
     for (const name of facts.conditions) feeds[name] = told[name];
     const [values] = Object.values(await run(network, feeds));

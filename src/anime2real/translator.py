@@ -148,14 +148,17 @@ class Translator:
         return np.stack([faces[0].landmarks / self.px if faces else TEMPLATE for faces in seen])
 
     def _inputs(
-        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None, variant: int
+        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None, variants: Sequence[int]
     ) -> dict[str, NDArray[np.float32]]:
         if landmarks is None:
             landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
-        return {_INPUT: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variant)
+        return {_INPUT: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants)
 
     def translate(
-        self, pixels: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None, variant: int = 0
+        self,
+        pixels: NDArray[np.uint8],
+        landmarks: NDArray[np.float64] | None = None,
+        variant: int | Sequence[int] = 0,
     ) -> NDArray[np.uint8]:
         """Translate squares of the network's own size, all in one call.
 
@@ -163,7 +166,7 @@ class Translator:
             pixels: (N, S, S, 3), sRGB.
             landmarks: (N, 5, 2), shares of the side, of the faces in them; bundles without conditions need none, for
                 the others upright faces are assumed if they are missing.
-            variant: as above.
+            variant: as above; one for all, or one for each.
 
         Returns:
             (N, S, S, 3), sRGB.
@@ -171,7 +174,8 @@ class Translator:
         Raises:
             TranslatorError: another shape or type, a variant of a bundle that has none, or the network fails.
         """
-        if variant and not self.bundle.varied:
+        variants = [variant] * len(pixels) if isinstance(variant, int) else list(variant)
+        if any(variants) and not self.bundle.varied:
             raise TranslatorError(f"{self.bundle.name} makes one result of a picture, no variants: give variant 0")
         wanted = (self.px, self.px, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
@@ -179,7 +183,7 @@ class Translator:
         if not len(pixels):
             return pixels.copy()
         try:
-            result: Any = self._session.run([self._output], self._inputs(pixels, landmarks, variant))[0]
+            result: Any = self._session.run([self._output], self._inputs(pixels, landmarks, variants))[0]
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
         if result.shape != (len(pixels), 3, self.px, self.px):
@@ -194,11 +198,13 @@ def style_of(variant: int) -> NDArray[np.float64]:
     return np.random.default_rng(variant).standard_normal(STYLE) if variant else np.zeros(STYLE)
 
 
-def _conditions(names: Sequence[str], landmarks: NDArray[np.float64], variant: int) -> dict[str, NDArray[np.float32]]:
+def _conditions(
+    names: Sequence[str], landmarks: NDArray[np.float64], variants: Sequence[int]
+) -> dict[str, NDArray[np.float32]]:
     told = {
         "landmarks": landmarks,
         "tilt": np.array([tilt_of(points) for points in landmarks]),
-        "style": np.tile(style_of(variant), (len(landmarks), 1)),
+        "style": np.stack([style_of(variant) for variant in variants]),
     }
     return {name: told[name].astype(np.float32) for name in names}
 

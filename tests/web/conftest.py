@@ -33,6 +33,15 @@ def server(bundles: list[Bundle]) -> Iterator[live.Live]:
         yield served
 
 
+@pytest.fixture(scope="session")
+def styled(bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
+    """The same with `galatea` to real, the best one there, which makes variants."""
+    folder: Path = tmp_path_factory.mktemp("styled")
+    more = tiny.write_bundle(folder / "d", tiny.styled_model(), method="galatea", conditions=("style",))
+    with live.running([*bundles, more]) as served:
+        yield served
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api")

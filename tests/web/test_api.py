@@ -2,6 +2,7 @@
 
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from anime2real.bundle import Bundle
 from anime2real.face import find_faces
 from anime2real.marks import GENERATED
 from anime2real.picture import decode, read_marks
+from anime2real.translator import style_of
 
 
 def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -210,7 +212,7 @@ def test_openapi_tells_everything(server: Live) -> None:
     assert set(told["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
     translate = told["paths"]["/v1/translate"]["post"]
     fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout"}
+    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout", "variant"}
     assert fields["required"] == ["picture"]
     assert {"200", "400", "408", "413", "415", "422", "429", "504"} <= set(translate["responses"])
     assert set(translate["responses"]["200"]["content"]) == {"application/json", "image/png"}
@@ -222,3 +224,36 @@ def test_openapi_tells_everything(server: Live) -> None:
                 assert response["description"]
     for off in ("/docs", "/redoc"):  # they would load scripts from elsewhere
         assert server.client.get(off).status_code == 404
+
+
+def test_a_variant_is_another_result_of_the_same_face(styled: Live) -> None:
+    """The tiny network adds a tenth of the style's first number."""
+    offered = {(m["method"], m["to"]): m for m in styled.client.get("/v1/methods").json()["methods"]}
+    assert offered["galatea", "real"]["variants"] == 16
+    assert offered["cyclegan", "real"]["variants"] == 1
+    usual, again, other = (
+        np.asarray(Image.open(io.BytesIO(styled.post("/v1/translate", to="real", **fields).content)), np.float64)
+        for fields in ({}, {"variant": "0"}, {"variant": "2"})
+    )
+    assert np.array_equal(usual, again)
+    middle = (usual > 60) & (usual < 200)  # where nothing is cut off
+    assert (other - usual)[middle].mean() == pytest.approx(127.5 * 0.1 * style_of(2)[0], abs=0.5)
+    refused = styled.post("/v1/translate", to="real", method="cyclegan", variant="2")
+    assert refused.status_code == 400
+    assert "makes one result of a picture: leave variant out" in refused.json()["error"]
+
+
+def test_variants_share_a_batch(styled: Live) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(lambda v: styled.post("/v1/translate", to="real", variant=str(v)).content, (0, 1, 2, 1))
+        )
+    assert answers[1] == answers[3]
+    assert len(set(answers)) == 3
+
+
+@pytest.mark.parametrize("variant", ["-1", "16", "x", "1.5", "999999999999"])
+def test_a_variant_that_is_no_number_from_0_to_15(styled: Live, variant: str) -> None:
+    answer = styled.post("/v1/translate", to="real", variant=variant)
+    assert answer.status_code == 400
+    assert "give a number from 0, the usual result, to 15" in answer.json()["error"]

@@ -1,7 +1,7 @@
 """Crops of different requests go through the network together, and come out as if they had not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -30,9 +30,11 @@ class Network:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
+        self.variants: list[int] = []
 
-    def __call__(self, pixels: Pixels, landmarks: NDArray[np.float64], /) -> Pixels:
-        assert len(pixels) == len(landmarks)
+    def __call__(self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], /) -> Pixels:
+        assert len(pixels) == len(landmarks) == len(variants)
+        self.variants += variants
         self.sizes.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():
             raise UserError("thirteen")

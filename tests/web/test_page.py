@@ -296,3 +296,30 @@ def test_the_page_asks_for_the_token(browser: "Browser", bundles: list[Bundle], 
         wait(page, "document.querySelector('#limits').textContent.includes('MB')")
         give(page, two)
         page.context.close()
+
+
+def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Path) -> None:
+    """Where the method makes variants; where it does not, there is nothing to click."""
+    watcher = Seen(browser, f"{styled.url}/")
+    page = watcher.open()
+    give(page, two)
+    shown = page.locator("#variants")
+    assert shown.is_visible()
+    usual = page.get_attribute("#after", "src")
+    page.get_by_role("radio", name="3", exact=True).check(force=True)
+    wait(page, f"document.querySelector('#after').src !== '{usual}'")
+    assert (page.get_attribute("#download", "download") or "").endswith("-galatea-real-variant-3.png")
+    page.get_by_role("radio", name="1", exact=True).check(force=True)
+    wait(page, f"document.querySelector('#after').src === '{usual}'")  # kept, not asked for again
+    page.locator("#tiles input[value=cyclegan]").check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by cyclegan')")
+    assert not shown.is_visible()
+    assert not watcher.problems
+    for context in browser.contexts:
+        context.close()
+
+
+def test_nobody_else_is_offered_where_there_is_one_result(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    assert not page.locator("#variants").is_visible()

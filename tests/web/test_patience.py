@@ -52,7 +52,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """In the place of every network."""
     gate = Gate()
     monkeypatch.setattr(
-        "anime2real.web.networks.SplitTranslator.__call__", lambda _, pixels, landmarks: gate(pixels, landmarks)
+        "anime2real.web.networks.SplitTranslator.__call__", lambda _, pixels, landmarks, __: gate(pixels, landmarks)
     )
     yield gate
     gate.open.set()

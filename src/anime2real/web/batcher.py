@@ -23,8 +23,8 @@ Landmarks = NDArray[np.float64]
 class Network(Protocol):
     """What `Translator.translate` is."""
 
-    def __call__(self, pixels: Pixels, landmarks: Landmarks, /) -> Pixels:
-        """(N, S, S, 3) and (N, 5, 2) to (N, S, S, 3)."""
+    def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int], /) -> Pixels:
+        """(N, S, S, 3), (N, 5, 2) and N numbers to (N, S, S, 3)."""
         ...
 
 
@@ -32,6 +32,7 @@ class Network(Protocol):
 class _Item:
     pixels: Pixels  # (S, S, 3)
     landmarks: Landmarks  # (5, 2)
+    variant: int
     result: "asyncio.Future[Pixels]"
     since: float
 
@@ -67,14 +68,16 @@ class Batcher:
                 item.result.cancel()
         self._pool.shutdown(cancel_futures=True)
 
-    async def __call__(self, key: Hashable, pixels: Pixels, landmarks: Landmarks) -> Pixels:
+    async def __call__(self, key: Hashable, pixels: Pixels, landmarks: Landmarks, variant: int = 0) -> Pixels:
         """Translate crops (K, S, S, 3), with landmarks (K, 5, 2), each in the company that it meets.
 
         Raises:
             UserError: the network fails for one of them.
         """
         loop = asyncio.get_running_loop()
-        items = [_Item(p, m, loop.create_future(), loop.time()) for p, m in zip(pixels, landmarks, strict=True)]
+        items = [
+            _Item(p, m, variant, loop.create_future(), loop.time()) for p, m in zip(pixels, landmarks, strict=True)
+        ]
         self._queues[key].extend(items)
         self._arrived.set()
         try:
@@ -119,7 +122,7 @@ class Batcher:
         pixels, landmarks = np.stack([i.pixels for i in items]), np.stack([i.landmarks for i in items])
         try:
             results = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._networks[key], pixels, landmarks
+                self._pool, self._networks[key], pixels, landmarks, [item.variant for item in items]
             )
         except Exception as error:
             if len(items) > 1:

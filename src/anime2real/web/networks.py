@@ -7,6 +7,7 @@ they need not. The bytes are the same either way.
 import contextlib
 import ctypes
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -39,18 +40,20 @@ class SplitTranslator:
         """
         self._translator(self._threads)
 
-    def __call__(self, pixels: Pixels, landmarks: Landmarks, /) -> Pixels:
-        """(N, S, S, 3) and (N, 5, 2) to (N, S, S, 3).
+    def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int] = (), /) -> Pixels:
+        """(N, S, S, 3), (N, 5, 2) and N numbers, all 0 if not given, to (N, S, S, 3).
 
         Raises:
             UserError: the bundle is damaged or the network fails.
         """
+        variants = variants or [0] * len(pixels)
         if len(pixels) == 1 or self._threads == 1:
-            return self._translator(self._threads).translate(pixels, landmarks)
+            return self._translator(self._threads).translate(pixels, landmarks, variants)
         single = self._translator(1)
         # One by one: larger parts leave the cache, and a thread that is done has none of the other's to take over.
         places = [slice(i, i + 1) for i in range(len(pixels))]
-        return np.concatenate(list(self._pool.map(lambda at: single.translate(pixels[at], landmarks[at]), places)))
+        parts = self._pool.map(lambda at: single.translate(pixels[at], landmarks[at], variants[at]), places)
+        return np.concatenate(list(parts))
 
     def _translator(self, threads: int) -> Translator:
         with self._loading:

@@ -10,7 +10,8 @@ from anime2real.translate import Layout
 from anime2real.web.intake import Form
 from anime2real.web.refusal import Refusal
 
-FIELDS: Final = frozenset(("to", "method", "face", "layout"))
+FIELDS: Final = frozenset(("to", "method", "face", "layout", "variant"))
+MOST_VARIANTS: Final = 16
 MAX_FACE: Final = 9999
 
 
@@ -23,12 +24,14 @@ class Order:
         methods: by which, each once; empty for the best one; `all` for every one that goes there.
         face: which, the largest is 0; `all`; or `centre`, the centre square taken for a face.
         layout: each face alone, beside what went in, or all pasted back into the picture.
+        variant: which result of each face: 0 is the usual one.
     """
 
     to: Domain | None
     methods: tuple[str, ...]
     face: int | Literal["all", "centre"]
     layout: Layout
+    variant: int = 0
 
     @property
     def several(self) -> bool:
@@ -46,7 +49,7 @@ class Order:
         """Those of `offered` that are asked for, in the order asked.
 
         Raises:
-            Refusal: 400, one of them does not go to `to`.
+            Refusal: 400, one of them does not go to `to`, or makes one result of a picture where another is wanted.
         """
         there = {bundle.method: bundle for bundle in offered if bundle.target == to}
         if default is None or not there:
@@ -55,6 +58,8 @@ class Order:
         for name in names:
             if name not in there:
                 raise Refusal(400, f"method {name!r} does not translate to {to}: there are {', '.join(there)}")
+            if self.variant and not there[name].varied:
+                raise Refusal(400, f"method {name!r} makes one result of a picture: leave variant out")
         return [there[name] for name in names]
 
 
@@ -62,7 +67,7 @@ def read_order(form: Form, methods: Collection[str]) -> Order:
     """The order in a form.
 
     Args:
-        form: its fields `to`, `method`, `face` and `layout`, none of which must be there.
+        form: its fields, `FIELDS`, none of which must be there.
         methods: the names that there are.
 
     Raises:
@@ -74,11 +79,17 @@ def read_order(form: Form, methods: Collection[str]) -> Order:
     face = form.one("face", "0")
     if face not in ("all", "centre") and not (face.isascii() and face.isdecimal() and int(face[:9]) <= MAX_FACE):
         raise Refusal(400, f"face is {face[:40]!r}: give a number, 0 for the largest face, or 'all' or 'centre'")
+    variant = form.one("variant", "0")
+    if not (variant.isascii() and variant.isdecimal() and len(variant) < 3 and int(variant) < MOST_VARIANTS):
+        raise Refusal(
+            400, f"variant is {variant[:40]!r}: give a number from 0, the usual result, to {MOST_VARIANTS - 1}"
+        )
     return Order(
         None if to == "auto" else cast(Domain, to),
         asked,
         cast(Literal["all", "centre"], face) if face in ("all", "centre") else int(face),
         cast(Layout, layout),
+        int(variant),
     )
 
 

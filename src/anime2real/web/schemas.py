@@ -60,6 +60,7 @@ class MethodOut(BaseModel):
     sha256: str
     licence: str
     default: bool
+    variants: int = Field(description="results that it can make of one face; the field `variant` chooses")
 
 
 class MethodsOut(BaseModel):
@@ -115,6 +116,10 @@ TRANSLATE_FORM: Final = form(
         "layout": {
             "type": "string", "enum": ["face", "pair", "paste"], "default": "face",
             "description": "the face alone; beside what went in; pasted back into the picture",
+        },
+        "variant": {
+            "type": "integer", "minimum": 0, "maximum": 15, "default": 0,
+            "description": "which result, of methods that make several: 0 is the usual one",
         },
     }
 )  # fmt: skip

@@ -4,10 +4,10 @@ import { ask, Failure } from "/page/api.js";
 import { onPicture } from "/page/given.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, all: false, whole: null, seen: false };
+const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, variant: 0, all: false, whole: null, seen: false };
 let offered = { methods: [], limits: {} };
 let working = new AbortController();
-let made = new Map(); // by method: {png, before}
+let made = new Map(); // by method and variant: {png, before}
 let files = []; // object URLs of the results that are shown
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
@@ -71,7 +71,7 @@ async function take(file) {
     return complain(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
   }
   if (state.url) URL.revokeObjectURL(state.url);
-  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], variant: 0, all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
   $("picture").src = state.url;
   $("faces").replaceChildren();
   $("found").textContent = "";
@@ -147,6 +147,7 @@ function drawFaces() {
 
 function choose(number) {
   state.face = number;
+  state.variant = 0;
   state.whole = null;
   [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = number === "centre" ? chosen("to") || "real" : state.faces[number].domain === "anime" ? "real" : "anime";
@@ -157,6 +158,10 @@ function choose(number) {
 // What becomes of it.
 
 const there = () => offered.methods.filter((method) => method.to === chosen("to")).sort((a, b) => b.default - a.default);
+
+/** Which result a method is asked for: one that makes a single result has no other. */
+const variantOf = (method) => (there().find((m) => m.method === method)?.variants > 1 ? state.variant : 0);
+const key = (method) => `${method} ${variantOf(method)}`;
 
 async function translate() {
   forget();
@@ -175,16 +180,17 @@ async function translate() {
 
 async function make(method) {
   const { signal } = working;
-  const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face) };
+  const at = key(method);
+  const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face), variant: String(variantOf(method)) };
   try {
     const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, tell: busy });
     const [result] = answer.results;
     const png = new Blob([bytes(result.png)], { type: "image/png" });
     const before = result.input_png ? new Blob([bytes(result.input_png)], { type: "image/png" }) : null;
     const entry = { png, url: keep(png), before: before ? keep(before) : state.url, size: result.size };
-    made.set(method, entry);
+    made.set(at, entry);
     drawTiles();
-    if (method === state.method) present(entry);
+    if (at === key(state.method)) present(entry);
   } catch (error) {
     complain(error);
   }
@@ -206,7 +212,8 @@ function present({ url, before, size }) {
   $("compare").classList.remove("unseen");
   if (whole !== state.whole) place(whole);
   $("download").href = url;
-  $("download").download = `${state.name}-${state.method}-${chosen("to")}.png`;
+  const variant = variantOf(state.method);
+  $("download").download = `${state.name}-${state.method}-${chosen("to")}${variant ? `-variant-${variant + 1}` : ""}.png`;
   ready(true);
   busy(null);
   if (!state.seen) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
@@ -235,7 +242,7 @@ function drawTiles() {
     if (state.all) {
       const image = document.createElement("img");
       image.alt = "";
-      if (made.has(method)) image.src = made.get(method).url;
+      if (made.has(key(method))) image.src = made.get(key(method)).url;
       image.style.objectPosition = `${100 * middle()}% 50%`;
       body.append(image);
     }
@@ -245,14 +252,26 @@ function drawTiles() {
     return label;
   });
   $("tiles").replaceChildren(...tiles);
+  $("variants").hidden = !(there().find((m) => m.method === state.method)?.variants > 1);
+  document.querySelector(`input[name=variant][value="${state.variant}"]`).checked = true;
   if (focused) document.querySelector("input[name=method]:checked")?.focus();
 }
 
 function pick(method) {
   state.method = method;
-  if (made.has(method)) return present(made.get(method));
+  drawTiles();
+  if (made.has(key(method))) return present(made.get(key(method)));
   if (state.all) return busy("Translating…"); // it is on its way
   translate();
+}
+
+function vary(variant) {
+  state.variant = variant;
+  drawTiles();
+  if (made.has(key(state.method))) return present(made.get(key(state.method)));
+  ready(false);
+  busy("Translating…");
+  make(state.method);
 }
 
 /** Where, from left to right, the chosen face is in what is shown: 0 to 1. */
@@ -275,7 +294,7 @@ function cut() {
 }
 
 async function copy() {
-  const entry = made.get(state.method);
+  const entry = made.get(key(state.method));
   if (!entry) return;
   const label = $("copy");
   try {
@@ -304,6 +323,7 @@ $("choose").addEventListener("click", () => $("file").click());
 $("shoot").addEventListener("click", () => $("camera").click());
 onPicture([$("file"), $("camera")], take, (words) => complain(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to], input[name=layout]")) input.addEventListener("change", translate);
+for (const input of document.querySelectorAll("input[name=variant]")) input.addEventListener("change", () => vary(Number(input.value)));
 $("slider").addEventListener("input", cut);
 $("copy").addEventListener("click", copy);
 $("again").addEventListener("click", restart);
@@ -313,7 +333,7 @@ $("all").addEventListener("click", () => {
   $("all").hidden = true;
   drawTiles();
   document.querySelector("input[name=method]:checked")?.focus();
-  for (const { method } of there()) if (!made.has(method)) make(method);
+  for (const { method } of there()) if (!made.has(key(method))) make(method);
 });
 
 try {
