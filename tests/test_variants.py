@@ -13,6 +13,7 @@ from anime2real import Translator
 from anime2real.bundle import STYLE
 from anime2real.cli import main
 from anime2real.translator import TranslatorError, style_of
+from anime2real.whole import translate_picture
 
 
 @pytest.fixture
@@ -127,3 +128,9 @@ def test_a_bundle_that_has_none_says_so(tmp_path: Path, grey: Path, capsys: pyte
     assert main(["translate", str(grey), "-o", str(tmp_path / "o"), "--bundle", plain, "--variants", "4"]) == 2
     assert "makes one result of a picture: leave --variants out" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_a_whole_picture_has_variants_too(bundle: str, grey: Path) -> None:
+    for variant in (0, 5):
+        made = translate_picture(grey, bundle=bundle, crop="none", variant=variant)
+        assert int(np.asarray(made.image)[0, 0, 0]) == pytest.approx(expected(variant), abs=1)

@@ -45,6 +45,7 @@ def translate_picture(
     bundle: str | None = None,
     layout: Layout = "face",
     crop: Crop = "face",
+    variant: int = 0,
 ) -> Translated:
     """Translate a picture's largest face; with `paste`, all its faces.
 
@@ -55,13 +56,14 @@ def translate_picture(
         bundle: a bundle's folder or its name on the Hub, in place of a method.
         layout: the face alone, beside the crop that went in, or pasted back into the picture.
         crop: find the faces; or none, to take the centre square for one.
+        variant: 0 for the usual result, another number for another one, of bundles that are `varied`.
 
     Returns:
         What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
 
     Raises:
         PictureError: the file cannot be read.
-        TranslatorError: no face is found, or there is no telling what it is.
+        TranslatorError: no face is found, there is no telling what it is, or the bundle has no variants.
         BundleError: the bundle or the method cannot be had, or does not go that way.
     """
     image = to_image(picture)
@@ -82,7 +84,7 @@ def translate_picture(
     else:
         crops = line_up(image, faces if layout == "paste" else faces[:1], translator.bundle)
         told = crops.landmarks
-    results = translator.translate(crops.pixels, told)
+    results = translator.translate(crops.pixels, told, variant)
     match layout:
         case "paste":
             made = put_back(image, crops.frames, results)
