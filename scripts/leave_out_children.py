@@ -39,6 +39,9 @@ CROPS = ((0.5, 0.55, 0.62), (0.5, 0.55, 0.7), (0.5, 0.55, 0.78))
 
 BATCH = 128
 
+LEFT_OUT = "left out"
+"""The split of those that nothing reads."""
+
 
 class AgeNetwork:
     """The network, from face-api's files.
@@ -55,21 +58,11 @@ class AgeNetwork:
         try:
             entries = json.loads(name.read_text())[0]["weights"]
             content = (folder / "age_gender_model.bin").read_bytes()
-        except (OSError, ValueError, LookupError) as error:
+            self.weights, told = _weights(entries, content)
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise PackError(f"{folder} holds no age network ({error}): see the head of this script") from error
-        self.weights: dict[str, Tensor] = {}
-        place = 0
-        for entry in entries:
-            count = int(np.prod(entry["shape"]))
-            told = entry.get("quantization")
-            kind = np.dtype(told["dtype"] if told else "<f4")
-            values = np.frombuffer(content, kind, count, place).astype(np.float32)
-            place += count * kind.itemsize
-            if told:
-                values = values * told["scale"] + told["min"]
-            self.weights[entry["name"]] = torch.from_numpy(values).view(*entry["shape"])
-        if place != len(content):
-            raise PackError(f"{folder}: age_gender_model.bin has {len(content)} bytes, its manifest tells of {place}")
+        if told != len(content):
+            raise PackError(f"{folder}: age_gender_model.bin has {len(content)} bytes, its manifest tells of {told}")
 
     def __call__(self, images: Tensor) -> Tensor:
         """Ages (N,) in years of faces (N, 3, 112, 112), 0 to 255."""
@@ -104,6 +97,22 @@ class AgeNetwork:
         return F.conv2d(x, self.weights[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), self.weights[f"{name}/bias"])
 
 
+def _weights(entries: list[dict[str, Any]], content: bytes) -> tuple[dict[str, Tensor], int]:
+    """The tensors that a manifest's entries tell of, and the bytes that they take."""
+    weights: dict[str, Tensor] = {}
+    place = 0
+    for entry in entries:
+        count = int(np.prod(entry["shape"]))
+        told = entry.get("quantization")
+        kind = np.dtype(told["dtype"] if told else "<f4")
+        values = np.frombuffer(content, kind, count, place).astype(np.float32)
+        place += count * kind.itemsize
+        if told:
+            values = values * told["scale"] + told["min"]
+        weights[entry["name"]] = torch.from_numpy(values).view(*entry["shape"])
+    return weights, place
+
+
 def ages(network: AgeNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Estimated ages (N,), years, of lined-up faces (N, S, S, 3)."""
     estimates = []
@@ -123,24 +132,30 @@ def ages(network: AgeNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float64
 def leave_out(folder: Path, network: AgeNetwork, least: float) -> dict[str, Any]:
     """Mark a pack's training photographs that look younger than `least` years; returns what was done.
 
+    Those that were marked before are looked at again, so that another `least` brings them back.
+
     Raises:
         PackError: it is no whole pack, or nobody would be left.
     """
     pack = Pack(folder)
-    rows = pack.rows("real", "train")
+    splits = ("train", LEFT_OUT)
+    told = [row for row, e in enumerate(pack.index) if e["domain"] == "real" and e["split"] in splits]
+    rows = np.array(told, np.int64)
     found = ages(network, pack.images[rows])
     young = set(rows[found < least].tolist())
     if len(young) == len(rows):
         raise PackError(f"{folder} would have no photograph left: lower --least")
-    lines = []
-    for row, entry in enumerate(pack.index):
-        lines.append(json.dumps({**entry, "split": "left out"} if row in young else entry, sort_keys=True) + "\n")
-    counts = Counter(source for source in pack.sources(np.array(sorted(young), np.int64)))
-    facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(counts.items()))}
+    split = {row: LEFT_OUT if row in young else "train" for row in told}
+    entries = ({**entry, "split": split.get(row, entry["split"])} for row, entry in enumerate(pack.index))
+    lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in entries]
+    sources = Counter(pack.sources(np.array(sorted(young), np.int64)))
+    facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(sources.items()))}
+    counts = {**pack.meta["counts"], "real": {**pack.meta["counts"]["real"], "train": len(rows) - len(young)}}
+    meta = {**pack.meta, "counts": counts, "children": facts}
     with atomic_path(folder / "index.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
     with atomic_path(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps({**pack.meta, "children": facts}, indent=1, sort_keys=True) + "\n")
+        temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
     return {**facts, "median_years": round(float(np.median(found)), 1)}
 
 

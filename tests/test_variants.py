@@ -52,7 +52,7 @@ def test_the_usual_style_is_nothing_and_others_are_drawn_once_for_all() -> None:
 
 def test_a_variant_gets_its_style_whatever_its_company(bundle: str) -> None:
     translator = Translator.open(bundle)
-    assert translator.bundle.varied
+    assert translator.bundle.variants == 16
     assert not translator.bundle.leaning
     pictures = np.full((3, tiny.PX, tiny.PX, 3), 128, np.uint8)
     for variant in (0, 1, 7):
@@ -72,7 +72,7 @@ def test_a_face_is_turned_upright_for_a_bundle_with_styles_alone(bundle: str) ->
 
 def test_a_bundle_without_styles_has_no_variants(tmp_path: Path) -> None:
     translator = Translator.open(tiny.write_bundle(tmp_path / "plain").folder)
-    assert not translator.bundle.varied
+    assert translator.bundle.variants == 1
     with pytest.raises(TranslatorError, match="makes one result of a picture, no variants"):
         translator.translate(np.zeros((1, tiny.PX, tiny.PX, 3), np.uint8), variant=1)
 
@@ -134,3 +134,19 @@ def test_a_whole_picture_has_variants_too(bundle: str, grey: Path) -> None:
     for variant in (0, 5):
         made = translate_picture(grey, bundle=bundle, crop="none", variant=variant)
         assert int(np.asarray(made.image)[0, 0, 0]) == pytest.approx(expected(variant), abs=1)
+
+
+def test_each_picture_may_have_a_variant_of_its_own(bundle: str) -> None:
+    translator = Translator.open(bundle)
+    pictures = np.full((2, tiny.PX, tiny.PX, 3), 128, np.uint8)
+    mixed = translator.translate(pictures, variant=[0, np.int64(3)])
+    assert np.array_equal(mixed[0], pictures[0])
+    assert np.array_equal(mixed[1], translator.translate(pictures, variant=3)[1])
+    for wrong, says in (
+        (-1, "from 0, not -1"),
+        (1.0, "from 0, not 1"),
+        ([0, "x"], "from 0"),
+        ([1], "1 variants are"),
+    ):
+        with pytest.raises(TranslatorError, match=says):
+            translator.translate(pictures, variant=wrong)  # type: ignore[arg-type]

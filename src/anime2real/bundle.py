@@ -34,6 +34,9 @@ CONDITIONS: Final = ("tilt", "landmarks", "style")
 STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
 
+MOST_VARIANTS: Final = 16
+"""Results of one picture that the program offers of a bundle with styles."""
+
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
 MAX_MANIFEST_BYTES: Final = 2**20
@@ -95,9 +98,9 @@ class Bundle:
         return "tilt" in self.conditions or "landmarks" in self.conditions
 
     @property
-    def varied(self) -> bool:
-        """Whether it can make several results of one picture."""
-        return "style" in self.conditions
+    def variants(self) -> int:
+        """Results that it is offered for, of one picture."""
+        return MOST_VARIANTS if "style" in self.conditions else 1
 
     def manifest(self) -> dict[str, Any]:
         """What bundle.json holds."""

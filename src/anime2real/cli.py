@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
-from anime2real.bundle import default_method, find, read, shipped
+from anime2real.bundle import MOST_VARIANTS, default_method, find, read, shipped
 from anime2real.cli_making import evaluate, export, prepare, train
 from anime2real.cli_serving import serve
 from anime2real.domain import Domain
@@ -22,8 +22,6 @@ from anime2real.errors import UsageError, UserError
 from anime2real.study.command import study
 from anime2real.terminal import Reporter, complain
 from anime2real.untrusted import shown
-
-MOST_VARIANTS = 16
 
 FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
@@ -89,7 +87,7 @@ def translate(
     chosen = read(bundle) if bundle else find(method, to or "real")
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
-    if variants > 1 and not chosen.varied:
+    if variants > 1 and chosen.variants == 1:
         raise UsageError(f"{chosen.name} makes one result of a picture: leave --variants out")
     translator = Translator(chosen, threads=threads)
 
@@ -121,22 +119,26 @@ def methods(*, as_json: Json = False) -> int:
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "variants": b.varied, "default": (b.method, b.target) in defaults,
+            "variants": b.variants, "default": (b.method, b.target) in defaults,
         }
         for b in bundles
     ]  # fmt: skip
     if as_json:
         print(json.dumps(rows, indent=1))
         return 0
-    line = "{:14} {:6} {:6} {:>4} {:>6}  {:12}  {}"
-    print(line.format("method", "from", "to", "px", "MB", "sha256", "licence"))
+    line = "{:14} {:6} {:6} {:>4} {:>6} {:>8}  {:12}  {}"
+    print(line.format("method", "from", "to", "px", "MB", "variants", "sha256", "licence"))
     for row in rows:
         name, size, digest = (
             f"{row['method']}{' *' if row['default'] else ''}",
             row["megabytes"],
             str(row["sha256"]),
         )
-        print(line.format(name, row["from"], row["to"], row["px"], f"{size:.2f}", digest[:12], row["licence"]))
+        print(
+            line.format(
+                name, row["from"], row["to"], row["px"], f"{size:.2f}", row["variants"], digest[:12], row["licence"]
+            )
+        )
     print("* the default; the sums in full: --json" if rows else "no bundles come with this installation")
     return 0
 

@@ -50,7 +50,7 @@ def prepare(
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
         near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
-        hair: find the hair too, which galatea's --dye needs.
+        hair: find the hair too, which galatea's --dye, --hair-weight and --match-hair need.
         overwrite: replace a pack that is there.
         quiet: no progress.
     """

@@ -4,6 +4,7 @@ translate = Translator.load("cyclegan", to="real")
 person = translate("drawing.png")
 """
 
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,7 +107,7 @@ class Translator:
             picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
             crop: `face` finds it and lines it up; `none` takes the centre square for it.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
-                that are `varied`.
+                with `variants`.
 
         Returns:
             An RGB picture of S×S px.
@@ -172,10 +173,11 @@ class Translator:
             (N, S, S, 3), sRGB.
 
         Raises:
-            TranslatorError: another shape or type, a variant of a bundle that has none, or the network fails.
+            TranslatorError: another shape or type, a variant of a bundle that has none, variants that are no numbers
+                from 0 or not as many as pictures, or the network fails.
         """
-        variants = [variant] * len(pixels) if isinstance(variant, int) else list(variant)
-        if any(variants) and not self.bundle.varied:
+        variants = _numbered(variant, len(pixels))
+        if any(variants) and self.bundle.variants == 1:
             raise TranslatorError(f"{self.bundle.name} makes one result of a picture, no variants: give variant 0")
         wanted = (self.px, self.px, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
@@ -191,6 +193,22 @@ class Translator:
         if not np.isfinite(result).all():
             raise TranslatorError(f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)")
         return to_uint8(result)
+
+
+def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
+    """The variant of each of `count` pictures."""
+    try:
+        try:
+            variants = [operator.index(variant)] * count  # type: ignore[arg-type]
+        except TypeError:
+            variants = [operator.index(number) for number in variant]  # type: ignore[union-attr]
+    except TypeError as error:
+        raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}") from error
+    if any(number < 0 for number in variants):
+        raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}")
+    if len(variants) != count:
+        raise TranslatorError(f"{len(variants)} variants are given for {count} pictures: one for all, or one for each")
+    return variants
 
 
 def style_of(variant: int) -> NDArray[np.float64]:

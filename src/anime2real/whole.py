@@ -56,7 +56,7 @@ def translate_picture(
         bundle: a bundle's folder or its name on the Hub, in place of a method.
         layout: the face alone, beside the crop that went in, or pasted back into the picture.
         crop: find the faces; or none, to take the centre square for one.
-        variant: 0 for the usual result, another number for another one, of bundles that are `varied`.
+        variant: 0 for the usual result, another number for another one, of bundles with `variants`.
 
     Returns:
         What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).

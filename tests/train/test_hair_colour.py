@@ -1,5 +1,6 @@
 """The hair's loss: zero where the colour stays, the distance by hand where it moves, nothing for what is no hair."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -241,14 +242,27 @@ def test_the_loop_draws_photographs_as_the_method_matches(
         return matched(*arguments)
 
     monkeypatch.setattr("anime2real.train.loop.matched", noted)
+    drawn: list[Sampler] = []
+
+    class Noted(Sampler):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            drawn.append(self)
+
+    monkeypatch.setattr("anime2real.train.loop.Sampler", Noted)
     pack = Pack(haired)
-    assert train(config("galatea", 1), haired, tmp_path / "run", PLAIN).finished
+    assert train(config("galatea", 1, exemplars=("real",)), haired, tmp_path / "run", PLAIN).finished
     for rows, features, wanted, strength in asked:
         assert set(rows) == set(pack.rows("real", "train"))
         assert features[:, 0] == pytest.approx(1.0)  # the upper half of every photograph is hair
         assert len(wanted) == len(pack.rows("anime", "train"))
+        assert wanted[:, 0] == pytest.approx(1.0)
         assert strength == 0.5
     assert len(asked) == 2
+    _, photographs, drawings_shown, photographs_shown = drawn[0]._rows
+    for rows in (photographs, photographs_shown):
+        assert len(rows) == 8 * len(pack.rows("real", "train"))  # all alike: each as often as the others
+    assert np.array_equal(drawings_shown, pack.rows("anime", "train"))
     asked.clear()
     assert train(config("galatea", 1, match_hair=0.0), haired, tmp_path / "plain", PLAIN).finished
     assert not asked
@@ -275,3 +289,18 @@ def test_what_the_pack_does_not_have_is_refused(toy: Toy, tmp_path: Path) -> Non
 def test_a_pack_with_hair_asks_for_its_colour_unless_told(haired: Path, weight: float | None) -> None:
     settled = type(galatea()).settled(replace(TINY["galatea"], hair_weight=weight), Pack(haired))
     assert settled.hair_weight == (5.0 if weight is None else weight)
+
+
+def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired: Path, tmp_path: Path) -> None:
+    """Early packs had masks of photographs alone."""
+    folder = shutil.copytree(haired, tmp_path / "early")
+    masks = np.load(folder / "hair.npy")
+    pack = Pack(folder)
+    masks[pack.rows("anime", "train")] = 0
+    np.save(folder / "hair.npy", masks)
+    settled = type(galatea()).settled
+    with pytest.raises(TrainError, match="find its hair again"):
+        settled(TINY["galatea"], Pack(folder))
+    assert settled(replace(TINY["galatea"], hair_weight=0.0, match_hair=0.0), Pack(folder)).dye == 0.5
+    assert pack.marks_drawn_hair is False
+    assert Pack(haired).marks_drawn_hair

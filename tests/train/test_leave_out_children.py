@@ -12,6 +12,10 @@ import pytest
 import torch
 from toys import Toy
 
+from anime2real.bundle import read
+from anime2real.train.config import Budget, TrainConfig
+from anime2real.train.loop import Sitting, train
+from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.pack import Pack, PackError
 
 LAYERS = [
@@ -82,8 +86,15 @@ def test_a_network_that_is_not_there_or_cut_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="holds no age network"):
         script.AgeNetwork(tmp_path)
     model = write_network(tmp_path / "model", 0.0) / "age_gender_model.bin"
-    model.write_bytes(model.read_bytes() + b"more")
+    content = model.read_bytes()
+    model.write_bytes(content + b"more")
     with pytest.raises(PackError, match="its manifest tells of"):
+        script.AgeNetwork(tmp_path / "model")
+    model.write_bytes(content[:-10])
+    with pytest.raises(PackError, match="holds no age network"):
+        script.AgeNetwork(tmp_path / "model")
+    (tmp_path / "model" / "age_gender_model-weights_manifest.json").write_text('[{"weights": [{"name": "x"}]}]')
+    with pytest.raises(PackError, match="holds no age network"):
         script.AgeNetwork(tmp_path / "model")
 
 
@@ -108,7 +119,21 @@ def test_young_training_photographs_and_nothing_else_are_left_out(toy: Toy, tmp_
         assert after.rows(domain, split).tolist() == before.rows(domain, split).tolist()  # type: ignore[arg-type]
     assert after.digest != digest
     assert after.meta["children"]["left_out"] == 4
+    assert after.meta["counts"]["real"] == {**before.meta["counts"]["real"], "train": len(rows) - 4}
+    assert after.meta["counts"]["anime"] == before.meta["counts"]["anime"]
     assert after.images.shape == before.images.shape
+
+
+def test_another_age_brings_them_back(toy: Toy, tmp_path: Path) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    rows = Pack(folder).rows("real", "train")
+    years = np.sort(script.ages(blue, Pack(folder).images[rows]))  # type: ignore[arg-type]
+    script.leave_out(folder, blue, float(years[6]))  # type: ignore[arg-type]
+    again = script.leave_out(folder, blue, float(years[2]))  # type: ignore[arg-type]
+    assert (again["left_out"], again["of"]) == (2, len(rows))
+    assert len(Pack(folder).rows("real", "train")) == len(rows) - 2
+    script.leave_out(folder, blue, 0.0)  # type: ignore[arg-type]
+    assert Pack(folder).rows("real", "train").tolist() == rows.tolist()
 
 
 def test_a_pack_is_never_left_without_photographs(
@@ -124,3 +149,13 @@ def test_a_pack_is_never_left_without_photographs(
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--least", "10"])
     script.main()
     assert json.loads(capsys.readouterr().out)["left_out"] == 0
+
+
+def test_the_bundles_of_such_a_pack_say_so(toy: Toy, tmp_path: Path) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    script.leave_out(folder, blue, 18.0)  # type: ignore[arg-type]
+    options = DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=1, batch_size=4)
+    status = train(TrainConfig("difference", options, Budget(pairs=4)), folder, tmp_path / "run", Sitting("cpu"))
+    training = read(status.bundles[0]).training
+    assert training["children"] == Pack(folder).meta["children"]
+    assert training["counts"]["real"]["train"] == len(Pack(folder).rows("real", "train"))

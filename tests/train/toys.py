@@ -51,15 +51,14 @@ def smooth_picture(random: np.random.Generator, tint: tuple[int, int, int], side
 
 
 def with_hair(pack: Path, output: Path) -> Path:
-    """A copy of a pack in which the upper half of every photograph is hair, and drawn hair is red or blue by turns."""
+    """A copy of a pack in which the upper half of every picture is hair, and drawn hair is red or blue by turns."""
     shutil.copytree(pack, output)
     index = [json.loads(line) for line in (output / "index.jsonl").read_text().splitlines()]
     masks = np.zeros((len(index), SIZE, SIZE), np.uint8)
     drawn = itertools.cycle([[40.0, 60.0, 40.0], [40.0, 10.0, -50.0]])
     for row, entry in enumerate(index):
-        if entry["domain"] == "real":
-            masks[row, : SIZE // 2] = 255
-            masks[row, SIZE // 2] = 100
+        masks[row, : SIZE // 2] = 255
+        masks[row, SIZE // 2] = 100
         entry["hair"] = next(drawn) if entry["domain"] == "anime" else None
     np.save(output / "hair.npy", masks)
     (output / "index.jsonl").write_text("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in index))

@@ -243,7 +243,7 @@ def test_a_variant_is_another_result_of_the_same_face(styled: Live) -> None:
     assert "makes one result of a picture: leave variant out" in refused.json()["error"]
 
 
-def test_variants_share_a_batch(styled: Live) -> None:
+def test_variants_asked_for_at_once_do_not_mix(styled: Live) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(
             pool.map(lambda v: styled.post("/v1/translate", to="real", variant=str(v)).content, (0, 1, 2, 1))

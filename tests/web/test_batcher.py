@@ -30,11 +30,11 @@ class Network:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
-        self.variants: list[int] = []
+        self.variants: list[list[int]] = []
 
     def __call__(self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], /) -> Pixels:
         assert len(pixels) == len(landmarks) == len(variants)
-        self.variants += variants
+        self.variants.append(list(variants))
         self.sizes.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():
             raise UserError("thirteen")
@@ -159,3 +159,13 @@ def test_the_shipped_networks_give_the_same_bytes_in_a_batch(method: str, thread
         split = SplitTranslator(bundle, threads, pool)
         assert np.array_equal(split(given, told), alone)
         assert np.array_equal(split(given[:1], told[:1]), alone[:1])
+
+
+def test_variants_share_a_call_and_each_crop_keeps_its_own() -> None:
+    network = Network()
+
+    async def work(batcher: Batcher) -> None:
+        await asyncio.gather(batcher("a", safe(2), marks(2), 3), batcher("a", safe(1), marks(1)))
+
+    served(work, network)
+    assert network.variants == [[3, 3, 0]]

@@ -27,11 +27,12 @@ def export_products(
     table = config.as_table()
     if "maps" in table["options"]:  # folders of this machine: their names will do
         table["options"]["maps"] = [Path(run).name for run in table["options"]["maps"]]
+    noted: dict[str, Any] = {key: pack[key] for key in ("recoded", "children") if key in pack}
     training = {
         "pack": config.pack,
         "sources": pack.get("sources", []),
         "counts": pack.get("counts", {}),
-        **({"recoded": pack["recoded"]} if "recoded" in pack else {}),
+        **noted,
         "options": table["options"],
         "budget": table["budget"],
         **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),

@@ -121,7 +121,7 @@ def hair_places(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How far hair covers the forehead, and how far the sides of the jaw: fringes, and long hair.
 
     Args:
-        masks: (N, S, S), 0 to 255, of lined-up faces.
+        masks: (N, S, S), 0 to 255, of lined-up faces; of faces that lean the places are the wrong ones.
 
     Returns:
         (N, 2) in [0, 1].

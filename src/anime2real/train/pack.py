@@ -88,6 +88,12 @@ class Pack:
         known = [entry["hair"] for entry in entries if entry.get("hair") is not None]
         return np.array(known, np.float32).reshape(-1, 3)
 
+    @cached_property
+    def marks_drawn_hair(self) -> bool:
+        """Whether its masks show drawn hair, too, which those of early packs do not."""
+        told = [row for row in self.rows("anime", "train") if self.index[row].get("hair") is not None]
+        return self.hair is not None and any(self.hair[row].any() for row in told[:64])
+
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""
         chosen = [i for i, entry in enumerate(self.index) if (entry["domain"], entry["split"]) == (domain, split)]

@@ -82,7 +82,7 @@ def prepare(
         rights: why, in a sentence.
         near: bits of the 64-bit perceptual hash by which near-duplicates differ at most, before small copies of them
             are compared; 0 drops exact ones only.
-        hair: find the hair too: masks of it in photographs, its colour in both domains; wants `face` or `tilted`.
+        hair: find the hair too: masks of it and its colour, in both domains; wants `face` or `tilted`.
         processes: to decode with; all cores if not given.
         overwrite: replace a pack that is there.
         quiet: no progress on stderr.

@@ -23,7 +23,7 @@ from anime2real.web.batcher import Batcher
 from anime2real.web.guard import Guard, answer
 from anime2real.web.intake import Form, received
 from anime2real.web.line import Line, Share, Store
-from anime2real.web.orders import FIELDS, MOST_VARIANTS, Order, read_order
+from anime2real.web.orders import FIELDS, Order, read_order
 from anime2real.web.refusal import Refusal
 from anime2real.web.settings import Settings
 from anime2real.web.studio import MAX_FACES, Made, Prepared, Studio, plain
@@ -191,7 +191,7 @@ def _add_routes(app: FastAPI, server: Server) -> None:
             schemas.MethodOut(
                 method=b.method, source=b.source, to=b.target, px=b.px, megabytes=round(b.size_bytes / 1e6, 2),
                 sha256=b.sha256, licence=b.licence, default=(b.method, b.target) in defaults,
-                variants=MOST_VARIANTS if b.varied else 1,
+                variants=b.variants,
             )
             for b in server.studio.bundles
         ]  # fmt: skip

@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
-from anime2real.bundle import Bundle, nearest
+from anime2real.bundle import MOST_VARIANTS, Bundle, nearest
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.translate import Layout
 from anime2real.web.intake import Form
 from anime2real.web.refusal import Refusal
 
 FIELDS: Final = frozenset(("to", "method", "face", "layout", "variant"))
-MOST_VARIANTS: Final = 16
 MAX_FACE: Final = 9999
 
 
@@ -58,7 +57,7 @@ class Order:
         for name in names:
             if name not in there:
                 raise Refusal(400, f"method {name!r} does not translate to {to}: there are {', '.join(there)}")
-            if self.variant and not there[name].varied:
+            if self.variant and there[name].variants == 1:
                 raise Refusal(400, f"method {name!r} makes one result of a picture: leave variant out")
         return [there[name] for name in names]
 

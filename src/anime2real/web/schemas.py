@@ -4,6 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from anime2real.bundle import MOST_VARIANTS
 from anime2real.domain import Domain
 
 
@@ -118,7 +119,7 @@ TRANSLATE_FORM: Final = form(
             "description": "the face alone; beside what went in; pasted back into the picture",
         },
         "variant": {
-            "type": "integer", "minimum": 0, "maximum": 15, "default": 0,
+            "type": "integer", "minimum": 0, "maximum": MOST_VARIANTS - 1, "default": 0,
             "description": "which result, of methods that make several: 0 is the usual one",
         },
     }

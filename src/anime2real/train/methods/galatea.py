@@ -84,6 +84,7 @@ class GalateaConfig:
         match_hair: how far photographs are drawn so that their hair lies as the drawings' does, fringes and long hair
             more often, bare foreheads less: from 0 to 1; if not given, 0.5 where the pack has hair, else 0.
         exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
+            They are drawn as often as there are, whatever `balance` says.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
@@ -180,6 +181,12 @@ class Galatea(Method):
         for option, value in wanted.items():
             if value and not known:
                 raise TrainError(f"{pack.folder} knows no hair, which {option} needs: prepare it with --hair")
+        asked = any(value is None or value > 0 for value in (options.hair_weight, options.match_hair))
+        if known and asked and not pack.marks_drawn_hair:
+            raise TrainError(
+                f"{pack.folder} does not know where drawn hair is: find its hair again (scripts/add_hair.py), or give "
+                "--hair-weight 0 --match-hair 0"
+            )
         sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}
         for name in options.exemplars:
             if name not in sources:

@@ -8,6 +8,7 @@ const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 
 let offered = { methods: [], limits: {} };
 let working = new AbortController();
 let made = new Map(); // by method and variant: {png, before}
+const asked = new Set(); // those that are on their way
 let files = []; // object URLs of the results that are shown
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
@@ -58,6 +59,7 @@ function forget() {
   for (const url of files) URL.revokeObjectURL(url);
   files = [];
   made = new Map();
+  asked.clear();
 }
 
 // A picture comes in.
@@ -181,6 +183,8 @@ async function translate() {
 async function make(method) {
   const { signal } = working;
   const at = key(method);
+  if (made.has(at) || asked.has(at)) return;
+  asked.add(at);
   const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face), variant: String(variantOf(method)) };
   try {
     const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, tell: busy });
@@ -193,6 +197,8 @@ async function make(method) {
     if (at === key(state.method)) present(entry);
   } catch (error) {
     complain(error);
+  } finally {
+    if (signal === working.signal) asked.delete(at);
   }
 }
 
@@ -259,14 +265,18 @@ function drawTiles() {
 
 function pick(method) {
   state.method = method;
-  drawTiles();
-  if (made.has(key(method))) return present(made.get(key(method)));
-  if (state.all) return busy("Translating…"); // it is on its way
-  translate();
+  turn();
 }
 
 function vary(variant) {
   state.variant = variant;
+  turn();
+  if (state.all) for (const { method, variants } of there()) if (variants > 1) make(method);
+}
+
+/** To another method or variant: shown if it is made, else asked for. */
+function turn() {
+  $("message").hidden = true;
   drawTiles();
   if (made.has(key(state.method))) return present(made.get(key(state.method)));
   ready(false);
@@ -333,7 +343,7 @@ $("all").addEventListener("click", () => {
   $("all").hidden = true;
   drawTiles();
   document.querySelector("input[name=method]:checked")?.focus();
-  for (const { method } of there()) if (!made.has(key(method))) make(method);
+  for (const { method } of there()) make(method);
 });
 
 try {
