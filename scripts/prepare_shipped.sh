@@ -1,11 +1,10 @@
 #!/bin/sh
 # Makes the packs that the shipped bundles are trained on, from the archives in the folder $1, below the folder $2:
 # `aligned`, faces lined up, their hair found; `tilted`, the same crops leaning as they lean, for the methods that are told
-# the tilt; `sharp`, lined up, their hair found, CelebA's soft photographs and children left out, for galatea. $3 is the
-# folder of face-api's age network, see scripts/leave_out_children.py.
+# the tilt; `sharp`, lined up, their hair found, CelebA's soft photographs left out, for galatea, which wants the children
+# out as well: scripts/leave_out_children.py.
 set -eu
-archives=$1 packs=$2 model=${3:?folder of the age network, see scripts/leave_out_children.py}
-test -f "$model/age_gender_model.bin" || { echo "$model holds no age_gender_model.bin: see scripts/leave_out_children.py" >&2; exit 1; }
+archives=$1 packs=$2
 drawings="and the drawings belong to their makers: what is learned from them may be used for no more."
 made() {
   name=$1 crop=$2 sets=$3; shift 3
@@ -18,4 +17,3 @@ made aligned face "CelebA, CelebAMask-HQ and FFHQ" --hair \
 made tilted tilted "CelebA, CelebAMask-HQ and FFHQ" \
   --real "$archives/celeba-109.zip" "$archives/ffhq.zip" "$archives/celebamask-256.zip"
 made sharp face "CelebAMask-HQ and FFHQ" --hair --real "$archives/ffhq.zip" "$archives/celebamask-256.zip"
-python "$(dirname "$0")/leave_out_children.py" "$packs/sharp" --model "$model"

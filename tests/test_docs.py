@@ -149,11 +149,13 @@ def not_run(command: Command) -> str | None:
     return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, line)), None)
 
 
-def stand_in(run: Path, method: str) -> None:
+def stand_in(run: Path, method: str, *, styled: bool) -> None:
     """Bundles where a training would leave them."""
+    made: dict[str, Any] = {"content": tiny.styled_model(SIZE), "conditions": ("style",)} if styled else {}
     for source, target in (("anime", "real"), ("real", "anime")):
         folder = run / "bundles" / f"{method}-{source}-to-{target}"
-        tiny.write_bundle(folder, tiny.model(SIZE), method=method, source=source, target=target, px=SIZE)
+        bundle: dict[str, Any] = {"content": tiny.model(SIZE), **made}
+        tiny.write_bundle(folder, method=method, source=source, target=target, px=SIZE, **bundle)
 
 
 def run_page(name: str, *, whole: bool = False) -> list[str]:
@@ -187,7 +189,7 @@ def run_page(name: str, *, whole: bool = False) -> list[str]:
             assert code == 0, f"{command}: exit code {code}"
             if stops_short:
                 assert output is not None
-                stand_in(output, words[1])
+                stand_in(output, words[1], styled="--style-weight" in words)
             done.append(" ".join(command.words[1:]))
     return done
 

@@ -38,7 +38,7 @@ def test_another_memory_layout_holds_and_mixed_precision_only_rounds(toy: Toy) -
 def test_a_compiler_that_is_wrong_is_caught(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     def miscompile(self: ResNetGenerator) -> None:
         right = self.blocks.forward
-        self.blocks.forward = lambda x: right(x) + 0.2 * right(x).flip(3)  # type: ignore[method-assign]
+        self.blocks.forward = lambda x, code=None: right(x, code) + 0.2 * right(x, code).flip(3)  # type: ignore[method-assign]
 
     monkeypatch.setattr(ResNetGenerator, "compile_parts", miscompile)
     monkeypatch.setattr("anime2real.train.networks.patch.PatchDiscriminator.compile_parts", lambda self: None)
