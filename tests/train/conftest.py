@@ -1,10 +1,13 @@
-"""A toy pack for every test here."""
+"""Toy packs for every test here, and trainings that export nothing."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from toys import SIZE, Toy, smooth_picture
+from toys import SIZE, Toy, smooth_picture, with_hair
 
+from anime2real.train import loop
 from anime2real.train.prepare import prepare
 
 
@@ -35,3 +38,15 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 def _one_thread() -> None:
     """Toy tensors: more threads only cost time."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy pack with hair."""
+    return with_hair(toy.pack, tmp_path_factory.mktemp("haired") / "pack")
+
+
+@pytest.fixture
+def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporting takes longer than training here."""
+    monkeypatch.setattr(loop, "export_products", lambda *_: [])

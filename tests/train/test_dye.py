@@ -11,10 +11,9 @@ import pytest
 import torch
 from test_loop import PLAIN, assert_same, config, state
 from test_methods import OnTheDeviceAlone
-from toys import SIZE, TINY, Toy, stop_at, with_hair
+from toys import SIZE, TINY, Toy, stop_at
 
 from anime2real.cielab import to_lab as measured_lab
-from anime2real.train import loop
 from anime2real.train.command import export
 from anime2real.train.config import TrainError
 from anime2real.train.loop import train
@@ -142,17 +141,6 @@ def test_one_number_says_whether_and_how() -> None:
     everyone, strength = chosen(table, torch.tensor([0.0, 1 - 2**-24]), 1.0)
     assert strength.tolist() == [1, 1]
     assert everyone[:, 0].tolist() == [0, 7]
-
-
-@pytest.fixture
-def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exporting takes longer than training here."""
-    monkeypatch.setattr(loop, "export_products", lambda *_: [])
-
-
-@pytest.fixture(scope="module")
-def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_hair(toy.pack, tmp_path_factory.mktemp("haired") / "pack")
 
 
 def galatea(**changes: Any) -> Galatea:

@@ -11,9 +11,8 @@ import torch
 from test_dye import galatea
 from test_loop import PLAIN, config
 from test_methods import OnTheDeviceAlone
-from toys import SIZE, TINY, Toy, with_hair
+from toys import SIZE, TINY, Toy
 
-from anime2real.train import loop
 from anime2real.train.config import TrainError
 from anime2real.train.hair import hair_places
 from anime2real.train.loop import train
@@ -86,16 +85,6 @@ def test_the_slope_is_finite_and_points_home() -> None:
     step = (after - 0.2 * slope / slope.abs().max()).detach()
     assert hair_apart(before, step, upper()) < hair_apart(before, after, upper())
     assert not slope[:, :, SIZE // 2 :].any()
-
-
-@pytest.fixture
-def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "export_products", lambda *_: [])
-
-
-@pytest.fixture(scope="module")
-def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_hair(toy.pack, tmp_path_factory.mktemp("haired") / "pack")
 
 
 def test_galatea_pulls_the_hair_and_nothing_else_towards_its_colour() -> None:

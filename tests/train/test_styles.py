@@ -12,7 +12,6 @@ from toys import SIZE, Toy, smooth_picture, stop_at
 
 from anime2real import Translator
 from anime2real.bundle import STYLE, read
-from anime2real.train import loop
 from anime2real.train.export import export_bundle
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
@@ -141,8 +140,3 @@ def test_an_interrupted_run_with_styles_ends_as_a_straight_one(
         assert not train(styled, toy.pack, tmp_path / "resumed", PLAIN).finished
     assert train(styled, toy.pack, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")
-
-
-@pytest.fixture
-def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "export_products", lambda *_: [])
