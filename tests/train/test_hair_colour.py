@@ -217,7 +217,8 @@ def test_a_fringe_and_long_hair_are_told() -> None:
     masks = np.zeros((3, 64, 64), np.uint8)
     masks[1, 8:28] = 255
     masks[2, 36:, :24] = masks[2, 36:, 40:] = 255
-    assert hair_places(masks).tolist() == [[0, 0], [1, 0], [0, 1]]
+    assert hair_places(masks, np.array([2, 0, 1, 2])).tolist() == [[0, 1], [0, 0], [1, 0], [0, 1]]
+    assert hair_places(masks, np.array([], np.int64)).shape == (0, 2)
 
 
 @pytest.mark.usefixtures("_no_bundles")

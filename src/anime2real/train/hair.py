@@ -117,21 +117,29 @@ def _apart(lab: Lab, colour: Lab) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm((lab - colour) * [0.5, 1.0, 1.0], axis=-1))
 
 
-def hair_places(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
+def hair_places(masks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """How far hair covers the forehead, and how far the sides of the jaw: fringes, and long hair.
 
     Args:
-        masks: (N, S, S), 0 to 255, of lined-up faces; of faces that lean the places are the wrong ones.
+        masks: (P, S, S), 0 to 255, of lined-up faces, memory-mapped or not; of faces that lean the places are the
+            wrong ones.
+        rows: (R,), which of them; one that stands there twice is looked at once.
 
     Returns:
-        (N, 2) in [0, 1].
+        (R, 2) in [0, 1].
     """
     side = masks.shape[-1]
     y, x = (np.mgrid[:side, :side] + 0.5) / side
     aside = abs(x - 0.5)
     forehead = (aside < 0.15) & (y > 0.22) & (y < 0.40)
     jaw = (aside > 0.27) & (aside < 0.45) & (y > 0.6) & (y < 0.95)
-    return np.stack([masks[:, place].mean(1, dtype=np.float64) / 255 for place in (forehead, jaw)], 1)
+    different, back = np.unique(rows, return_inverse=True)
+    shares = np.empty((len(different), 2))
+    for start in range(0, len(different), _CHUNK):  # so that a large pack is not copied
+        seen = masks[different[start : start + _CHUNK]]
+        for column, place in enumerate((forehead, jaw)):
+            shares[start : start + _CHUNK, column] = seen[:, place].mean(1, dtype=np.float64) / 255
+    return shares[back]
 
 
 def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[float] | None:

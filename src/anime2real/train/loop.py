@@ -149,13 +149,22 @@ def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor
     return torch.from_numpy(pack.landmarks).to(device)
 
 
-def _hair_matched(
-    pack: Pack, photographs: NDArray[np.int64], drawings: NDArray[np.int64], strength: float
-) -> NDArray[np.int64]:
-    """Rows of photographs, repeated so that their hair lies as that of drawings whose hair is known does."""
-    assert pack.hair is not None  # the method has asked for it
-    told = np.array([row for row in drawings if pack.index[row]["hair"] is not None], np.int64)
-    return matched(photographs, hair_places(pack.hair[photographs]), hair_places(pack.hair[told]), strength)
+def _rows(pack: Pack, method: Method, seed: int) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """The training rows of drawings and photographs, each as often as it is drawn, and the exemplars', if any."""
+    there = [pack.rows(domain, "train") for domain in ("anime", "real")]
+    if not all(len(rows) for rows in there):
+        raise TrainError("the pack has no training pictures of one domain: prepare it with both")
+    sources = [pack.sources(rows) for rows in there]
+    drawn = [balanced(r, s, method.balance, seed) for r, s in zip(there, sources, strict=True)]
+    shown = [from_sources(r, s, method.exemplars) for r, s in zip(there, sources, strict=True)]
+    shown = shown if method.exemplars else []
+    if method.match_hair:
+        assert pack.hair is not None  # the method has asked for it
+        told = np.array([row for row in there[0] if pack.index[row]["hair"] is not None], np.int64)
+        wanted = hair_places(pack.hair, told)
+        for both in filter(None, (drawn, shown)):
+            both[1] = matched(both[1], hair_places(pack.hair, both[1]), wanted, method.match_hair)
+    return drawn, shown
 
 
 class _Loop:
@@ -174,18 +183,8 @@ class _Loop:
         self.config, self.folder, self.sitting, self.say = config, folder, sitting, say
         self.method, self.speed, self.progress = method, speed, progress
         self.batch_size: int = config.options.batch_size
-        rows = [pack.rows(domain, "train") for domain in ("anime", "real")]
-        if not all(len(r) for r in rows):
-            raise TrainError("the pack has no training pictures of one domain: prepare it with both")
-        sources = [pack.sources(r) for r in rows]
-        shown = [from_sources(r, s, method.exemplars) for r, s in zip(rows, sources, strict=True)]
-        drawings = rows[0]
-        rows = [balanced(r, s, method.balance, config.seed) for r, s in zip(rows, sources, strict=True)]
-        if method.match_hair:
-            rows[1], shown[1] = (_hair_matched(pack, r, drawings, method.match_hair) for r in (rows[1], shown[1]))
-        self.sampler = Sampler(
-            rows[0], rows[1], self.batch_size, config.seed, exemplars=shown if method.exemplars else ()
-        )
+        (drawings, photographs), exemplars = _rows(pack, method, config.seed)
+        self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, exemplars)
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.landmarks = _landmarks(pack, method, device)
