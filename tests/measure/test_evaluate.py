@@ -172,10 +172,18 @@ def test_features_that_the_discriminator_saw_are_marked(pack: Path, tmp_path: Pa
     assert footnote == FOOTNOTE
 
 
-def test_another_size_is_refused(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bundle = str(tiny.write_bundle(tmp_path / "b").folder)
-    assert main(["evaluate", bundle, "--data", str(pack)]) == 1
-    assert f"holds {PX}: prepare a pack of that size" in capsys.readouterr().err
+def test_bundles_of_other_sizes_are_measured_at_the_packs(pack: Path, tmp_path: Path) -> None:
+    """Whoever changes nothing at twice the size changes next to nothing; at a sixth it draws a blur."""
+    bundles = [
+        tiny.write_bundle(tmp_path / str(px), tiny.model(px), px=px, source="real", target="anime")
+        for px in (PX, 2 * PX, PX // 6)
+    ]
+    same, larger, smaller = evaluate(bundles, Pack(pack), [Features("Lite0")], quiet=True)["results"]
+    assert [r["px"] for r in (same, larger, smaller)] == [PX, 2 * PX, PX // 6]
+    assert same["images"] == larger["images"] == smaller["images"]
+    fids = [r["fid"]["Lite0"] for r in (same, larger, smaller)]
+    assert fids[1] == pytest.approx(fids[0], rel=0.02)
+    assert abs(fids[2] / fids[0] - 1) > 0.05
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")

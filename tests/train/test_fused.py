@@ -165,6 +165,7 @@ def compare(network: nn.Module, image: Tensor, *more: Tensor) -> None:
 def test_the_fused_generator_is_the_generator() -> None:
     compare(ResNetGenerator(8, 2), noise(2, 3, 16, 24))
     compare(ResNetGenerator(8, 1, in_channels=8), noise(1, 8, 16, 16))
+    compare(ResNetGenerator(8, 1, unshuffle=2), noise(2, 3, 32, 48))
 
 
 def test_the_fused_modulated_generator_is_the_generator() -> None:

@@ -1,5 +1,7 @@
 """The networks' clever forms against plain ones."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -77,6 +79,32 @@ def test_the_generator_keeps_the_size_and_the_range() -> None:
     y = network(x)
     assert y.shape == x.shape
     assert y.abs().max() <= 1
+
+
+def test_an_unshuffled_generator_is_the_generator_between_two_rearrangements() -> None:
+    """With weights that look at the mean of 2×2 pixels and write four alike, it is the plain one at half the size."""
+    torch.manual_seed(0)
+    plain, network = ResNetGenerator(8, 2), ResNetGenerator(8, 2, unshuffle=2)
+    state = plain.state_dict()
+    state["encoder.stem.convolution.weight"] = state["encoder.stem.convolution.weight"].repeat_interleave(4, 1) / 4
+    for name in ("weight", "bias"):
+        state[f"decoder.head.convolution.{name}"] = state[f"decoder.head.convolution.{name}"].repeat_interleave(4, 0)
+    network.load_state_dict(state)
+    x = pictures(2, 3, 32, 48).clamp(-1, 1)
+    wanted = F.interpolate(plain(F.avg_pool2d(x, 2)), scale_factor=2, mode="nearest")
+    torch.testing.assert_close(network(x), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_an_enlarging_judge_sees_the_enlarged_picture() -> None:
+    torch.manual_seed(0)
+    near = ProjectedDiscriminator(8, enlarge=2).eval()  # spectral norm moves at each call of training
+    far = copy.copy(near)
+    far.enlarge = 1
+    x = pictures(1, 3, 64, 64)
+    doubled = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    for one, two in zip(near(x), far(doubled), strict=True):
+        torch.testing.assert_close(one, two)
+    assert near(x)[0].shape == far(doubled)[0].shape != far(x)[0].shape
 
 
 def test_the_papers_generator_has_its_number_of_weights() -> None:

@@ -77,7 +77,8 @@ def evaluate(
 
     Args:
         bundles: to measure.
-        pack: prepared at the bundles' size.
+        pack: at the size that everything is measured at. Bundles of another size get its pictures resized to theirs,
+            and their results are resized back, as whoever looks at them beside each other would have to.
         features: for KID and FID, against the target domain's test pictures; those that have maps measure variety too.
         images: of each domain at most, the first by name.
         turn_degrees: turn every picture by so much, every second one the other way.
@@ -87,13 +88,8 @@ def evaluate(
         what `evaluate --json` writes: {"protocol": …, "results": [a mapping a bundle]}.
 
     Raises:
-        EvaluationError: another size, or no test pictures.
+        EvaluationError: no test pictures.
     """
-    for bundle in bundles:
-        if bundle.px != pack.size:
-            raise EvaluationError(
-                f"{bundle.name} takes {bundle.px} px, {pack.folder} holds {pack.size}: prepare a pack of that size"
-            )
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
     subjects = {domain: _subjects(pack, domain, images, turn_degrees) for domain in sorted(domains)}
     real = _real(subjects, features, {bundle.target for bundle in bundles})
@@ -197,14 +193,17 @@ def _measure(
 ) -> dict[str, Any]:
     translator = Translator(bundle)
     inputs = subjects[bundle.source]
-    shares = inputs.landmarks / bundle.px
-    batches = [slice(i, i + BATCH) for i in range(0, len(inputs.pixels), BATCH)]
-    results = np.concatenate([translator.translate(inputs.pixels[b], shares[b]) for b in batches])
+    side = inputs.pixels.shape[1]
+    shares = inputs.landmarks / side
+    seen = resized(inputs.pixels, bundle.px)
+    batches = [slice(i, i + BATCH) for i in range(0, len(seen), BATCH)]
+    results = resized(np.concatenate([translator.translate(seen[b], shares[b]) for b in batches]), side)
     faces = _find([Image.fromarray(result) for result in results])
     figures = compare(inputs.landmarks, faces, bundle.target).as_record()
     record: dict[str, Any] = {
         "method": bundle.method,
         "to": bundle.target,
+        "px": bundle.px,
         "sha256": bundle.sha256,
         "kid": {},
         "fid": {},
@@ -222,10 +221,17 @@ def _measure(
     else:
         pairs = pair_distances(results, real.maps, images=real.paired)
         figures |= variety_figures(pairs, real.pairs[bundle.target])
-    milliseconds = statistics.median(_times(translator, inputs.pixels[:1], shares[:1]))
+    milliseconds = statistics.median(_times(translator, seen[:1], shares[:1]))
     return (
         record | figures | {"cpu_ms_per_image": round(milliseconds, 2), "megabytes": round(bundle.size_bytes / 1e6, 2)}
     )
+
+
+def resized(pixels: Pixels, px: int) -> Pixels:
+    """(N, S, S, 3) to (N, px, px, 3), by Lanczos' filter; as they are where S is px."""
+    if pixels.shape[1] == px:
+        return pixels
+    return np.stack([np.asarray(Image.fromarray(p).resize((px, px), Image.Resampling.LANCZOS)) for p in pixels])
 
 
 def _times(translator: Translator, pixels: Pixels, landmarks: NDArray[np.float64]) -> Iterator[float]:

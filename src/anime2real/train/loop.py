@@ -149,6 +149,20 @@ def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor
     return torch.from_numpy(pack.landmarks).to(device)
 
 
+def _exemplars(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: Method) -> NDArray[np.int64]:
+    """Those of a domain's rows (R,) that may be exemplars; an error where none is left."""
+    chosen = from_sources(rows, sources, method.exemplars)
+    if method.least_scale:
+        assert pack.scales is not None  # the method has asked for it
+        chosen = chosen[pack.scales[chosen] >= method.least_scale]
+    if not len(chosen):
+        raise TrainError(
+            f"no picture of one domain in {pack.folder} has {method.least_scale:g} pixels of its file for each of its "
+            "own: ask for a smaller --least-scale"
+        )
+    return chosen
+
+
 def _rows(pack: Pack, method: Method, seed: int) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """The training rows of drawings and photographs, each as often as it is drawn, and the exemplars', if any."""
     there = [pack.rows(domain, "train") for domain in ("anime", "real")]
@@ -156,8 +170,8 @@ def _rows(pack: Pack, method: Method, seed: int) -> tuple[list[NDArray[np.int64]
         raise TrainError("the pack has no training pictures of one domain: prepare it with both")
     sources = [pack.sources(rows) for rows in there]
     drawn = [balanced(r, s, method.balance, seed) for r, s in zip(there, sources, strict=True)]
-    shown = [from_sources(r, s, method.exemplars) for r, s in zip(there, sources, strict=True)]
-    shown = shown if method.exemplars else []
+    shown = [_exemplars(pack, r, s, method) for r, s in zip(there, sources, strict=True)]
+    shown = shown if method.wants_exemplars else []
     if method.match_hair:
         assert pack.hair is not None  # the method has asked for it
         told = np.array([row for row in there[0] if pack.index[row]["hair"] is not None], np.int64)

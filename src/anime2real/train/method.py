@@ -100,7 +100,9 @@ class Method(nn.Module):
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         match_hair: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
-        exemplars: names of the sources whose pictures alone are the batch's `exemplars`; with none there are no such.
+        exemplars: names of the sources whose pictures alone are the batch's `exemplars`; of all, if none is named.
+        least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
+            has no exemplars.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -116,6 +118,7 @@ class Method(nn.Module):
     balance: float = 0.0
     match_hair: float = 0.0
     exemplars: tuple[str, ...] = ()
+    least_scale: float = 0.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,6 +126,11 @@ class Method(nn.Module):
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.precision: torch.dtype = torch.float32
         self.side_stream: torch.cuda.Stream | None = None
+
+    @property
+    def wants_exemplars(self) -> bool:
+        """Whether its batches have `exemplars`."""
+        return bool(self.exemplars) or self.least_scale > 0
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One training step; returns detached scalar losses on the device. Must not read anything back to the host."""

@@ -78,6 +78,16 @@ class Pack:
             return None
         return np.array([entry["landmarks"] for entry in self.index], np.float32) * (2 / self.size) - 1
 
+    @cached_property
+    def scales(self) -> NDArray[np.float64] | None:
+        """(P,), pixels of the file for each pixel of the crop: below 1 for pictures that were enlarged.
+
+        None where the pack was prepared before this was written down.
+        """
+        if any(entry.get("scale") is None for entry in self.index):
+            return None
+        return np.array([entry["scale"] for entry in self.index], np.float64)
+
     def sources(self, rows: NDArray[np.int64]) -> list[str]:
         """The archive or folder that each of the rows (R,) came from, as `prepare` was given it."""
         return [str(self.index[row]["file"]).split("/", 1)[0] for row in rows]

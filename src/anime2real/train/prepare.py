@@ -164,6 +164,7 @@ def _build(
     scratch = partial / "decoded.bin"
     hashes = np.zeros(len(members), np.uint64)
     sums: list[str | None] = [None] * len(members)
+    scales = np.zeros(len(members))
     landmarks: dict[int, NDArray[np.float64]] = {}
     rejected: list[Rejected] = []
     decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
@@ -173,6 +174,7 @@ def _build(
                 rejected.append(result)
                 continue
             decoded[place], hashes[place], sums[place] = result.pixels, result.hash, result.sha256
+            scales[place] = result.scale
             if result.landmarks is not None:
                 landmarks[place] = result.landmarks
         progress(start + len(results))
@@ -188,7 +190,8 @@ def _build(
             member = members[place]
             entry: dict[str, Any] = {
                 "file": f"{member.container.name}/{member.label}", "domain": member.domain,
-                "split": splits[place], "sha256": sums[place], "landmarks": None, "tilt": None,
+                "split": splits[place], "sha256": sums[place], "scale": round(scales[place], 3),
+                "landmarks": None, "tilt": None,
             }  # fmt: skip
             if place in landmarks:
                 entry["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]

@@ -96,12 +96,14 @@ class Cropped:
         pixels: (S, S, 3).
         hash: perceptual, 64 bits.
         sha256: of the file it came from.
+        scale: px of the file for each px of the crop.
         landmarks: (5, 2) px of the crop, where a face was looked for.
     """
 
     pixels: NDArray[np.uint8]
     hash: int
     sha256: str
+    scale: float
     landmarks: NDArray[np.float64] | None
 
 
@@ -126,14 +128,16 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
                 return Rejected("no face", f"{label} shows no face")
             place = faces[0].crop if crop == "face" else upright(faces[0].crop)
             landmarks = place(faces[0].landmarks) * size
+            scale = 1 / (place.scale * size)
             image = align(image, place, size)
         else:
             left, top, side = crop_box(*image.size, crop)
+            scale = side / size
             box = (left, top, left + side, top + side)
             image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     except PictureError as error:
         return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
-    return Cropped(np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), landmarks)
+    return Cropped(np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), scale, landmarks)
 
 
 def decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:

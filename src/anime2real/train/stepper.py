@@ -74,7 +74,7 @@ class Stepper:
         self.hair = hair if method.wants_hair else None
         self.speed = speed
         device = pictures.device
-        parts = 2 if method.exemplars else 1
+        parts = 2 if method.wants_exemplars else 1
         self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(parts, batch_size, 2 * VARIATION + UNIFORMS, device=device)
         self._average_weight = torch.zeros((), device=device)

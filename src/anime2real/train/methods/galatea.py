@@ -48,6 +48,9 @@ from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.styles import alike, half_usual, styles
 from anime2real.train.pack import Pack
 
+SIDE = 128
+"""Pixels a side that the generators work at where nothing is said and pictures are larger."""
+
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
@@ -85,6 +88,12 @@ class GalateaConfig:
             more often, bare foreheads less: from 0 to 1; if not given, 0.5 where the pack has hair, else 0.
         exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
             They are drawn as often as there are, whatever `balance` says.
+        least_scale: pixels of its file, for each pixel of the pack, that a picture must have for the discriminators to
+            see it as real: enlarged ones are soft. 0 asks for nothing.
+        enlarge: times that pictures are enlarged before the pretrained features see them: 2 brings 128 px near the 224
+            px that they were learned at.
+        unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, such
+            that this is 128 px.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
@@ -105,6 +114,9 @@ class GalateaConfig:
     hair_weight: float | None = None
     match_hair: float | None = None
     exemplars: tuple[str, ...] = ()
+    least_scale: float = 0.0
+    enlarge: int = 1
+    unshuffle: int | None = None
     balance: float = 0.75
     learning_rate: float = 2e-4
     batch_size: int = 32
@@ -116,6 +128,12 @@ class GalateaConfig:
             raise TrainError(f"--match-hair goes from 0 to 1, not {self.match_hair}")
         if (self.hair_weight or 0) < 0:
             raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
+        if self.least_scale < 0:
+            raise TrainError(f"--least-scale is 0 or more, not {self.least_scale}")
+        if self.enlarge < 1:
+            raise TrainError(f"--enlarge is 1 or more, not {self.enlarge}")
+        if self.unshuffle is not None and self.unshuffle < 1:
+            raise TrainError(f"--unshuffle is 1 or more, not {self.unshuffle}")
         if not 0 <= self.balance <= 1:
             raise TrainError(
                 f"--balance goes from 0, as many as there are, to 1, all sources alike, not {self.balance}"
@@ -141,18 +159,21 @@ class Galatea(Method):
 
     def __init__(self, config: GalateaConfig, size: int) -> None:
         super().__init__()
-        del size
+        unshuffle = config.unshuffle or max(1, size // SIDE)
+        if size % (4 * unshuffle):
+            raise TrainError(f"--unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
         self.balance = config.balance
         self.match_hair = config.match_hair or 0.0
         self.exemplars = config.exemplars
+        self.least_scale = config.least_scale
         self.wants_landmarks = config.detail_weight > 0
         code = STYLE if config.style_weight else 0
-        self.to_real = ResNetGenerator(config.width, config.blocks, code=code)
-        self.to_anime = ResNetGenerator(config.width, config.blocks, code=code)
+        self.to_real = ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
+        self.to_anime = ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
         features = LiteFeatures()
-        self.judge_real = ProjectedDiscriminator(config.projection_width, features)
-        self.judge_anime = ProjectedDiscriminator(config.projection_width, features)
+        self.judge_real = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
+        self.judge_anime = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
         self.wants_hair = bool(config.dye or config.hair_weight)
         if config.dye:  # saved with the networks: a run resumes and is exported with the colours it began with
             self.register_buffer("dyes", torch.zeros(DYES, 3))
@@ -187,12 +208,17 @@ class Galatea(Method):
                 f"{pack.folder} does not know where drawn hair is: find its hair again (scripts/add_hair.py), or give "
                 "--hair-weight 0 --match-hair 0"
             )
+        if options.least_scale and pack.scales is None:
+            raise TrainError(
+                f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
+            )
         sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}
         for name in options.exemplars:
             if name not in sources:
                 raise TrainError(f"{pack.folder} has no source {name!r}, only {', '.join(sorted(sources))}")
         return replace(
             options,
+            unshuffle=options.unshuffle or max(1, pack.size // SIDE),
             dye=(DYE if known else 0.0) if options.dye is None else options.dye,
             match_hair=(MATCH if known else 0.0) if options.match_hair is None else options.match_hair,
             hair_weight=(HAIR if known else 0.0) if options.hair_weight is None else options.hair_weight,

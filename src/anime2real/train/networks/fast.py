@@ -19,7 +19,6 @@ from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import Decoder, Encoder, ModulatedBlock, ResidualBlock, ResizeConvolution
 
 _FIRST_BLOCK = 2
-_LAST_BLOCK = 4
 
 
 def generated(encoder: Encoder, blocks: nn.Sequential, decoder: Decoder, image: Tensor, code: Tensor | None) -> Tensor:
@@ -79,13 +78,13 @@ def _block(block: ResidualBlock, x: Tensor, padded: Tensor, code: Tensor | None,
 
 
 def _decoded(decoder: Decoder, x: Tensor) -> Tensor:
-    """The picture (N, 3, H, W) in [-1, 1] of a code (N, 4w, H/4, W/4)."""
+    """The picture (N, D, H, W) in [-1, 1] of a code (N, 4w, H/4, W/4)."""
+    head, b = decoder.head.convolution, decoder.head.block
     x, _ = fused_norm(*_doubled(decoder.up1, x), None)
     convolved, around = _doubled(decoder.up2, x)
-    around = Surroundings(around.height, around.width, "doubled", "relu", pad=3, block=_LAST_BLOCK)
+    around = Surroundings(around.height, around.width, "doubled", "relu", pad=3, block=b)
     x, _ = fused_norm(convolved, around)
-    head = decoder.head.convolution
-    weight, b = shifted(head.weight, _LAST_BLOCK), _LAST_BLOCK
+    weight = shifted(head.weight, b)
     # pixel_shuffle wants the place in the block behind the channel.
     weight = weight.transpose(0, 1).flatten(0, 1)[None]
     x = F.pixel_shuffle(F.conv2d(x, kernel_on_blocks(weight, b, x.shape[1] // b**2)), b)

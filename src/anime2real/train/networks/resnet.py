@@ -186,13 +186,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """u2w, uw, c7s1-3: (N, 4w, H/4, W/4) to (N, 3, H, W) in [-1, 1]."""
+    """u2w, uw, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 unless told."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, out_channels: int = 3) -> None:
         super().__init__()
         self.up1 = ResizeConvolution(4 * width, 2 * width)
         self.up2 = ResizeConvolution(2 * width, width)
-        self.head = WideConvolution(width, 3, block=4, bias=True)
+        # Blocks of so many pixels that the GPU's convolution has 48 outputs.
+        self.head = WideConvolution(width, out_channels, block=4 if out_channels <= 4 else 2, bias=True)
         self.norm = InstanceNorm()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -205,30 +206,42 @@ class Decoder(nn.Module):
 class ResNetGenerator(nn.Module):
     """CycleGAN's generator, 11.4 M parameters at its published size.
 
+    With `unshuffle` r the whole network works at an r-th of the resolution: r×r pixels come in as channels of one place
+    (Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
+    Network", 2016, and its inverse), and leave so. Twice as large a picture then costs hardly more.
+
     Args:
         width: channels after the first layer (64 in the paper).
         blocks: residual blocks at a quarter of the resolution (nine in the paper's larger network).
         in_channels: C, of the picture and whatever is appended to it.
         code: numbers that modulate the blocks; 0 for plain ones.
+        unshuffle: r; 1 for the published network.
     """
 
-    def __init__(self, width: int = 64, blocks: int = 9, in_channels: int = 3, code: int = 0) -> None:
+    def __init__(
+        self, width: int = 64, blocks: int = 9, in_channels: int = 3, code: int = 0, unshuffle: int = 1
+    ) -> None:
         super().__init__()
-        self.encoder = Encoder(width, in_channels)
+        self.unshuffle = unshuffle
+        self.encoder = Encoder(width, in_channels * unshuffle**2)
         self.blocks = Blocks(
             *(ModulatedBlock(4 * width, code) if code else ResidualBlock(4 * width) for _ in range(blocks))
         )
-        self.decoder = Decoder(width)
+        self.decoder = Decoder(width, 3 * unshuffle**2)
         self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
-        """Translate image: (N, C, H, W), pictures in [-1, 1], H and W multiples of 4, to (N, 3, H, W) in [-1, 1]."""
+        """Translate image: (N, C, H, W), pictures in [-1, 1], H and W multiples of 4r, to (N, 3, H, W) in [-1, 1]."""
+        if self.unshuffle > 1:
+            image = F.pixel_unshuffle(image, self.unshuffle)
+        output: Tensor
         if self.fused:
             from anime2real.train.networks.fast import generated  # needs Triton
 
-            return generated(self.encoder, self.blocks, self.decoder, image, code)
-        output: Tensor = self.decoder(self.blocks(self.encoder(image), code))
-        return output
+            output = generated(self.encoder, self.blocks, self.decoder, image, code)
+        else:
+            output = self.decoder(self.blocks(self.encoder(image), code))
+        return F.pixel_shuffle(output, self.unshuffle) if self.unshuffle > 1 else output
 
     def compile_parts(self) -> None:
         """Compile encoder, block and decoder, each once: the nine blocks share the code of one."""
