@@ -25,8 +25,9 @@ def export_products(
         progress: of its run.
     """
     table = config.as_table()
-    if "maps" in table["options"]:  # folders of this machine: their names will do
-        table["options"]["maps"] = [Path(run).name for run in table["options"]["maps"]]
+    for key in ("maps", "start_from"):  # folders of this machine: their names will do
+        if key in table["options"]:
+            table["options"][key] = [Path(folder).name for folder in table["options"][key]]
     noted: dict[str, Any] = {key: pack[key] for key in ("recoded", "children") if key in pack}
     training = {
         "pack": config.pack,
@@ -36,6 +37,7 @@ def export_products(
         "options": table["options"],
         "budget": table["budget"],
         **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),
+        **({"started_from": list(method.started_from)} if method.started_from else {}),
         "seed": config.seed,
         "steps": progress.step,
         "pairs": progress.pairs,
@@ -57,12 +59,18 @@ def export_products(
             conditions=product.conditions,
             crop=str(pack.get("crop", "centre")),
             training=training,
-            licence=str(pack.get("licence") or "unknown: the pack names none"),
-            rights=str(pack.get("rights") or ""),
+            licence=_joined("licence", pack, method) or "unknown: the pack names none",
+            rights=_joined("rights", pack, method),
             hardware=str(facts["hardware"]),
         )
         written.append(target)
     return written
+
+
+def _joined(key: str, pack: dict[str, Any], method: Method) -> str:
+    """What the pack says under a key, and what else the bundles that the networks started from say."""
+    told = [str(facts.get(key) or "") for facts in (pack, *method.started_from)]
+    return "; ".join(dict.fromkeys(filter(None, told)))
 
 
 def bundle_folder(parent: Path, product: Product) -> Path:

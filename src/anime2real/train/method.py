@@ -103,6 +103,7 @@ class Method(nn.Module):
         exemplars: names of the sources whose pictures alone are the batch's `exemplars`; of all, if none is named.
         least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
             has no exemplars.
+        started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -119,6 +120,7 @@ class Method(nn.Module):
     match_hair: float = 0.0
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
+    started_from: Sequence[dict[str, Any]] = ()
 
     def __init__(self) -> None:
         super().__init__()

@@ -47,6 +47,7 @@ from anime2real.train.networks.projected import ProjectedDiscriminator, discrimi
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.styles import alike, half_usual, styles
 from anime2real.train.pack import Pack
+from anime2real.train.warmstart import bundles_of, start_from
 
 SIDE = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""
@@ -94,6 +95,8 @@ class GalateaConfig:
             px that they were learned at.
         unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, such
             that this is 128 px.
+        start_from: bundles that the generators start from, one for each direction: folders, or a method that ships,
+            which stands for both. Discriminators start anew.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
@@ -117,6 +120,7 @@ class GalateaConfig:
     least_scale: float = 0.0
     enlarge: int = 1
     unshuffle: int | None = None
+    start_from: tuple[str, ...] = ()
     balance: float = 0.75
     learning_rate: float = 2e-4
     batch_size: int = 32
@@ -185,6 +189,9 @@ class Galatea(Method):
         )
         for part in (self.to_real, self.to_anime, *self.patch_judges.values(), *self.detail_judges.values()):
             initialise(part)
+        networks = {"real": self.to_real, "anime": self.to_anime}
+        starts = bundles_of(config.start_from)
+        self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""

@@ -1,0 +1,168 @@
+"""Networks that start from a bundle's weights: to train on where a finished run ended, or to learn from other pictures.
+
+A bundle holds its network as an ONNX file, whose weights are those that were trained, in fp16, a few of them laid out
+for ONNX Runtime (`lowering.py`). They are put back, and the network must then draw what the bundle draws: a file that
+was made in another way is refused, not started from wrongly. What judged the network is in no bundle and begins anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import Tensor
+
+from anime2real.bundle import STYLE, Bundle, UnknownMethodError, find, read
+from anime2real.domain import DOMAINS, Domain, other
+from anime2real.train.config import TrainError
+from anime2real.train.export import difference_from_torch
+from anime2real.train.networks.resnet import ResNetGenerator
+
+NEAR: Final = 4 / 255
+"""The largest difference from the bundle's pictures, in [-1, 1], that rounding explains."""
+
+
+def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
+    """The bundles to start from, by the domain that they lead to.
+
+    Args:
+        named: folders of bundles, or methods that ship, which stand for both of their directions.
+
+    Raises:
+        TrainError: two lead the same way, or one is missing.
+        BundleError: one cannot be read.
+    """
+    found: dict[Domain, Bundle] = {}
+    for name in named:
+        folder = Path(name)
+        try:
+            bundles = [read(folder)] if folder.is_dir() else [find(name, domain) for domain in DOMAINS]
+        except UnknownMethodError as error:
+            raise TrainError(f"--start-from: {error}") from error
+        for bundle in bundles:
+            if bundle.target in found:
+                raise TrainError(f"--start-from names two bundles to {bundle.target}: give one for each direction")
+            found[bundle.target] = bundle
+    for domain in DOMAINS:
+        if named and domain not in found:
+            raise TrainError(f"--start-from names a bundle to {other(domain)} alone: give one to {domain} as well")
+    return found
+
+
+def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
+    """Give a network the weights of a bundle.
+
+    A network that works at an r-th of its pictures' resolution (`unshuffle`) can start from one of pictures as large as
+    it works at: it then is that one, between a reduction and an enlargement by r. One that is told a style can start
+    from one that is not, which it is for the usual style.
+
+    Args:
+        network: changed in place.
+        bundle: of a network of the same width and number of blocks.
+
+    Returns:
+        What is to be noted of it: name, sha256, licence, rights, and how long it was trained.
+
+    Raises:
+        TrainError: the bundle holds another network.
+        BundleError: it cannot be read.
+    """
+    content = bundle.model()
+    named = _weights(content)
+    width, blocks = network.encoder.down1.in_channels, len(network.blocks)
+    code = STYLE if "style" in bundle.conditions else 0
+    own = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+    state = _state(named)
+    missing, unknown = _loaded(own, state)
+    if unknown or any(".modulate." not in name for name in missing):
+        raise _refusal(bundle, width, blocks, "weights of other names or shapes")
+    apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
+    if not apart <= NEAR:
+        raise _refusal(bundle, width, blocks, f"pictures {apart:.2g} from what these weights draw")
+    if network.unshuffle != own.unshuffle:
+        if own.unshuffle != 1:
+            raise TrainError(f"{bundle.name} unshuffles by {own.unshuffle}, this network by {network.unshuffle}")
+        state = enlarged(state, network.unshuffle)
+    _, unknown = _loaded(network, state)
+    if unknown:
+        raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
+    training = bundle.training
+    noted = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
+    return noted | {key: training[key] for key in ("pairs", "minutes", "pack", "started_from") if key in training}
+
+
+def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
+    """The weights of a plain generator for one of r times as large pictures: it sees means, and draws squares, of r×r.
+
+    Args:
+        state: of the plain one.
+        unshuffle: r.
+    """
+    state, phases = dict(state), unshuffle**2
+    stem = "encoder.stem.convolution.weight"
+    state[stem] = state[stem].repeat_interleave(phases, 1) / phases
+    for name in ("decoder.head.convolution.weight", "decoder.head.convolution.bias"):
+        state[name] = state[name].repeat_interleave(phases, 0)
+    return state
+
+
+def _weights(content: bytes) -> dict[str, Tensor]:
+    """The floating-point tensors of an ONNX file, fp32, by the names that they had before they were halved."""
+    tensors = {}
+    for stored in onnx.load_from_string(content).graph.initializer:
+        if stored.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
+            name = stored.name.removesuffix(".fp16").removeprefix("network.")
+            tensors[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()).float()
+    return tensors
+
+
+def _unshuffle(named: Mapping[str, Tensor]) -> int:
+    stem = named.get("encoder.stem.convolution.weight")
+    return 1 if stem is None else max(1, round((stem.shape[1] / 3) ** 0.5))
+
+
+def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as `ResNetGenerator` names and lays them out; undoes `lowering.lower`."""
+    state = {}
+    for name, value in named.items():
+        parts = name.split(".")
+        if name.startswith("encoder.") and name.endswith(".weight"):
+            state[name] = value
+        elif name in ("decoder.up1.weight", "decoder.up2.weight"):
+            state[f"decoder.{parts[1]}.convolution.weight"] = value
+        elif name.startswith("decoder.head.convolution."):
+            state[name] = value
+        elif name.startswith("blocks.kernels."):  # (9, C, D) to (D, C, 3, 3)
+            place = int(parts[2])
+            half = "second" if place % 2 else "first"
+            state[f"blocks.{place // 2}.{half}.weight"] = value.unflatten(0, (3, 3)).permute(3, 2, 0, 1).contiguous()
+        elif name.startswith("blocks.modulate."):
+            state[f"blocks.{parts[2]}.modulate.{parts[3]}"] = value
+        elif (head := _first_place(value)) is not None:
+            state["decoder.head.convolution.weight"] = head
+        elif value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1:
+            state["decoder.head.convolution.bias"] = value.flatten()
+    return state
+
+
+def _first_place(value: Tensor) -> Tensor | None:
+    """The 7×7 kernel (3, C, 7, 7) in what `BlockedConvolution` makes of it for its first pixel; None for all else."""
+    kernel = value[:, 0] if value.ndim == 5 else value
+    if kernel.ndim != 4 or kernel.shape[2:] != (8, 8) or kernel[:, :, 7].any() or kernel[:, :, :, 7].any():
+        return None
+    return kernel[:, :, :7, :7].contiguous()
+
+
+def _loaded(network: ResNetGenerator, state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    """Load what fits; returns the names that the network lacks, and those that it does not know or has otherwise."""
+    own = network.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict(fitting, strict=False)
+    return sorted(own.keys() - fitting.keys()), sorted(state.keys() - fitting.keys())
+
+
+def _refusal(bundle: Bundle, width: int, blocks: int, found: str) -> TrainError:
+    return TrainError(
+        f"{bundle.folder} cannot be started from: it holds {found}; this training has --width {width} --blocks {blocks}"
+    )

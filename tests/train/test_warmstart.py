@@ -1,0 +1,161 @@
+"""Networks that start from bundles draw what the bundles draw."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+import torch.nn.functional as F
+from toys import TINY, Toy
+
+from anime2real.bundle import STYLE, Bundle, read
+from anime2real.domain import DOMAINS
+from anime2real.train.config import Budget, TrainConfig, TrainError
+from anime2real.train.export import export_bundle, sample_pictures
+from anime2real.train.loop import Sitting, train
+from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.restore import restore
+from anime2real.train.warmstart import bundles_of, start_from
+
+WIDTH, PX = 32, 32
+
+
+def drawn(network: torch.nn.Module, px: int = PX, *more: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return network(sample_pictures(2, px, 5), *more)
+
+
+def written(folder: Path, **kinds: int) -> tuple[ResNetGenerator, Bundle]:
+    """A generator with weights that do something, and its bundle to real."""
+    torch.manual_seed(3)
+    network = ResNetGenerator(WIDTH, 2, **kinds)
+    initialise(network, 0.05)
+    torch.nn.init.normal_(network.decoder.head.convolution.bias, 0.0, 0.3)
+    for block in network.blocks if network_has_code(network) else ():
+        torch.nn.init.normal_(block.modulate.weight, 0.0, 0.3)
+        torch.nn.init.normal_(block.modulate.bias, 0.0, 0.3)
+    export_bundle(
+        network, folder, method="galatea", source="anime", target="real", px=PX * kinds.get("unshuffle", 1),
+        conditions=("style",) if network_has_code(network) else (), licence="none", rights="of its makers",
+        training={"pairs": 7, "minutes": 1.5}, say=lambda line: None,
+    )  # fmt: skip
+    return network, read(folder)
+
+
+def network_has_code(network: ResNetGenerator) -> bool:
+    return hasattr(network.blocks[0], "modulate")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResNetGenerator, Bundle]:
+    return written(tmp_path_factory.mktemp("plain") / "b")
+
+
+def test_a_plain_network_gets_its_weights_back(plain: tuple[ResNetGenerator, Bundle]) -> None:
+    network, bundle = plain
+    other = ResNetGenerator(WIDTH, 2)
+    noted = start_from(other, bundle)
+    torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
+    for name, value in network.state_dict().items():  # as near as fp16 is
+        torch.testing.assert_close(other.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+    assert noted == {
+        "name": "galatea-anime-to-real", "sha256": bundle.sha256, "licence": "none", "rights": "of its makers",
+        "pairs": 7, "minutes": 1.5,
+    }  # fmt: skip
+
+
+def test_one_of_larger_pictures_starts_as_the_plain_one_between_a_reduction_and_an_enlargement(
+    plain: tuple[ResNetGenerator, Bundle],
+) -> None:
+    network, bundle = plain
+    larger = ResNetGenerator(WIDTH, 2, unshuffle=2)
+    start_from(larger, bundle)
+    x = sample_pictures(2, 2 * PX, 1)
+    with torch.inference_mode():
+        wanted = F.interpolate(network(F.avg_pool2d(x, 2)), scale_factor=2, mode="nearest")
+        torch.testing.assert_close(larger(x), wanted, atol=4 / 255, rtol=0)
+
+
+def test_a_styled_one_starts_as_the_plain_one_whatever_the_style(plain: tuple[ResNetGenerator, Bundle]) -> None:
+    network, bundle = plain
+    styled = ResNetGenerator(WIDTH, 2, code=STYLE)
+    start_from(styled, bundle)
+    for style in (torch.zeros(2, STYLE), torch.ones(2, STYLE)):
+        torch.testing.assert_close(drawn(styled, PX, style), drawn(network), atol=4 / 255, rtol=0)
+
+
+@pytest.mark.parametrize("kinds", [{"code": STYLE}, {"unshuffle": 2}], ids=str)
+def test_styles_and_unshuffling_come_back_too(kinds: dict[str, int], tmp_path: Path) -> None:
+    network, bundle = written(tmp_path / "b", **kinds)
+    other = ResNetGenerator(WIDTH, 2, **kinds)
+    start_from(other, bundle)
+    style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if "code" in kinds else ()
+    torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
+    with pytest.raises(TrainError, match=r"give --style-weight|unshuffles by 2, this network by 1"):
+        start_from(ResNetGenerator(WIDTH, 2), bundle)
+
+
+def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
+    _, bundle = plain
+    for wrong in (ResNetGenerator(WIDTH + 16, 2), ResNetGenerator(WIDTH, 1)):
+        with pytest.raises(TrainError, match=r"cannot be started from.*--width"):
+            start_from(wrong, bundle)
+    with pytest.raises(TrainError, match="weights of other names"):
+        start_from(ResNetGenerator(WIDTH, 2), tiny.write_bundle(tmp_path / "tiny"))
+
+
+def test_a_network_that_draws_something_else_is_refused(
+    plain: tuple[ResNetGenerator, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one would whose file lays its weights out in a way that is not undone here."""
+    _, bundle = plain
+    monkeypatch.setattr("anime2real.train.warmstart._first_place", lambda value: None)
+    with pytest.raises(TrainError, match="cannot be started from"):
+        start_from(ResNetGenerator(WIDTH, 2), bundle)
+
+
+def test_both_directions_are_wanted_and_each_once(tmp_path: Path) -> None:
+    assert bundles_of(()) == {}
+    there = str(tiny.write_bundle(tmp_path / "there").folder)
+    with pytest.raises(TrainError, match="to real alone: give one to anime"):
+        bundles_of([there])
+    with pytest.raises(TrainError, match="two bundles to real"):
+        bundles_of([there, there])
+    with pytest.raises(TrainError, match="no method 'galatee' ships"):
+        bundles_of(["galatee"])
+
+
+def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None:
+    options: GalateaConfig = replace(TINY["galatea"], width=WIDTH, blocks=2)
+    torch.manual_seed(1)
+    first = Galatea(options, PX)
+    first.start_average()
+    folders = []
+    for domain in DOMAINS:
+        network = first.to_real if domain == "real" else first.to_anime
+        folder = tmp_path / domain
+        source = "anime" if domain == "real" else "real"
+        export_bundle(
+            network, folder, method="galatea", source=source, target=domain, px=PX, rights="of the first",
+            say=lambda line: None,
+        )  # fmt: skip
+        folders.append(str(folder))
+    config = TrainConfig("galatea", replace(options, start_from=tuple(folders), learning_rate=1e-9), Budget(pairs=4))
+    status = train(config, toy.pack, tmp_path / "run", Sitting(device="cpu", quiet=True))
+    for path, domain in zip(status.bundles, ("real", "anime"), strict=True):
+        manifest = json.loads((path / "bundle.json").read_text())
+        assert manifest["to"] == domain
+        started = manifest["training"]["started_from"]
+        assert [s["name"] for s in started] == ["galatea-real-to-anime", "galatea-anime-to-real"]
+        assert manifest["training"]["options"]["start_from"] == ["anime", "real"]
+        assert manifest["rights"].endswith("of the first")
+        assert manifest["rights"].count("of the first") == 1
+    again = restore(tmp_path / "run")
+    x = sample_pictures(1, PX, 2)
+    with torch.inference_mode():
+        same = first.to_real(x), again.method.average["to_real"](x)
+    np.testing.assert_allclose(*same, atol=4 / 255)
