@@ -180,7 +180,7 @@ def test_the_fused_discriminator_is_the_discriminator() -> None:
     compare(PatchDiscriminator(8, in_channels=5), noise(1, 5, 32, 32))
 
 
-NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0)
+NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1, enlarge=2)
 
 
 @pytest.mark.parametrize(("name", "options"), [("cyclegan", TINY["cyclegan"]), ("galatea", NEAR)])

@@ -24,7 +24,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.methods.galatea import Galatea, GalateaConfig, worst
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler, balanced
 from anime2real.train.stepper import Speed, Stepper, cropped
@@ -195,7 +195,7 @@ def test_galateas_steps_leave_each_other_alone() -> None:
 
 def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_alone() -> None:
     torch.manual_seed(0)
-    method = Galatea(replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0), SIZE)
+    method = Galatea(replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1), SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
     points = torch.from_numpy(TEMPLATE).float() * 2 - 1
@@ -379,7 +379,7 @@ def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], o
 
 
 LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
-NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0))]
+NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 FULL = ("ugatit", replace(TINY["ugatit"], light=False))
 
@@ -427,3 +427,17 @@ def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monke
         losses = stepper._body()
     assert noted.seen == []
     assert all(value.is_meta for value in losses.values())
+
+
+def test_the_worst_patch_has_a_loss_of_its_own() -> None:
+    scores = torch.full((2, 1, 4, 4), 1.0)
+    scores[0, 0, 1, 2] = -2.0
+    scores[1, 0, 3, 3] = 0.0
+    scores.requires_grad_()
+    loss = worst(scores)
+    assert float(loss) == pytest.approx((9 + 1) / 2)
+    loss.backward()
+    assert scores.grad is not None
+    assert scores.grad.nonzero().tolist() == [[0, 0, 1, 2], [1, 0, 3, 3]]
+    with pytest.raises(TrainError, match="--patch-weight"):
+        GalateaConfig(worst_weight=0.1, patch_weight=0.0)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,3 +160,27 @@ def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None
     with torch.inference_mode():
         same = first.to_real(x), again.method.average["to_real"](x)
     np.testing.assert_allclose(*same, atol=4 / 255)
+
+
+def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path) -> None:
+    """The learning rate rises from pair to pair at first where a run starts from bundles, and only there."""
+    rates = {}
+    for name, warm in (("cold", 0), ("warm", 12)):
+        options = replace(TINY["galatea"], learning_rate=1e-3)
+        config = TrainConfig("galatea", options, Budget(pairs=60))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Galatea, "__init__", _keeping(Galatea.__init__, warm))
+            train(config, toy.pack, tmp_path / name, Sitting(device="cpu", quiet=True, log_seconds=0.0))
+        lines = (tmp_path / name / "stats.jsonl").read_text().splitlines()
+        rates[name] = [json.loads(line)["learning_rate"] for line in lines]
+    assert rates["cold"][:5] == [1e-3] * 5
+    np.testing.assert_allclose(rates["warm"][:5], [1e-3 * share / 12 for share in (4, 6, 8, 10, 12)])
+    assert rates["warm"][5:] == rates["cold"][5:]
+
+
+def _keeping(begin: Any, pairs: int) -> Any:
+    def initialised(self: Galatea, *arguments: Any) -> None:
+        begin(self, *arguments)
+        self.warmup_pairs = pairs
+
+    return initialised

@@ -275,9 +275,10 @@ class _Loop:
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 
     def _learning_rate(self) -> float:
-        """Constant, then linear to zero; over the last half in CycleGAN (appendix 7.1)."""
+        """Constant, then linear to zero, in CycleGAN over the last half (appendix 7.1); from trained weights it rises first."""
         rate: float = self.config.options.learning_rate
-        return rate * min(1.0, (1.0 - self.used()) / (1.0 - self.method.decay_from))
+        risen = (self.progress.pairs + self.batch_size) / max(self.method.warmup_pairs, self.batch_size)
+        return rate * min(1.0, risen, (1.0 - self.used()) / (1.0 - self.method.decay_from))
 
     def _average_weight(self) -> float:
         """1 - beta for this batch; the half-life starts short, so that the average forgets the first weights."""

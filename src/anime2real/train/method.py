@@ -104,6 +104,8 @@ class Method(nn.Module):
         least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
             has no exemplars.
         started_from: what is to be noted of the bundles that its networks started from.
+        warmup_pairs: pairs over which the learning rate rises from nothing: trained weights are not to be torn by
+            Adam's first steps, which are as long whatever the gradient.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -121,6 +123,7 @@ class Method(nn.Module):
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
     started_from: Sequence[dict[str, Any]] = ()
+    warmup_pairs: int = 0
 
     def __init__(self) -> None:
         super().__init__()

@@ -52,6 +52,9 @@ from anime2real.train.warmstart import bundles_of, start_from
 SIDE = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""
 
+WARMUP_PAIRS = 16_000
+"""Pairs over which the learning rate rises where the generators start from bundles."""
+
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
@@ -77,6 +80,8 @@ class GalateaConfig:
         identity_weight: ι, of the identity loss, as a share of `cycle_weight`.
         patch_weight: of a PatchGAN's adversarial loss beside the projected one; 0 for none.
         patch_width: its channels after the first layer.
+        worst_weight: of the same loss on the worst patch of each picture alone; 0 for none. A speck in a corner is one
+            patch of some two hundred, and the mean hardly minds it.
         detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
         perceptual_weight: of the cycle's distance in features; 0 for none.
         style_weight: of the likeness of results of different styles; 0 for generators without styles, which make one
@@ -110,6 +115,7 @@ class GalateaConfig:
     identity_weight: float = 0.5
     patch_weight: float = 0.5
     patch_width: int = 64
+    worst_weight: float = 0.0
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
     style_weight: float = 0.0
@@ -132,6 +138,8 @@ class GalateaConfig:
             raise TrainError(f"--match-hair goes from 0 to 1, not {self.match_hair}")
         if (self.hair_weight or 0) < 0:
             raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
+        if self.worst_weight and not self.patch_weight:
+            raise TrainError("--worst-weight is of the PatchGAN's scores: give it a --patch-weight too")
         if self.least_scale < 0:
             raise TrainError(f"--least-scale is 0 or more, not {self.least_scale}")
         if self.enlarge < 1:
@@ -192,6 +200,7 @@ class Galatea(Method):
         networks = {"real": self.to_real, "anime": self.to_anime}
         starts = bundles_of(config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
+        self.warmup_pairs = WARMUP_PAIRS if starts else 0
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
@@ -280,10 +289,12 @@ class Galatea(Method):
             loss = adversarial + config.cycle_weight * (cycle + config.identity_weight * identity)
             losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
             if config.patch_weight:
-                patch = squared(self.patch_judges["real"](fake_real), 1.0)
-                patch = patch + squared(self.patch_judges["anime"](fake_anime), 1.0)
-                loss = loss + config.patch_weight * patch
-                losses["patch"] = patch
+                scores = [self.patch_judges["real"](fake_real), self.patch_judges["anime"](fake_anime)]
+                losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
+                loss = loss + config.patch_weight * losses["patch"]
+                if config.worst_weight:
+                    losses["worst"] = worst(scores[0]) + worst(scores[1])
+                    loss = loss + config.worst_weight * losses["worst"]
             if config.detail_weight:
                 seen = {"real": (fake_real, batch.anime_landmarks), "anime": (fake_anime, batch.real_landmarks)}
                 near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
@@ -380,6 +391,11 @@ class Galatea(Method):
             Product(self.name, "anime", "real", self.average["to_real"], conditions=told),
             Product(self.name, "real", "anime", self.average["to_anime"], conditions=told),
         ]
+
+
+def worst(scores: Tensor) -> Tensor:
+    """How far the lowest of each picture's scores, (N, 1, h, w), is from 1: the mean of the squares, a scalar."""
+    return (scores.float().amin((1, 2, 3)) - 1).square().mean()
 
 
 def _known(landmarks: Tensor | None) -> Tensor:
