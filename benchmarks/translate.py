@@ -1,12 +1,12 @@
 """Milliseconds a picture on CPU cores: a bundle through `Translator` against the same network in eager torch.
 
-    python benchmarks/translate.py [--px 128] [--width 64] [--threads 2] [--rounds 8]
+    python benchmarks/translate.py [--px 128] [--width 64] [--unshuffle 1] [--threads 2] [--rounds 8]
 
-The network is CycleGAN's ResNet-9 with random weights; with another `--width` (48 is what ships as galatea) ours is
-leaner, the reference is not, and the two draw different pictures. The reference is how a user of torch writes it:
-reflection padding, `nn.InstanceNorm2d`, nearest `F.interpolate` before a convolution, fp32,
-`torch.inference_mode`. Both take and give (N, S, S, 3) uint8. They take turns, in rounds of several calls
-after a pause and an untimed call: the waiting threads of one library would disturb the other. The last line is
+The network is CycleGAN's ResNet-9 with random weights; with another `--width` or `--unshuffle` (48 and 2 are
+galatea's at 256 px) ours is leaner, the reference is not, and the two draw different pictures. The reference is how a
+user of torch writes it: reflection padding, `nn.InstanceNorm2d`, nearest `F.interpolate` before a convolution, fp32,
+`torch.inference_mode`. Both take and give (N, S, S, 3) uint8. They take turns, in rounds of several calls after a
+pause and an untimed call: the waiting threads of one library would disturb the other. The last line is
 JSON; times are medians.
 """
 
@@ -140,16 +140,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--px", type=int, default=128)
     parser.add_argument("--width", type=int, default=64, help="of our network; the reference's is 64")
+    parser.add_argument("--unshuffle", type=int, default=1, help="our network works at so small a part of the size")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    network = ResNetGenerator(options.width).eval()
+    network = ResNetGenerator(options.width, unshuffle=options.unshuffle).eval()
     initialise(network)
     plain = reference().eval()
-    same = options.width == 64
+    same = (options.width, options.unshuffle) == (64, 1)
     if same:
         copy_weights(network, plain)
     with tempfile.TemporaryDirectory() as scratch:
@@ -160,7 +161,7 @@ def main() -> None:
         loading = time.perf_counter() - start
     torch_translate = eager(plain)
 
-    line: dict[str, float | int | str] = {"px": options.px, "width": options.width, "threads": options.threads}
+    line: dict[str, float | int | str] = {key: vars(options)[key] for key in ("px", "width", "unshuffle", "threads")}
     for batch in BATCHES:
         pictures = smooth_pictures(batch, options.px)
         ours, theirs = translator.translate(pictures), torch_translate(pictures)

@@ -275,7 +275,7 @@ class _Loop:
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 
     def _learning_rate(self) -> float:
-        """Constant, then linear to zero, in CycleGAN over the last half (appendix 7.1); from trained weights it rises first."""
+        """Constant, then linear to zero (CycleGAN, appendix 7.1); where trained weights are taken up it rises first."""
         rate: float = self.config.options.learning_rate
         risen = (self.progress.pairs + self.batch_size) / max(self.method.warmup_pairs, self.batch_size)
         return rate * min(1.0, risen, (1.0 - self.used()) / (1.0 - self.method.decay_from))
