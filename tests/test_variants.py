@@ -10,7 +10,7 @@ from draw_faces import LOOKS, draw_face
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle import STYLE
+from anime2real.bundle import STYLE, default_method
 from anime2real.cli import main
 from anime2real.translator import TranslatorError, style_of
 from anime2real.whole import translate_picture
@@ -126,8 +126,25 @@ def test_a_count_that_makes_no_sense(
 def test_a_bundle_that_has_none_says_so(tmp_path: Path, grey: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = str(tiny.write_bundle(tmp_path / "plain").folder)
     assert main(["translate", str(grey), "-o", str(tmp_path / "o"), "--bundle", plain, "--variants", "4"]) == 2
-    assert "makes one result of a picture: leave --variants out" in capsys.readouterr().err
+    assert "makes one result of a picture: leave out --variants, or --bundle" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_the_best_method_that_makes_several_is_taken(
+    tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ships = tmp_path / "ships"
+    monkeypatch.setattr("anime2real.bundle.SHIPPED", ships)
+    tiny.write_bundle(ships / "a", method="galatea")
+    command = ["translate", "--crop", "none", str(grey)]
+    assert main([*command, "-o", str(tmp_path / "none"), "--variants", "2"]) == 2
+    assert "no bundle to real that ships makes several results" in capsys.readouterr().err
+    tiny.write_bundle(ships / "b", tiny.styled_model(), method="galatea-styles", conditions=("style",))
+    assert main([*command, "-o", str(tmp_path / "two"), "--variants", "2"]) == 0
+    assert level(tmp_path / "two" / "grey-variant-2.png") == pytest.approx(expected(1), abs=1)
+    assert (default_method("real"), default_method("real", several=True)) == ("galatea", "galatea-styles")
+    assert main([*command, "-o", str(tmp_path / "o"), "--variants", "2", "--method", "galatea"]) == 2
+    assert "leave out --variants, or --method" in capsys.readouterr().err
 
 
 def test_a_whole_picture_has_variants_too(bundle: str, grey: Path) -> None:

@@ -25,7 +25,7 @@ MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
 SHIPPED: Final = Path(__file__).parent / "bundles"
-PREFERRED: Final = ("galatea", "cyclegan", "cyclegan-tilt", "autoencoder", "difference")
+PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
 """Methods, the best first: what `default_method` chooses from."""
 
 CONDITIONS: Final = ("tilt", "landmarks", "style")
@@ -226,29 +226,40 @@ def shipped() -> list[Bundle]:
     return [read(path.parent) for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))]
 
 
-def default_method(to: Domain) -> str:
+def default_method(to: Domain, *, several: bool = False) -> str:
     """The best method of which a bundle to `to` ships.
+
+    Args:
+        to: the domain.
+        several: only of those whose bundle makes several results of one picture.
 
     Raises:
         UnknownMethodError: none does.
         BundleError: one of the shipped bundles is damaged.
     """
-    ships = {b.method for b in shipped() if b.target == to}
+    ships = {b.method for b in shipped() if b.target == to and (b.variants > 1 or not several)}
     for method in (*PREFERRED, *sorted(ships)):
         if method in ships:
             return method
+    if several:
+        raise UnknownMethodError(f"no bundle to {to} that ships makes several results of a picture")
     raise UnknownMethodError(f"no bundle to {to} comes with this installation: give the folder of one")
 
 
-def find(method: str | None, to: Domain) -> Bundle:
+def find(method: str | None, to: Domain, *, several: bool = False) -> Bundle:
     """The shipped bundle of a method (the default one if None) and a direction; its model is checked when it is used.
+
+    Args:
+        method: its name.
+        to: the domain.
+        several: whether the default one has to make several results of one picture.
 
     Raises:
         UnknownMethodError: there is none; the nearest name is told, or the way that the method does go.
         BundleError: one of the shipped bundles is damaged.
     """
     bundles = shipped()
-    method = method or default_method(to)
+    method = method or default_method(to, several=several)
     for bundle in bundles:
         if (bundle.method, bundle.target) == (method, to):
             return bundle

@@ -69,7 +69,7 @@ def translate(
         format: of pictures' results; a video becomes MP4, an animated picture stays what it is.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace results that are there.
-        variants: results of each face of a picture, up to 16, of bundles that make several, see `methods`.
+        variants: results of each face of a picture, up to 16, by the best method that makes several, see `methods`.
         threads: CPU threads; all cores if not given.
         as_json: a line of JSON a picture on stdout, failures among them.
     """
@@ -84,11 +84,12 @@ def translate(
     if not 1 <= variants <= MOST_VARIANTS:
         raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
     options = Options(layout or "face", crop, format, _colour(background), overwrite, variants)
-    chosen = read(bundle) if bundle else find(method, to or "real")
+    chosen = read(bundle) if bundle else find(method, to or "real", several=variants > 1)
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
     if variants > 1 and chosen.variants == 1:
-        raise UsageError(f"{chosen.name} makes one result of a picture: leave --variants out")
+        named = "--bundle" if bundle else "--method"
+        raise UsageError(f"{chosen.name} makes one result of a picture: leave out --variants, or {named}")
     translator = Translator(chosen, threads=threads)
 
     @cache
