@@ -20,7 +20,7 @@ from anime2real.train.loop import Sitting, train
 from anime2real.train.methods.galatea import Galatea, GalateaConfig
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.restore import restore
-from anime2real.train.warmstart import bundles_of, start_from
+from anime2real.train.warmstart import bundles_of, enlarged, reduced, start_from
 
 WIDTH, PX = 32, 32
 
@@ -96,8 +96,32 @@ def test_styles_and_unshuffling_come_back_too(kinds: dict[str, int], tmp_path: P
     start_from(other, bundle)
     style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if "code" in kinds else ()
     torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
-    with pytest.raises(TrainError, match=r"give --style-weight|unshuffles by 2, this network by 1"):
+
+
+def test_a_network_without_styles_does_not_start_from_one_with(tmp_path: Path) -> None:
+    _, bundle = written(tmp_path / "b", code=STYLE)
+    with pytest.raises(TrainError, match="give --style-weight"):
         start_from(ResNetGenerator(WIDTH, 2), bundle)
+
+
+def test_a_plain_one_starts_as_one_of_larger_pictures_draws_small_ones(tmp_path: Path) -> None:
+    network, _ = written(tmp_path / "b", unshuffle=2)
+    with torch.no_grad():  # so faint that tanh is hardly bent
+        for value in network.decoder.head.convolution.parameters():
+            value.mul_(0.02)
+    export_bundle(
+        network, tmp_path / "c", method="galatea", source="anime", target="real", px=2 * PX, say=lambda _: None
+    )
+    plain = ResNetGenerator(WIDTH, 2)
+    start_from(plain, read(tmp_path / "c"))
+    x = sample_pictures(2, PX, 1)
+    with torch.inference_mode():
+        wanted = F.avg_pool2d(network(F.interpolate(x, scale_factor=2, mode="nearest")), 2)
+        assert wanted.std() > 1e-3
+        torch.testing.assert_close(plain(x), wanted, atol=0.05 * float(wanted.std()), rtol=0)
+    there = dict(plain.state_dict())
+    for name, value in reduced(enlarged(there, 3), 3).items():
+        torch.testing.assert_close(value, there[name])
 
 
 def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:

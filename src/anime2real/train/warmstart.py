@@ -54,8 +54,8 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
     """Give a network the weights of a bundle.
 
     A network that works at an r-th of its pictures' resolution (`unshuffle`) can start from one of pictures as large as
-    it works at: it then is that one, between a reduction and an enlargement by r. One that is told a style can start
-    from one that is not, which it is for the usual style.
+    it works at: it then is that one, between a reduction and an enlargement by r; and the other way round, as what that
+    one makes of an enlarged picture. One that is told a style can start from one that is not.
 
     Args:
         network: changed in place.
@@ -81,9 +81,7 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
     if not apart <= NEAR:
         raise _refusal(bundle, width, blocks, f"pictures {apart:.2g} from what these weights draw")
     if network.unshuffle != own.unshuffle:
-        if own.unshuffle != 1:
-            raise TrainError(f"{bundle.name} unshuffles by {own.unshuffle}, this network by {network.unshuffle}")
-        state = enlarged(state, network.unshuffle)
+        state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
     _, unknown = _loaded(network, state)
     if unknown:
         raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
@@ -104,6 +102,23 @@ def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
     state[stem] = state[stem].repeat_interleave(phases, 1) / phases
     for name in ("decoder.head.convolution.weight", "decoder.head.convolution.bias"):
         state[name] = state[name].repeat_interleave(phases, 0)
+    return state
+
+
+def reduced(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
+    """The weights of a plain generator from those of one of r times as large pictures, which undoes `enlarged`.
+
+    It draws the mean of what that one draws in r×r pixels, before the tanh, of a picture with r×r pixels alike.
+
+    Args:
+        state: of the one for larger pictures.
+        unshuffle: r.
+    """
+    state, phases = dict(state), unshuffle**2
+    stem = "encoder.stem.convolution.weight"
+    state[stem] = state[stem].unflatten(1, (-1, phases)).sum(2)
+    for name in ("decoder.head.convolution.weight", "decoder.head.convolution.bias"):
+        state[name] = state[name].unflatten(0, (-1, phases)).mean(1)
     return state
 
 
