@@ -69,6 +69,24 @@ class StringInput(Input):
         self.default = default
 
 
+class IntInput(Input):
+    io_type = "INT"
+
+    def __init__(
+        self,
+        id: str,
+        display_name: str | None = None,
+        optional: bool = False,
+        tooltip: str | None = None,
+        lazy: bool | None = None,
+        default: int | None = None,
+        min: int | None = None,
+        max: int | None = None,
+    ) -> None:
+        super().__init__(id, display_name, optional, tooltip, lazy)
+        self.default, self.min, self.max = default, min, max
+
+
 class ImageOutput:
     io_type = "IMAGE"
 
@@ -141,6 +159,7 @@ io = SimpleNamespace(
     Image=SimpleNamespace(Input=ImageInput, Output=ImageOutput),
     Combo=SimpleNamespace(Input=ComboInput),
     String=SimpleNamespace(Input=StringInput),
+    Int=SimpleNamespace(Input=IntInput),
     Schema=Schema,
     NodeOutput=NodeOutput,
     ComfyNode=ComfyNode,
@@ -159,6 +178,6 @@ def signatures(of: Any) -> dict[str, list[str]]:
     """The arguments of each class in an `io` namespace that this stands in for, in order."""
     found = {
         "Image.Input": of.Image.Input, "Image.Output": of.Image.Output, "Combo.Input": of.Combo.Input,
-        "String.Input": of.String.Input, "Schema": of.Schema, "NodeOutput": of.NodeOutput,
+        "String.Input": of.String.Input, "Int.Input": of.Int.Input, "Schema": of.Schema, "NodeOutput": of.NodeOutput,
     }  # fmt: skip
     return {name: list(inspect.signature(one).parameters) for name, one in found.items()}

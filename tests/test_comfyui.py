@@ -18,6 +18,7 @@ from PIL import Image
 from anime2real import __version__, whole
 from anime2real.bundle import UnknownMethodError
 from anime2real.errors import UserError
+from anime2real.translator import style_of
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "integrations" / "comfyui"
@@ -76,7 +77,7 @@ def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     whole._opened.cache_clear()
 
 
-def execute(node: Any, image: torch.Tensor, **choices: str) -> torch.Tensor:
+def execute(node: Any, image: torch.Tensor, **choices: str | int) -> torch.Tensor:
     (result,) = node.EXECUTE_NORMALIZED(image=image, **(DEFAULTS | choices)).result
     assert isinstance(result, torch.Tensor)
     assert (result.dtype, result.device.type) == (torch.float32, "cpu")
@@ -95,14 +96,16 @@ def test_the_schema(node: Any) -> None:
     schema = node.GET_SCHEMA()
     assert (schema.node_id, schema.display_name) == ("Anime2RealTranslate", "Anime2Real Translate")
     inputs = {value.id: value for value in schema.inputs}
-    assert list(inputs) == ["image", "method", "direction", "layout", "crop", "bundle"]
+    assert list(inputs) == ["image", "method", "direction", "layout", "crop", "bundle", "variant"]
     assert inputs["method"].options == ["best", "cyclegan", "difference"]
     assert inputs["direction"].options == ["auto", "real", "anime"]
     assert {name: inputs[name].default for name in DEFAULTS} == DEFAULTS
     assert inputs["bundle"].optional
+    assert inputs["variant"].optional
+    assert (inputs["variant"].default, inputs["variant"].min, inputs["variant"].max) == (0, 0, 15)
     assert [value.io_type for value in schema.outputs] == ["IMAGE"]
     # ComfyUI hands inputs over by their ids.
-    assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:7])
+    assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:8])
 
 
 def test_the_layouts(node: Any) -> None:
@@ -149,6 +152,19 @@ def test_no_face_is_said(node: Any) -> None:
 def test_a_bundle(node: Any, tmp_path: Path) -> None:
     folder = tiny.write_bundle(tmp_path / "mine", tiny.model(add=2.0), method="mine").folder
     assert execute(node, torch.zeros(1, 20, 20, 3), crop="none", bundle=f" {folder} ").min() == 1
+
+
+def test_somebody_else(node: Any, tmp_path: Path) -> None:
+    """By the best method that makes several; the usual one stays the best of all."""
+    grey = torch.full((1, 20, 20, 3), 100 / 255)
+    with pytest.raises(UnknownMethodError, match="makes several results"):
+        execute(node, grey, direction="real", crop="none", variant=2)
+    folder = tmp_path / "shipped" / "galatea-styles-anime-to-real"
+    tiny.write_bundle(folder, tiny.styled_model(), method="galatea-styles", conditions=("style",))
+    usual = execute(node, grey, direction="real", crop="none", method="galatea-styles")
+    other = execute(node, grey, direction="real", crop="none", variant=2)
+    expected = 0.1 * 127.5 * float(style_of(2)[0])
+    assert float((other - usual)[0, 0, 0, 0]) * 255 == pytest.approx(expected, abs=1)
 
 
 def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
-from anime2real.bundle import shipped
+from anime2real.bundle import MOST_VARIANTS, shipped
 from anime2real.whole import translate_picture
 
 BEST: Final = "best"
@@ -53,13 +53,28 @@ class Anime2RealTranslate(io.ComfyNode):
                     optional=True,
                     tooltip="a bundle's folder, or its name on the Hub (hf://OWNER/NAME), in place of a method",
                 ),
+                io.Int.Input(
+                    "variant",
+                    default=0,
+                    min=0,
+                    max=MOST_VARIANTS - 1,
+                    optional=True,
+                    tooltip="0: the usual person; others are somebody else, by a method that makes several",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image")],
         )
 
     @classmethod
     def execute(
-        cls, image: torch.Tensor, method: str, direction: str, layout: str, crop: str, bundle: str = ""
+        cls,
+        image: torch.Tensor,
+        method: str,
+        direction: str,
+        layout: str,
+        crop: str,
+        bundle: str = "",
+        variant: int = 0,
     ) -> io.NodeOutput:
         """Translate a batch (B, H, W, C) in [0, 1], picture by picture; the result is (B, H', W', 3) on the CPU."""
         pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
@@ -72,6 +87,7 @@ class Anime2RealTranslate(io.ComfyNode):
                 bundle=bundle.strip() or None,
                 layout=layout,
                 crop=crop,
+                variant=variant,
             )
             results.append(np.asarray(made.image, np.float32) / 255)
         if len({result.shape for result in results}) > 1:

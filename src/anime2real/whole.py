@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from anime2real.bundle import find
 from anime2real.crops import centre, line_up, put_back
 from anime2real.domain import Domain, other
 from anime2real.face.finder import find_faces
@@ -17,7 +18,7 @@ from anime2real.translate import Layout
 from anime2real.translator import Crop, Picture, Translator, TranslatorError, to_image
 
 KEPT: Final = 8
-"""Translators kept loaded: all methods, both ways, as long as four ship."""
+"""Translators kept loaded, those used last."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def translate_picture(
         bundle: a bundle's folder or its name on the Hub, in place of a method.
         layout: the face alone, beside the crop that went in, or pasted back into the picture.
         crop: find the faces; or none, to take the centre square for one.
-        variant: 0 for the usual result, another number for another one, of bundles with `variants`.
+        variant: 0 for the usual result, another number for another one, of bundles with `variants`; the best method
+            is then the best that has such.
 
     Returns:
         What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
@@ -77,7 +79,7 @@ def translate_picture(
     elif to is None and not faces:
         raise TranslatorError("there is no telling whether this is a drawing or a photograph: say what to translate to")
     else:
-        translator = _shipped(method, to or other(faces[0].domain))
+        translator = _shipped(method, to or other(faces[0].domain), variant > 0)
     if crop == "none":
         crops = centre(image, translator.px)
         told = translator.seen(list(crops.pixels))
@@ -96,8 +98,8 @@ def translate_picture(
 
 
 @lru_cache(maxsize=KEPT)
-def _shipped(method: str | None, to: Domain) -> Translator:
-    return Translator.load(method, to)
+def _shipped(method: str | None, to: Domain, several: bool) -> Translator:
+    return Translator(find(method, to, several=several))
 
 
 @lru_cache(maxsize=KEPT)
