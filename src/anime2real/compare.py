@@ -188,7 +188,7 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
     headers = ["bundle", "px", "MB", "training", "figures", "licence and rights", "SHA-256"]
     title = f"From {_NAMES[source]} to {_NAMES[target]} ({source} to {target})"
     said = _table("What the bundles say of themselves", headers, facts)
-    return f"<section>\n<h2>{title}</h2>\n{pictures}\n{said}\n</section>"
+    return f'<section style="--columns: {len(bundles) + 1}">\n<h2>{title}</h2>\n{pictures}\n{said}\n</section>'
 
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> list[NDArray[np.uint8]]:
@@ -259,7 +259,9 @@ th, td { border: 1px solid var(--line); padding: .4rem; text-align: start; verti
 thead th { background: var(--head) }
 tbody th { font-weight: 400; max-width: 12rem; overflow-wrap: anywhere }
 td { max-width: 24rem; overflow-wrap: anywhere }
-img { display: block; width: 10rem; height: 10rem }
+/* As many beside each other as there are, as large as the page lets them be. */
+img { display: block; height: auto; aspect-ratio: 1;
+  width: clamp(6rem, calc((min(100vw, 100rem) - 11rem) / var(--columns) - 1rem), 16rem) }
 """
 
 _PAGE: Final = """<!doctype html>

@@ -299,7 +299,7 @@ def test_the_page_asks_for_the_token(browser: "Browser", bundles: list[Bundle], 
 
 
 def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Path) -> None:
-    """Where the method makes variants; where it does not, there is nothing to click."""
+    """By the method, where it makes variants; by the best that does, where it does not, and back again."""
     watcher = Seen(browser, f"{styled.url}/")
     page = watcher.open()
     give(page, two)
@@ -313,7 +313,26 @@ def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Pa
     wait(page, f"document.querySelector('#after').src === '{usual}'")  # kept, not asked for again
     page.locator("#tiles input[value=cyclegan]").check(force=True)
     wait(page, "document.querySelector('#after').alt.endsWith('by cyclegan')")
-    assert not shown.is_visible()
+    own = page.get_attribute("#after", "src")
+    assert shown.is_visible()
+    page.get_by_role("radio", name="2", exact=True).check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by galatea')")
+    assert page.locator("#tiles input:checked").get_attribute("value") == "galatea"
+    page.get_by_role("radio", name="1", exact=True).check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by cyclegan')")
+    assert page.get_attribute("#after", "src") == own
+    page.get_by_role("radio", name="4", exact=True).check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by galatea')")
+    page.locator("#tiles input[value=difference]").check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by difference')")
+    assert page.locator("#variants input:checked").get_attribute("value") == "0"
+    page.get_by_role("radio", name="2", exact=True).check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by galatea')")
+    for to in ("anime", "real"):  # nobody makes several drawings, and the first person is shown again
+        page.locator(f"input[name=to][value={to}]").check(force=True)
+        wait(page, f"document.querySelector('#download').download.includes('-{to}')")
+        assert page.locator("#variants").is_visible() == (to == "real")
+    assert page.locator("#variants input:checked").get_attribute("value") == "0"
     assert not watcher.problems
     for context in browser.contexts:
         context.close()

@@ -37,7 +37,7 @@ def export_products(
         "options": table["options"],
         "budget": table["budget"],
         **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),
-        **({"started_from": list(method.started_from)} if method.started_from else {}),
+        **({"started_from": [_without_rights(facts) for facts in method.started_from]} if method.started_from else {}),
         "seed": config.seed,
         "steps": progress.step,
         "pairs": progress.pairs,
@@ -71,6 +71,11 @@ def _joined(key: str, pack: dict[str, Any], method: Method) -> str:
     """What the pack says under a key, and what else the bundles that the networks started from say."""
     told = [str(facts.get(key) or "") for facts in (pack, *method.started_from)]
     return "; ".join(dict.fromkeys(filter(None, told)))
+
+
+def _without_rights(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is noted of a bundle that the networks started from, less what `_joined` says."""
+    return {key: value for key, value in facts.items() if key not in ("licence", "rights")}
 
 
 def bundle_folder(parent: Path, product: Product) -> Path:

@@ -4,7 +4,7 @@ import { ask, Failure } from "/page/api.js";
 import { onPicture } from "/page/given.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, variant: 0, all: false, whole: null, seen: false };
+const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, back: null, variant: 0, all: false, whole: null, seen: false };
 let offered = { methods: [], limits: {} };
 let working = new AbortController();
 let made = new Map(); // by method and variant: {png, before}
@@ -73,7 +73,7 @@ async function take(file) {
     return complain(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
   }
   if (state.url) URL.revokeObjectURL(state.url);
-  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], variant: 0, all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], back: null, variant: 0, all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
   $("picture").src = state.url;
   $("faces").replaceChildren();
   $("found").textContent = "";
@@ -149,7 +149,7 @@ function drawFaces() {
 
 function choose(number) {
   state.face = number;
-  state.variant = 0;
+  usual();
   state.whole = null;
   [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = number === "centre" ? chosen("to") || "real" : state.faces[number].domain === "anime" ? "real" : "anime";
@@ -161,8 +161,12 @@ function choose(number) {
 
 const there = () => offered.methods.filter((method) => method.to === chosen("to")).sort((a, b) => b.default - a.default);
 
+/** The best method that makes several people of one face, if one does. */
+const several = () => there().find((m) => m.variants > 1)?.method;
+const makesSeveral = (method) => there().some((m) => m.method === method && m.variants > 1);
+
 /** Which result a method is asked for: one that makes a single result has no other. */
-const variantOf = (method) => (there().find((m) => m.method === method)?.variants > 1 ? state.variant : 0);
+const variantOf = (method) => (makesSeveral(method) ? state.variant : 0);
 const key = (method) => `${method} ${variantOf(method)}`;
 
 async function translate() {
@@ -170,7 +174,9 @@ async function translate() {
   $("message").hidden = true;
   const methods = there();
   if (!methods.length) return complain(new Failure(`This server has nothing that translates to ${chosen("to") === "real" ? "people" : "drawings"}.`));
-  if (!methods.some((method) => method.method === state.method)) state.method = (methods.find((m) => m.default) ?? methods[0]).method;
+  if (!methods.some((method) => method.method === state.method)) {
+    Object.assign(state, { method: (methods.find((m) => m.default) ?? methods[0]).method, back: null, variant: 0 });
+  }
   $("heading").textContent = chosen("to") === "real" ? "As a person" : "As a drawing";
   $("all").hidden = methods.length < 2 || state.all;
   drawTiles();
@@ -258,20 +264,30 @@ function drawTiles() {
     return label;
   });
   $("tiles").replaceChildren(...tiles);
-  $("variants").hidden = !(there().find((m) => m.method === state.method)?.variants > 1);
+  $("variants").hidden = !several();
   document.querySelector(`input[name=variant][value="${state.variant}"]`).checked = true;
   if (focused) document.querySelector("input[name=method]:checked")?.focus();
 }
 
 function pick(method) {
+  state.back = null;
   state.method = method;
+  if (!makesSeveral(method)) state.variant = 0;
   turn();
 }
 
+/** Somebody else: by a method that makes several, if this one makes one; the first is this one's again. */
 function vary(variant) {
+  if (variant && !makesSeveral(state.method)) Object.assign(state, { back: state.method, method: several() });
   state.variant = variant;
+  if (!variant) usual();
   turn();
   if (state.all) for (const { method, variants } of there()) if (variants > 1) make(method);
+}
+
+function usual() {
+  if (state.back) state.method = state.back;
+  Object.assign(state, { back: null, variant: 0 });
 }
 
 /** To another method or variant: shown if it is made, else asked for. */
