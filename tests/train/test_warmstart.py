@@ -1,9 +1,9 @@
 """Networks that start from bundles draw what the bundles draw."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -186,14 +186,15 @@ def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None
     np.testing.assert_allclose(*same, atol=4 / 255)
 
 
-def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path) -> None:
+def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The learning rate rises from pair to pair at first where a run starts from bundles, and only there."""
+    monkeypatch.setattr("anime2real.train.method.WARMUP_PAIRS", 12)
     rates = {}
-    for name, warm in (("cold", 0), ("warm", 12)):
-        options = replace(TINY["galatea"], learning_rate=1e-3)
-        config = TrainConfig("galatea", options, Budget(pairs=60))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Galatea, "__init__", _keeping(Galatea.__init__, warm))
+    for name in ("cold", "warm"):
+        config = TrainConfig("galatea", replace(TINY["galatea"], learning_rate=1e-3), Budget(pairs=60))
+        with monkeypatch.context() as patch:
+            if name == "warm":
+                patch.setattr(Galatea, "begin", lambda self: setattr(self, "started_from", [{"name": "some"}]))
             train(config, toy.pack, tmp_path / name, Sitting(device="cpu", quiet=True, log_seconds=0.0))
         lines = (tmp_path / name / "stats.jsonl").read_text().splitlines()
         rates[name] = [json.loads(line)["learning_rate"] for line in lines]
@@ -202,9 +203,29 @@ def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path) -> None:
     assert rates["warm"][5:] == rates["cold"][5:]
 
 
-def _keeping(begin: Any, pairs: int) -> Any:
-    def initialised(self: Galatea, *arguments: Any) -> None:
-        begin(self, *arguments)
-        self.warmup_pairs = pairs
-
-    return initialised
+def test_a_run_goes_on_without_the_bundles_that_it_started_from(toy: Toy, tmp_path: Path) -> None:
+    """What it started from is noted in its folder; the checkpoint has the weights."""
+    torch.manual_seed(1)
+    folders = []
+    for source, target in (("anime", "real"), ("real", "anime")):
+        folder = tmp_path / target
+        network = ResNetGenerator(WIDTH, 1)
+        initialise(network)
+        export_bundle(network, folder, method="galatea", source=source, target=target, px=PX, say=lambda line: None)
+        folders.append(folder)
+    options = replace(TINY["galatea"], width=WIDTH, start_from=tuple(map(str, folders)))
+    config = TrainConfig("galatea", options, Budget(pairs=8))
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:  # stopped half way
+        patch.setattr(Budget, "progress", lambda self, pairs, seconds: min(1.0, pairs / 4))
+        train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
+    for folder in folders:
+        shutil.rmtree(folder)
+    restored = restore(run)
+    started = {facts["name"] for facts in restored.method.started_from}
+    assert started == {"galatea-real-to-anime", "galatea-anime-to-real"}
+    status = train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
+    assert status.progress.pairs == 8
+    assert "started_from" in json.loads((status.bundles[0] / "bundle.json").read_text())["training"]
+    with pytest.raises(TrainError, match="no method"):
+        train(config, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True))

@@ -97,6 +97,7 @@ def start(method: str, common: Common, options: Any) -> int:
         kind = METHODS[method][1]
         config = dataclasses.replace(config, options=kind.settled(options, pack))
         network = kind(config.options, pack.size)  # type: ignore[call-arg]
+        network.begin()
         weights = sum(p.numel() for p in network.parameters())
         print(f"{config.as_table()}\n{pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights")
         return 0

@@ -103,6 +103,12 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
     method.make_optimizers(options.learning_rate)
     method.start_average()
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
+    if progress.step:
+        method.started_from = folder.started_from()
+    else:
+        method.begin()
+        method.start_average()
+        folder.note_start(method.started_from)
     say = _Speaker(folder, sitting.quiet)
     for line in passed:
         say(line)

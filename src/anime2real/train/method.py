@@ -23,6 +23,9 @@ from anime2real.train.pack import Pack
 First = TypeVar("First")
 Second = TypeVar("Second")
 
+WARMUP_PAIRS = 16_000
+"""Pairs over which the learning rate rises where a run starts from bundles."""
+
 UNIFORMS = 8
 """Random numbers that a step gets for every sample, beside those of the augmentation."""
 
@@ -104,8 +107,6 @@ class Method(nn.Module):
         least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
             has no exemplars.
         started_from: what is to be noted of the bundles that its networks started from.
-        warmup_pairs: pairs over which the learning rate rises from nothing: trained weights are not to be torn by
-            Adam's first steps, which are as long whatever the gradient.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
     """
@@ -123,7 +124,6 @@ class Method(nn.Module):
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
     started_from: Sequence[dict[str, Any]] = ()
-    warmup_pairs: int = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,6 +136,17 @@ class Method(nn.Module):
     def wants_exemplars(self) -> bool:
         """Whether its batches have `exemplars`."""
         return bool(self.exemplars) or self.least_scale > 0
+
+    @property
+    def warmup_pairs(self) -> int:
+        """Pairs over which the learning rate rises from nothing: only where the networks started from bundles.
+
+        Trained weights are not to be torn by Adam's first steps, which are as long whatever the gradient.
+        """
+        return WARMUP_PAIRS if self.started_from else 0
+
+    def begin(self) -> None:
+        """Take up weights that the options name; called once, before the first step of a run and never on resuming."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One training step; returns detached scalar losses on the device. Must not read anything back to the host."""

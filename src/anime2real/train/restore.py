@@ -44,6 +44,7 @@ def restore(run: Path) -> Restored:
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if not progress.step:
         raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
+    method.started_from = folder.started_from()
     return Restored(method, config, pack, facts, progress)
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,24 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise TrainError(f"{self.root} is not a whole run: {error}") from error
         return table, pack, facts
+
+    def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
+        """Keep what is to be noted of the bundles that the networks started from, if any: they may change or go."""
+        if started_from:
+            with atomic_path(self.root / "started_from.json") as temporary:
+                temporary.write_text(json.dumps(list(started_from), indent=1) + "\n", encoding="utf-8")
+
+    def started_from(self) -> list[dict[str, Any]]:
+        """What `note_start` kept; nothing for a run that started from nothing.
+
+        Raises:
+            TrainError: it cannot be read.
+        """
+        path = self.root / "started_from.json"
+        try:
+            return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+        except (OSError, ValueError) as error:
+            raise TrainError(f"{path} cannot be read: {error}") from error
 
     def log(self, line: str) -> None:
         """Append a line to log.txt."""

@@ -52,9 +52,6 @@ from anime2real.train.warmstart import bundles_of, start_from
 SIDE = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""
 
-WARMUP_PAIRS = 16_000
-"""Pairs over which the learning rate rises where the generators start from bundles."""
-
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
@@ -197,10 +194,16 @@ class Galatea(Method):
         )
         for part in (self.to_real, self.to_anime, *self.patch_judges.values(), *self.detail_judges.values()):
             initialise(part)
+
+    def begin(self) -> None:
+        """Take up the weights of `start_from`.
+
+        Raises:
+            TrainError: a bundle is missing, holds another network, or leads the same way as another.
+        """
         networks = {"real": self.to_real, "anime": self.to_anime}
-        starts = bundles_of(config.start_from)
+        starts = bundles_of(self.config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
-        self.warmup_pairs = WARMUP_PAIRS if starts else 0
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
