@@ -103,6 +103,7 @@ def evaluate(
     inception: Path | None = None,
     images: int = 1000,
     turn: float = 0.0,
+    px: int | None = None,
     device: str = "auto",
     quiet: bool = False,
 ) -> int:
@@ -117,6 +118,8 @@ def evaluate(
         inception: the weights file that torch-fidelity takes, for Inception.
         images: of each domain at most.
         turn: degrees by which every picture is turned first, every second one the other way.
+        px: pixels a side at which everything is measured; the pack's if not given. Each bundle gets the pack's pictures
+            at its own size.
         device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: no progress.
     """
@@ -130,10 +133,12 @@ def evaluate(
 
     if images < 2:
         raise UsageError(f"--images must be at least 2, not {images}")
+    if px is not None and not 32 <= px <= 1024:
+        raise UsageError(f"--px goes from 32 to 1024, not {px}")
     chosen = [bundle for name in bundles for bundle in resolve(name)]
     pack = Pack(data)
     judges = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
-    report = measure(chosen, pack, judges, images=images, turn_degrees=turn, quiet=quiet)
+    report = measure(chosen, pack, judges, images=images, turn_degrees=turn, px=px, quiet=quiet)
     print(table(report))
     if json_ is not None:
         json_.parent.mkdir(parents=True, exist_ok=True)

@@ -186,6 +186,22 @@ def test_bundles_of_other_sizes_are_measured_at_the_packs(pack: Path, tmp_path: 
     assert abs(fids[2] / fids[0] - 1) > 0.05
 
 
+def test_measured_smaller_than_they_are(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At half the size everything is half as large: what is compared, and the landmarks by which hair is found."""
+    bundle = tiny.write_bundle(tmp_path / "same", tiny.model(PX), px=PX, source="real", target="anime")
+    whole = evaluate([bundle], Pack(pack), [Colours()], quiet=True)
+    half = evaluate([bundle], Pack(pack), [Colours()], px=PX // 2, quiet=True)
+    assert (whole["protocol"]["px"], half["protocol"]["px"], half["protocol"]["pack_px"]) == (PX, PX // 2, PX)
+    (one,), (two,) = whole["results"], half["results"]
+    assert two["images"] == one["images"]
+    assert two["kid"]["VGG"]["mean"] == pytest.approx(one["kid"]["VGG"]["mean"], rel=0.01)  # mean colours stay
+    assert two["hair_measured"] == one["hair_measured"] > 0
+    assert two["hair_delta_e"] == 0
+    assert two["variety"] != one["variety"]
+    assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--px", "8"]) == 2
+    assert "--px goes from 32 to 1024" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_device_that_is_not_there_is_named(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = str(tiny.write_bundle(tmp_path / "b", px=PX).folder)

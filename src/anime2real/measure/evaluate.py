@@ -71,17 +71,19 @@ def evaluate(
     *,
     images: int = 1000,
     turn_degrees: float = 0.0,
+    px: int | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Measure bundles on the test split of a pack.
 
     Args:
         bundles: to measure.
-        pack: at the size that everything is measured at. Bundles of another size get its pictures resized to theirs,
-            and their results are resized back, as whoever looks at them beside each other would have to.
+        pack: whose pictures each bundle gets at its own size.
         features: for KID and FID, against the target domain's test pictures; those that have maps measure variety too.
         images: of each domain at most, the first by name.
         turn_degrees: turn every picture by so much, every second one the other way.
+        px: pixels a side that pictures and results are brought to before they are measured, so that bundles of several
+            sizes can be told apart by what they draw; the pack's if not given.
         quiet: no progress on stderr.
 
     Returns:
@@ -92,7 +94,8 @@ def evaluate(
     """
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
     subjects = {domain: _subjects(pack, domain, images, turn_degrees) for domain in sorted(domains)}
-    real = _real(subjects, features, {bundle.target for bundle in bundles})
+    px = px or pack.size
+    real = _real(subjects, features, {bundle.target for bundle in bundles}, px)
     protocol = {
         "anime2real": __version__,
         "pack": pack.folder.name,
@@ -101,7 +104,8 @@ def evaluate(
         "images": {domain: len(s.pixels) for domain, s in subjects.items()},
         "without_face": {domain: s.faceless for domain, s in subjects.items()},
         "turn_degrees": turn_degrees,
-        "px": pack.size,
+        "pack_px": pack.size,
+        "px": px,
         "features": [f.name for f in features],
         "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
         "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both can be told",
@@ -112,7 +116,7 @@ def evaluate(
     for bundle in bundles:
         if not quiet:
             print(f"measuring {bundle.name}", file=sys.stderr, flush=True)
-        results.append(_measure(bundle, subjects, features, real))
+        results.append(_measure(bundle, subjects, features, real, px))
     return {"protocol": protocol, "results": results}
 
 
@@ -174,14 +178,15 @@ def turned(picture: Image.Image, angle: float) -> Image.Image:
     return align(picture, Similarity(linear, middle - linear * middle).then(scaling(1 / side)), side)
 
 
-def _real(subjects: dict[Domain, _Subjects], features: Sequence[Features], targets: set[Domain]) -> _Real:
+def _real(subjects: dict[Domain, _Subjects], features: Sequence[Features], targets: set[Domain], px: int) -> _Real:
     maps = next((f.maps for f in features if f.maps is not None), None)
     paired = min(len(s.pixels) for s in subjects.values())
+    shown = {domain: resized(subjects[domain].pixels, px) for domain in sorted(targets)}
     return _Real(
-        vectors={(f.name, domain): f(subjects[domain].pixels) for f in features for domain in sorted(targets)},
+        vectors={(f.name, domain): f(pixels) for f in features for domain, pixels in shown.items()},
         maps=maps,
         paired=paired,
-        pairs={d: pair_distances(subjects[d].pixels, maps, images=paired) for d in sorted(targets)} if maps else {},
+        pairs={d: pair_distances(pixels, maps, images=paired) for d, pixels in shown.items()} if maps else {},
     )
 
 
@@ -190,16 +195,17 @@ def _measure(
     subjects: dict[Domain, _Subjects],
     features: Sequence[Features],
     real: _Real,
+    px: int,
 ) -> dict[str, Any]:
     translator = Translator(bundle)
     inputs = subjects[bundle.source]
-    side = inputs.pixels.shape[1]
-    shares = inputs.landmarks / side
+    shares = inputs.landmarks / inputs.pixels.shape[1]
     seen = resized(inputs.pixels, bundle.px)
     batches = [slice(i, i + BATCH) for i in range(0, len(seen), BATCH)]
-    results = resized(np.concatenate([translator.translate(seen[b], shares[b]) for b in batches]), side)
+    results = resized(np.concatenate([translator.translate(seen[b], shares[b]) for b in batches]), px)
+    before, landmarks = resized(inputs.pixels, px), shares * px
     faces = _find([Image.fromarray(result) for result in results])
-    figures = compare(inputs.landmarks, faces, bundle.target).as_record()
+    figures = compare(landmarks, faces, bundle.target).as_record()
     record: dict[str, Any] = {
         "method": bundle.method,
         "to": bundle.target,
@@ -215,7 +221,7 @@ def _measure(
         record["kid"][feature.name] = {"mean": spread.mean, "std": spread.std}
         record["fid"][feature.name] = fid(vectors, target)
         record["trained_against"][feature.name] = bundle.training.get("discriminator_features") == feature.name
-    figures |= hair_figures(inputs.pixels, results, inputs.landmarks)
+    figures |= hair_figures(before, results, landmarks)
     if real.maps is None:
         figures |= NOT_MEASURED
     else:
