@@ -8,7 +8,8 @@ source's figure, not zero. The last line is JSON.
 
 With `--hair` also for what Galatea's discriminators see as real in a pack with hair: photographs of all sources,
 drawn so that fringes and long hair are commoner (`--match-hair 0.5`), and those with all hair dyed in colours of drawn
-hair, which is what a translator that keeps the hair should reach.
+hair, which is what a translator that keeps the hair should reach. `--least-scale` leaves out pictures of fewer pixels,
+as Galatea's option does; `--px` measures at another size.
 """
 
 import argparse
@@ -20,8 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.measure.distances import kid
+from anime2real.measure.evaluate import resized
 from anime2real.measure.features import Features
 from anime2real.pixels import to_float, to_uint8
 from anime2real.train.hair import hair_places
@@ -31,7 +34,21 @@ from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import matched
 
 
-def as_shown(pack: Pack, images: int) -> dict[str, NDArray[np.uint8]]:
+def rows_of(pack: Pack, domain: Domain, least_scale: float) -> NDArray[np.int64]:
+    """The training rows of a domain whose scale is at least so much.
+
+    Raises:
+        PackError: if the pack does not know scales.
+    """
+    rows = pack.rows(domain, "train")
+    if not least_scale:
+        return rows
+    if pack.scales is None:
+        raise PackError(f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again")
+    return rows[pack.scales[rows] >= least_scale]
+
+
+def as_shown(pack: Pack, images: int, least_scale: float) -> dict[str, NDArray[np.uint8]]:
     """Photographs (N, S, S, 3) as Galatea's discriminators see them, by what was done to them.
 
     Raises:
@@ -40,7 +57,7 @@ def as_shown(pack: Pack, images: int) -> dict[str, NDArray[np.uint8]]:
     if pack.hair is None or not pack.marks_drawn_hair:
         raise PackError(f"{pack.folder} knows no hair, which --hair needs: prepare it with --hair")
     random = np.random.default_rng(0)
-    drawings, rows = (pack.rows(domain, "train") for domain in ("anime", "real"))
+    drawings, rows = pack.rows("anime", "train"), rows_of(pack, "real", least_scale)
     told = np.array([row for row in drawings if pack.index[row]["hair"] is not None], np.int64)
     wanted = hair_places(pack.hair, told)
     weighted = matched(rows, hair_places(pack.hair, rows), wanted, MATCH)
@@ -60,17 +77,20 @@ def main() -> None:
     parser.add_argument("--test", type=Path, required=True, help="the pack whose test pictures are the measure")
     parser.add_argument("--features", nargs="+", default=["VGG", "Lite0"])
     parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--px", type=int)
+    parser.add_argument("--least-scale", type=float, default=0.0)
     parser.add_argument("--hair", action="store_true")
     options = parser.parse_args()
     try:
         pack, test = Pack(options.pack), Pack(options.test)
         measured = []
-        shown = as_shown(pack, options.images) if options.hair else {}
+        px = options.px or test.size
+        shown = as_shown(pack, options.images, options.least_scale) if options.hair else {}
         for name in options.features:
             features = Features(name)
-            for domain in ("anime", "real"):
-                target = features(test.images[test.rows(domain, "test")])
-                rows = pack.rows(domain, "train")
+            for domain in DOMAINS:
+                target = features(resized(test.images[test.rows(domain, "test")], px))
+                rows = rows_of(pack, domain, options.least_scale)
                 sources = np.array(pack.sources(rows))
                 pictures = {}
                 for source in np.unique(sources).tolist():
@@ -78,7 +98,7 @@ def main() -> None:
                     some = np.sort(np.random.default_rng(0).permutation(own)[: options.images])
                     pictures[source] = pack.images[some]
                 for source, own_pictures in (pictures | (shown if domain == "real" else {})).items():
-                    found, count = kid(features(own_pictures), target), len(own_pictures)
+                    found, count = kid(features(resized(own_pictures, px)), target), len(own_pictures)
                     measured.append(
                         {"features": name, "domain": domain, "source": source, "images": count, "kid": found.mean}
                     )

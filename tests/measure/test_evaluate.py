@@ -194,7 +194,7 @@ def test_measured_smaller_than_they_are(pack: Path, tmp_path: Path, capsys: pyte
     assert (whole["protocol"]["px"], half["protocol"]["px"], half["protocol"]["pack_px"]) == (PX, PX // 2, PX)
     (one,), (two,) = whole["results"], half["results"]
     assert two["images"] == one["images"]
-    assert two["kid"]["VGG"]["mean"] == pytest.approx(one["kid"]["VGG"]["mean"], rel=0.01)  # mean colours stay
+    assert two["kid"]["VGG"]["mean"] == pytest.approx(one["kid"]["VGG"]["mean"], rel=0.03)  # mean colours stay
     assert two["hair_measured"] == one["hair_measured"] > 0
     assert two["hair_delta_e"] == 0
     assert two["variety"] != one["variety"]
