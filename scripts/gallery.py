@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", required=True, help="names of shipped methods, or folders of bundles")
     parser.add_argument("--to", choices=("real", "anime"), default="real")
     parser.add_argument("--turns", nargs="+", type=float, default=[0.0], help="degrees: each face turned by each")
+    parser.add_argument("--side", type=int, help="px of a face; as large as the largest method draws if not given")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     translators = [Translator.open(m) if Path(m).is_dir() else Translator.load(m, options.to) for m in options.methods]
-    side = max(t.px for t in translators)
-    upright = [lined_up(decode(path).image, side) for path in options.pictures]
+    side = options.side or max(t.px for t in translators)
+    upright = [lined_up(decode(path).image, max(t.px for t in translators)) for path in options.pictures]
     inputs = [turned(face, math.radians(turn)) if turn else face for face in upright for turn in options.turns]
-    rows = [[np.asarray(i) for i in inputs]]
+    rows = [[np.asarray(i.resize((side, side), Image.Resampling.LANCZOS)) for i in inputs]]
     for translator in translators:
         rows.append(
             [

@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ from anime2real.train.methods.galatea import MATCH
 from anime2real.train.networks.dye import dyed
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import matched
+
+LEAST: Final = 32
+"""Pictures that a source needs for a distance to say something."""
 
 
 def rows_of(pack: Pack, domain: Domain, least_scale: float) -> NDArray[np.int64]:
@@ -95,6 +99,8 @@ def main() -> None:
                 pictures = {}
                 for source in np.unique(sources).tolist():
                     own = rows[sources == source]
+                    if len(own) < LEAST:
+                        continue
                     some = np.sort(np.random.default_rng(0).permutation(own)[: options.images])
                     pictures[source] = pack.images[some]
                 for source, own_pictures in (pictures | (shown if domain == "real" else {})).items():

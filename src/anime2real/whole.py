@@ -79,7 +79,7 @@ def translate_picture(
     elif to is None and not faces:
         raise TranslatorError("there is no telling whether this is a drawing or a photograph: say what to translate to")
     else:
-        translator = _shipped(method, to or other(faces[0].domain), variant > 0)
+        translator = _shipped(method, to or other(faces[0].domain), method is None and variant > 0)
     if crop == "none":
         crops = centre(image, translator.px)
         told = translator.seen(list(crops.pixels))

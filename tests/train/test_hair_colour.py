@@ -1,5 +1,6 @@
 """The hair's loss: zero where the colour stays, the distance by hand where it moves, nothing for what is no hair."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from toys import SIZE, TINY, Toy
 
 from anime2real.train.config import TrainError
 from anime2real.train.hair import hair_places
-from anime2real.train.loop import train
+from anime2real.train.loop import _rows, train
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.galatea import GalateaConfig
+from anime2real.train.methods.galatea import Galatea, GalateaConfig, usual_unshuffle
 from anime2real.train.networks.dye import to_image
 from anime2real.train.networks.hair_colour import LIGHTNESS, hair_apart
 from anime2real.train.pack import Pack
@@ -294,3 +295,42 @@ def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired
     assert settled(replace(TINY["galatea"], hair_weight=0.0, match_hair=0.0), Pack(folder)).dye == 0.5
     assert pack.marks_drawn_hair is False
     assert Pack(haired).marks_drawn_hair
+
+
+def test_exemplars_are_as_sharp_as_asked(toy: Toy, tmp_path: Path) -> None:
+    """Rows of the right scale, of every source; where a domain has none, or the pack knows no scales, it says so."""
+    pack_folder = tmp_path / "scaled"
+    shutil.copytree(toy.pack, pack_folder)
+    path = pack_folder / "index.jsonl"
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    sharp = {"anime": [], "real": []}  # type: dict[str, list[int]]
+    for row, entry in enumerate(entries):
+        entry["scale"] = 0.8 if row % 2 else 0.4
+        if row % 2 and entry["split"] == "train":
+            sharp[entry["domain"]].append(row)
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    pack = Pack(pack_folder)
+    method = galatea(least_scale=0.65)
+    assert method.wants_exemplars
+    drawn, shown = _rows(pack, method, 0)
+    assert [rows.tolist() for rows in shown] == [sharp["anime"], sharp["real"]]
+    assert {row for rows in drawn for row in rows.tolist()} > set(sharp["anime"])  # translated are the others too
+    with pytest.raises(TrainError, match=r"no anime exemplar .* has 0\.9 pixels"):
+        _rows(pack, galatea(least_scale=0.9), 0)
+    for entry in entries:
+        del entry["scale"]
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with pytest.raises(TrainError, match="does not know its pictures' scale"):
+        Galatea.settled(GalateaConfig(least_scale=0.65), Pack(pack_folder))
+    with pytest.raises(TrainError, match="--least-scale is 0 or more"):
+        GalateaConfig(least_scale=-1.0)
+
+
+@pytest.mark.parametrize(("size", "r"), [(128, 1), (192, 1), (256, 2), (384, 3), (416, 2), (448, 2), (512, 4)])
+def test_generators_work_at_128_pixels_or_a_little_more(size: int, r: int, toy: Toy, tmp_path: Path) -> None:
+    assert usual_unshuffle(size) == r
+    assert size // r >= 128
+    assert size % (4 * r) == 0
+    assert Galatea.settled(GalateaConfig(), Pack(toy.pack)).unshuffle == 1
+    with pytest.raises(TrainError, match="wants pictures of a multiple of 12 px, not 128"):
+        Galatea(replace(TINY["galatea"], unshuffle=3), 128)

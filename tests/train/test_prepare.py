@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from draw_faces import LOOKS, draw_face
 from PIL import Image
 from toys import Toy, smooth_picture
 
@@ -238,3 +239,26 @@ def test_a_pack_of_another_format_or_none_is_refused(toy: Toy, tmp_path: Path) -
     (tmp_path / "pack" / "meta.json").write_text(json.dumps(meta | {"format_version": 99}))
     with pytest.raises(PackError, match="pack format 99"):
         Pack(tmp_path / "pack")
+
+
+def test_the_scale_says_how_many_pixels_of_the_file_a_pixel_of_the_crop_has(tmp_path: Path) -> None:
+    """Of centre squares by division; of faces that are drawn twice as large it is twice as much."""
+    for domain, side in (("anime", 96), ("real", 24)):
+        (tmp_path / domain).mkdir()
+        for number in range(3):
+            smooth_picture(np.random.default_rng(number), (90, 90, 90), side).save(tmp_path / domain / f"{number}.png")
+    common = {"size": 48, "near": 0, "processes": 1, "quiet": True}
+    prepare([tmp_path / "anime"], [tmp_path / "real"], tmp_path / "centre", crop="centre", **common)  # type: ignore[arg-type]
+    pack = Pack(tmp_path / "centre")
+    assert pack.scales is not None
+    assert {e["domain"]: e["scale"] for e in pack.index} == {"anime": 2.0, "real": 0.5}
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for look in LOOKS[:2]:
+        for side in (128, 256):
+            draw_face(look, side)[0].save(faces / f"{look.name}-{side}.png")
+    prepare([faces], [faces], tmp_path / "face", crop="face", **common)  # type: ignore[arg-type]
+    scales = {Path(e["file"]).stem: e["scale"] for e in Pack(tmp_path / "face").index if e["domain"] == "anime"}
+    for look in LOOKS[:2]:
+        assert scales[f"{look.name}-256"] == pytest.approx(2 * scales[f"{look.name}-128"], rel=0.05)
+        assert 1.5 < scales[f"{look.name}-128"] < 3.5  # the face fills most of the picture

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from toys import TINY, Toy
 
-from anime2real.bundle import STYLE, Bundle, read
+from anime2real.bundle import SHIPPED, STYLE, Bundle, BundleError, read
 from anime2real.domain import DOMAINS
+from anime2real.train import warmstart
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.loop import Sitting, train
@@ -30,10 +31,10 @@ def drawn(network: torch.nn.Module, px: int = PX, *more: torch.Tensor) -> torch.
         return network(sample_pictures(2, px, 5), *more)
 
 
-def written(folder: Path, **kinds: int) -> tuple[ResNetGenerator, Bundle]:
+def written(folder: Path, width: int = WIDTH, **kinds: int) -> tuple[ResNetGenerator, Bundle]:
     """A generator with weights that do something, and its bundle to real."""
     torch.manual_seed(3)
-    network = ResNetGenerator(WIDTH, 2, **kinds)
+    network = ResNetGenerator(width, 2, **kinds)
     initialise(network, 0.05)
     torch.nn.init.normal_(network.decoder.head.convolution.bias, 0.0, 0.3)
     for block in network.blocks if network_has_code(network) else ():
@@ -124,12 +125,20 @@ def test_a_plain_one_starts_as_one_of_larger_pictures_draws_small_ones(tmp_path:
         torch.testing.assert_close(value, there[name])
 
 
+@pytest.mark.parametrize("width", [24, 48, 64])
+def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> None:
+    network, bundle = written(tmp_path / "b", width)
+    other = ResNetGenerator(width, 2)
+    start_from(other, bundle)
+    torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
+
+
 def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
     _, bundle = plain
     for wrong in (ResNetGenerator(WIDTH + 16, 2), ResNetGenerator(WIDTH, 1)):
-        with pytest.raises(TrainError, match=r"cannot be started from.*--width"):
+        with pytest.raises(TrainError, match=r"does not hold a generator of --width .* of method 'galatea'"):
             start_from(wrong, bundle)
-    with pytest.raises(TrainError, match="weights of other names"):
+    with pytest.raises(TrainError, match="of method 'cyclegan'"):
         start_from(ResNetGenerator(WIDTH, 2), tiny.write_bundle(tmp_path / "tiny"))
 
 
@@ -138,8 +147,10 @@ def test_a_network_that_draws_something_else_is_refused(
 ) -> None:
     """As one would whose file lays its weights out in a way that is not undone here."""
     _, bundle = plain
-    monkeypatch.setattr("anime2real.train.warmstart._first_place", lambda value: None)
-    with pytest.raises(TrainError, match="cannot be started from"):
+    state = warmstart._state
+    key = "decoder.head.convolution.weight"
+    monkeypatch.setattr(warmstart, "_state", lambda named: (s := state(named)) | {key: s[key].flip(3)})
+    with pytest.raises(TrainError, match="put back, draw other pictures"):
         start_from(ResNetGenerator(WIDTH, 2), bundle)
 
 
@@ -150,8 +161,15 @@ def test_both_directions_are_wanted_and_each_once(tmp_path: Path) -> None:
         bundles_of([there])
     with pytest.raises(TrainError, match="two bundles to real"):
         bundles_of([there, there])
-    with pytest.raises(TrainError, match="no method 'galatee' ships"):
+    with pytest.raises(BundleError, match=r"galatee is neither a folder nor a bundle that ships \(did you mean"):
         bundles_of(["galatee"])
+    assert set(bundles_of(["galatea"])) == set(DOMAINS)
+
+
+def test_a_folder_called_as_a_method_is_not_the_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("galatea").mkdir()  # as a run's own would be
+    assert all(bundle.folder.parent == SHIPPED for bundle in bundles_of(["galatea"]).values())
 
 
 def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None:
@@ -166,7 +184,7 @@ def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None
         source = "anime" if domain == "real" else "real"
         export_bundle(
             network, folder, method="galatea", source=source, target=domain, px=PX, rights="of the first",
-            say=lambda line: None,
+            licence="CC-BY", say=lambda line: None,
         )  # fmt: skip
         folders.append(str(folder))
     config = TrainConfig("galatea", replace(options, start_from=tuple(folders), learning_rate=1e-9), Budget(pairs=4))
@@ -177,6 +195,7 @@ def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None
         started = manifest["training"]["started_from"]
         assert [s["name"] for s in started] == ["galatea-real-to-anime", "galatea-anime-to-real"]
         assert manifest["training"]["options"]["start_from"] == ["anime", "real"]
+        assert manifest["licence"] == "unknown: the pack names none; CC-BY"
         assert manifest["rights"].endswith("of the first")
         assert manifest["rights"].count("of the first") == 1
     again = restore(tmp_path / "run")
@@ -227,5 +246,7 @@ def test_a_run_goes_on_without_the_bundles_that_it_started_from(toy: Toy, tmp_pa
     status = train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
     assert status.progress.pairs == 8
     assert "started_from" in json.loads((status.bundles[0] / "bundle.json").read_text())["training"]
-    with pytest.raises(TrainError, match="no method"):
+    with pytest.raises(BundleError, match="neither a folder nor a bundle"):
         train(config, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True))
+    corrected = replace(config, options=replace(options, start_from=()))  # what was refused has begun nothing
+    assert train(corrected, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True)).finished

@@ -10,6 +10,7 @@ import httpx
 import live
 import numpy as np
 import pytest
+import tiny
 from live import FACE, Live
 from PIL import Image
 
@@ -241,6 +242,22 @@ def test_a_variant_is_another_result_of_the_same_face(styled: Live) -> None:
     refused = styled.post("/v1/translate", to="real", method="cyclegan", variant="2")
     assert refused.status_code == 400
     assert "makes one result of a picture: leave variant out" in refused.json()["error"]
+
+
+def test_a_variant_without_a_method_is_made_by_one_that_makes_several(bundles: list[Bundle], tmp_path: Path) -> None:
+    """Not by the best of all, which makes one; only where none does, that is said."""
+    best = tiny.write_bundle(tmp_path / "best", tiny.model(add=-0.5), method="galatea")
+    several = tiny.write_bundle(tmp_path / "s", tiny.styled_model(), method="galatea-styles", conditions=("style",))
+    with live.running([*bundles, best, several]) as served:
+        usual = served.post("/v1/translate", to="real").content
+        other, named = (
+            served.post("/v1/translate", to="real", variant="2", **more).content
+            for more in ({}, {"method": "galatea-styles"})
+        )
+        assert usual != other == named
+        refused = served.post("/v1/translate", to="anime", variant="2")
+        assert refused.status_code == 400
+        assert "makes one result" in refused.json()["error"]
 
 
 def test_variants_asked_for_at_once_do_not_mix(styled: Live) -> None:

@@ -323,6 +323,10 @@ def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Pa
     assert page.get_attribute("#after", "src") == own
     page.get_by_role("radio", name="4", exact=True).check(force=True)
     wait(page, "document.querySelector('#after').alt.endsWith('by galatea')")
+    give(page, two)  # another picture: the method that was chosen, not the one that somebody else came from
+    wait(page, "document.querySelector('#after').alt.endsWith('by cyclegan')")
+    page.get_by_role("radio", name="4", exact=True).check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by galatea')")
     page.locator("#tiles input[value=difference]").check(force=True)
     wait(page, "document.querySelector('#after').alt.endsWith('by difference')")
     assert page.locator("#variants input:checked").get_attribute("value") == "0"

@@ -123,11 +123,11 @@ def evaluate(
 def table(report: dict[str, Any]) -> str:
     """The results as a Markdown table; an asterisk marks distances by features that the training saw."""
     names = report["protocol"]["features"]
-    header = ["method", "to", "images", *(f"KID-{n} ×10³" for n in names), *(f"FID-{n}" for n in names)]
+    header = ["method", "to", "px", "images", *(f"KID-{n} ×10³" for n in names), *(f"FID-{n}" for n in names)]
     header += ["face rate", "tilt error", "arrangement", "hair ΔE", "variety", "ms"]
     rows = [header, ["---"] * len(header)]
     for result in report["results"]:
-        row = [result["method"], result["to"], result["images"]]
+        row = [result["method"], result["to"], result["px"], result["images"]]
         marks = {n: "*" if result["trained_against"][n] else "" for n in names}
         kids = {n: result["kid"][n] for n in names}
         row += [f"{1000 * kids[n]['mean']:.1f} ± {1000 * kids[n]['std']:.1f}{marks[n]}" for n in names]

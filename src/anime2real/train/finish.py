@@ -59,17 +59,17 @@ def export_products(
             conditions=product.conditions,
             crop=str(pack.get("crop", "centre")),
             training=training,
-            licence=_joined("licence", pack, method) or "unknown: the pack names none",
-            rights=_joined("rights", pack, method),
+            licence=_joined("licence", pack, method, "unknown: the pack names none"),
+            rights=_joined("rights", pack, method, ""),
             hardware=str(facts["hardware"]),
         )
         written.append(target)
     return written
 
 
-def _joined(key: str, pack: dict[str, Any], method: Method) -> str:
-    """What the pack says under a key, and what else the bundles that the networks started from say."""
-    told = [str(facts.get(key) or "") for facts in (pack, *method.started_from)]
+def _joined(key: str, pack: dict[str, Any], method: Method, unknown: str) -> str:
+    """What the pack says under a key, `unknown` if nothing, and what else the bundles say that were started from."""
+    told = [str(facts.get(key) or unknown) for facts in (pack, *method.started_from)]
     return "; ".join(dict.fromkeys(filter(None, told)))
 
 

@@ -162,9 +162,10 @@ def _exemplars(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: 
         assert pack.scales is not None  # the method has asked for it
         chosen = chosen[pack.scales[chosen] >= method.least_scale]
     if not len(chosen):
+        domain = pack.index[rows[0]]["domain"]
         raise TrainError(
-            f"no picture of one domain in {pack.folder} has {method.least_scale:g} pixels of its file for each of its "
-            "own: ask for a smaller --least-scale"
+            f"no {domain} exemplar in {pack.folder} has {method.least_scale:g} pixels of its file for each of its own: "
+            "ask for a smaller --least-scale"
         )
     return chosen
 

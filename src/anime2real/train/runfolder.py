@@ -52,18 +52,19 @@ class RunFolder:
         """
         path = self.root / "config.toml"
         table = config.as_table()
-        if path.exists():
+        begun = any(self.checkpoints.glob("step-*"))
+        if path.exists() and begun:  # what was refused before its first step is no training to protect
             differences = _differences(_read(path), table)
             if differences:
                 raise TrainError(
                     f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
                     "or give another folder"
                 )
-        elif self.root.exists() and any(self.root.iterdir()):
+        elif not path.exists() and self.root.exists() and any(self.root.iterdir()):
             raise TrainError(f"{self.root} is not empty and not a run: give a new folder")
         for folder in (self.samples, self.checkpoints, self.bundles):
             folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if not begun:
             with atomic_path(path) as temporary:
                 temporary.write_text(tomli_w.dumps(table))
             with atomic_path(self.root / "pack.json") as temporary:

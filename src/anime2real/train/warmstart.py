@@ -6,41 +6,33 @@ was made in another way is refused, not started from wrongly. What judged the ne
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import onnx
 import torch
 from torch import Tensor
 
-from anime2real.bundle import STYLE, Bundle, UnknownMethodError, find, read
+from anime2real.bundle import STYLE, Bundle
+from anime2real.compare import resolve
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.config import TrainError
-from anime2real.train.export import difference_from_torch
+from anime2real.train.export import LIMIT, difference_from_torch
 from anime2real.train.networks.resnet import ResNetGenerator
-
-NEAR: Final = 4 / 255
-"""The largest difference from the bundle's pictures, in [-1, 1], that rounding explains."""
 
 
 def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     """The bundles to start from, by the domain that they lead to.
 
     Args:
-        named: folders of bundles, or methods that ship, which stand for both of their directions.
+        named: what `compare.resolve` takes: folders, methods and bundles that ship, names on the Hub.
 
     Raises:
-        TrainError: two lead the same way, or one is missing.
-        BundleError: one cannot be read.
+        TrainError: two lead the same way, or there is one direction alone.
+        BundleError: one is not there, or damaged.
     """
     found: dict[Domain, Bundle] = {}
     for name in named:
-        folder = Path(name)
-        try:
-            bundles = [read(folder)] if folder.is_dir() else [find(name, domain) for domain in DOMAINS]
-        except UnknownMethodError as error:
-            raise TrainError(f"--start-from: {error}") from error
-        for bundle in bundles:
+        for bundle in resolve(name):
             if bundle.target in found:
                 raise TrainError(f"--start-from names two bundles to {bundle.target}: give one for each direction")
             found[bundle.target] = bundle
@@ -76,10 +68,16 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
     state = _state(named)
     missing, unknown = _loaded(own, state)
     if unknown or any(".modulate." not in name for name in missing):
-        raise _refusal(bundle, width, blocks, "weights of other names or shapes")
+        raise TrainError(
+            f"{bundle.folder} does not hold a generator of --width {width} --blocks {blocks} that can be started from: "
+            f"it is of method {bundle.method!r}{_told(bundle)}"
+        )
     apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
-    if not apart <= NEAR:
-        raise _refusal(bundle, width, blocks, f"pictures {apart:.2g} from what these weights draw")
+    if not apart <= LIMIT:
+        raise TrainError(
+            f"{bundle.folder} cannot be started from: its weights, put back, draw other pictures than it does "
+            f"({apart:.2g} apart in [-1, 1])"
+        )
     if network.unshuffle != own.unshuffle:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
     _, unknown = _loaded(network, state)
@@ -148,6 +146,8 @@ def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
             state[f"decoder.{parts[1]}.convolution.weight"] = value
         elif name.startswith("decoder.head.convolution."):
             state[name] = value
+        elif name == "decoder.head.weight":
+            state["decoder.head.convolution.weight"] = value
         elif name.startswith("blocks.kernels."):  # (9, C, D) to (D, C, 3, 3)
             place = int(parts[2])
             half = "second" if place % 2 else "first"
@@ -177,7 +177,8 @@ def _loaded(network: ResNetGenerator, state: Mapping[str, Tensor]) -> tuple[list
     return sorted(own.keys() - fitting.keys()), sorted(state.keys() - fitting.keys())
 
 
-def _refusal(bundle: Bundle, width: int, blocks: int, found: str) -> TrainError:
-    return TrainError(
-        f"{bundle.folder} cannot be started from: it holds {found}; this training has --width {width} --blocks {blocks}"
-    )
+def _told(bundle: Bundle) -> str:
+    """Its width and blocks, where it says so."""
+    options = bundle.training.get("options", {})
+    sizes = [f"{key} {options[key]}" for key in ("width", "blocks") if key in options]
+    return f", {', '.join(sizes)}" if sizes else ""

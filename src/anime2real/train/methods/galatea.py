@@ -91,12 +91,13 @@ class GalateaConfig:
             more often, bare foreheads less: from 0 to 1; if not given, 0.5 where the pack has hair, else 0.
         exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
             They are drawn as often as there are, whatever `balance` says.
-        least_scale: pixels of its file, for each pixel of the pack, that a picture must have for the discriminators to
-            see it as real: enlarged ones are soft. 0 asks for nothing.
+        least_scale: pixels of its file a side, for each pixel of the pack, that a picture must have for the
+            discriminators to see it as real: enlarged ones are soft. 0 asks for nothing. These, too, are then drawn as
+            often as there are.
         enlarge: times that pictures are enlarged before the pretrained features see them: 2 brings 128 px near the 224
             px that they were learned at.
-        unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, such
-            that this is 128 px.
+        unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, as
+            large as leaves them 128 px: 2 at 256 px.
         start_from: bundles that the generators start from, one for each direction: folders, or a method that ships,
             which stands for both. Discriminators start anew.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
@@ -168,7 +169,7 @@ class Galatea(Method):
 
     def __init__(self, config: GalateaConfig, size: int) -> None:
         super().__init__()
-        unshuffle = config.unshuffle or max(1, size // SIDE)
+        unshuffle = config.unshuffle or 1
         if size % (4 * unshuffle):
             raise TrainError(f"--unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
@@ -237,7 +238,7 @@ class Galatea(Method):
                 raise TrainError(f"{pack.folder} has no source {name!r}, only {', '.join(sorted(sources))}")
         return replace(
             options,
-            unshuffle=options.unshuffle or max(1, pack.size // SIDE),
+            unshuffle=options.unshuffle or usual_unshuffle(pack.size),
             dye=(DYE if known else 0.0) if options.dye is None else options.dye,
             match_hair=(MATCH if known else 0.0) if options.match_hair is None else options.match_hair,
             hair_weight=(HAIR if known else 0.0) if options.hair_weight is None else options.hair_weight,
@@ -394,6 +395,11 @@ class Galatea(Method):
             Product(self.name, "anime", "real", self.average["to_real"], conditions=told),
             Product(self.name, "real", "anime", self.average["to_anime"], conditions=told),
         ]
+
+
+def usual_unshuffle(size: int) -> int:
+    """The greatest r that leaves the generators at least `SIDE` pixels and divides the size as they want it."""
+    return next((r for r in range(size // SIDE, 1, -1) if size % (4 * r) == 0), 1)
 
 
 def worst(scores: Tensor) -> Tensor:

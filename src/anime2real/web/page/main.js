@@ -73,7 +73,9 @@ async function take(file) {
     return complain(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
   }
   if (state.url) URL.revokeObjectURL(state.url);
-  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], back: null, variant: 0, all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  usual();
+  $("variants").hidden = true;
+  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, seen: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
   $("picture").src = state.url;
   $("faces").replaceChildren();
   $("found").textContent = "";
@@ -282,11 +284,10 @@ function vary(variant) {
   state.variant = variant;
   if (!variant) usual();
   turn();
-  if (state.all) for (const { method, variants } of there()) if (variants > 1) make(method);
 }
 
 function usual() {
-  if (state.back) state.method = state.back;
+  if (there().some((m) => m.method === state.back)) state.method = state.back;
   Object.assign(state, { back: null, variant: 0 });
 }
 
@@ -294,6 +295,7 @@ function usual() {
 function turn() {
   $("message").hidden = true;
   drawTiles();
+  if (state.all) for (const { method, variants } of there()) if (variants > 1 && method !== state.method) make(method);
   if (made.has(key(state.method))) return present(made.get(key(state.method)));
   ready(false);
   busy("Translating…");
