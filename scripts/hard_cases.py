@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from anime2real import Translator
@@ -43,6 +44,9 @@ def _small(image: Image.Image) -> Image.Image:
     return image.resize((32, 32), Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
 
 
+SIDE: Final = 128
+"""Pixels a side that each picture is shown at."""
+
 CONDITIONS: Final[dict[str, Callable[[Image.Image], Image.Image]]] = {
     "as it is": lambda image: image,
     "grey": lambda image: image.convert("L").convert("RGB"),
@@ -64,13 +68,14 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     translator = Translator.load(options.method, to=options.to)
-    rows = []
+    rows: list[list[NDArray[np.uint8]]] = []
     for path in options.pictures:
         image = decode(path).image
         face = align(image, find_faces(image)[0].crop, translator.px)
         inputs = [change(face) for change in CONDITIONS.values()]
-        rows += [inputs, translator.batch(inputs, crop="none")]
-    sheet = np.concatenate([np.concatenate([np.asarray(picture) for picture in row], 1) for row in rows])
+        for row in (inputs, translator.batch(inputs, crop="none")):
+            rows.append([np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for picture in row])
+    sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
     options.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(options.output, optimize=True)
     print(", ".join(CONDITIONS))
