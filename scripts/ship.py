@@ -39,7 +39,7 @@ def figures_of(bundle: Bundle, reports: list[dict[str, Any]]) -> dict[str, Any]:
         name = f"on {protocol['pack']}" + (f" turned by {t:.0f} degrees" if (t := protocol["turn_degrees"]) else "")
         for result in report["results"]:
             if result["sha256"] == bundle.sha256:
-                name += f" at {protocol['px']} px" if protocol["px"] != bundle.px else ""
+                name += f" at {px} px" if (px := protocol.get("px", bundle.px)) != bundle.px else ""
                 found[name] = {key: rounded(result[key]) for key in TAKEN if result.get(key) is not None}
     return found
 

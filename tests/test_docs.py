@@ -205,6 +205,8 @@ def little_bundles(folder: Path) -> Iterator[None]:
         tiny.write_bundle(
             folder / f"{method}-real-to-anime", tiny.model(SIZE), method=method, source="real", target="anime", px=SIZE
         )
+    several = folder / "galatea-styles-anime-to-real"
+    tiny.write_bundle(several, tiny.styled_model(SIZE), method="galatea-styles", px=SIZE, conditions=("style",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("anime2real.bundle.SHIPPED", folder)
         yield

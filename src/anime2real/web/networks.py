@@ -47,10 +47,11 @@ class SplitTranslator:
             UserError: the bundle is damaged or the network fails.
         """
         variants = variants or [0] * len(pixels)
-        if len(pixels) == 1 or self._threads == 1:
+        if len(pixels) == 1:
             return self._translator(self._threads).translate(pixels, landmarks, variants)
         single = self._translator(1)
-        # One by one: larger parts leave the cache, and a thread that is done has none of the other's to take over.
+        # One by one: larger parts leave the cache, a thread that is done has none of the other's to take over, and some
+        # networks (U-GAT-IT's linear layers) round otherwise in company.
         places = [slice(i, i + 1) for i in range(len(pixels))]
         parts = self._pool.map(lambda at: single.translate(pixels[at], landmarks[at], variants[at]), places)
         return np.concatenate(list(parts))
