@@ -9,14 +9,14 @@ source's figure, not zero. The last line is JSON.
 With `--hair` also for what Galatea's discriminators see as real in a pack with hair: photographs of all sources,
 drawn so that fringes and long hair are commoner (`--match-hair 0.5`), and those with all hair dyed in colours of drawn
 hair, which is what a translator that keeps the hair should reach. `--least-scale` leaves out pictures of fewer pixels,
-as Galatea's option does; `--px` measures at another size.
+as Galatea's option does, `--test-least-scale` does so among the test pictures; `--px` measures at another size.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -34,17 +34,19 @@ from anime2real.train.networks.dye import dyed
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import matched
 
+Split = Literal["train", "test"]
+
 LEAST: Final = 32
 """Pictures that a source needs for a distance to say something."""
 
 
-def rows_of(pack: Pack, domain: Domain, least_scale: float) -> NDArray[np.int64]:
-    """The training rows of a domain whose scale is at least so much.
+def rows_of(pack: Pack, domain: Domain, least_scale: float, split: Split = "train") -> NDArray[np.int64]:
+    """The rows of a domain and a split whose scale is at least so much.
 
     Raises:
         PackError: if the pack does not know scales.
     """
-    rows = pack.rows(domain, "train")
+    rows = pack.rows(domain, split)
     if not least_scale:
         return rows
     if pack.scales is None:
@@ -83,6 +85,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--px", type=int)
     parser.add_argument("--least-scale", type=float, default=0.0)
+    parser.add_argument("--test-least-scale", type=float, default=0.0)
     parser.add_argument("--hair", action="store_true")
     options = parser.parse_args()
     try:
@@ -93,7 +96,8 @@ def main() -> None:
         for name in options.features:
             features = Features(name)
             for domain in DOMAINS:
-                target = features(resized(test.images[test.rows(domain, "test")], px))
+                shown_there = test.images[rows_of(test, domain, options.test_least_scale, "test")]
+                target = features(resized(shown_there, px))
                 rows = rows_of(pack, domain, options.least_scale)
                 sources = np.array(pack.sources(rows))
                 pictures = {}

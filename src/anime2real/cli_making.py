@@ -104,6 +104,7 @@ def evaluate(
     images: int = 1000,
     turn: float = 0.0,
     px: int | None = None,
+    least_scale: float = 0.0,
     device: str = "auto",
     quiet: bool = False,
 ) -> int:
@@ -120,6 +121,7 @@ def evaluate(
         turn: degrees by which every picture is turned first, every second one the other way.
         px: pixels a side at which everything is measured; the pack's if not given. Each bundle gets the pack's pictures
             at its own size.
+        least_scale: pixels of its file a side that a test picture must have for each of the pack's: sharp ones alone.
         device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: no progress.
     """
@@ -135,10 +137,14 @@ def evaluate(
         raise UsageError(f"--images must be at least 2, not {images}")
     if px is not None and not 32 <= px <= 1024:
         raise UsageError(f"--px goes from 32 to 1024, not {px}")
+    if least_scale < 0:
+        raise UsageError(f"--least-scale is 0 or more, not {least_scale:g}")
     chosen = [bundle for name in bundles for bundle in resolve(name)]
     pack = Pack(data)
     judges = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
-    report = measure(chosen, pack, judges, images=images, turn_degrees=turn, px=px, quiet=quiet)
+    report = measure(
+        chosen, pack, judges, images=images, turn_degrees=turn, px=px, least_scale=least_scale, quiet=quiet
+    )
     print(table(report))
     if json_ is not None:
         json_.parent.mkdir(parents=True, exist_ok=True)

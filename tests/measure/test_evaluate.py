@@ -17,7 +17,7 @@ from anime2real.bundle import read
 from anime2real.cli import main
 from anime2real.face import Face
 from anime2real.face.geometry import TEMPLATE, Similarity
-from anime2real.measure.evaluate import FOOTNOTE, evaluate, table, turned
+from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare, misplacement
 from anime2real.measure.features import FeatureError, Features
 from anime2real.picture import decode
@@ -200,6 +200,28 @@ def test_measured_smaller_than_they_are(pack: Path, tmp_path: Path, capsys: pyte
     assert two["variety"] != one["variety"]
     assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--px", "8"]) == 2
     assert "--px goes from 32 to 1024" in capsys.readouterr().err
+
+
+def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = tiny.write_bundle(tmp_path / "same", tiny.model(PX), px=PX, source="real", target="anime")
+    scaled = Pack(pack)
+    for entry in scaled.index:
+        entry["scale"] = 0.5
+    sharp = scaled.rows("real", "test")[:3].tolist() + scaled.rows("anime", "test")[:2].tolist()
+    for row in sharp:
+        scaled.index[row]["scale"] = 1.0
+    report = evaluate([bundle], scaled, [Colours()], least_scale=0.9, quiet=True)
+    assert report["protocol"]["least_scale"] == 0.9
+    assert report["protocol"]["images"] == {"anime": 2, "real": 3}
+    assert report["results"][0]["images"] == 3
+    with pytest.raises(EvaluationError, match=r"0 anime test pictures of a scale of at least 1\.5"):
+        evaluate([bundle], scaled, [Colours()], least_scale=1.5, quiet=True)
+    old = Pack(pack)
+    old.index[0]["scale"] = None
+    with pytest.raises(EvaluationError, match="does not know its pictures' scale"):
+        evaluate([bundle], old, [Colours()], least_scale=0.9, quiet=True)
+    assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--least-scale", "-1"]) == 2
+    assert "--least-scale is 0 or more" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")

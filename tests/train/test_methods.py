@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from toys import SIZE, TINY, Toy
 
+from anime2real.bundle import STYLE
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.conditions import WAYS
 from anime2real.train.config import Budget, TrainConfig, TrainError
@@ -25,6 +26,8 @@ from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig,
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
 from anime2real.train.methods.galatea import Galatea, GalateaConfig, worst
+from anime2real.train.methods.ugatit import classified
+from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler, balanced
 from anime2real.train.stepper import Speed, Stepper, cropped
@@ -222,6 +225,39 @@ def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_al
     assert not torch.equal(plain, other)
 
 
+def test_galatea_trains_u_gat_its_generators_and_their_classifiers() -> None:
+    torch.manual_seed(0)
+    options = replace(TINY["galatea"], generator="ugatit", blocks=3, style_weight=1.0, unshuffle=2)
+    method = Galatea(options, SIZE)
+    assert isinstance(method.to_real, UGATITGenerator)
+    assert len(method.to_real.blocks) == len(method.to_real.adaptive_blocks) == 1
+    method.make_optimizers(1e-2)
+    with torch.no_grad():
+        for norm in (m for m in method.to_real.modules() if hasattr(m, "rho")):
+            norm.rho.fill_(1.0)
+    data = batch(4)
+    data = replace(data, real=data.real * 0.2 + 0.7)
+    logits = [method.to_real.classified(torch.cat([data.anime, data.real]), torch.zeros(8, STYLE))[1]]
+    logits += [method.to_anime.classified(torch.cat([data.real, data.anime]), torch.zeros(8, STYLE))[1]]
+    losses = method.step(data)
+    torch.testing.assert_close(losses["cam"], classified(logits[0]) + classified(logits[1]), atol=1e-5, rtol=1e-5)
+    for _ in range(30):
+        last = method.step(data)["cam"]
+    assert last < 0.5 * losses["cam"]  # they tell the two apart
+    rhos = [m.rho for m in method.to_real.modules() if hasattr(m, "rho")]
+    assert all(((rho >= 0) & (rho <= 1)).all() for rho in rhos)
+    with torch.inference_mode():
+        usual, other = (method.to_real(data.anime, torch.full((4, STYLE), value)) for value in (0.0, 2.0))
+    assert not torch.equal(usual, other)
+
+
+def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(TrainError, match="--generator is resnet or ugatit"):
+        GalateaConfig(generator="unet")  # type: ignore[arg-type]
+    with pytest.raises(TrainError, match="at least 2 --blocks"):
+        GalateaConfig(generator="ugatit", blocks=1)
+
+
 def test_galatea_without_patches_has_none() -> None:
     method = Galatea(replace(TINY["galatea"], patch_weight=0.0), SIZE)
     method.make_optimizers(1e-3)
@@ -382,6 +418,7 @@ LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})
 NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 FULL = ("ugatit", replace(TINY["ugatit"], light=False))
+ATTENTIVE = ("galatea", replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2))
 
 
 def learning(name: str, options: Any) -> Method:
@@ -393,7 +430,7 @@ def learning(name: str, options: Any) -> Method:
     return method
 
 
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL])
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
 def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
     pack = Pack(toy.pack)
     method = learning(name, options)
@@ -415,7 +452,7 @@ def test_what_lies_on_the_host_is_noticed() -> None:
     assert noted.seen == ["aten::full", "aten::mul.Tensor"]
 
 
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL])
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
 def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """On torch's device without memory, so that the host is another one also where there is no GPU."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which that device does not have

@@ -20,6 +20,7 @@ from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.loop import Sitting, train
 from anime2real.train.methods.galatea import Galatea, GalateaConfig
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore
 from anime2real.train.warmstart import bundles_of, enlarged, reduced, start_from
 
@@ -133,10 +134,58 @@ def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> N
     torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
 
 
+def attentive(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
+    """The same with U-GAT-IT's generator."""
+    torch.manual_seed(4)
+    network = UGATITGenerator(PX * kinds.get("unshuffle", 1), 24, 2, **kinds)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if name.endswith("rho"):
+                value.uniform_(0.1, 0.9)
+            else:
+                value.add_(torch.randn_like(value), alpha=0.05)
+    export_bundle(
+        network, folder, method="galatea", source="anime", target="real", px=PX * kinds.get("unshuffle", 1),
+        conditions=("style",) if "code" in kinds else (), say=lambda line: None,
+    )  # fmt: skip
+    return network, read(folder)
+
+
+@pytest.mark.parametrize("kinds", [{}, {"code": STYLE}, {"unshuffle": 2}], ids=str)
+def test_u_gat_its_generator_gets_its_weights_back(kinds: dict[str, int], tmp_path: Path) -> None:
+    network, bundle = attentive(tmp_path / "b", **kinds)
+    other = UGATITGenerator(bundle.px, 24, 2, **kinds)
+    start_from(other, bundle)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+    style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if "code" in kinds else ()
+    torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
+
+
+def test_u_gat_its_generator_starts_larger_and_styled_too(tmp_path: Path) -> None:
+    network, bundle = attentive(tmp_path / "b")
+    other = UGATITGenerator(2 * PX, 24, 2, code=STYLE, unshuffle=2)
+    start_from(other, bundle)
+    x = sample_pictures(2, 2 * PX, 1)
+    with torch.inference_mode():
+        wanted = F.interpolate(network(F.avg_pool2d(x, 2)), scale_factor=2, mode="nearest")
+        for style in (torch.zeros(2, STYLE), torch.ones(2, STYLE)):
+            torch.testing.assert_close(other(x, style), wanted, atol=4 / 255, rtol=0)
+    with pytest.raises(TrainError, match="give --style-weight"):
+        start_from(UGATITGenerator(PX, 24, 2), attentive(tmp_path / "c", code=STYLE)[1])
+
+
+def test_one_kind_of_generator_is_not_the_other(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="does not hold a --generator ugatit of --width 32 --blocks 4"):
+        start_from(UGATITGenerator(PX, WIDTH, 2), plain[1])
+    with pytest.raises(TrainError, match="does not hold a --generator resnet"):
+        start_from(ResNetGenerator(24, 2), attentive(tmp_path / "b")[1])
+
+
 def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
     _, bundle = plain
     for wrong in (ResNetGenerator(WIDTH + 16, 2), ResNetGenerator(WIDTH, 1)):
-        with pytest.raises(TrainError, match=r"does not hold a generator of --width .* of method 'galatea'"):
+        with pytest.raises(TrainError, match=r"does not hold a --generator resnet of --width .* of method 'galatea'"):
             start_from(wrong, bundle)
     with pytest.raises(TrainError, match="of method 'cyclegan'"):
         start_from(ResNetGenerator(WIDTH, 2), tiny.write_bundle(tmp_path / "tiny"))

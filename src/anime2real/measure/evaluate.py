@@ -72,6 +72,7 @@ def evaluate(
     images: int = 1000,
     turn_degrees: float = 0.0,
     px: int | None = None,
+    least_scale: float = 0.0,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Measure bundles on the test split of a pack.
@@ -84,16 +85,18 @@ def evaluate(
         turn_degrees: turn every picture by so much, every second one the other way.
         px: pixels a side that pictures and results are brought to before they are measured, so that bundles of several
             sizes can be told apart by what they draw; the pack's if not given.
+        least_scale: pixels of its file a side that a test picture must have for each of the pack's: so that sharp
+            pictures alone are asked for and compared with. 0 asks for nothing.
         quiet: no progress on stderr.
 
     Returns:
         what `evaluate --json` writes: {"protocol": …, "results": [a mapping a bundle]}.
 
     Raises:
-        EvaluationError: no test pictures.
+        EvaluationError: no test pictures, or a pack that does not know the scale asked for.
     """
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
-    subjects = {domain: _subjects(pack, domain, images, turn_degrees) for domain in sorted(domains)}
+    subjects = {domain: _subjects(pack, domain, images, turn_degrees, least_scale) for domain in sorted(domains)}
     px = px or pack.size
     real = _real(subjects, features, {bundle.target for bundle in bundles}, px)
     protocol = {
@@ -104,6 +107,7 @@ def evaluate(
         "images": {domain: len(s.pixels) for domain, s in subjects.items()},
         "without_face": {domain: s.faceless for domain, s in subjects.items()},
         "turn_degrees": turn_degrees,
+        "least_scale": least_scale,
         "pack_px": pack.size,
         "px": px,
         "features": [f.name for f in features],
@@ -146,10 +150,17 @@ def _told(value: float | None, factor: float, unit: str) -> str:
     return "–" if value is None else f"{factor * value:.1f}{unit}"
 
 
-def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float) -> _Subjects:
-    rows = pack.rows(domain, "test")[:images]
+def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, least_scale: float) -> _Subjects:
+    rows, told = pack.rows(domain, "test"), ""
+    if least_scale:
+        if pack.scales is None:
+            raise EvaluationError(
+                f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
+            )
+        rows, told = rows[pack.scales[rows] >= least_scale], f" of a scale of at least {least_scale:g}"
+    rows = rows[:images]
     if len(rows) < 2:
-        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed")
+        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures{told}: at least two are needed")
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:
         angle = math.radians(turn_degrees)

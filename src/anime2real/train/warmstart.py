@@ -6,11 +6,11 @@ was made in another way is refused, not started from wrongly. What judged the ne
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from anime2real.bundle import STYLE, Bundle
 from anime2real.compare import resolve
@@ -18,6 +18,9 @@ from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.config import TrainError
 from anime2real.train.export import LIMIT, difference_from_torch
 from anime2real.train.networks.resnet import ResNetGenerator
+from anime2real.train.networks.ugatit import UGATITGenerator
+
+_HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 
 
 def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
@@ -42,7 +45,7 @@ def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     return found
 
 
-def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
+def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> dict[str, Any]:
     """Give a network the weights of a bundle.
 
     A network that works at an r-th of its pictures' resolution (`unshuffle`) can start from one of pictures as large as
@@ -51,7 +54,7 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
 
     Args:
         network: changed in place.
-        bundle: of a network of the same width and number of blocks.
+        bundle: of a network of the same kind, width and number of blocks.
 
     Returns:
         What is to be noted of it: name, sha256, licence, rights, and how long it was trained.
@@ -64,13 +67,18 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
     named = _weights(content)
     width, blocks = network.encoder.down1.in_channels, len(network.blocks)
     code = STYLE if "style" in bundle.conditions else 0
-    own = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+    own: ResNetGenerator | UGATITGenerator
+    if isinstance(network, UGATITGenerator):
+        own, told = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named)), "ugatit"
+    else:
+        own, told = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named)), "resnet"
     state = _state(named)
     missing, unknown = _loaded(own, state)
     if unknown or any(".modulate." not in name for name in missing):
+        blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
         raise TrainError(
-            f"{bundle.folder} does not hold a generator of --width {width} --blocks {blocks} that can be started from: "
-            f"it is of method {bundle.method!r}{_told(bundle)}"
+            f"{bundle.folder} does not hold a --generator {told} of --width {width} --blocks {blocks} that can be "
+            f"started from: it is of method {bundle.method!r}{_told(bundle)}"
         )
     apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
     if not apart <= LIMIT:
@@ -80,7 +88,7 @@ def start_from(network: ResNetGenerator, bundle: Bundle) -> dict[str, Any]:
         )
     if network.unshuffle != own.unshuffle:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
-    _, unknown = _loaded(network, state)
+    _, unknown = _loaded(network, _listening(state, network))
     if unknown:
         raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
     training = bundle.training
@@ -98,7 +106,7 @@ def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
     state, phases = dict(state), unshuffle**2
     stem = "encoder.stem.convolution.weight"
     state[stem] = state[stem].repeat_interleave(phases, 1) / phases
-    for name in ("decoder.head.convolution.weight", "decoder.head.convolution.bias"):
+    for name in _HEAD & state.keys():
         state[name] = state[name].repeat_interleave(phases, 0)
     return state
 
@@ -115,7 +123,7 @@ def reduced(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
     state, phases = dict(state), unshuffle**2
     stem = "encoder.stem.convolution.weight"
     state[stem] = state[stem].unflatten(1, (-1, phases)).sum(2)
-    for name in ("decoder.head.convolution.weight", "decoder.head.convolution.bias"):
+    for name in _HEAD & state.keys():
         state[name] = state[name].unflatten(0, (-1, phases)).mean(1)
     return state
 
@@ -136,8 +144,9 @@ def _unshuffle(named: Mapping[str, Tensor]) -> int:
 
 
 def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights as `ResNetGenerator` names and lays them out; undoes `lowering.lower`."""
-    state = {}
+    """The weights as the generators name and lay them out; undoes `lowering.lower`."""
+    state = _of_attention(named)
+    attentive = bool(state)
     for name, value in named.items():
         parts = name.split(".")
         if name.startswith("encoder.") and name.endswith(".weight"):
@@ -154,10 +163,45 @@ def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
             state[f"blocks.{place // 2}.{half}.weight"] = value.unflatten(0, (3, 3)).permute(3, 2, 0, 1).contiguous()
         elif name.startswith("blocks.modulate."):
             state[f"blocks.{parts[2]}.modulate.{parts[3]}"] = value
+        elif name.startswith(("attention.", "modulation.", "adaptive_blocks.")):
+            state[name] = value
         elif (head := _first_place(value)) is not None:
             state["decoder.head.convolution.weight"] = head
-        elif value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1:
+        elif _a_channel(value) and not attentive:
             state["decoder.head.convolution.bias"] = value.flatten()
+    return state
+
+
+def _of_attention(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """U-GAT-IT's weights of one number a channel, which the exporter lays out as (1, C, 1, 1) and calls anything.
+
+    They come in the order in which they are needed: the classifiers' two, then for each norm rho and 1 - rho, and
+    behind those of the decoder gamma and beta. Empty for another network.
+    """
+    if "attention.mix.weight" not in named:
+        return {}
+    values = iter([value.flatten() for value in named.values() if _a_channel(value)])
+    blocks = sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in named)
+    state = {f"attention.{which}.weight": next(values, torch.empty(0))[None] for which in ("average", "maximum")}
+    norms = [f"adaptive_blocks.{block}.norm{half}" for block in range(blocks) for half in (1, 2)]
+    for norm in (*norms, "decoder.norm1", "decoder.norm2"):
+        state[f"{norm}.rho"] = next(values, torch.empty(0))
+        next(values, None)
+        if norm.startswith("decoder."):
+            state |= {f"{norm}.{name}": next(values, torch.empty(0)) for name in ("gamma", "beta")}
+    return state
+
+
+def _a_channel(value: Tensor) -> bool:
+    return value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1
+
+
+def _listening(state: Mapping[str, Tensor], network: ResNetGenerator | UGATITGenerator) -> dict[str, Tensor]:
+    """The weights of a generator that is told no style, for one that is: at first it does not listen."""
+    state, name = dict(state), "modulation.first.weight"
+    if isinstance(network, UGATITGenerator) and name in state:
+        wanted = network.modulation.first.in_features
+        state[name] = torch.nn.functional.pad(state[name], (0, max(0, wanted - state[name].shape[1])))
     return state
 
 
@@ -169,7 +213,7 @@ def _first_place(value: Tensor) -> Tensor | None:
     return kernel[:, :, :7, :7].contiguous()
 
 
-def _loaded(network: ResNetGenerator, state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+def _loaded(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
     """Load what fits; returns the names that the network lacks, and those that it does not know or has otherwise."""
     own = network.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}

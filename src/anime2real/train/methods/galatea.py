@@ -21,10 +21,14 @@ is translated need not be what is learned from: inputs come from all sources, th
 real from the sharp ones alone (`exemplars`).
 
 With `style_weight` the generators are told a style, too, and one drawing gives several people (`networks/styles.py`).
+
+The generators are CycleGAN's, or U-GAT-IT's (`generator`; `networks/ugatit.py`), which see a picture as a whole before
+they decide on its colours. Their classifiers then learn as in U-GAT-IT (`cam_weight`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -37,6 +41,7 @@ from anime2real.domain import DOMAINS
 from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
+from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks import dye
 from anime2real.train.networks.augment import reused, varied
 from anime2real.train.networks.details import DETAILS, detail
@@ -46,6 +51,7 @@ from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.styles import alike, half_usual, styles
+from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.pack import Pack
 from anime2real.train.warmstart import bundles_of, start_from
 
@@ -70,8 +76,10 @@ class GalateaConfig:
     """Options of Galatea.
 
     Attributes:
+        generator: `resnet`, CycleGAN's, or `ugatit`, U-GAT-IT's light one, with attention and AdaLIN.
         width: generator channels after the first layer.
-        blocks: residual blocks.
+        blocks: residual blocks; of `ugatit`, half of them, rounded down, before the attention and as many behind.
+        cam_weight: of the loss of `ugatit`'s classifiers.
         projection_width: channels of the discriminators' projections.
         cycle_weight: λ, of the cycle loss.
         identity_weight: ι, of the identity loss, as a share of `cycle_weight`.
@@ -99,15 +107,17 @@ class GalateaConfig:
         unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, as
             large as leaves them 128 px: 2 at 256 px.
         start_from: bundles that the generators start from, one for each direction: folders, or a method that ships,
-            which stands for both. Discriminators start anew.
+            which stands for both; of the same kind of generator. Discriminators start anew.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance. A small sharp source beside a large soft one counts for more so.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
         batch_size: pairs a step.
     """
 
+    generator: Literal["resnet", "ugatit"] = "resnet"
     width: int = 48
     blocks: int = 9
+    cam_weight: float = 1000.0
     projection_width: int = 64
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
@@ -130,6 +140,10 @@ class GalateaConfig:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        if self.generator not in ("resnet", "ugatit"):
+            raise TrainError(f"--generator is resnet or ugatit, not {self.generator}")
+        if self.generator == "ugatit" and self.blocks < 2:
+            raise TrainError(f"--generator ugatit wants at least 2 --blocks, not {self.blocks}")
         if not 0 <= (self.dye or 0) <= 1:
             raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
         if not 0 <= (self.match_hair or 0) <= 1:
@@ -179,8 +193,7 @@ class Galatea(Method):
         self.least_scale = config.least_scale
         self.wants_landmarks = config.detail_weight > 0
         code = STYLE if config.style_weight else 0
-        self.to_real = ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
-        self.to_anime = ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
+        self.to_real, self.to_anime = (generator_of(config, size, code, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
         self.judge_real = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
         self.judge_anime = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
@@ -193,7 +206,8 @@ class Galatea(Method):
         self.detail_judges = nn.ModuleDict(
             {name: PatchDiscriminator(config.patch_width) for name in (details if config.detail_weight else ())}
         )
-        for part in (self.to_real, self.to_anime, *self.patch_judges.values(), *self.detail_judges.values()):
+        drawn = () if config.generator == "ugatit" else (self.to_real, self.to_anime)
+        for part in (*drawn, *self.patch_judges.values(), *self.detail_judges.values()):
             initialise(part)
 
     def begin(self) -> None:
@@ -274,9 +288,9 @@ class Galatea(Method):
         with frozen(*self._judges()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
             styled, usual = self._styles(batch)
-            from_anime, from_real = self.both(
-                lambda: self.to_real(torch.cat([anime, real]), styled[0]),
-                lambda: self.to_anime(torch.cat([real, anime]), styled[1]),
+            (from_anime, logits_real), (from_real, logits_anime) = self.both(
+                lambda: _translated(self.to_real, torch.cat([anime, real]), styled[0]),
+                lambda: _translated(self.to_anime, torch.cat([real, anime]), styled[1]),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
@@ -314,8 +328,13 @@ class Galatea(Method):
                 losses["hair"] = hair_apart(anime, fake_real, batch.anime_hair)
                 losses["hair"] = losses["hair"] + hair_apart(real, fake_anime, batch.real_hair)
                 loss = loss + config.hair_weight * losses["hair"]
+            if logits_real is not None and logits_anime is not None:
+                losses["cam"] = classified(logits_real) + classified(logits_anime)
+                loss = loss + config.cam_weight * losses["cam"]
         loss.backward()
         optimizer.step()
+        clip_rho(self.to_real)
+        clip_rho(self.to_anime)
         return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
 
     def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
@@ -395,6 +414,22 @@ class Galatea(Method):
             Product(self.name, "anime", "real", self.average["to_real"], conditions=told),
             Product(self.name, "real", "anime", self.average["to_anime"], conditions=told),
         ]
+
+
+def generator_of(config: GalateaConfig, size: int, code: int, unshuffle: int) -> ResNetGenerator | UGATITGenerator:
+    """The generator that the options name, for pictures of `size` px, told a style of `code` numbers."""
+    if config.generator == "ugatit":
+        return UGATITGenerator(size, config.width, config.blocks // 2, code=code, unshuffle=unshuffle)
+    return ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
+
+
+def _translated(
+    generator: ResNetGenerator | UGATITGenerator, image: Tensor, style: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """The translation, and the logits of the generator's classifiers, where it has some."""
+    if isinstance(generator, UGATITGenerator):
+        return generator.classified(image, style)
+    return generator(image, style), None
 
 
 def usual_unshuffle(size: int) -> int:

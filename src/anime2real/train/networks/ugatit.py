@@ -137,17 +137,17 @@ class Attention(nn.Module):
 
 
 class ReflectingEncoder(nn.Module):
-    """c7s1-w, d2w, d4w, padded by reflection throughout: (N, 3, H, W) to (N, 4w, H/4, W/4)."""
+    """c7s1-w, d2w, d4w, padded by reflection throughout: (N, C, H, W), C 3 unless told, to (N, 4w, H/4, W/4)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = WideConvolution(3, width, block=2, bias=False)
+        self.stem = WideConvolution(in_channels, width, block=2, bias=False)
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, bias=False)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, image: Tensor) -> Tensor:
-        """Encode image: (N, 3, H, W) in [-1, 1]."""
+        """Encode image: (N, C, H, W) in [-1, 1]."""
         x = torch.relu(self.norm(self.stem(image)))
         x = torch.relu(self.norm(self.down1(_reflected(x))))
         return torch.relu(self.norm(self.down2(_reflected(x))))
@@ -159,21 +159,23 @@ class Modulation(nn.Module):
     Args:
         channels: C.
         places: H · W, all of which it reads; 1 for the light version, which reads the features' means.
+        code: numbers that it reads as well; none in the paper.
     """
 
-    def __init__(self, channels: int, places: int) -> None:
+    def __init__(self, channels: int, places: int, code: int = 0) -> None:
         super().__init__()
         self.light = places == 1
-        self.first = nn.Linear(channels * places, channels, bias=False)
+        self.first = nn.Linear(channels * places + code, channels, bias=False)
         self.second = nn.Linear(channels, channels, bias=False)
         self.gamma = nn.Linear(channels, channels, bias=False)
         self.beta = nn.Linear(channels, channels, bias=False)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Read x: (N, C, H, W)."""
-        code = x.mean((2, 3)) if self.light else x.flatten(1)
-        code = torch.relu(self.second(torch.relu(self.first(code))))
-        return self.gamma(code), self.beta(code)
+    def forward(self, x: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Read x: (N, C, H, W), and (N, code) where it reads that."""
+        read = x.mean((2, 3)) if self.light else x.flatten(1)
+        read = read if code is None else torch.cat([read, code.to(read.dtype)], dim=1)
+        read = torch.relu(self.second(torch.relu(self.first(read))))
+        return self.gamma(read), self.beta(read)
 
 
 class AdaptiveBlock(nn.Module):
@@ -194,13 +196,13 @@ class AdaptiveBlock(nn.Module):
 
 
 class LayerInstanceDecoder(nn.Module):
-    """u2w, uw with LIN, c7s1-3: (N, 4w, H/4, W/4) to (N, 3, H, W) in [-1, 1]."""
+    """u2w, uw with LIN, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 unless told."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, out_channels: int = 3) -> None:
         super().__init__()
         self.up1, self.norm1 = ResizeConvolution(4 * width, 2 * width), LayerInstanceNorm(2 * width)
         self.up2, self.norm2 = ResizeConvolution(2 * width, width), LayerInstanceNorm(width)
-        self.head = WideConvolution(width, 3, block=4, bias=False)
+        self.head = WideConvolution(width, out_channels, block=4 if out_channels <= 4 else 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Decode x: (N, 4w, H/4, W/4)."""
@@ -213,40 +215,49 @@ class UGATITGenerator(nn.Module):
     """U-GAT-IT's generator, 10.6 M parameters at its published width when light.
 
     Args:
-        size: S, pixels a side, a multiple of 4; only the full version depends on it.
+        size: S, pixels a side, a multiple of 4r; only the full version depends on it.
         width: channels after the first layer (64 in the paper).
         blocks: residual blocks before, and again behind the attention (four in the paper).
         light: gamma and beta from averaged features, rather than from all of them.
+        code: numbers that gamma and beta depend on, too; none in the paper.
+        unshuffle: r, as of `resnet.ResNetGenerator`; 1 for the published network.
     """
 
-    def __init__(self, size: int, width: int = 64, blocks: int = 4, light: bool = True) -> None:
+    def __init__(
+        self, size: int, width: int = 64, blocks: int = 4, light: bool = True, code: int = 0, unshuffle: int = 1
+    ) -> None:
         super().__init__()
         channels = 4 * width
-        self.encoder = ReflectingEncoder(width)
+        self.unshuffle = unshuffle
+        self.encoder = ReflectingEncoder(width, 3 * unshuffle**2)
         self.blocks = Blocks(*(ResidualBlock(channels) for _ in range(blocks)))
         self.attention = Attention(channels)
-        self.modulation = Modulation(channels, 1 if light else (size // 4) ** 2)
+        self.modulation = Modulation(channels, 1 if light else (size // (4 * unshuffle)) ** 2, code)
         self.adaptive_blocks = nn.ModuleList(AdaptiveBlock(channels) for _ in range(blocks))
-        self.decoder = LayerInstanceDecoder(width)
+        self.decoder = LayerInstanceDecoder(width, 3 * unshuffle**2)
         draw_weights(self)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Translate image: (N, 3, S, S) in [-1, 1], to the same."""
-        return self.classified(image)[0]
+    def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
+        """Translate image: (N, 3, S, S) in [-1, 1], and (N, code) where it is told one, to the same."""
+        return self.classified(image, code)[0]
 
-    def classified(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def classified(self, image: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The translation, and the logits (N, 2) that the picture was of the source domain."""
-        attended, logits = self.attention(self.blocks(self.encoder(image)))
-        gamma, beta = self.modulation(attended)
-        x = attended
+        x, logits = self._attended(image)
+        gamma, beta = self.modulation(x, code)
         for block in self.adaptive_blocks:
             x = block(x, gamma, beta)
-        return self.decoder(x), logits
+        translated: Tensor = self.decoder(x)
+        return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated, logits
 
     def attention_map(self, image: Tensor) -> Tensor:
-        """Where it looks: the sum of the attended features, (N, 1, S/4, S/4), at least 0."""
-        attended: Tensor = self.attention(self.blocks(self.encoder(image)))[0]
-        return attended.sum(1, keepdim=True)
+        """Where it looks: the sum of the attended features, (N, 1, S/4r, S/4r), at least 0."""
+        return self._attended(image)[0].sum(1, keepdim=True)
+
+    def _attended(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
+        attended: tuple[Tensor, Tensor] = self.attention(self.blocks(self.encoder(image)))
+        return attended
 
     def compile_parts(self) -> None:
         """Compile encoder, blocks, attention and decoder, each once: blocks of a kind share the code of one."""

@@ -1,0 +1,86 @@
+"""Photographs are held back from training by a list of names, and nothing else of a pack changes."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import hold_out as script
+import pytest
+from toys import Toy
+
+from anime2real.train.pack import Pack, PackError
+
+
+def with_scales(toy: Toy, folder: Path) -> Path:
+    """A copy of the toy pack in which every second picture is sharp."""
+    shutil.copytree(toy.pack, folder)
+    lines = (folder / "index.jsonl").read_text().splitlines()
+    entries = [{**json.loads(line), "scale": 1.0 + row % 2} for row, line in enumerate(lines)]
+    (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return folder
+
+
+def test_sharp_training_photographs_are_chosen_by_their_names_alone(toy: Toy, tmp_path: Path) -> None:
+    pack = Pack(with_scales(toy, tmp_path / "pack"))
+    rows = pack.rows("real", "train")
+    sharp = {pack.index[row]["file"] for row in rows if pack.index[row]["scale"] == 2.0}
+    chosen = script.choose(pack, 2.0, 3)
+    assert len(chosen) == 3
+    assert set(chosen) < sharp
+    assert chosen == script.choose(pack, 2.0, 3)
+    assert set(chosen) < set(script.choose(pack, 2.0, 4))
+    with pytest.raises(PackError, match=f"needs more than {len(sharp)}"):
+        script.choose(pack, 2.0, len(sharp))
+    old = Pack(pack.folder)
+    old.index[0]["scale"] = None  # as in packs that were made before it was written down
+    with pytest.raises(PackError, match="prepare it again"):
+        script.choose(old, 2.0, 3)
+
+
+def test_they_go_to_the_test_split_and_stay_there(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = with_scales(toy, tmp_path / "pack")
+    before = Pack(folder)
+    digest, names = before.digest, script.choose(before, 0.0, 3)
+    listed = tmp_path / "names.txt"
+    listed.write_text("\n".join(names))
+    for _ in range(2):  # the second time changes nothing
+        monkeypatch.setattr(sys, "argv", ["hold_out.py", "apply", str(folder), str(listed)])
+        script.main()
+        assert json.loads(capsys.readouterr().out) == {"held_out": 3}
+        after = Pack(folder)
+        held = [row for row in before.rows("real", "train") if before.index[row]["file"] in names]
+        assert sorted(after.rows("real", "test").tolist()) == sorted([*before.rows("real", "test").tolist(), *held])
+        assert not set(held) & set(after.rows("real", "train").tolist())
+        was, now = before.meta["counts"]["real"], after.meta["counts"]["real"]
+        assert (now["train"], now["test"]) == (was["train"] - 3, was["test"] + 3)
+        for split in ("train", "test"):
+            assert after.rows("anime", split).tolist() == before.rows("anime", split).tolist()
+    assert after.digest != digest
+
+
+def test_what_was_left_out_stays_so(toy: Toy, tmp_path: Path) -> None:
+    folder = with_scales(toy, tmp_path / "pack")
+    names = script.choose(Pack(folder), 0.0, 3)
+    lines = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+    entries = [{**entry, "split": "left out"} if entry["file"] == names[0] else entry for entry in lines]
+    (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    assert script.apply(folder, set(names)) == 2
+
+
+def test_a_list_of_other_archives_is_refused(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = with_scales(toy, tmp_path / "pack")
+    content = (folder / "index.jsonl").read_bytes()
+    with pytest.raises(PackError, match="has none of the 1 photographs"):
+        script.apply(folder, {"other.zip/train/1.webp"})
+    everybody = {entry["file"] for entry in Pack(folder).index if entry["domain"] == "real"}
+    with pytest.raises(PackError, match="no photograph left to train on"):
+        script.apply(folder, everybody)
+    monkeypatch.setattr(sys, "argv", ["hold_out.py", "apply", str(folder), str(tmp_path / "none.txt")])
+    with pytest.raises(SystemExit, match=r"error: .*none\.txt"):
+        script.main()
+    assert (folder / "index.jsonl").read_bytes() == content
