@@ -1,5 +1,6 @@
 """What each method promises, on data small enough to know the answer."""
 
+import copy
 import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -25,7 +27,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea, GalateaConfig, worst
+from anime2real.train.methods.galatea import Galatea, GalateaConfig, judge_pair, worst
 from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.pack import Pack
@@ -251,6 +253,41 @@ def test_galatea_trains_u_gat_its_generators_and_their_classifiers() -> None:
     assert not torch.equal(usual, other)
 
 
+def test_galateas_attentive_judges_see_the_whole_picture_and_leave_the_generators_alone() -> None:
+    torch.manual_seed(0)
+    method = Galatea(replace(TINY["galatea"], attentive_weight=0.5), SIZE)
+    method.make_optimizers(1e-3)
+    data = batch(2)
+    before = [p.detach().clone() for p in method.attentive_judges.parameters()]
+    with torch.no_grad():
+        expected = sum(
+            (score - 1).square().mean()
+            for judge, image in (("real", method.to_real(data.anime)), ("anime", method.to_anime(data.real)))
+            for score in copy.deepcopy(method.attentive_judges[judge])(image)
+        )
+    losses, fake_real, fake_anime = method._generator_step(data)
+    torch.testing.assert_close(losses["attentive"], torch.as_tensor(expected), atol=1e-4, rtol=1e-4)
+    assert all(torch.equal(a, b) for a, b in zip(before, method.attentive_judges.parameters(), strict=True))
+    generators = [p.detach().clone() for p in method.to_real.parameters()]
+    assert method._discriminator_step(data, fake_real, fake_anime)["attentive_judges"] > 0
+    assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, method.attentive_judges.parameters(), strict=True))
+    # As deep as published where there is room; larger pictures are reduced first.
+    for side, layers in ((128, (5, 7)), (32, (5, 5)), (16, (4, 4))):
+        pair = judge_pair(side, 8)
+        assert tuple(len(judge.convolutions) + 1 for judge in (pair.local_judge, pair.global_judge)) == layers
+    large = Galatea(replace(TINY["galatea"], attentive_weight=0.5), 256)
+    assert large.reduction == 2
+    seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
+    halved = copy.deepcopy(large.attentive_judges["real"])(F.avg_pool2d(seen, 2))
+    for score, wanted in zip(large._scores_as_a_whole(seen, seen)[0], halved, strict=True):
+        torch.testing.assert_close(score, wanted)
+    with pytest.raises(TrainError, match="--attentive-weight needs pictures of at least"):
+        judge_pair(4, 8)
+    with pytest.raises(TrainError, match="--attentive-weight is 0 or more"):
+        GalateaConfig(attentive_weight=-1)
+
+
 def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:
     with pytest.raises(TrainError, match="--generator is resnet or ugatit"):
         GalateaConfig(generator="unet")  # type: ignore[arg-type]
@@ -418,7 +455,10 @@ LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})
 NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 FULL = ("ugatit", replace(TINY["ugatit"], light=False))
-ATTENTIVE = ("galatea", replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2))
+ATTENTIVE = (
+    "galatea",
+    replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, attentive_weight=0.5),
+)
 
 
 def learning(name: str, options: Any) -> Method:

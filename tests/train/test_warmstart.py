@@ -22,6 +22,7 @@ from anime2real.train.methods.galatea import Galatea, GalateaConfig
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore
+from anime2real.train.runfolder import RunFolder
 from anime2real.train.warmstart import bundles_of, enlarged, reduced, start_from
 
 WIDTH, PX = 32, 32
@@ -252,6 +253,14 @@ def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None
     with torch.inference_mode():
         same = first.to_real(x), again.method.average["to_real"](x)
     np.testing.assert_allclose(*same, atol=4 / 255)
+
+
+def test_a_start_that_came_to_nothing_is_forgotten(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.note_start([{"name": "some"}])
+    assert folder.started_from() == [{"name": "some"}]
+    folder.note_start([])
+    assert folder.started_from() == []
 
 
 def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

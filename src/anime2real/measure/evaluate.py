@@ -157,10 +157,10 @@ def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, leas
             raise EvaluationError(
                 f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
             )
-        rows, told = rows[pack.scales[rows] >= least_scale], f" of a scale of at least {least_scale:g}"
+        rows, told = rows[pack.scales[rows] >= least_scale], f", of a scale of at least {least_scale:g}"
     rows = rows[:images]
     if len(rows) < 2:
-        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures{told}: at least two are needed")
+        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{told}")
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:
         angle = math.radians(turn_degrees)

@@ -107,7 +107,8 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
         method.started_from = folder.started_from()
     else:
         method.begin()
-        method.start_average()
+        if method.started_from:
+            method.start_average()
         folder.note_start(method.started_from)
     say = _Speaker(folder, sitting.quiet)
     for line in passed:

@@ -85,9 +85,12 @@ class RunFolder:
 
     def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
         """Keep what is to be noted of the bundles that the networks started from, if any: they may change or go."""
-        if started_from:
-            with atomic_path(self.root / "started_from.json") as temporary:
-                temporary.write_text(json.dumps(list(started_from), indent=1) + "\n", encoding="utf-8")
+        path = self.root / "started_from.json"
+        if not started_from:  # of a sitting that stopped before its first checkpoint
+            path.unlink(missing_ok=True)
+            return
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(list(started_from), indent=1) + "\n", encoding="utf-8")
 
     def started_from(self) -> list[dict[str, Any]]:
         """What `note_start` kept; nothing for a run that started from nothing.

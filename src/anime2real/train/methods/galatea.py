@@ -41,7 +41,7 @@ from anime2real.domain import DOMAINS
 from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
-from anime2real.train.methods.ugatit import classified
+from anime2real.train.methods.ugatit import classified, taken_for_real, told_apart
 from anime2real.train.networks import dye
 from anime2real.train.networks.augment import reused, varied
 from anime2real.train.networks.details import DETAILS, detail
@@ -52,11 +52,15 @@ from anime2real.train.networks.projected import ProjectedDiscriminator, discrimi
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.styles import alike, half_usual, styles
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
+from anime2real.train.networks.ugatit_judge import JudgePair, least_side
 from anime2real.train.pack import Pack
 from anime2real.train.warmstart import bundles_of, start_from
 
 SIDE = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""
+
+LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
+"""Of U-GAT-IT's discriminators, where pictures are large enough."""
 
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
@@ -87,6 +91,8 @@ class GalateaConfig:
         patch_width: its channels after the first layer.
         worst_weight: of the same loss on the worst patch of each picture alone; 0 for none. A speck in a corner is one
             patch of some two hundred, and the mean hardly minds it.
+        attentive_weight: of U-GAT-IT's adversarial loss, local and global, by discriminators with attention that see
+            the pictures reduced to `SIDE`; 0 for none.
         detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
         perceptual_weight: of the cycle's distance in features; 0 for none.
         style_weight: of the likeness of results of different styles; 0 for generators without styles, which make one
@@ -124,6 +130,7 @@ class GalateaConfig:
     patch_weight: float = 0.5
     patch_width: int = 64
     worst_weight: float = 0.0
+    attentive_weight: float = 0.0
     detail_weight: float = 0.0
     perceptual_weight: float = 0.0
     style_weight: float = 0.0
@@ -152,6 +159,8 @@ class GalateaConfig:
             raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
         if self.worst_weight and not self.patch_weight:
             raise TrainError("--worst-weight is of the PatchGAN's scores: give it a --patch-weight too")
+        if self.attentive_weight < 0:
+            raise TrainError(f"--attentive-weight is 0 or more, not {self.attentive_weight}")
         if self.least_scale < 0:
             raise TrainError(f"--least-scale is 0 or more, not {self.least_scale}")
         if self.enlarge < 1:
@@ -207,6 +216,11 @@ class Galatea(Method):
             {name: PatchDiscriminator(config.patch_width) for name in (details if config.detail_weight else ())}
         )
         drawn = () if config.generator == "ugatit" else (self.to_real, self.to_anime)
+        self.reduction = max(1, size // SIDE)
+        whole = size // self.reduction
+        self.attentive_judges = nn.ModuleDict(
+            {name: judge_pair(whole, config.patch_width) for name in (DOMAINS if config.attentive_weight else ())}
+        )
         for part in (*drawn, *self.patch_judges.values(), *self.detail_judges.values()):
             initialise(part)
 
@@ -219,6 +233,13 @@ class Galatea(Method):
         networks = {"real": self.to_real, "anime": self.to_anime}
         starts = bundles_of(self.config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
+
+    def compile_parts(self) -> None:
+        """Those of the other methods', and the attentive judges."""
+        super().compile_parts()
+        for pair in self.attentive_judges.values():
+            assert isinstance(pair, JudgePair)
+            pair.compile_parts()
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
@@ -313,6 +334,10 @@ class Galatea(Method):
                 if config.worst_weight:
                     losses["worst"] = worst(scores[0]) + worst(scores[1])
                     loss = loss + config.worst_weight * losses["worst"]
+            if config.attentive_weight:
+                whole_real, whole_anime = self._scores_as_a_whole(fake_real, fake_anime)
+                losses["attentive"] = taken_for_real(whole_real) + taken_for_real(whole_anime)
+                loss = loss + config.attentive_weight * losses["attentive"]
             if config.detail_weight:
                 seen = {"real": (fake_real, batch.anime_landmarks), "anime": (fake_anime, batch.real_landmarks)}
                 near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
@@ -354,6 +379,10 @@ class Galatea(Method):
             for domain, judge in self.patch_judges.items():
                 losses[f"patch_{domain}"] = least_squares(judge(seen[domain]))
                 loss = loss + losses[f"patch_{domain}"]
+            if self.attentive_judges:
+                whole_real, whole_anime = self._scores_as_a_whole(seen["real"], seen["anime"])
+                losses["attentive_judges"] = told_apart(whole_real) + told_apart(whole_anime)
+                loss = loss + losses["attentive_judges"]
             if self.detail_judges:
                 # A fake's features lie where those of the picture that it was made from lie.
                 landmarks = {
@@ -369,7 +398,14 @@ class Galatea(Method):
         return {key: value.detach() for key, value in losses.items()}
 
     def _judges(self) -> list[nn.Module]:
-        return [self.judge_real, self.judge_anime, self.patch_judges, self.detail_judges]
+        return [self.judge_real, self.judge_anime, self.patch_judges, self.attentive_judges, self.detail_judges]
+
+    def _scores_as_a_whole(self, real: Tensor, anime: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What the attentive judges of either domain give pictures that are, or pass for, its own."""
+        reduced = [F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image for image in (real, anime)]
+        return self.both(
+            lambda: self.attentive_judges["real"](reduced[0]), lambda: self.attentive_judges["anime"](reduced[1])
+        )
 
     def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
         """What the judges of details give pictures with landmarks, by domain."""
@@ -421,6 +457,14 @@ def generator_of(config: GalateaConfig, size: int, code: int, unshuffle: int) ->
     if config.generator == "ugatit":
         return UGATITGenerator(size, config.width, config.blocks // 2, code=code, unshuffle=unshuffle)
     return ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
+
+
+def judge_pair(side: int, width: int) -> JudgePair:
+    """U-GAT-IT's two discriminators of a domain, as deep as published or, for smaller pictures, as `side` px allow."""
+    fitting = [layers for layers in range(3, GLOBAL_LAYERS + 1) if least_side(layers) <= side]
+    if not fitting:
+        raise TrainError(f"--attentive-weight needs pictures of at least {least_side(3)} px, not {side}")
+    return JudgePair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
 
 
 def _translated(
