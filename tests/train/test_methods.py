@@ -293,6 +293,8 @@ def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:
         GalateaConfig(generator="unet")  # type: ignore[arg-type]
     with pytest.raises(TrainError, match="at least 2 --blocks"):
         GalateaConfig(generator="ugatit", blocks=1)
+    with pytest.raises(TrainError, match="--cam-weight is 0 or more"):
+        GalateaConfig(cam_weight=-1)
 
 
 def test_galatea_without_patches_has_none() -> None:

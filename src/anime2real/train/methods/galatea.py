@@ -23,7 +23,8 @@ real from the sharp ones alone (`exemplars`).
 With `style_weight` the generators are told a style, too, and one drawing gives several people (`networks/styles.py`).
 
 The generators are CycleGAN's, or U-GAT-IT's (`generator`; `networks/ugatit.py`), which see a picture as a whole before
-they decide on its colours. Their classifiers then learn as in U-GAT-IT (`cam_weight`).
+they decide on its colours. Their classifiers then learn as in U-GAT-IT (`cam_weight`). Its discriminators, of which one
+sees a face as a whole, can judge beside the others (`attentive_weight`).
 """
 
 from collections.abc import Mapping
@@ -159,6 +160,8 @@ class GalateaConfig:
             raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
         if self.worst_weight and not self.patch_weight:
             raise TrainError("--worst-weight is of the PatchGAN's scores: give it a --patch-weight too")
+        if self.cam_weight < 0:
+            raise TrainError(f"--cam-weight is 0 or more, not {self.cam_weight}")
         if self.attentive_weight < 0:
             raise TrainError(f"--attentive-weight is 0 or more, not {self.attentive_weight}")
         if self.least_scale < 0:
