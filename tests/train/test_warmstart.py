@@ -138,7 +138,7 @@ def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> N
 def attentive(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
     """The same with U-GAT-IT's generator."""
     torch.manual_seed(4)
-    network = UGATITGenerator(PX * kinds.get("unshuffle", 1), 24, 2, **kinds)
+    network = UGATITGenerator(PX * kinds.get("unshuffle", 1), 24, 1, **kinds)
     with torch.no_grad():
         for name, value in network.named_parameters():
             if name.endswith("rho"):
@@ -152,20 +152,30 @@ def attentive(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
     return network, read(folder)
 
 
-@pytest.mark.parametrize("kinds", [{}, {"code": STYLE}, {"unshuffle": 2}], ids=str)
-def test_u_gat_its_generator_gets_its_weights_back(kinds: dict[str, int], tmp_path: Path) -> None:
-    network, bundle = attentive(tmp_path / "b", **kinds)
-    other = UGATITGenerator(bundle.px, 24, 2, **kinds)
+Attentives = dict[str, tuple[UGATITGenerator, Bundle]]
+
+
+@pytest.fixture(scope="module")
+def attentives(tmp_path_factory: pytest.TempPathFactory) -> Attentives:
+    kinds: dict[str, dict[str, int]] = {"plain": {}, "styled": {"code": STYLE}, "larger": {"unshuffle": 2}}
+    return {name: attentive(tmp_path_factory.mktemp(name) / "b", **kind) for name, kind in kinds.items()}
+
+
+@pytest.mark.parametrize("kind", ["plain", "styled", "larger"])
+def test_u_gat_its_generator_gets_its_weights_back(kind: str, attentives: Attentives) -> None:
+    network, bundle = attentives[kind]
+    code = STYLE if kind == "styled" else 0
+    other = UGATITGenerator(bundle.px, 24, 1, code=code, unshuffle=network.unshuffle)
     start_from(other, bundle)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(other.state_dict()[name], value, atol=1e-4, rtol=1e-3)
-    style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if "code" in kinds else ()
+    style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if code else ()
     torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
 
 
-def test_u_gat_its_generator_starts_larger_and_styled_too(tmp_path: Path) -> None:
-    network, bundle = attentive(tmp_path / "b")
-    other = UGATITGenerator(2 * PX, 24, 2, code=STYLE, unshuffle=2)
+def test_u_gat_its_generator_starts_larger_and_styled_too(attentives: Attentives) -> None:
+    network, bundle = attentives["plain"]
+    other = UGATITGenerator(2 * PX, 24, 1, code=STYLE, unshuffle=2)
     start_from(other, bundle)
     x = sample_pictures(2, 2 * PX, 1)
     with torch.inference_mode():
@@ -173,14 +183,14 @@ def test_u_gat_its_generator_starts_larger_and_styled_too(tmp_path: Path) -> Non
         for style in (torch.zeros(2, STYLE), torch.ones(2, STYLE)):
             torch.testing.assert_close(other(x, style), wanted, atol=4 / 255, rtol=0)
     with pytest.raises(TrainError, match="give --style-weight"):
-        start_from(UGATITGenerator(PX, 24, 2), attentive(tmp_path / "c", code=STYLE)[1])
+        start_from(UGATITGenerator(PX, 24, 1), attentives["styled"][1])
 
 
-def test_one_kind_of_generator_is_not_the_other(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
+def test_one_kind_of_generator_is_not_the_other(plain: tuple[ResNetGenerator, Bundle], attentives: Attentives) -> None:
     with pytest.raises(TrainError, match="does not hold a --generator ugatit of --width 32 --blocks 4"):
         start_from(UGATITGenerator(PX, WIDTH, 2), plain[1])
     with pytest.raises(TrainError, match="does not hold a --generator resnet"):
-        start_from(ResNetGenerator(24, 2), attentive(tmp_path / "b")[1])
+        start_from(ResNetGenerator(24, 2), attentives["plain"][1])
 
 
 def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
