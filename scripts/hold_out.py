@@ -25,12 +25,9 @@ def choose(pack: Pack, least_scale: float, of_each: int) -> list[str]:
     """Names of training photographs, `of_each` of every source, of at least so many file pixels for each pixel.
 
     Raises:
-        PackError: the pack does not know scales, or a source has too few.
+        PackError: the pack does not know the scale asked for, or a source has too few.
     """
-    if pack.scales is None:
-        raise PackError(f"{pack.folder} does not know its pictures' scale: prepare it again")
-    rows = pack.rows("real", "train")
-    rows = rows[pack.scales[rows] >= least_scale]
+    rows = pack.of_scale(pack.rows("real", "train"), least_scale)
     sources = np.array(pack.sources(rows))
     names = []
     for source in np.unique(sources).tolist():

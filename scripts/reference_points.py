@@ -46,12 +46,7 @@ def rows_of(pack: Pack, domain: Domain, least_scale: float, split: Split = "trai
     Raises:
         PackError: if the pack does not know scales.
     """
-    rows = pack.rows(domain, split)
-    if not least_scale:
-        return rows
-    if pack.scales is None:
-        raise PackError(f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again")
-    return rows[pack.scales[rows] >= least_scale]
+    return pack.of_scale(pack.rows(domain, split), least_scale)
 
 
 def as_shown(pack: Pack, images: int, least_scale: float) -> dict[str, NDArray[np.uint8]]:

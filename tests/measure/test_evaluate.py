@@ -21,7 +21,7 @@ from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, tab
 from anime2real.measure.faces import BINS, compare, misplacement
 from anime2real.measure.features import FeatureError, Features
 from anime2real.picture import decode
-from anime2real.train.pack import Pack
+from anime2real.train.pack import Pack, PackError
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
 PX = 96
@@ -218,7 +218,7 @@ def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.Ca
         evaluate([bundle], scaled, [Colours()], least_scale=1.5, quiet=True)
     old = Pack(pack)
     old.index[0]["scale"] = None
-    with pytest.raises(EvaluationError, match="does not know its pictures' scale"):
+    with pytest.raises(PackError, match="does not know its pictures' scale"):
         evaluate([bundle], old, [Colours()], least_scale=0.9, quiet=True)
     assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--least-scale", "-1"]) == 2
     assert "--least-scale is 0 or more" in capsys.readouterr().err

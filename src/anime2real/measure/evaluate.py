@@ -93,7 +93,8 @@ def evaluate(
         what `evaluate --json` writes: {"protocol": …, "results": [a mapping a bundle]}.
 
     Raises:
-        EvaluationError: no test pictures, or a pack that does not know the scale asked for.
+        EvaluationError: no test pictures.
+        PackError: a scale is asked for that the pack does not know.
     """
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
     subjects = {domain: _subjects(pack, domain, images, turn_degrees, least_scale) for domain in sorted(domains)}
@@ -151,15 +152,9 @@ def _told(value: float | None, factor: float, unit: str) -> str:
 
 
 def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, least_scale: float) -> _Subjects:
-    rows, told = pack.rows(domain, "test"), ""
-    if least_scale:
-        if pack.scales is None:
-            raise EvaluationError(
-                f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
-            )
-        rows, told = rows[pack.scales[rows] >= least_scale], f", of a scale of at least {least_scale:g}"
-    rows = rows[:images]
+    rows = pack.of_scale(pack.rows(domain, "test"), least_scale)[:images]
     if len(rows) < 2:
+        told = f", of a scale of at least {least_scale:g}" if least_scale else ""
         raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{told}")
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:

@@ -159,9 +159,7 @@ def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor
 def _exemplars(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: Method) -> NDArray[np.int64]:
     """Those of a domain's rows (R,) that may be exemplars; an error where none is left."""
     chosen = from_sources(rows, sources, method.exemplars)
-    if method.least_scale:
-        assert pack.scales is not None  # the method has asked for it
-        chosen = chosen[pack.scales[chosen] >= method.least_scale]
+    chosen = pack.of_scale(chosen, method.least_scale)
     if not len(chosen):
         domain = pack.index[rows[0]]["domain"]
         raise TrainError(
