@@ -1,6 +1,5 @@
 """The hair's loss: zero where the colour stays, the distance by hand where it moves, nothing for what is no hair."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,17 @@ import pytest
 import torch
 from test_dye import galatea
 from test_loop import PLAIN, config
-from test_methods import OnTheDeviceAlone
 from toys import SIZE, TINY, Toy
 
 from anime2real.train.config import TrainError
 from anime2real.train.hair import hair_places
-from anime2real.train.loop import _rows, train
+from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea, GalateaConfig, usual_unshuffle
 from anime2real.train.networks.dye import to_image
 from anime2real.train.networks.hair_colour import LIGHTNESS, hair_apart
 from anime2real.train.pack import Pack
-from anime2real.train.sampler import Sampler, from_sources, matched
-from anime2real.train.stepper import Speed, Stepper
+from anime2real.train.sampler import Sampler, matched
 
 TEAL = (50.0, -20.0, -10.0)
 
@@ -102,101 +99,6 @@ def test_galatea_pulls_the_hair_and_nothing_else_towards_its_colour() -> None:
         expected = expected + hair_apart(image.flip(1), fresh.to_anime(image.flip(1)), upper(0.25, count=2))
     assert float(losses[5.0]["hair"]) == pytest.approx(float(expected), rel=1e-4)
     assert losses[5.0]["cycle"] == losses[0.0]["cycle"]
-
-
-def test_discriminators_learn_from_exemplars_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = galatea(exemplars=("sharp.zip",))
-    pictures = {name: plain(50.0, 0.0, 2.0 * i, count=2) for i, name in enumerate(("anime", "real", "sharp", "drawn"))}
-    seen: dict[str, list[torch.Tensor]] = {"judge_real": [], "judge_anime": []}
-    for name, calls in seen.items():
-        getattr(method, name).register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
-    monkeypatch.setattr("anime2real.train.methods.galatea.varied", lambda image, _: image)
-    uniforms = torch.full((2, UNIFORMS), 0.5)
-    exemplars = Batch(pictures["drawn"], pictures["sharp"], uniforms)
-    method.step(Batch(pictures["anime"], pictures["real"], uniforms, exemplars=exemplars))
-    for name, domain in (("judge_real", "sharp"), ("judge_anime", "drawn")):
-        of_generator, of_judge = seen[name]
-        assert torch.equal(of_judge[:2], pictures[domain])
-        assert torch.equal(of_judge[2:], of_generator)
-
-
-def test_exemplars_are_dyed_too() -> None:
-    method = galatea(dye=1.0, exemplars=("sharp.zip",))
-    method.see_hair(np.array([[40.0, 10.0, -50.0]], np.float32))
-    seen: list[torch.Tensor] = []
-    method.patch_judges["real"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    image, uniforms = plain(40.0, 10.0, 10.0, count=2), torch.zeros(2, UNIFORMS)
-    method.step(
-        Batch(
-            image,
-            image,
-            uniforms,
-            real_hair=upper(count=2),
-            exemplars=Batch(image, image, uniforms, real_hair=upper(count=2)),
-        )
-    )
-    shown = seen[-1][:2]
-    assert (shown[:, 2] - image[:, 2])[:, : SIZE // 2].mean() > 0.2  # bluer
-    assert torch.equal(shown[:, :, SIZE // 2 :], image[:, :, SIZE // 2 :])
-
-
-def test_exemplars_come_from_their_sources_and_leave_the_other_draws_alone() -> None:
-    rows = np.arange(20, 30)
-    sources = ["soft.zip"] * 7 + ["sharp.zip"] * 3
-    sharp = from_sources(rows, sources, ["sharp.zip", "elsewhere.zip"])
-    assert sharp.tolist() == [27, 28, 29]
-    assert np.array_equal(from_sources(rows, sources, ["elsewhere.zip"]), rows)
-    plain_sampler = Sampler(np.arange(20), rows, 4, seed=1)
-    sampler = Sampler(np.arange(20), rows, 4, seed=1, exemplars=(np.arange(5), sharp))
-    seen = []
-    for step in range(30):
-        draw, alone = sampler.draw(step), plain_sampler.draw(step)
-        assert alone.exemplars is None
-        assert np.array_equal(draw.anime, alone.anime)
-        assert np.array_equal(draw.real, alone.real)
-        assert np.array_equal(draw.uniforms, alone.uniforms)
-        assert draw.exemplars is not None
-        assert not np.array_equal(draw.exemplars.uniforms, draw.uniforms)
-        seen.append(draw.exemplars)
-    assert np.bincount(np.concatenate([e.real for e in seen]))[27:].tolist() == [40, 40, 40]
-    assert np.bincount(np.concatenate([e.anime for e in seen])).tolist() == [24] * 5
-    again = Sampler(np.arange(20), rows, 4, seed=1, exemplars=(np.arange(5), sharp)).draw(17).exemplars
-    assert again is not None
-    assert np.array_equal(again.real, seen[17].real)
-    assert np.array_equal(again.uniforms, seen[17].uniforms)
-
-
-def test_the_step_with_hair_and_exemplars_stays_on_the_device(haired: Path) -> None:
-    pack = Pack(haired)
-    assert pack.hair is not None
-    method = galatea(dye=0.5, hair_weight=5.0, exemplars=("real",))
-    method.see_hair(pack.hair_colours("anime", "train"))
-    for optimizer in method.optimizers.values():
-        optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
-    stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), None, torch.from_numpy(pack.hair))
-    rows = [pack.rows("anime", "train"), pack.rows("real", "train")]
-    stepper.step(Sampler(*rows, 2, 0, exemplars=rows).draw(0), 1e-4, 0.1)
-    with OnTheDeviceAlone() as noted:
-        stepper._body()
-    assert noted.seen == []
-
-
-def test_the_stepper_loads_exemplars_as_it_loads_the_others(toy: Toy) -> None:
-    pack = Pack(toy.pack)
-    seen: list[Batch] = []
-    method = galatea(exemplars=("real",))
-    method.augment = replace(method.augment, flip=False, zoom=0.0)
-    method.step = lambda batch: seen.append(batch) or {}  # type: ignore[method-assign, func-returns-value, assignment]
-    stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed())
-    rows = [pack.rows("anime", "train"), pack.rows("real", "train")]
-    draw = Sampler(*rows, 2, 0, exemplars=rows).draw(0)
-    stepper.step(draw, 0.0, 0.0)
-    shown = seen[0].exemplars
-    assert shown is not None
-    assert draw.exemplars is not None
-    for image, places in ((shown.real, draw.exemplars.real), (shown.anime, draw.exemplars.anime)):
-        expected = torch.from_numpy(pack.images[places]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        torch.testing.assert_close(image, expected)
 
 
 def test_pictures_are_drawn_as_often_as_their_hair_is_wanted() -> None:
@@ -295,35 +197,6 @@ def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired
     assert settled(replace(TINY["galatea"], hair_weight=0.0, match_hair=0.0), Pack(folder)).dye == 0.5
     assert pack.marks_drawn_hair is False
     assert Pack(haired).marks_drawn_hair
-
-
-def test_exemplars_are_as_sharp_as_asked(toy: Toy, tmp_path: Path) -> None:
-    """Rows of the right scale, of every source; where a domain has none, or the pack knows no scales, it says so."""
-    pack_folder = tmp_path / "scaled"
-    shutil.copytree(toy.pack, pack_folder)
-    path = pack_folder / "index.jsonl"
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
-    sharp = {"anime": [], "real": []}  # type: dict[str, list[int]]
-    for row, entry in enumerate(entries):
-        entry["scale"] = 0.8 if row % 2 else 0.4
-        if row % 2 and entry["split"] == "train":
-            sharp[entry["domain"]].append(row)
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    pack = Pack(pack_folder)
-    method = galatea(least_scale=0.65)
-    assert method.wants_exemplars
-    drawn, shown = _rows(pack, method, 0)
-    assert [rows.tolist() for rows in shown] == [sharp["anime"], sharp["real"]]
-    assert {row for rows in drawn for row in rows.tolist()} > set(sharp["anime"])  # translated are the others too
-    with pytest.raises(TrainError, match=r"no anime exemplar .* has 0\.9 pixels"):
-        _rows(pack, galatea(least_scale=0.9), 0)
-    for entry in entries:
-        del entry["scale"]
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    with pytest.raises(TrainError, match="does not know its pictures' scale"):
-        Galatea.settled(GalateaConfig(least_scale=0.65), Pack(pack_folder))
-    with pytest.raises(TrainError, match="--least-scale is 0 or more"):
-        GalateaConfig(least_scale=-1.0)
 
 
 @pytest.mark.parametrize(("size", "r"), [(128, 1), (192, 1), (256, 2), (384, 3), (416, 2), (448, 2), (512, 4)])

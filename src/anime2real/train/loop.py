@@ -156,15 +156,24 @@ def _landmarks(pack: Pack, method: Method, device: torch.device) -> torch.Tensor
     return torch.from_numpy(pack.landmarks).to(device)
 
 
+def _soft(pack: Pack, method: Method, device: torch.device) -> torch.Tensor | None:
+    if not method.soft_scale:
+        return None
+    assert pack.scales is not None  # the method has asked for them
+    return torch.from_numpy(pack.scales < method.least_scale).to(device)
+
+
 def _exemplars(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: Method) -> NDArray[np.int64]:
     """Those of a domain's rows (R,) that may be exemplars; an error where none is left."""
     chosen = from_sources(rows, sources, method.exemplars)
-    chosen = pack.of_scale(chosen, method.least_scale)
+    least_scale = method.soft_scale or method.least_scale
+    chosen = pack.of_scale(chosen, least_scale)
     if not len(chosen):
         domain = pack.index[rows[0]]["domain"]
+        option = "--soft-scale" if method.soft_scale else "--least-scale"
         raise TrainError(
-            f"no {domain} exemplar in {pack.folder} has {method.least_scale:g} pixels of its file for each of its own: "
-            "ask for a smaller --least-scale"
+            f"no {domain} exemplar in {pack.folder} has {least_scale:g} pixels of its file for each of its own: "
+            f"ask for a smaller {option}"
         )
     return chosen
 
@@ -209,6 +218,7 @@ class _Loop:
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.landmarks = _landmarks(pack, method, device)
         self.hair = torch.from_numpy(pack.hair).to(device) if method.wants_hair and pack.hair is not None else None
+        self.soft = _soft(pack, method, device)
         self.sample_rows = samples.chosen_rows(pack, config.seed)
         self.started = time.perf_counter() - progress.seconds
 
@@ -231,7 +241,7 @@ class _Loop:
             started: called after the first step, when everything is compiled.
         """
         self._preflight()
-        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, self.landmarks, self.hair)
+        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, *self._known())
         ahead: deque[torch.cuda.Event] = deque()
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
@@ -299,10 +309,14 @@ class _Loop:
             samples.draw(self.method, self.pictures, self.sample_rows, path, self.landmarks)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
+    def _known(self) -> tuple[torch.Tensor | None, ...]:
+        """What is known of the pictures, in the order in which `Stepper` and `preflight` take it."""
+        return self.landmarks, self.hair, self.soft
+
     def _preflight(self) -> None:
         if self.speed == Speed():
             return
-        parity = preflight(self.method, self.pictures, self._draw(), self.speed, self.landmarks, self.hair)
+        parity = preflight(self.method, self.pictures, self._draw(), self.speed, *self._known())
         self.say(
             f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
             f"losses by {parity.losses:.5f}"

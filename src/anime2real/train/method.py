@@ -60,6 +60,8 @@ class Batch:
         anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
             that do not ask for it.
         exemplars: other pictures, for the discriminators to see as real in place of these; None where these are.
+        anime_soft, real_soft: (N,) bool, which of these exemplars are softer than asked, and let in all the same; None
+            where none is.
     """
 
     anime: Tensor
@@ -70,6 +72,8 @@ class Batch:
     anime_hair: Tensor | None = None
     real_hair: Tensor | None = None
     exemplars: "Batch | None" = None
+    anime_soft: Tensor | None = None
+    real_soft: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Method(nn.Module):
         exemplars: names of the sources whose pictures alone are the batch's `exemplars`; of all, if none is named.
         least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
             has no exemplars.
+        soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
         started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
             see; they are no judge of the results then. None for discriminators that see pixels.
@@ -123,6 +128,7 @@ class Method(nn.Module):
     match_hair: float = 0.0
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
+    soft_scale: float = 0.0
     started_from: Sequence[dict[str, Any]] = ()
 
     def __init__(self) -> None:

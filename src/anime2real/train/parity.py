@@ -49,6 +49,7 @@ def preflight(
     speed: Speed,
     landmarks: Tensor | None = None,
     hair: Tensor | None = None,
+    soft: Tensor | None = None,
 ) -> Parity:
     """Compare one step of `method`, which is left as it was.
 
@@ -59,9 +60,10 @@ def preflight(
         speed: what is wanted.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
         hair: (P, S, S) uint8 on the device, for methods that want it.
+        soft: (P,) bool on the device, for methods with a `soft_scale`.
     """
     plain = Speed()
-    known = landmarks, hair
+    known = landmarks, hair, soft
     with _exact(tf32=False):
         reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
     with _exact(tf32=True):
@@ -85,11 +87,11 @@ def _exact(tf32: bool) -> Iterator[None]:
 
 
 def _one_step(
-    method: Method, pictures: Tensor, draw: Draw, speed: Speed, landmarks: Tensor | None, hair: Tensor | None
+    method: Method, pictures: Tensor, draw: Draw, speed: Speed, *known: Tensor | None
 ) -> tuple[Tensor, dict[str, float]]:
     """All gradients after one step of a copy, flattened in fp64, and its losses."""
     trial = copy.deepcopy(method)
-    losses = Stepper(trial, pictures, len(draw.anime), speed, landmarks, hair).step(draw, 0.0, 0.0)
+    losses = Stepper(trial, pictures, len(draw.anime), speed, *known).step(draw, 0.0, 0.0)
     gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
     # A method without gradients (the difference vector) is compared by its state.
     values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]

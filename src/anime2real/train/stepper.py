@@ -57,6 +57,8 @@ class Stepper:
         speed: which of the means above to use.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
         hair: (P, S, S) uint8 on the device, for methods that want it.
+        soft: (P,) bool on the device, pictures softer than the method asks exemplars to be, for those with a
+            `soft_scale`.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class Stepper:
         speed: Speed,
         landmarks: Tensor | None = None,
         hair: Tensor | None = None,
+        soft: Tensor | None = None,
     ) -> None:
         self.method = method
         self.pictures = pictures
         self.landmarks = landmarks if method.wants_landmarks else None
         self.hair = hair if method.wants_hair else None
+        self.soft = soft if method.soft_scale else None
         self.speed = speed
         device = pictures.device
         parts = 2 if method.wants_exemplars else 1
@@ -117,7 +121,11 @@ class Stepper:
     def _body(self) -> dict[str, Tensor]:
         batch = self._batch(self._rows[0], self._uniforms[0])
         if len(self._rows) > 1:
-            batch = replace(batch, exemplars=self._batch(self._rows[1], self._uniforms[1]))
+            exemplars = self._batch(self._rows[1], self._uniforms[1])
+            if self.soft is not None:
+                anime_soft, real_soft = self.soft[self._rows[1]]
+                exemplars = replace(exemplars, anime_soft=anime_soft, real_soft=real_soft)
+            batch = replace(batch, exemplars=exemplars)
         losses = self.method.step(batch)
         self.method.update_average(self._average_weight)
         return losses

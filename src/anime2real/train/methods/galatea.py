@@ -44,7 +44,7 @@ from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
 from anime2real.train.methods.ugatit import classified, taken_for_real, told_apart
 from anime2real.train.networks import dye
-from anime2real.train.networks.augment import reused, varied
+from anime2real.train.networks.augment import reused, softened, varied
 from anime2real.train.networks.details import DETAILS, detail
 from anime2real.train.networks.hair_colour import hair_apart
 from anime2real.train.networks.lite import LiteFeatures
@@ -94,7 +94,8 @@ class GalateaConfig:
             patch of some two hundred, and the mean hardly minds it.
         attentive_weight: of U-GAT-IT's adversarial loss, local and global, by discriminators with attention that see
             the pictures reduced to `SIDE`; 0 for none.
-        detail_weight: of the PatchGANs' that see eyes and mouth from near; 0 for none. Needs a pack with landmarks.
+        detail_weight: of the PatchGANs' that see eyes and mouth from near, of pictures reduced to `SIDE`, so that one
+            patch holds both eyes; 0 for none. Needs a pack with landmarks.
         perceptual_weight: of the cycle's distance in features; 0 for none.
         style_weight: of the likeness of results of different styles; 0 for generators without styles, which make one
             result of a picture.
@@ -109,6 +110,9 @@ class GalateaConfig:
         least_scale: pixels of its file a side, for each pixel of the pack, that a picture must have for the
             discriminators to see it as real: enlarged ones are soft. 0 asks for nothing. These, too, are then drawn as
             often as there are.
+        soft_scale: a smaller scale, at least half of it, that is enough as well: such pictures are reduced to half and
+            enlarged again before the discriminators see them, and so are as many results beside them. So what is soft
+            still shows what faces are, and nothing of how sharp they are. 0 lets none in.
         enlarge: times that pictures are enlarged before the pretrained features see them: 2 brings 128 px near the 224
             px that they were learned at.
         unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, as
@@ -140,6 +144,7 @@ class GalateaConfig:
     match_hair: float | None = None
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
+    soft_scale: float = 0.0
     enlarge: int = 1
     unshuffle: int | None = None
     start_from: tuple[str, ...] = ()
@@ -166,6 +171,11 @@ class GalateaConfig:
             raise TrainError(f"--attentive-weight is 0 or more, not {self.attentive_weight}")
         if self.least_scale < 0:
             raise TrainError(f"--least-scale is 0 or more, not {self.least_scale}")
+        if self.soft_scale and not self.least_scale / 2 <= self.soft_scale < self.least_scale:
+            raise TrainError(
+                f"--soft-scale lies between half of --least-scale, {self.least_scale:g}, and all of it, not "
+                f"{self.soft_scale:g}"
+            )
         if self.enlarge < 1:
             raise TrainError(f"--enlarge is 1 or more, not {self.enlarge}")
         if self.unshuffle is not None and self.unshuffle < 1:
@@ -202,7 +212,7 @@ class Galatea(Method):
         self.balance = config.balance
         self.match_hair = config.match_hair or 0.0
         self.exemplars = config.exemplars
-        self.least_scale = config.least_scale
+        self.least_scale, self.soft_scale = config.least_scale, config.soft_scale
         self.wants_landmarks = config.detail_weight > 0
         code = STYLE if config.style_weight else 0
         self.to_real, self.to_anime = (generator_of(config, size, code, unshuffle) for _ in DOMAINS)
@@ -321,9 +331,10 @@ class Galatea(Method):
             cycled_real, cycled_anime = self.both(
                 lambda: self.to_real(fake_anime, usual), lambda: self.to_anime(fake_real, usual)
             )
+            shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
             scores_real, scores_anime = self.both(
-                lambda: self.judge_real(varied(fake_real, reused(batch.uniforms, 0))),
-                lambda: self.judge_anime(varied(fake_anime, reused(batch.uniforms, 1))),
+                lambda: self.judge_real(varied(shown_real, reused(batch.uniforms, 0))),
+                lambda: self.judge_anime(varied(shown_anime, reused(batch.uniforms, 1))),
             )
             adversarial = generator_loss(scores_real) + generator_loss(scores_anime)
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
@@ -331,18 +342,18 @@ class Galatea(Method):
             loss = adversarial + config.cycle_weight * (cycle + config.identity_weight * identity)
             losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
             if config.patch_weight:
-                scores = [self.patch_judges["real"](fake_real), self.patch_judges["anime"](fake_anime)]
+                scores = [self.patch_judges["real"](shown_real), self.patch_judges["anime"](shown_anime)]
                 losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
                 loss = loss + config.patch_weight * losses["patch"]
                 if config.worst_weight:
                     losses["worst"] = worst(scores[0]) + worst(scores[1])
                     loss = loss + config.worst_weight * losses["worst"]
             if config.attentive_weight:
-                whole_real, whole_anime = self._scores_as_a_whole(fake_real, fake_anime)
+                whole_real, whole_anime = self._scores_as_a_whole(shown_real, shown_anime)
                 losses["attentive"] = taken_for_real(whole_real) + taken_for_real(whole_anime)
                 loss = loss + config.attentive_weight * losses["attentive"]
             if config.detail_weight:
-                seen = {"real": (fake_real, batch.anime_landmarks), "anime": (fake_anime, batch.real_landmarks)}
+                seen = {"real": (shown_real, batch.anime_landmarks), "anime": (shown_anime, batch.real_landmarks)}
                 near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
                 losses["detail"] = torch.stack(near).sum()
                 loss = loss + config.detail_weight * losses["detail"]
@@ -370,7 +381,9 @@ class Galatea(Method):
         optimizer.zero_grad(set_to_none=True)
         # Real pictures first, then fakes; each picture is varied by numbers of its own.
         shown = batch if batch.exemplars is None else batch.exemplars
-        seen = {"real": torch.cat([shown.real, fake_real]), "anime": torch.cat([shown.anime, fake_anime])}
+        shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
+        real, anime = _as_soft(batch, shown.real, shown.anime)
+        seen = {"real": torch.cat([real, shown_real]), "anime": torch.cat([anime, shown_anime])}
         numbers = [torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)]
         with self.autocast():
             scores_real, scores_anime = self.both(
@@ -405,10 +418,14 @@ class Galatea(Method):
 
     def _scores_as_a_whole(self, real: Tensor, anime: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """What the attentive judges of either domain give pictures that are, or pass for, its own."""
-        reduced = [F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image for image in (real, anime)]
         return self.both(
-            lambda: self.attentive_judges["real"](reduced[0]), lambda: self.attentive_judges["anime"](reduced[1])
+            lambda: self.attentive_judges["real"](self._reduced(real)),
+            lambda: self.attentive_judges["anime"](self._reduced(anime)),
         )
+
+    def _reduced(self, image: Tensor) -> Tensor:
+        """The picture as judges of `SIDE` px see it."""
+        return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
 
     def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
         """What the judges of details give pictures with landmarks, by domain."""
@@ -416,7 +433,7 @@ class Galatea(Method):
         for place, judge in self.detail_judges.items():
             domain, name = place.split("_")
             image, landmarks = seen[domain]
-            scores[place] = judge(detail(name, image, _known(landmarks)))
+            scores[place] = judge(detail(name, self._reduced(image), _known(landmarks)))
         return scores
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
@@ -487,6 +504,13 @@ def usual_unshuffle(size: int) -> int:
 def worst(scores: Tensor) -> Tensor:
     """How far the lowest of each picture's scores, (N, 1, h, w), is from 1: the mean of the squares, a scalar."""
     return (scores.float().amin((1, 2, 3)) - 1).square().mean()
+
+
+def _as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
+    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the exemplars of their places."""
+    if batch.exemplars is None:
+        return real, anime
+    return softened(real, batch.exemplars.real_soft), softened(anime, batch.exemplars.anime_soft)
 
 
 def _known(landmarks: Tensor | None) -> Tensor:

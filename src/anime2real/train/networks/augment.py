@@ -35,6 +35,19 @@ def reused(uniforms: Tensor, turn: int) -> Tensor:
     return (uniforms[:, :NUMBERS] * primes[turn] + 0.37 * turn) % 1.0
 
 
+def softened(image: Tensor, soft: Tensor | None) -> Tensor:
+    """Some pictures reduced to half and enlarged again, so that none is sharper there than a picture enlarged by two.
+
+    Args:
+        image: (N, 3, S, S), S even.
+        soft: (N,) bool, which; None for none.
+    """
+    if soft is None:
+        return image
+    reduced = F.interpolate(F.avg_pool2d(image, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.where(soft[:, None, None, None], reduced, image)
+
+
 def coloured(image: Tensor, uniforms: Tensor) -> Tensor:
     """Brightness by up to ±0.5, saturation by up to 2, contrast from 0.5 to 1.5; uniforms: (N, 3)."""
     brightness, saturation, contrast = uniforms.T[:, :, None, None, None].to(image.dtype)
