@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.train.methods.cyclegan import CycleGANConfig
-from anime2real.train.methods.galatea import GalateaConfig
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.augment import varied
 from anime2real.train.networks.lite import pretrained
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss

@@ -29,7 +29,7 @@ from anime2real.measure.evaluate import resized
 from anime2real.measure.features import Features
 from anime2real.pixels import to_float, to_uint8
 from anime2real.train.hair import hair_places
-from anime2real.train.methods.galatea import MATCH
+from anime2real.train.methods.galatea_options import MATCH
 from anime2real.train.networks.dye import dyed
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import matched

@@ -18,7 +18,8 @@ from anime2real.train.command import export
 from anime2real.train.config import TrainError
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.galatea import DYES, Galatea, GalateaConfig
+from anime2real.train.methods.galatea import DYES, Galatea
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.dye import chosen, dyed, to_image, to_lab
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler

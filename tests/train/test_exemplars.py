@@ -18,7 +18,8 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.config import TrainError
 from anime2real.train.loop import _rows, _soft
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler, from_sources
 from anime2real.train.stepper import Speed, Stepper

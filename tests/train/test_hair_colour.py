@@ -16,7 +16,8 @@ from anime2real.train.config import TrainError
 from anime2real.train.hair import hair_places
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.galatea import Galatea, GalateaConfig, usual_unshuffle
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_options import GalateaConfig, usual_unshuffle
 from anime2real.train.networks.dye import to_image
 from anime2real.train.networks.hair_colour import LIGHTNESS, hair_apart
 from anime2real.train.pack import Pack

@@ -27,7 +27,8 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea, GalateaConfig, judge_pair, worst
+from anime2real.train.methods.galatea import Galatea, judge_pair, worst
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.pack import Pack

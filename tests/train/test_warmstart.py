@@ -18,7 +18,8 @@ from anime2real.train import warmstart
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.loop import Sitting, train
-from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore

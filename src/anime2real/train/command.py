@@ -14,7 +14,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
-from anime2real.train.methods.galatea import GalateaConfig
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.pack import Pack
 from anime2real.train.restore import restore

@@ -1,4 +1,7 @@
-"""The methods: one file each, with its configuration, its networks, its losses and its step."""
+"""The methods: one file each, with its configuration, its networks, its losses and its step.
+
+`galatea`, which has most options, keeps them in a second one.
+"""
 
 from typing import Any
 
@@ -6,7 +9,8 @@ from anime2real.train.method import Method
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGAN, CycleGANConfig
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea, GalateaConfig
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import UGATIT, UGATITConfig
 
 METHODS: dict[str, tuple[type[Any], type[Method]]] = {
