@@ -24,7 +24,7 @@ from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore
 from anime2real.train.runfolder import RunFolder
-from anime2real.train.warmstart import bundles_of, enlarged, reduced, start_from
+from anime2real.train.warmstart import bundles_of, enlarged, network_of, reduced, start_from
 
 WIDTH, PX = 32, 32
 
@@ -185,6 +185,15 @@ def test_u_gat_its_generator_starts_larger_and_styled_too(attentives: Attentives
             torch.testing.assert_close(other(x, style), wanted, atol=4 / 255, rtol=0)
     with pytest.raises(TrainError, match="give --style-weight"):
         start_from(UGATITGenerator(PX, 24, 1), attentives["styled"][1])
+
+
+@pytest.mark.parametrize("kind", ["plain", "styled", "larger"])
+def test_the_network_of_a_bundle_is_found_by_its_weights(kind: str, attentives: Attentives) -> None:
+    network, bundle = attentives[kind]
+    found = network_of(bundle)
+    assert isinstance(found, UGATITGenerator)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_one_kind_of_generator_is_not_the_other(plain: tuple[ResNetGenerator, Bundle], attentives: Attentives) -> None:

@@ -20,6 +20,8 @@ from anime2real.train.export import LIMIT, difference_from_torch
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
 
+_NOTED: Final = ("pairs", "minutes", "pack", "started_from", "averaged_from")
+
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 
 
@@ -93,7 +95,30 @@ def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> di
         raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
     training = bundle.training
     noted = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
-    return noted | {key: training[key] for key in ("pairs", "minutes", "pack", "started_from") if key in training}
+    return noted | {key: training[key] for key in _NOTED if key in training}
+
+
+def network_of(bundle: Bundle) -> ResNetGenerator | UGATITGenerator:
+    """The network that a bundle holds, with its weights.
+
+    Raises:
+        TrainError: it is none that runs start from.
+        BundleError: it cannot be read.
+    """
+    named = _weights(bundle.model())
+    state = _state(named)
+    down = state.get("encoder.down1.weight")
+    blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
+    if down is None or not blocks:
+        raise TrainError(f"{bundle.folder} holds no generator of resnet's or ugatit's kind: method {bundle.method!r}")
+    width, code = down.shape[1], STYLE if "style" in bundle.conditions else 0
+    network: ResNetGenerator | UGATITGenerator
+    if "attention.mix.weight" in state:
+        network = UGATITGenerator(bundle.px, width, len(blocks), code=code, unshuffle=_unshuffle(named))
+    else:
+        network = ResNetGenerator(width, len(blocks), code=code, unshuffle=_unshuffle(named))
+    start_from(network, bundle)
+    return network
 
 
 def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:

@@ -1,0 +1,103 @@
+"""Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from anime2real.bundle import Bundle, BundleError, read
+from anime2real.train.config import TrainError
+from anime2real.train.export import export_bundle, sample_pictures
+from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.soup import averaged
+from anime2real.train.warmstart import network_of
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "average_bundles.py"
+
+PX = 32
+
+
+def generator(seed: int, width: int = 32) -> ResNetGenerator:
+    torch.manual_seed(seed)
+    network = ResNetGenerator(width, 2)
+    initialise(network, 0.05)
+    return network
+
+
+def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str) -> Bundle:
+    training = {"pairs": pairs, "minutes": pairs / 2, "discriminator_features": "Lite0", "pack": "toy:1"}
+    export_bundle(
+        network, folder, method="galatea", source="anime", target="real", px=PX, rights=rights, licence="free",
+        hardware="a pencil", training=training, say=lambda _: None,
+    )  # fmt: skip
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
+    """What two runs from one start came to."""
+    folder, start = tmp_path_factory.mktemp("pair"), generator(1)
+    first = written(start, folder / "first", 4, "of one")
+    with torch.no_grad():
+        for weight in start.parameters():
+            weight += 0.02 * torch.randn_like(weight)
+    return first, written(start, folder / "second", 8, "of another")
+
+
+def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
+    first, second = (network_of(bundle).state_dict() for bundle in pair)
+    for shares, way in (((1.0, 1.0), 0.5), ((3.0, 1.0), 0.25)):
+        mean = averaged(pair, shares).state_dict()
+        for name, weight in mean.items():
+            torch.testing.assert_close(weight, torch.lerp(first[name], second[name], way))
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    folder = tmp_path / "mean"
+    command = [sys.executable, SCRIPT, *(b.folder for b in pair), "--shares", "1", "3", "-o", folder]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    mean = read(folder)
+    parts = [(part["sha256"], part["share"], part["pairs"]) for part in mean.training["averaged_from"]]
+    assert parts == [(pair[0].sha256, 0.25, 4), (pair[1].sha256, 0.75, 8)]
+    assert mean.training["discriminator_features"] == "Lite0"  # `evaluate` flags what it was trained against
+    assert "pairs" not in mean.training  # they are of each
+    assert mean.rights == "of one; of another"
+    assert (mean.licence, mean.hardware) == ("free", "a pencil")
+    image = sample_pictures(1, PX, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            network_of(mean)(image), averaged(pair, (1.0, 3.0))(image), atol=2 / 255, rtol=0
+        )  # fp16
+
+
+def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="of two or more bundles, not 1"):
+        averaged(pair[:1], [1.0])
+    for shares in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(TrainError, match="wants as many shares above 0"):
+            averaged(pair, shares)
+    for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
+        with pytest.raises(TrainError, match="differs from"):
+            averaged([pair[0], replace(pair[1], **change)], [1.0, 1.0])  # type: ignore[arg-type]
+    wider = written(generator(2, width=40), tmp_path / "wider", 1, "of a third")
+    with pytest.raises(TrainError, match="another shape"):
+        averaged([pair[0], wider], [1.0, 1.0])
+    missing = subprocess.run([sys.executable, SCRIPT, "no", "where", "-o", "x"], capture_output=True, text=True)
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("error: no")
+
+
+def test_what_holds_no_generator_is_refused(tmp_path: Path) -> None:
+    class Brighter(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return (image + 0.1).clamp(-1, 1)
+
+    export_bundle(
+        Brighter(), tmp_path / "b", method="difference", source="anime", target="real", px=PX, say=lambda _: None
+    )
+    with pytest.raises((TrainError, BundleError), match="holds no generator"):
+        network_of(read(tmp_path / "b"))
