@@ -1,18 +1,20 @@
 """Milliseconds a picture on CPU cores: a bundle through `Translator` against the same network in eager torch.
 
     python benchmarks/translate.py [--px 128] [--width 64] [--unshuffle 1] [--threads 2] [--rounds 8]
+    python benchmarks/translate.py --bundle galatea-anime-to-real
 
-The network is CycleGAN's ResNet-9 with random weights; with another `--width` or `--unshuffle` (48 and 2 are
-galatea's at 256 px) ours is leaner, the reference is not, and the two draw different pictures. The reference is how a
-user of torch writes it: reflection padding, `nn.InstanceNorm2d`, nearest `F.interpolate` before a convolution, fp32,
-`torch.inference_mode`. Both take and give (N, S, S, 3) uint8. They take turns, in rounds of several calls after a
-pause and an untimed call: the waiting threads of one library would disturb the other. The last line is
-JSON; times are medians.
+The network is CycleGAN's ResNet-9 with random weights; with another `--width` or `--unshuffle` ours is leaner, the
+reference is not, and the two draw different pictures; and with `--bundle`, a bundle that ships or the folder of one,
+which is then measured at its own size. The reference is how a user of torch writes it: reflection padding,
+`nn.InstanceNorm2d`, nearest `F.interpolate` before a convolution, fp32, `torch.inference_mode`. Both take and give (N,
+S, S, 3) uint8. They take turns, in rounds of several calls after a pause and an untimed call: the waiting threads of
+one library would disturb the other. The last line is JSON; times are medians.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from anime2real.bundle import SHIPPED, BundleError
 from anime2real.train.export import export_bundle
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.translator import Translator
@@ -141,6 +144,7 @@ def main() -> None:
     parser.add_argument("--px", type=int, default=128)
     parser.add_argument("--width", type=int, default=64, help="of our network; the reference's is 64")
     parser.add_argument("--unshuffle", type=int, default=1, help="our network works at so small a part of the size")
+    parser.add_argument("--bundle", help="measured in place of a network of ours: one that ships, or a folder")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
@@ -150,18 +154,28 @@ def main() -> None:
     network = ResNetGenerator(options.width, unshuffle=options.unshuffle).eval()
     initialise(network)
     plain = reference().eval()
-    same = (options.width, options.unshuffle) == (64, 1)
+    same = options.bundle is None and (options.width, options.unshuffle) == (64, 1)
     if same:
         copy_weights(network, plain)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "cyclegan-anime-to-real"
-        report = export_bundle(network, folder, method="cyclegan", source="anime", target="real", px=options.px)
+        if options.bundle:
+            shipped = SHIPPED / options.bundle
+            folder = shipped if shipped.is_dir() else Path(options.bundle)
+        else:
+            export_bundle(network, folder, method="cyclegan", source="anime", target="real", px=options.px)
         start = time.perf_counter()
-        translator = Translator.open(folder, threads=options.threads)
+        try:
+            translator = Translator.open(folder, threads=options.threads)
+        except BundleError as error:
+            sys.exit(f"error: {error}")
         loading = time.perf_counter() - start
+        size = (folder / "model.onnx").stat().st_size
+    options.px = translator.bundle.px
     torch_translate = eager(plain)
 
-    line: dict[str, float | int | str] = {key: vars(options)[key] for key in ("px", "width", "unshuffle", "threads")}
+    told = ("px", "bundle", "threads") if options.bundle else ("px", "width", "unshuffle", "threads")
+    line: dict[str, float | int | str] = {key: vars(options)[key] for key in told}
     for batch in BATCHES:
         pictures = smooth_pictures(batch, options.px)
         ours, theirs = translator.translate(pictures), torch_translate(pictures)
@@ -184,7 +198,7 @@ def main() -> None:
         line[f"ratio_batch{batch}"] = round(torch_ms / ours_ms, 3)
         if levels is not None:
             line[f"max_difference_levels_batch{batch}"] = levels
-    line |= {"megabytes": round(report.size_bytes / 1e6, 2), "seconds_to_load": round(loading, 2)}
+    line |= {"megabytes": round(size / 1e6, 2), "seconds_to_load": round(loading, 2)}
     line["torch"] = torch.__version__
     print(json.dumps(line))
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains what ships, on one GPU, from the packs `aligned`, `tilted`, `sharp` and `sharp-256` in the folder $1, below the
-# folder $2. The same command resumes. `galatea-128` is what `galatea` and `galatea-styles` start from.
+# folder $2; scripts/held_out.txt is held back from `sharp-256` (scripts/hold_out.py). The same command resumes. `galatea-128` is what
+# `galatea-styles` starts from. Of `galatea` the averages ship.
 set -eu
 anime2real train difference --data "$1/aligned" -o "$2/difference"
 anime2real train autoencoder --pairing random --data "$1/aligned" -o "$2/autoencoder-random"
@@ -9,8 +10,16 @@ anime2real train cyclegan --batch-size 16 --minutes 20 --data "$1/aligned" -o "$
 anime2real train cyclegan --tilt coordinates --turn 40 --minutes 20 --data "$1/tilted" -o "$2/cyclegan-tilt"
 anime2real train ugatit --minutes 20 --data "$1/aligned" -o "$2/ugatit"
 anime2real train galatea --exemplars anime-256.zip --minutes 15 --data "$1/sharp" -o "$2/galatea-128"
-anime2real train galatea --least-scale 0.65 --worst-weight 0.2 --minutes 20 --data "$1/sharp-256" -o "$2/galatea" \
-  --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"
+common="--generator ugatit --least-scale 0.65 --worst-weight 0.2"
+more="$common --soft-scale 0.45 --exemplars anime-256.zip --exemplars ffhq.zip --exemplars celebamask-256.zip --match-hair 0.35"
+start="--start-from $2/galatea-start/bundles/galatea-anime-to-real --start-from $2/galatea-start/bundles/galatea-real-to-anime"
+anime2real train galatea $common --minutes 20 --data "$1/sharp-256" -o "$2/galatea-start"
+anime2real train galatea $more $start --attentive-weight 1 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
+anime2real train galatea $more $start --attentive-weight 1 --detail-weight 0.5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea"
+python scripts/average_bundles.py "$2/galatea/bundles/galatea-anime-to-real" "$2/galatea-even/bundles/galatea-anime-to-real" \
+  "$2/galatea-start/bundles/galatea-anime-to-real" -o "$2/galatea-average/galatea-anime-to-real"
+python scripts/average_bundles.py "$2/galatea/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
+  --shares 11 9 -o "$2/galatea-average/galatea-real-to-anime"
 anime2real train galatea --exemplars anime-256.zip --style-weight 1 --worst-weight 0.2 --minutes 20 \
   --data "$1/sharp" -o "$2/galatea-styles" \
   --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"

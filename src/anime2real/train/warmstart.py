@@ -80,7 +80,7 @@ def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> di
         blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
         raise TrainError(
             f"{bundle.folder} does not hold a --generator {told} of --width {width} --blocks {blocks} that can be "
-            f"started from: it is of method {bundle.method!r}{_told(bundle)}"
+            f"started from: it is of method {bundle.method!r}{_told(state)}"
         )
     apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
     if not apart <= LIMIT:
@@ -107,16 +107,15 @@ def network_of(bundle: Bundle) -> ResNetGenerator | UGATITGenerator:
     """
     named = _weights(bundle.model())
     state = _state(named)
-    down = state.get("encoder.down1.weight")
-    blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
+    down, blocks = state.get("encoder.down1.weight"), _blocks(state)
     if down is None or not blocks:
         raise TrainError(f"{bundle.folder} holds no generator of resnet's or ugatit's kind: method {bundle.method!r}")
     width, code = down.shape[1], STYLE if "style" in bundle.conditions else 0
     network: ResNetGenerator | UGATITGenerator
     if "attention.mix.weight" in state:
-        network = UGATITGenerator(bundle.px, width, len(blocks), code=code, unshuffle=_unshuffle(named))
+        network = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
     else:
-        network = ResNetGenerator(width, len(blocks), code=code, unshuffle=_unshuffle(named))
+        network = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
     start_from(network, bundle)
     return network
 
@@ -246,8 +245,15 @@ def _loaded(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str],
     return sorted(own.keys() - fitting.keys()), sorted(state.keys() - fitting.keys())
 
 
-def _told(bundle: Bundle) -> str:
-    """Its width and blocks, where it says so."""
-    options = bundle.training.get("options", {})
-    sizes = [f"{key} {options[key]}" for key in ("width", "blocks") if key in options]
-    return f", {', '.join(sizes)}" if sizes else ""
+def _told(state: Mapping[str, Tensor]) -> str:
+    """What the weights are of, where that can be told."""
+    down, blocks = state.get("encoder.down1.weight"), _blocks(state)
+    if down is None or not blocks:
+        return ""
+    kind = "ugatit" if "attention.mix.weight" in state else "resnet"
+    blocks += sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in state)
+    return f", --generator {kind} --width {down.shape[1]} --blocks {blocks}"
+
+
+def _blocks(state: Mapping[str, Tensor]) -> int:
+    return len({name.split(".")[1] for name in state if name.startswith("blocks.")})
