@@ -88,7 +88,7 @@ def parse_python(command: Command) -> None:
 
 
 def parse_shell_script(command: Command) -> None:
-    """Run with a stand-in for `anime2real`, whose commands are then parsed."""
+    """Run with stand-ins for `anime2real` and `python`, whose commands are then parsed."""
     script = ROOT / command.words[0]
     if not script.is_file():
         refused(command, "it is not there")
@@ -97,11 +97,13 @@ def parse_shell_script(command: Command) -> None:
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stand_in = folder / "anime2real"
-        stand_in.write_text(
-            '#!/bin/sh\nfor word in "$@"; do printf "%s\\0" "$word"; done >> "$SAID"\nprintf "\\n" >> "$SAID"\n'
-        )
-        stand_in.chmod(0o755)
+        for program in ("anime2real", "python"):
+            stand_in = folder / program
+            stand_in.write_text(
+                f'#!/bin/sh\nfor word in {program} "$@"; do printf "%s\\0" "$word"; done >> "$SAID"\n'
+                'printf "\\n" >> "$SAID"\n'
+            )
+            stand_in.chmod(0o755)
         patch.setenv("PATH", str(folder), prepend=os.pathsep)
         patch.setenv("SAID", str(folder / "said"))
         done = subprocess.run(
@@ -112,7 +114,7 @@ def parse_shell_script(command: Command) -> None:
         said = (folder / "said").read_text().splitlines()
     assert said, command
     for line in said:
-        parse_ours(Command(str(command), ("anime2real", *line.rstrip("\0").split("\0"))))
+        parse(Command(str(command), tuple(line.rstrip("\0").split("\0"))))
 
 
 @functools.cache

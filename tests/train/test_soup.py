@@ -1,6 +1,6 @@
 """Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
 
-import subprocess
+import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anime2real.bundle import Bundle, BundleError, read
+from anime2real.bundle import SHIPPED, Bundle, read
+from anime2real.train import soup
 from anime2real.train.config import TrainError
 from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
@@ -56,10 +57,16 @@ def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+def script(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", [str(word) for word in (SCRIPT, *words)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_its_bundle_says_what_it_is_of(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "mean"
-    command = [sys.executable, SCRIPT, *(b.folder for b in pair), "--shares", "1", "3", "-o", folder]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    script(monkeypatch, *(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder)
     mean = read(folder)
     parts = [(part["sha256"], part["share"], part["pairs"]) for part in mean.training["averaged_from"]]
     assert parts == [(pair[0].sha256, 0.25, 4), (pair[1].sha256, 0.75, 8)]
@@ -74,7 +81,7 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Pa
         )  # fp16
 
 
-def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TrainError, match="of two or more bundles, not 1"):
         averaged(pair[:1], [1.0])
     for shares in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
@@ -83,21 +90,14 @@ def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], tmp_pat
     for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
         with pytest.raises(TrainError, match="differs from"):
             averaged([pair[0], replace(pair[1], **change)], [1.0, 1.0])  # type: ignore[arg-type]
-    wider = written(generator(2, width=40), tmp_path / "wider", 1, "of a third")
+    with pytest.raises(SystemExit, match="error: no"):
+        script(monkeypatch, "no", "where", "-o", "x")
+    widths = iter([32, 40])
+    monkeypatch.setattr(soup, "network_of", lambda _: generator(2, next(widths)))
     with pytest.raises(TrainError, match="another shape"):
-        averaged([pair[0], wider], [1.0, 1.0])
-    missing = subprocess.run([sys.executable, SCRIPT, "no", "where", "-o", "x"], capture_output=True, text=True)
-    assert missing.returncode == 1
-    assert missing.stderr.startswith("error: no")
+        averaged(pair, [1.0, 1.0])
 
 
-def test_what_holds_no_generator_is_refused(tmp_path: Path) -> None:
-    class Brighter(torch.nn.Module):
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return (image + 0.1).clamp(-1, 1)
-
-    export_bundle(
-        Brighter(), tmp_path / "b", method="difference", source="anime", target="real", px=PX, say=lambda _: None
-    )
-    with pytest.raises((TrainError, BundleError), match="holds no generator"):
-        network_of(read(tmp_path / "b"))
+def test_what_holds_no_generator_is_refused() -> None:
+    with pytest.raises(TrainError, match="holds no generator"):
+        network_of(read(SHIPPED / "difference-anime-to-real"))
