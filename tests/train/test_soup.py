@@ -28,10 +28,10 @@ def generator(seed: int, width: int = 32) -> ResNetGenerator:
     return network
 
 
-def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str) -> Bundle:
-    training = {"pairs": pairs, "minutes": pairs / 2, "discriminator_features": "Lite0", "pack": "toy:1"}
+def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str, licence: str, **more: str) -> Bundle:
+    training = {"pairs": pairs, "minutes": pairs / 2, "pack": "toy:1", "crop": "face", "sources": [rights], **more}
     export_bundle(
-        network, folder, method="galatea", source="anime", target="real", px=PX, rights=rights, licence="free",
+        network, folder, method="galatea", source="anime", target="real", px=PX, rights=rights, licence=licence,
         hardware="a pencil", training=training, say=lambda _: None,
     )  # fmt: skip
     return read(folder)
@@ -41,11 +41,11 @@ def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str) -> 
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
     """What two runs from one start came to."""
     folder, start = tmp_path_factory.mktemp("pair"), generator(1)
-    first = written(start, folder / "first", 4, "of one")
+    first = written(start, folder / "first", 4, "of one", "free")
     with torch.no_grad():
         for weight in start.parameters():
             weight += 0.02 * torch.randn_like(weight)
-    return first, written(start, folder / "second", 8, "of another")
+    return first, written(start, folder / "second", 8, "of another", "", discriminator_features="Lite0")
 
 
 def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
@@ -73,7 +73,9 @@ def test_its_bundle_says_what_it_is_of(
     assert mean.training["discriminator_features"] == "Lite0"  # `evaluate` flags what it was trained against
     assert "pairs" not in mean.training  # they are of each
     assert mean.rights == "of one; of another"
-    assert (mean.licence, mean.hardware) == ("free", "a pencil")
+    assert (mean.licence, mean.hardware) == ("free; unknown: galatea-anime-to-real names none", "a pencil")
+    assert [part["sources"] for part in mean.training["averaged_from"]] == [["of one"], ["of another"]]
+    assert mean.training["crop"] == "face"  # which they share
     image = sample_pictures(1, PX, 3)
     with torch.inference_mode():
         torch.testing.assert_close(

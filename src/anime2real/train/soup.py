@@ -87,8 +87,13 @@ def save_average(bundles: Sequence[Bundle], shares: Sequence[float], folder: Pat
         ExportError: its file draws another picture than the network.
     """
     network, first, total = averaged(bundles, shares), bundles[0], sum(shares)
-    noted = {key: value for key, value in first.training.items() if key not in _OF_A_RUN}
-    parts = [_part(bundle, share / total) for bundle, share in zip(bundles, shares, strict=True)]
+    shared = [key for key in first.training if key not in _OF_A_RUN and _alike(bundles, key)]
+    noted = {key: first.training[key] for key in shared}
+    seen = [
+        bundle.training["discriminator_features"] for bundle in bundles if "discriminator_features" in bundle.training
+    ]
+    noted |= {"discriminator_features": seen[0]} if seen else {}  # whichever saw them, they are no judge of the average
+    parts = [_part(bundle, share / total, shared) for bundle, share in zip(bundles, shares, strict=True)]
     return export_bundle(
         network,
         folder,
@@ -100,13 +105,18 @@ def save_average(bundles: Sequence[Bundle], shares: Sequence[float], folder: Pat
         conditions=first.conditions,
         training={**noted, "averaged_from": parts, "date": datetime.now(UTC).date().isoformat()},
         rights=_joined([bundle.rights for bundle in bundles]),
-        licence=_joined([bundle.licence for bundle in bundles]),
+        licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
         hardware=_joined([bundle.hardware for bundle in bundles]),
     )
 
 
-def _part(bundle: Bundle, share: float) -> dict[str, Any]:
-    known = {key: bundle.training[key] for key in _OF_A_RUN if key in bundle.training}
+def _alike(bundles: Sequence[Bundle], key: str) -> bool:
+    return all(key in bundle.training and bundle.training[key] == bundles[0].training[key] for bundle in bundles)
+
+
+def _part(bundle: Bundle, share: float, shared: Sequence[str]) -> dict[str, Any]:
+    """What is noted of one of them: of its run, and whatever they do not share."""
+    known = {key: value for key, value in bundle.training.items() if key not in shared}
     return {"name": bundle.name, "sha256": bundle.sha256, "share": round(share, 4), **known}
 
 
