@@ -50,24 +50,35 @@ def picture(seed: int) -> torch.Tensor:
 def test_the_same_picture_is_alike_and_another_one_is_not() -> None:
     features = LiteFeatures()
     one, two = picture(0), picture(1)
-    assert float(alike(features, one, one)) == pytest.approx(1.0, abs=1e-5)
+    assert float(alike(features, one, one, one)) == pytest.approx(1.0, abs=1e-5)
     near = one + 0.02 * torch.randn(one.shape, generator=torch.Generator().manual_seed(0))
-    assert 0.3 < float(alike(features, one, near)) < 1
-    assert float(alike(features, one, two)) < float(alike(features, one, near))
-    both = torch.cat([one, one]), torch.cat([one, -one])
-    assert float(alike(features, *both)) == pytest.approx((1 + float(alike(features, one, -one))) / 2, abs=1e-5)
+    assert 0.3 < float(alike(features, one, near, near)) < 1
+    assert float(alike(features, one, two, one)) < float(alike(features, one, near, one))
+    several = [torch.cat(pair) for pair in ((one, one), (one, -one), (one, two))]
+    apart = (float(alike(features, *(images[i : i + 1] for images in several))) for i in (0, 1))
+    assert float(alike(features, *several)) == pytest.approx(sum(apart) / 2, abs=1e-5)
 
 
-def test_the_gradient_pushes_the_other_result_away_and_not_the_usual_one() -> None:
+def test_two_styles_that_are_one_cost_even_if_far_from_the_usual() -> None:
+    features = LiteFeatures()
+    usual, far = picture(0), -picture(0)
+    assert float(alike(features, usual, far, far)) >= 1 / 3
+    assert float(alike(features, usual, far, picture(1))) < float(alike(features, usual, far, far))
+
+
+def test_the_gradient_pushes_the_others_away_and_not_the_usual_one() -> None:
     features = LiteFeatures()
     usual = picture(0).requires_grad_(True)
-    other = (picture(0) + 0.01 * picture(1)).requires_grad_(True)
-    before = alike(features, usual, other)
+    one, two = ((picture(0) + 0.01 * picture(seed)).requires_grad_(True) for seed in (1, 2))
+    before = alike(features, usual, one, two)
     before.backward()
     assert usual.grad is None
-    assert other.grad is not None
-    moved = (other - 0.05 * other.grad / other.grad.abs().max()).detach()
-    assert alike(features, usual, moved) < before
+    moved = []
+    for other in (one, two):
+        assert other.grad is not None
+        moved.append((other - 0.05 * other.grad / other.grad.abs().max()).detach())
+    assert alike(features, usual, moved[0], two) < before
+    assert alike(features, usual, one, moved[1]) < before
 
 
 def test_a_result_is_brought_back_by_the_usual_style() -> None:
@@ -85,8 +96,9 @@ def test_a_result_is_brought_back_by_the_usual_style() -> None:
         assert translation[2:4].abs().sum(1).gt(0).all()
         assert not translation[4:].any()  # the identity
         assert not cycle.any()
-        assert other.shape == (1, STYLE)
-        assert other.any()
+        assert other.shape == (2, STYLE)
+        assert other.abs().sum(1).gt(0).all()
+        assert not torch.equal(other[0], other[1])
     moved = [block.modulate.weight.abs().max() for block in method.to_real.blocks]
     assert min(value.item() for value in moved) > 0
 

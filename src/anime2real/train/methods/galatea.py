@@ -300,14 +300,22 @@ class Galatea(Method):
         return (torch.cat([drawn[0], usual]), torch.cat([drawn[1], usual])), usual
 
     def _alike(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> Tensor:
-        """How alike the usual results of some of the batch and others of the same pictures are."""
+        """How alike results of three styles are, the usual and two others, of some of the batch's pictures."""
         some = slice(max(1, len(batch.anime) // 4))  # of the half that had the usual style
-        other_real, other_anime = self.both(
-            lambda: self.to_real(batch.anime[some], styles(batch.uniforms[some], 2)),
-            lambda: self.to_anime(batch.real[some], styles(batch.uniforms[some], 3)),
+        codes = [
+            torch.cat([styles(batch.uniforms[some], turn), styles(batch.uniforms[some], turn + 2)]) for turn in (0, 1)
+        ]
+        (one_real, two_real), (one_anime, two_anime) = (
+            result.chunk(2)
+            for result in self.both(
+                lambda: self.to_real(torch.cat([batch.anime[some]] * 2), codes[0]),
+                lambda: self.to_anime(torch.cat([batch.real[some]] * 2), codes[1]),
+            )
         )
         features: LiteFeatures = self.judge_real.features
-        return alike(features, fake_real[some], other_real) + alike(features, fake_anime[some], other_anime)
+        return alike(features, fake_real[some], one_real, two_real) + alike(
+            features, fake_anime[some], one_anime, two_anime
+        )
 
     def _apart(self, cycled: Tensor, image: Tensor) -> Tensor:
         """P above."""

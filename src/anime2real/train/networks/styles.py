@@ -1,9 +1,9 @@
 """Styles: what makes one drawing several people.
 
 A generator that is told a few random numbers ignores them: the cycle asks for one result. So the usual style, all
-zeros, alone has to bring a picture back, and other styles are pushed away from it: results that pretrained features
-cannot tell apart cost something (Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks", 2019,
-equation 4, with features in place of pixels, so that another tint is no other person).
+zeros, alone has to bring a picture back, and other styles are pushed away from it and from each other: results that
+pretrained features cannot tell apart cost something (Yang et al., "Diversity-Sensitive Conditional Generative
+Adversarial Networks", 2019, equation 4, with features in place of pixels, so that another tint is no other person).
 """
 
 import math
@@ -34,15 +34,22 @@ def half_usual(styles: Tensor) -> Tensor:
     return styles.masked_fill(usual[:, None], 0.0)
 
 
-def alike(features: LiteFeatures, usual: Tensor, other: Tensor) -> Tensor:
-    """How alike results (N, 3, S, S) of two styles are: 1 if they are the same, 0 from `FAR` on, in the mean.
+def alike(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Tensor:
+    """How alike results (N, 3, S, S) of three styles are: 1 if they are the same, 0 from `FAR` on, in the mean.
 
-    The distance is that of features at strides 8 and 16, of unit length at each place (Zhang et al., 2018). No gradient
-    reaches `usual`.
+    The distance is that of features at strides 8 and 16, of unit length at each place (Zhang et al., 2018), of each two
+    of the three: told apart from the usual one alone, all others become one. The gradient moves the later of two.
     """
     with torch.no_grad():
-        wanted = features(usual)[1:3]
-    pairs = zip(features(other)[1:3], wanted, strict=True)
-    unit = [(F.normalize(one.float(), dim=1), F.normalize(two.float(), dim=1)) for one, two in pairs]
-    distance = torch.stack([(one - two).square().sum(1).mean((1, 2)) for one, two in unit]).mean(0)
-    return F.relu(1 - distance / FAR).mean()
+        wanted = [maps.chunk(2) for maps in features(torch.cat([usual, one]))[1:3]]
+    moved = [maps.chunk(2) for maps in features(torch.cat([one, two]))[1:3]]
+    pairs = [(0, 0), (0, 1), (1, 1)]  # usual and one, usual and two, one and two
+    distances = [
+        torch.stack([_apart(w[i], m[j]) for w, m in zip(wanted, moved, strict=True)]).mean(0) for i, j in pairs
+    ]
+    return F.relu(1 - torch.stack(distances) / FAR).mean()
+
+
+def _apart(one: Tensor, two: Tensor) -> Tensor:
+    """(N,), the mean squared distance of maps (N, C, H, W), of unit length at each place."""
+    return (F.normalize(one.float(), dim=1) - F.normalize(two.float(), dim=1)).square().sum(1).mean((1, 2))
