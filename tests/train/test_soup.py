@@ -13,7 +13,7 @@ from anime2real.train import soup
 from anime2real.train.config import TrainError
 from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
-from anime2real.train.soup import averaged
+from anime2real.train.soup import averaged, save_average
 from anime2real.train.warmstart import network_of
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "average_bundles.py"
@@ -81,6 +81,32 @@ def test_its_bundle_says_what_it_is_of(
         torch.testing.assert_close(
             network_of(mean)(image), averaged(pair, (1.0, 3.0))(image), atol=2 / 255, rtol=0
         )  # fp16
+
+
+def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    options = [{"dye": 0.8, "width": 32}, {"dye": 0.5, "width": 32, "start_from": ["there"]}]
+    runs = [
+        replace(bundle, training={**bundle.training, "options": own}) for bundle, own in zip(pair, options, strict=True)
+    ]
+    save_average(runs, [1.0, 3.0], tmp_path / "mean")
+    mean = read(tmp_path / "mean")
+    started = [{"name": mean.name, "sha256": mean.sha256, "averaged_from": mean.training["averaged_from"]}]
+    save_average(
+        [replace(runs[0], training={**runs[0].training, "started_from": started}), mean], [1.0, 1.0], tmp_path / "on"
+    )
+    lines = (tmp_path / "on" / "README.md").read_text().splitlines()
+    first, second, both = (f"{b.name}, {b.sha256[:12]}…" for b in (*pair, mean))
+    at = lines.index("- averaged from:")
+    assert lines[at : at + 7] == [
+        "- averaged from:",
+        f"  - {first}, 50%, 4 pairs in 2 minutes",
+        "    - started from:",
+        f"      - {both}",
+        "        - averaged from:",
+        f"          - {first}, 25%, 4 pairs in 2 minutes, dye 0.8 (as above)",
+        f"          - {second}, 75%, 8 pairs in 4 minutes, dye 0.5",
+    ]
+    assert lines[at + 7] == f"  - {both}, 50% (as above)"
 
 
 def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,12 @@
 """The model card of a bundle, written from its manifest."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
 from anime2real.bundle import Bundle
+
+_LINEAGE: Final = ("averaged_from", "started_from")
+"""Keys of `training` that tell of other bundles, which have such keys themselves."""
 
 
 def model_card(bundle: Bundle) -> str:
@@ -18,8 +24,9 @@ def model_card(bundle: Bundle) -> str:
         "",
         "## Trained on",
         "",
-        *(_rows(bundle.training) or ["Not recorded."]),
+        *(_rows({k: v for k, v in bundle.training.items() if k not in _LINEAGE}) or ["Not recorded."]),
         f"- hardware: {bundle.hardware or 'not recorded'}",
+        *_lineage(bundle.training, set()),
         "",
         "## Rights",
         "",
@@ -37,6 +44,34 @@ def model_card(bundle: Bundle) -> str:
         "Do not use it to deceive. The pictures that it makes carry a machine-readable mark that says so.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> Iterator[str]:
+    """Whose average it is and what it went on from, a bundle a line, and the same of each; of all, `told` once."""
+    for key in _LINEAGE:
+        parts: Sequence[Mapping[str, Any]] = training.get(key, ())
+        if parts:
+            yield f"{indent}- {key.replace('_', ' ')}:"
+        for part in parts:
+            yield f"{indent}  - {_bundle(part, parts)}" + (" (as above)" if part["sha256"] in told else "")
+            if part["sha256"] not in told:
+                told.add(part["sha256"])
+                yield from _lineage(part, told, f"{indent}    ")
+
+
+def _bundle(part: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> str:
+    """A bundle in a line: its share, how long it learned, and which options were others than those of its siblings."""
+    words = [f"{part['name']}, {_told(part['sha256'])}"]
+    words += [f"{part['share']:.0%}"] if "share" in part else []
+    words += [f"{part['pairs']:,} pairs in {part['minutes']:g} minutes"] if {"pairs", "minutes"} <= part.keys() else []
+    known = [other["options"] for other in beside if "options" in other]
+    options: Mapping[str, Any] = part.get("options", {})
+    own = {
+        k: v
+        for k, v in options.items()
+        if k != "start_from" and any(o.get(k) != v for o in known) and v not in ((), [])
+    }
+    return ", ".join([*words, _told(own)] if own else words)
 
 
 def _rows(table: dict[str, object]) -> list[str]:

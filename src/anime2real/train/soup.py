@@ -121,4 +121,4 @@ def _part(bundle: Bundle, share: float, shared: Sequence[str]) -> dict[str, Any]
 
 
 def _joined(told: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(filter(None, told)))
+    return "; ".join(dict.fromkeys(part for text in told for part in text.split("; ") if part))
