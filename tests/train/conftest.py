@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from toys import SIZE, Toy, smooth_picture, with_hair
 
 from anime2real.train import command, loop
@@ -35,12 +34,6 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
         quiet=True,
     )
     return Toy(root / "pack", root / "anime", root / "real")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Toy tensors: more threads only cost time."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
