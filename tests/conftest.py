@@ -1,8 +1,15 @@
-"""Without a GPU, Triton's kernels run in its interpreter; it asks before the first import."""
+"""Without a GPU, Triton's kernels run in its interpreter, which asks before the first import.
+
+One thread for torch and for numpy's and scipy's matrices, which ask then too: what the tests compute is small, more
+threads only cost time, and on a busy machine much of it.
+"""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import torch
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+torch.set_num_threads(1)

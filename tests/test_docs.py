@@ -10,8 +10,6 @@ they are imported for, the rest by `parsing.OTHERS`. A program that is in no tab
 
 import argparse
 import contextlib
-import importlib
-import importlib.util
 import itertools
 import json
 import os
@@ -255,15 +253,9 @@ def workshop(beginning: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 @pytest.fixture(scope="module")
 def trained(beginning: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """As `workshop`, with everything trained."""
-    torch = importlib.import_module("torch")
     folder = shutil.copytree(beginning, tmp_path_factory.mktemp("trained") / "work")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # nothing here is large enough to share
-    try:
-        with contextlib.chdir(folder):
-            return folder, run_page("docs/tutorial.md", whole=True)
-    finally:
-        torch.set_num_threads(threads)
+    with contextlib.chdir(folder):
+        return folder, run_page("docs/tutorial.md", whole=True)
 
 
 def kinds(lines: Sequence[str]) -> list[str]:

@@ -1,13 +1,15 @@
-"""Toy packs for every test here, and trainings that export nothing."""
+"""Toy packs for every test here, and trainings that export nothing, or one way alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from toys import SIZE, Toy, smooth_picture, with_hair
 
-from anime2real.train import loop
+from anime2real.train import command, loop
+from anime2real.train.finish import export_products
+from anime2real.train.method import Method
 from anime2real.train.prepare import prepare
 
 
@@ -34,12 +36,6 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     return Toy(root / "pack", root / "anime", root / "real")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Toy tensors: more threads only cost time."""
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy pack with hair."""
@@ -50,3 +46,17 @@ def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exporting takes longer than training here."""
     monkeypatch.setattr(loop, "export_products", lambda *_: [])
+
+
+@pytest.fixture
+def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one way will do: the other takes as long again."""
+
+    def first(method: Method, *arguments: Any) -> list[Path]:
+        products = method.products()[:1]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(method, "products", lambda: products)
+            return export_products(method, *arguments)
+
+    for module in (loop, command):
+        monkeypatch.setattr(module, "export_products", first)

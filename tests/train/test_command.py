@@ -15,6 +15,7 @@ from anime2real.train.loop import Sitting
 SMALL = ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2", "--device", "cpu"]
 
 
+@pytest.mark.usefixtures("_one_bundle", "_no_bundles")  # the one of `export`
 def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", "cyclegan", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "2", *SMALL]
     assert main(command) == 0

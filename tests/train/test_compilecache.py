@@ -125,6 +125,7 @@ def test_tritons_kernels_are_kept_and_found_where_the_folder_was_moved(
     assert (tmp_path / "there") in Path(group["kernel.ptx"]).parents
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_a_training_keeps_what_its_first_step_compiled(
     compiler: Compiler, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from toys import SIZE, TINY, Toy
 
 from anime2real.bundle import read
 from anime2real.face.geometry import TEMPLATE, tilt_of
+from anime2real.train.command import export
 from anime2real.train.conditions import (
     CHANNELS,
     WAYS,
@@ -196,6 +197,7 @@ def with_landmarks(pack: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("_one_bundle")
 @pytest.mark.parametrize("way", ["film", "landmarks"])
 def test_a_tilted_training_ends_in_a_translator_that_is_told_the_tilt(way: Tilt, toy: Toy, tmp_path: Path) -> None:
     options = replace(TINY["cyclegan"], tilt=way)
@@ -217,6 +219,7 @@ def test_a_pack_without_landmarks_is_refused(toy: Toy, tmp_path: Path) -> None:
         train(config, toy.pack, tmp_path / "run", PLAIN)
 
 
+@pytest.mark.usefixtures("_one_bundle", "_no_bundles")
 def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Path) -> None:
     for name in ("difference", "autoencoder"):
         train(TrainConfig(name, TINY[name], Budget(pairs=8), samples=1), toy.pack, tmp_path / name, PLAIN)
@@ -232,10 +235,11 @@ def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Pat
     pictures = sample_pictures(4, SIZE, 0)
     method.step(Batch(pictures[:2], pictures[2:], torch.rand(2, UNIFORMS)))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.maps.parameters(), strict=True))
-    folder = tmp_path / "run" / "bundles" / "cyclegan-anime-to-real"
+    (folder,) = export(tmp_path / "run")
     assert Translator.open(folder).translate(np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape == (1, SIZE, SIZE, 3)
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_a_map_of_another_size_is_refused(toy: Toy, tmp_path: Path) -> None:
     train(TrainConfig("difference", TINY["difference"], Budget(pairs=4), samples=1), toy.pack, tmp_path / "d", PLAIN)
     with pytest.raises(TrainError, match="maps must be of its size"):

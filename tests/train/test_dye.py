@@ -213,7 +213,7 @@ def test_a_table_of_any_size_fills_the_dyes() -> None:
         assert len(kept.unique()) == min(count, DYES)
 
 
-@pytest.mark.usefixtures("_no_bundles")
+@pytest.mark.usefixtures("_one_bundle", "_no_bundles")
 def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
     haired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,13 +191,13 @@ def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, nam
     method.make_optimizers(2e-4)
     method.start_average()
     pictures = torch.from_numpy(np.array(pack.images)).to(DEVICE)
-    sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, seed=0)
+    sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 1, seed=0)
     speed = Speed(fused=True, channels_last=True)
     landmarks = torch.from_numpy(TEMPLATE).float().to(DEVICE).expand(len(pictures), 5, 2) * 2 - 1
     parity = preflight(method, pictures, sampler.draw(0), speed, landmarks)
     assert parity.holds
     assert parity.losses < 1e-3
-    Stepper(method, pictures, 2, speed)
+    Stepper(method, pictures, 1, speed)
     networks = [part for key, child in method.named_children() if key != "average" for part in child.modules()]
     assert {part.fused for part in networks if hasattr(part, "fused")} == {True}
     assert not any(getattr(part, "fused", False) for part in method.average.modules())

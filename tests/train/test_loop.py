@@ -53,6 +53,7 @@ def assert_same(one: Path, two: Path) -> None:
 HEAVY = pytest.param("ugatit", marks=pytest.mark.slow)
 
 
+@pytest.mark.usefixtures("_no_bundles")
 @pytest.mark.parametrize("method", [*sorted(set(TINY) - {"ugatit"}), HEAVY])
 def test_an_interrupted_run_ends_as_a_straight_one(
     method: str, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,9 +77,14 @@ def test_an_interrupted_run_ends_as_a_straight_one(
     )
 
 
-def test_every_training_leaves_whole_bundles_and_samples(toy: Toy, tmp_path: Path) -> None:
-    status = run("cyclegan", toy, tmp_path / "run")
-    assert sorted(b.name for b in status.bundles) == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
+# Galatea's are whole in test_command.py.
+@pytest.mark.parametrize("method", ["autoencoder", "cyclegan", "difference", HEAVY])
+def test_every_training_leaves_whole_bundles_and_samples(method: str, toy: Toy, tmp_path: Path) -> None:
+    status = run(method, toy, tmp_path / "run")
+    names = [f"{method}-anime-to-real", f"{method}-real-to-anime"]
+    if method == "difference":
+        names += [f"difference-{step:05d}-{way}" for step in (3, 6) for way in ("anime-to-real", "real-to-anime")]
+    assert [b.name for b in status.bundles] == names
     assert all((b / "README.md").is_file() for b in status.bundles)
     assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 3  # at the start, half-way, at the end
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
@@ -110,6 +116,7 @@ KILLED = """
 """
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_a_kill_inside_a_checkpoint_resumes_from_the_one_before(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     tests = Path(__file__).parent
@@ -127,6 +134,15 @@ def test_a_kill_inside_a_checkpoint_resumes_from_the_one_before(toy: Toy, tmp_pa
     assert steps == list(range(1, STEPS + 1))
 
 
+@pytest.mark.usefixtures("_one_bundle")
+def test_a_finished_run_writes_its_bundles_anew(toy: Toy, tmp_path: Path) -> None:
+    (bundle,) = run("difference", toy, tmp_path).bundles
+    (bundle / "README.md").unlink()
+    assert run("difference", toy, tmp_path).bundles == [bundle]
+    assert (bundle / "README.md").is_file()
+
+
+@pytest.mark.usefixtures("_no_bundles")
 def test_a_damaged_checkpoint_is_passed_over(toy: Toy, tmp_path: Path) -> None:
     run("difference", toy, tmp_path, replace(PLAIN, checkpoint_seconds=0.0))
     newest = checkpoint.complete(tmp_path / "checkpoints")[-1]
@@ -139,6 +155,7 @@ def test_a_damaged_checkpoint_is_passed_over(toy: Toy, tmp_path: Path) -> None:
     assert "cores at 24 pairs" in log
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_another_training_in_the_folder_is_refused_with_the_difference(toy: Toy, tmp_path: Path) -> None:
     run("difference", toy, tmp_path)
     with pytest.raises(TrainError, match=r"holds another training \(options.learning_rate 0.1 there, 0.2 here\)"):
@@ -161,6 +178,7 @@ def test_an_unknown_device_is_refused(toy: Toy, tmp_path: Path) -> None:
         run("difference", toy, tmp_path, replace(PLAIN, device="tpu9"))
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_a_run_goes_on_under_another_memory_layout(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fused Adam wants moments laid out as their parameters; a checkpoint brings them as they were."""
     step, count = Stepper.step, [0]

@@ -379,6 +379,7 @@ def test_small_sources_are_drawn_more_often(balance: float, counts: list[int]) -
         balanced(rows, sources, 1.5, seed=3)
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 

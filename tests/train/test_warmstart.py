@@ -10,16 +10,17 @@ import pytest
 import tiny
 import torch
 import torch.nn.functional as F
-from toys import TINY, Toy
+from toys import TINY, Toy, stop_at
 
 from anime2real.bundle import SHIPPED, STYLE, Bundle, BundleError, read
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
+from anime2real.domain import other as other_domain
 from anime2real.train import warmstart
+from anime2real.train.command import export
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.export import export_bundle, sample_pictures
 from anime2real.train.loop import Sitting, train
 from anime2real.train.methods.galatea import Galatea
-from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore
@@ -34,8 +35,8 @@ def drawn(network: torch.nn.Module, px: int = PX, *more: torch.Tensor) -> torch.
         return network(sample_pictures(2, px, 5), *more)
 
 
-def written(folder: Path, width: int = WIDTH, **kinds: int) -> tuple[ResNetGenerator, Bundle]:
-    """A generator with weights that do something, and its bundle to real."""
+def generator(width: int = WIDTH, **kinds: int) -> ResNetGenerator:
+    """One with weights that do something."""
     torch.manual_seed(3)
     network = ResNetGenerator(width, 2, **kinds)
     initialise(network, 0.05)
@@ -43,12 +44,17 @@ def written(folder: Path, width: int = WIDTH, **kinds: int) -> tuple[ResNetGener
     for block in network.blocks if network_has_code(network) else ():
         torch.nn.init.normal_(block.modulate.weight, 0.0, 0.3)
         torch.nn.init.normal_(block.modulate.bias, 0.0, 0.3)
+    return network
+
+
+def written(network: ResNetGenerator, folder: Path) -> Bundle:
+    """Its bundle to real."""
     export_bundle(
-        network, folder, method="galatea", source="anime", target="real", px=PX * kinds.get("unshuffle", 1),
+        network, folder, method="galatea", source="anime", target="real", px=PX * network.unshuffle,
         conditions=("style",) if network_has_code(network) else (), licence="none", rights="of its makers",
         training={"pairs": 7, "minutes": 1.5}, say=lambda line: None,
     )  # fmt: skip
-    return network, read(folder)
+    return read(folder)
 
 
 def network_has_code(network: ResNetGenerator) -> bool:
@@ -57,7 +63,30 @@ def network_has_code(network: ResNetGenerator) -> bool:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResNetGenerator, Bundle]:
-    return written(tmp_path_factory.mktemp("plain") / "b")
+    network = generator()
+    return network, written(network, tmp_path_factory.mktemp("plain") / "b")
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResNetGenerator, Bundle]:
+    network = generator(code=STYLE)
+    return network, written(network, tmp_path_factory.mktemp("styled") / "b")
+
+
+@pytest.fixture(scope="module")
+def both_ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Galatea, dict[Domain, Path]]:
+    """A method and its bundles, by where they lead."""
+    torch.manual_seed(1)
+    method = Galatea(replace(TINY["galatea"], width=WIDTH, blocks=2), PX)
+    method.start_average()
+    folders: dict[Domain, Path] = {domain: tmp_path_factory.mktemp("both") / domain for domain in DOMAINS}
+    for domain, folder in folders.items():
+        network = method.to_real if domain == "real" else method.to_anime
+        export_bundle(
+            network, folder, method="galatea", source=other_domain(domain), target=domain, px=PX,
+            rights="of the first", licence="CC-BY", say=lambda line: None,
+        )  # fmt: skip
+    return method, folders
 
 
 def test_a_plain_network_gets_its_weights_back(plain: tuple[ResNetGenerator, Bundle]) -> None:
@@ -93,31 +122,34 @@ def test_a_styled_one_starts_as_the_plain_one_whatever_the_style(plain: tuple[Re
         torch.testing.assert_close(drawn(styled, PX, style), drawn(network), atol=4 / 255, rtol=0)
 
 
-@pytest.mark.parametrize("kinds", [{"code": STYLE}, {"unshuffle": 2}], ids=str)
-def test_styles_and_unshuffling_come_back_too(kinds: dict[str, int], tmp_path: Path) -> None:
-    network, bundle = written(tmp_path / "b", **kinds)
-    other = ResNetGenerator(WIDTH, 2, **kinds)
+def test_styles_come_back_too(styled: tuple[ResNetGenerator, Bundle]) -> None:
+    network, bundle = styled
+    other = ResNetGenerator(WIDTH, 2, code=STYLE)
     start_from(other, bundle)
-    style = (torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE),) if "code" in kinds else ()
-    torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
+    style = torch.linspace(-1, 1, 2 * STYLE).view(2, STYLE)
+    torch.testing.assert_close(drawn(other, PX, style), drawn(network, PX, style), atol=4 / 255, rtol=0)
 
 
-def test_a_network_without_styles_does_not_start_from_one_with(tmp_path: Path) -> None:
-    _, bundle = written(tmp_path / "b", code=STYLE)
+def test_unshuffling_comes_back_too(tmp_path: Path) -> None:
+    network = generator(unshuffle=2)
+    bundle = written(network, tmp_path / "b")
+    other = ResNetGenerator(WIDTH, 2, unshuffle=2)
+    start_from(other, bundle)
+    torch.testing.assert_close(drawn(other, 2 * PX), drawn(network, 2 * PX), atol=4 / 255, rtol=0)
+
+
+def test_a_network_without_styles_does_not_start_from_one_with(styled: tuple[ResNetGenerator, Bundle]) -> None:
     with pytest.raises(TrainError, match="give --style-weight"):
-        start_from(ResNetGenerator(WIDTH, 2), bundle)
+        start_from(ResNetGenerator(WIDTH, 2), styled[1])
 
 
 def test_a_plain_one_starts_as_one_of_larger_pictures_draws_small_ones(tmp_path: Path) -> None:
-    network, _ = written(tmp_path / "b", unshuffle=2)
+    network = generator(unshuffle=2)
     with torch.no_grad():  # so faint that tanh is hardly bent
         for value in network.decoder.head.convolution.parameters():
             value.mul_(0.02)
-    export_bundle(
-        network, tmp_path / "c", method="galatea", source="anime", target="real", px=2 * PX, say=lambda _: None
-    )
     plain = ResNetGenerator(WIDTH, 2)
-    start_from(plain, read(tmp_path / "c"))
+    start_from(plain, written(network, tmp_path / "b"))
     x = sample_pictures(2, PX, 1)
     with torch.inference_mode():
         wanted = F.avg_pool2d(network(F.interpolate(x, scale_factor=2, mode="nearest")), 2)
@@ -130,9 +162,9 @@ def test_a_plain_one_starts_as_one_of_larger_pictures_draws_small_ones(tmp_path:
 
 @pytest.mark.parametrize("width", [24, 48, 64])
 def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> None:
-    network, bundle = written(tmp_path / "b", width)
+    network = generator(width)
     other = ResNetGenerator(width, 2)
-    start_from(other, bundle)
+    start_from(other, written(network, tmp_path / "b"))
     torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
 
 
@@ -243,22 +275,12 @@ def test_a_folder_called_as_a_method_is_not_the_method(tmp_path: Path, monkeypat
     assert all(bundle.folder.parent == SHIPPED for bundle in bundles_of(["galatea"]).values())
 
 
-def test_a_run_starts_from_bundles_and_says_so(toy: Toy, tmp_path: Path) -> None:
-    options: GalateaConfig = replace(TINY["galatea"], width=WIDTH, blocks=2)
-    torch.manual_seed(1)
-    first = Galatea(options, PX)
-    first.start_average()
-    folders = []
-    for domain in DOMAINS:
-        network = first.to_real if domain == "real" else first.to_anime
-        folder = tmp_path / domain
-        source = "anime" if domain == "real" else "real"
-        export_bundle(
-            network, folder, method="galatea", source=source, target=domain, px=PX, rights="of the first",
-            licence="CC-BY", say=lambda line: None,
-        )  # fmt: skip
-        folders.append(str(folder))
-    config = TrainConfig("galatea", replace(options, start_from=tuple(folders), learning_rate=1e-9), Budget(pairs=4))
+def test_a_run_starts_from_bundles_and_says_so(
+    both_ways: tuple[Galatea, dict[Domain, Path]], toy: Toy, tmp_path: Path
+) -> None:
+    first, folders = both_ways
+    options = replace(first.config, start_from=tuple(map(str, folders.values())), learning_rate=1e-9)
+    config = TrainConfig("galatea", options, Budget(pairs=4))
     status = train(config, toy.pack, tmp_path / "run", Sitting(device="cpu", quiet=True))
     for path, domain in zip(status.bundles, ("real", "anime"), strict=True):
         manifest = json.loads((path / "bundle.json").read_text())
@@ -284,12 +306,13 @@ def test_a_start_that_came_to_nothing_is_forgotten(tmp_path: Path) -> None:
     assert folder.started_from() == []
 
 
+@pytest.mark.usefixtures("_no_bundles")
 def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The learning rate rises from pair to pair at first where a run starts from bundles, and only there."""
     monkeypatch.setattr("anime2real.train.method.WARMUP_PAIRS", 12)
     rates = {}
     for name in ("cold", "warm"):
-        config = TrainConfig("galatea", replace(TINY["galatea"], learning_rate=1e-3), Budget(pairs=60))
+        config = TrainConfig("galatea", replace(TINY["galatea"], learning_rate=1e-3), Budget(pairs=24))
         with monkeypatch.context() as patch:
             if name == "warm":
                 patch.setattr(Galatea, "begin", lambda self: setattr(self, "started_from", [{"name": "some"}]))
@@ -301,22 +324,19 @@ def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: py
     assert rates["warm"][5:] == rates["cold"][5:]
 
 
-def test_a_run_goes_on_without_the_bundles_that_it_started_from(toy: Toy, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_one_bundle", "_no_bundles")
+def test_a_run_goes_on_without_the_bundles_that_it_started_from(
+    both_ways: tuple[Galatea, dict[Domain, Path]], toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it started from is noted in its folder; the checkpoint has the weights."""
-    torch.manual_seed(1)
-    folders = []
-    for source, target in (("anime", "real"), ("real", "anime")):
-        folder = tmp_path / target
-        network = ResNetGenerator(WIDTH, 1)
-        initialise(network)
-        export_bundle(network, folder, method="galatea", source=source, target=target, px=PX, say=lambda line: None)
-        folders.append(folder)
-    options = replace(TINY["galatea"], width=WIDTH, start_from=tuple(map(str, folders)))
+    first, there = both_ways
+    folders = [shutil.copytree(folder, tmp_path / domain) for domain, folder in there.items()]
+    options = replace(first.config, start_from=tuple(map(str, folders)))
     config = TrainConfig("galatea", options, Budget(pairs=8))
     run = tmp_path / "run"
-    with pytest.MonkeyPatch.context() as patch:  # stopped half way
-        patch.setattr(Budget, "progress", lambda self, pairs, seconds: min(1.0, pairs / 4))
-        train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert not train(config, toy.pack, run, Sitting(device="cpu", quiet=True)).finished
     for folder in folders:
         shutil.rmtree(folder)
     restored = restore(run)
@@ -324,7 +344,8 @@ def test_a_run_goes_on_without_the_bundles_that_it_started_from(toy: Toy, tmp_pa
     assert started == {"galatea-real-to-anime", "galatea-anime-to-real"}
     status = train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
     assert status.progress.pairs == 8
-    assert "started_from" in json.loads((status.bundles[0] / "bundle.json").read_text())["training"]
+    (bundle,) = export(run)
+    assert "started_from" in read(bundle).training
     with pytest.raises(BundleError, match="neither a folder nor a bundle"):
         train(config, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True))
     corrected = replace(config, options=replace(options, start_from=()))  # what was refused has begun nothing
