@@ -32,7 +32,7 @@ from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.pack import Pack
-from anime2real.train.sampler import Sampler, balanced
+from anime2real.train.sampler import VARIATION, Sampler, balanced
 from anime2real.train.stepper import Speed, Stepper, cropped
 
 
@@ -345,6 +345,15 @@ def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
     assert crops[1].min() >= -1
     assert crops[1, 0, 0, -1] < 0.05  # the left half
     torch.testing.assert_close(cropped(ramp, uniforms, Augment(flip=False, zoom=0.0)), ramp, atol=1e-5, rtol=0)
+
+
+def test_a_crop_keeps_most_of_the_detail() -> None:
+    random = np.random.default_rng(0)
+    image = torch.from_numpy(random.uniform(-0.9, 0.9, (16, 3, 48, 48)).astype(np.float32))
+    crops = cropped(image, torch.from_numpy(random.random((16, VARIATION), np.float32)), Augment())
+    assert crops.abs().max() <= 1
+    # Bilinear ones keep half of the variance of noise, since a pixel lies anywhere between four.
+    assert crops.var() > 0.6 * image.var()
 
 
 def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:

@@ -152,7 +152,7 @@ class Stepper:
         if landmarks is not None:
             landmarks = moved(landmarks, uniforms, augment)
         layout = torch.channels_last if self.speed.channels_last else torch.contiguous_format
-        mask = None if self.hair is None else image[:, 3:].contiguous()
+        mask = None if self.hair is None else image[:, 3:].clamp_min(0.0).contiguous()
         return image[:, :3].contiguous(memory_format=layout), landmarks, mask
 
     def _capture(self) -> None:
@@ -203,10 +203,11 @@ def _lay_moments(method: Method) -> None:
 def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
     """Crop a square of side 1 - zoom to 1 at a random place, turned, back at the full size; mirror half of them.
 
-    Without a turn the square never leaves the picture, so no border is invented.
+    Without a turn the square never leaves the picture, so no border is invented. Bicubic, since discriminators learn
+    from these crops how sharp a picture is: bilinear ones have two thirds of its detail.
 
     Args:
-        image: (N, C, S, S).
+        image: (N, C, S, S) in [-1, 1], as is the result.
         uniforms: (N, VARIATION) in [0, 1): mirror, side, horizontal place, vertical place, turn.
         augment: how far each may go.
     """
@@ -217,7 +218,7 @@ def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
         torch.stack([-side * mirror * sin, side * cos, middle[:, 1]], 1),
     ]
     grid = F.affine_grid(torch.stack(rows, 1), list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(-1.0, 1.0)
 
 
 def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
