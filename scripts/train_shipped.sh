@@ -1,7 +1,7 @@
 #!/bin/sh
 # Trains what ships, on one GPU, from the packs `aligned`, `tilted`, `sharp` and `sharp-256` in the folder $1, below the
 # folder $2; scripts/held_out.txt is held back from `sharp-256` (scripts/hold_out.py). The same command resumes. `galatea-128` is what
-# `galatea-styles` starts from. Of `galatea` the averages ship.
+# `galatea-styles` starts from. Of `galatea` the averages of averages ship.
 set -eu
 anime2real train difference --data "$1/aligned" -o "$2/difference"
 anime2real train autoencoder --pairing random --data "$1/aligned" -o "$2/autoencoder-random"
@@ -20,6 +20,16 @@ python scripts/average_bundles.py "$2/galatea/bundles/galatea-anime-to-real" "$2
   "$2/galatea-start/bundles/galatea-anime-to-real" -o "$2/galatea-average/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
   --shares 11 9 -o "$2/galatea-average/galatea-real-to-anime"
+sharp="$common --match-hair 0.35 --attentive-weight 1 --detail-weight 0.5"
+hair="--dye 0.8 --hair-weight 10"
+start="--start-from $2/galatea-average/galatea-anime-to-real --start-from $2/galatea-average/galatea-real-to-anime"
+anime2real train galatea $sharp $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
+anime2real train galatea $sharp $hair $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
+anime2real train galatea $sharp $hair $start --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
+python scripts/average_bundles.py "$2/galatea-hair/bundles/galatea-anime-to-real" "$2/galatea-loose/bundles/galatea-anime-to-real" \
+  "$2/galatea-average/galatea-anime-to-real" -o "$2/galatea-ships/galatea-anime-to-real"
+python scripts/average_bundles.py "$2/galatea-sharp/bundles/galatea-real-to-anime" "$2/galatea-average/galatea-real-to-anime" \
+  --shares 1 2 -o "$2/galatea-ships/galatea-real-to-anime"
 anime2real train galatea --exemplars anime-256.zip --style-weight 1 --worst-weight 0.2 --minutes 20 \
   --data "$1/sharp" -o "$2/galatea-styles" \
   --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"

@@ -55,6 +55,7 @@ RUN = (
 
 RECORDS = {
     "docs/results.md": "how its figures came to be: archives that are not here, hours, a GPU",
+    "docs/results-earlier.md": "the same",
     "docs/faces.md": "the same",
     "docs/methods.md": "the same",
     "docs/tilt.md": "the same",

@@ -1,0 +1,80 @@
+"""How sharp results are beside photographs, and beside what training shows of them.
+
+    python scripts/sharpness.py packs/sharp-256 galatea --least-scale 0.65
+
+The mean absolute Laplacian of grey levels in the middle of a lined-up face, of 255, of each picture: in the median, the
+fifth percentile, and how many lie below `--soft`. First of the pack's test photographs, as they are and cut out as in
+training, then of what each bundle to photographs makes of the test drawings. The last line is JSON.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real import Translator
+from anime2real.compare import resolve
+from anime2real.errors import UserError
+from anime2real.train.method import Augment
+from anime2real.train.pack import Pack, PackError
+from anime2real.train.sampler import VARIATION
+from anime2real.train.stepper import cropped
+
+
+def detail(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N,), the mean absolute Laplacian of the middle half of lined-up faces (N, S, S, 3), of 255."""
+    side = pictures.shape[1]
+    grey = pictures.mean(3)[:, side // 4 : side - side // 4, side // 4 : side - side // 4]
+    middle = grey[:, 1:-1, 1:-1]
+    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    return np.abs(4 * middle - around).mean((1, 2))
+
+
+def as_shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pictures, cut out as training does by default."""
+    uniforms = torch.from_numpy(np.random.default_rng(0).random((len(pictures), VARIATION), np.float32))
+    image = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1
+    shown = (cropped(image, uniforms, Augment()) + 1) * 127.5
+    return shown.round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def main() -> None:
+    """Measure, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("bundles", nargs="*", help="as of `anime2real evaluate`")
+    parser.add_argument("--images", type=int, default=300, help="of each domain at most")
+    parser.add_argument("--least-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
+    parser.add_argument("--soft", type=float, default=3.0, help="what counts as soft")
+    options = parser.parse_args()
+    try:
+        pack = Pack(options.pack)
+        rows = {
+            d: pack.of_scale(pack.rows(d, "test"), options.least_scale)[: options.images] for d in ("anime", "real")
+        }
+        for domain, found in rows.items():
+            if not len(found):
+                raise PackError(f"{options.pack} has no {domain} test pictures of that scale")
+        photographs = pack.images[rows["real"]]
+        measured = {"photographs": detail(photographs), "photographs, as shown": detail(as_shown(photographs))}
+        drawings = [Image.fromarray(picture) for picture in pack.images[rows["anime"]]]
+        for bundle in (bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"):
+            results = Translator(bundle).batch(drawings, crop="none")
+            measured[f"{bundle.name} {bundle.sha256[:12]}"] = detail(np.stack([np.asarray(result) for result in results]))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    facts = {}
+    for name, values in measured.items():
+        fact = {"median": round(float(np.median(values)), 1), "fifth": round(float(np.percentile(values, 5)), 1)}
+        facts[name] = fact | {"soft": int((values < options.soft).sum()), "of": len(values)}
+        print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in facts[name].items()))
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
