@@ -4,7 +4,7 @@
 
 The mean absolute Laplacian of grey levels in the middle of a lined-up face, of 255, of each picture: in the median, the
 fifth percentile, and how many lie below `--soft`. First of the pack's test photographs, as they are and cut out as in
-training, then of what each bundle to photographs makes of the test drawings. The last line is JSON.
+training, then of what each bundle to photographs makes of the test drawings, at the pack's size. The last line is JSON.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.compare import resolve
 from anime2real.errors import UserError
+from anime2real.measure.evaluate import resized
 from anime2real.train.method import Augment
 from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import VARIATION
@@ -64,8 +65,8 @@ def main() -> None:
         measured = {"photographs": detail(photographs), "photographs, as shown": detail(as_shown(photographs))}
         drawings = [Image.fromarray(picture) for picture in pack.images[rows["anime"]]]
         for bundle in (bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"):
-            results = Translator(bundle).batch(drawings, crop="none")
-            measured[f"{bundle.name} {bundle.sha256[:12]}"] = detail(np.stack([np.asarray(result) for result in results]))
+            results = np.stack([np.asarray(result) for result in Translator(bundle).batch(drawings, crop="none")])
+            measured[f"{bundle.name} {bundle.sha256[:12]}"] = detail(resized(results, pack.size))
     except UserError as error:
         sys.exit(f"error: {error}")
     facts = {}

@@ -21,7 +21,7 @@ def test_the_detail_of_known_patterns() -> None:
 def test_crops_lose_some_detail_and_not_most() -> None:
     pictures = np.random.default_rng(0).integers(60, 200, (16, 32, 32, 3), np.uint8)
     kept = script.detail(script.as_shown(pictures)).mean() / script.detail(pictures).mean()
-    assert 0.7 < kept < 0.98  # bilinear ones keep 0.62
+    assert 0.7 < kept < 0.98  # bilinear ones keep 0.57
 
 
 def test_the_script_measures_a_pack(

@@ -97,7 +97,7 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
     lines = (tmp_path / "on" / "README.md").read_text().splitlines()
     first, second, both = (f"{b.name}, {b.sha256[:12]}…" for b in (*pair, mean))
     at = lines.index("- averaged from:")
-    assert lines[at : at + 7] == [
+    assert lines[at : at + 10] == [
         "- averaged from:",
         f"  - {first}, 50%, 4 pairs in 2 minutes",
         "    - started from:",
@@ -105,8 +105,10 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
         "        - averaged from:",
         f"          - {first}, 25%, 4 pairs in 2 minutes, dye 0.8 (as above)",
         f"          - {second}, 75%, 8 pairs in 4 minutes, dye 0.5",
+        "          - options of these: width 32",
+        f"  - {both}, 50% (as above)",
+        "  - options of this: dye 0.8, width 32",
     ]
-    assert lines[at + 7] == f"  - {both}, 50% (as above)"
 
 
 def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:

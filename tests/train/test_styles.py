@@ -62,7 +62,7 @@ def test_the_same_picture_is_alike_and_another_one_is_not() -> None:
 def test_two_styles_that_are_one_cost_even_if_far_from_the_usual() -> None:
     features = LiteFeatures()
     usual, far = picture(0), -picture(0)
-    assert float(alike(features, usual, far, far)) >= 1 / 3
+    assert float(alike(features, usual, far, far)) == pytest.approx(1 / 3, abs=1e-5)
     assert float(alike(features, usual, far, picture(1))) < float(alike(features, usual, far, far))
 
 

@@ -52,26 +52,29 @@ def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> I
         parts: Sequence[Mapping[str, Any]] = training.get(key, ())
         if parts:
             yield f"{indent}- {key.replace('_', ' ')}:"
+        known = [part["options"] for part in parts if "options" in part]
+        shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if known else {}
         for part in parts:
-            yield f"{indent}  - {_bundle(part, parts)}" + (" (as above)" if part["sha256"] in told else "")
-            if part["sha256"] not in told:
-                told.add(part["sha256"])
+            digest = part.get("sha256", "")
+            yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in told else "")
+            if digest not in told:
+                told.add(digest)
                 yield from _lineage(part, told, f"{indent}    ")
+        if shared:
+            yield f"{indent}  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
 
 
-def _bundle(part: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> str:
-    """A bundle in a line: its share, how long it learned, and which options were others than those of its siblings."""
-    words = [f"{part['name']}, {_told(part['sha256'])}"]
+def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """A bundle in a line: its share, how long it learned, and its options but those that it shares."""
+    words = [f"{part.get('name', 'a bundle')}, {_told(part.get('sha256', 'of unknown sum'))}"]
     words += [f"{part['share']:.0%}"] if "share" in part else []
     words += [f"{part['pairs']:,} pairs in {part['minutes']:g} minutes"] if {"pairs", "minutes"} <= part.keys() else []
-    known = [other["options"] for other in beside if "options" in other]
-    options: Mapping[str, Any] = part.get("options", {})
-    own = {
-        k: v
-        for k, v in options.items()
-        if k != "start_from" and any(o.get(k) != v for o in known) and v not in ((), [])
-    }
-    return ", ".join([*words, _told(own)] if own else words)
+    own = {key: value for key, value in part.get("options", {}).items() if key not in shared}
+    return ", ".join([*words, _options(own)] if own else words)
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k.replace('_', ' ')} {_told(v) or 'none'}" for k, v in options.items() if k != "start_from")
 
 
 def _rows(table: dict[str, object]) -> list[str]:

@@ -106,7 +106,7 @@ def save_average(bundles: Sequence[Bundle], shares: Sequence[float], folder: Pat
         training={**noted, "averaged_from": parts, "date": datetime.now(UTC).date().isoformat()},
         rights=_joined([bundle.rights for bundle in bundles]),
         licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
-        hardware=_joined([bundle.hardware for bundle in bundles]),
+        hardware=_joined([name for bundle in bundles for name in (bundle.hardware or "").split("; ")]),
     )
 
 
@@ -121,4 +121,4 @@ def _part(bundle: Bundle, share: float, shared: Sequence[str]) -> dict[str, Any]
 
 
 def _joined(told: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(part for text in told for part in text.split("; ") if part))
+    return "; ".join(dict.fromkeys(filter(None, told)))

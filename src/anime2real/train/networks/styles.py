@@ -41,12 +41,13 @@ def alike(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Te
     of the three: told apart from the usual one alone, all others become one. The gradient moves the later of two.
     """
     with torch.no_grad():
-        wanted = [maps.chunk(2) for maps in features(torch.cat([usual, one]))[1:3]]
+        wanted = features(usual)[1:3]
     moved = [maps.chunk(2) for maps in features(torch.cat([one, two]))[1:3]]
-    pairs = [(0, 0), (0, 1), (1, 1)]  # usual and one, usual and two, one and two
     distances = [
-        torch.stack([_apart(w[i], m[j]) for w, m in zip(wanted, moved, strict=True)]).mean(0) for i, j in pairs
+        torch.stack([_apart(still, other[i]) for still, other in zip(wanted, moved, strict=True)]).mean(0)
+        for i in (0, 1)
     ]
+    distances.append(torch.stack([_apart(other[0].detach(), other[1]) for other in moved]).mean(0))
     return F.relu(1 - torch.stack(distances) / FAR).mean()
 
 
