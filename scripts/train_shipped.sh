@@ -15,17 +15,17 @@ more="$common --soft-scale 0.45 --exemplars anime-256.zip --exemplars ffhq.zip -
 start="--start-from $2/galatea-start/bundles/galatea-anime-to-real --start-from $2/galatea-start/bundles/galatea-real-to-anime"
 anime2real train galatea $common --minutes 20 --data "$1/sharp-256" -o "$2/galatea-start"
 anime2real train galatea $more $start --attentive-weight 1 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
-anime2real train galatea $more $start --attentive-weight 1 --detail-weight 0.5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea"
-python scripts/average_bundles.py "$2/galatea/bundles/galatea-anime-to-real" "$2/galatea-even/bundles/galatea-anime-to-real" \
+anime2real train galatea $more $start --attentive-weight 1 --detail-weight 0.5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-details"
+python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-anime-to-real" "$2/galatea-even/bundles/galatea-anime-to-real" \
   "$2/galatea-start/bundles/galatea-anime-to-real" -o "$2/galatea-average/galatea-anime-to-real"
-python scripts/average_bundles.py "$2/galatea/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
+python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
   --shares 11 9 -o "$2/galatea-average/galatea-real-to-anime"
 sharp="$common --match-hair 0.35 --attentive-weight 1 --detail-weight 0.5"
 hair="--dye 0.8 --hair-weight 10"
-start="--start-from $2/galatea-average/galatea-anime-to-real --start-from $2/galatea-average/galatea-real-to-anime"
-anime2real train galatea $sharp $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
-anime2real train galatea $sharp $hair $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
-anime2real train galatea $sharp $hair $start --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
+average="--start-from $2/galatea-average/galatea-anime-to-real --start-from $2/galatea-average/galatea-real-to-anime"
+anime2real train galatea $sharp $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
+anime2real train galatea $sharp $hair $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
+anime2real train galatea $sharp $hair $average --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
 python scripts/average_bundles.py "$2/galatea-hair/bundles/galatea-anime-to-real" "$2/galatea-loose/bundles/galatea-anime-to-real" \
   "$2/galatea-average/galatea-anime-to-real" -o "$2/galatea-ships/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea-sharp/bundles/galatea-real-to-anime" "$2/galatea-average/galatea-real-to-anime" \

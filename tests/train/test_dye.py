@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from test_loop import PLAIN, assert_same, config, state
-from test_methods import OnTheDeviceAlone
+from test_on_device import OnTheDeviceAlone
 from toys import SIZE, TINY, Toy, stop_at
 
 from anime2real.cielab import to_lab as measured_lab

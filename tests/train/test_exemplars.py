@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from test_dye import galatea
 from test_hair_colour import plain, upper
-from test_methods import OnTheDeviceAlone
+from test_on_device import OnTheDeviceAlone
 from toys import SIZE, Toy
 
 from anime2real.face.geometry import TEMPLATE

@@ -2,27 +2,18 @@
 
 import copy
 import itertools
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from toys import SIZE, TINY, Toy
 
 from anime2real.bundle import STYLE
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.conditions import WAYS
-from anime2real.train.config import Budget, TrainConfig, TrainError
-from anime2real.train.loop import Sitting, train
-from anime2real.train.method import UNIFORMS, Augment, Batch, Method, frozen
+from anime2real.train.config import TrainError
+from anime2real.train.method import UNIFORMS, Batch, frozen
 from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
@@ -32,8 +23,8 @@ from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.pack import Pack
-from anime2real.train.sampler import VARIATION, Sampler, balanced
-from anime2real.train.stepper import Speed, Stepper, cropped
+from anime2real.train.sampler import Sampler
+from anime2real.train.stepper import Speed, Stepper
 
 
 def batch(count: int, seed: int = 0) -> Batch:
@@ -335,188 +326,6 @@ def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
     sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 8, seed=0)
     losses = [float(stepper.step(sampler.draw(i), 2e-3, 1.0)["to_real"]) for i in range(60)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
-
-
-def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
-    ramp = torch.linspace(-1, 1, SIZE).expand(2, 3, SIZE, SIZE)
-    uniforms = torch.tensor([[0.2, 0.0, 0.5, 0.5, 0.3], [0.8, 1.0, 0.0, 1.0, 0.9]])
-    crops = cropped(ramp, uniforms, Augment(zoom=0.5))
-    torch.testing.assert_close(crops[0], ramp[0].flip(2), atol=1e-5, rtol=0)
-    assert crops[1].min() >= -1
-    assert crops[1, 0, 0, -1] < 0.05  # the left half
-    torch.testing.assert_close(cropped(ramp, uniforms, Augment(flip=False, zoom=0.0)), ramp, atol=1e-5, rtol=0)
-
-
-def test_a_crop_keeps_most_of_the_detail() -> None:
-    random = np.random.default_rng(0)
-    image = torch.from_numpy(random.uniform(-0.9, 0.9, (16, 3, 48, 48)).astype(np.float32))
-    crops = cropped(image, torch.from_numpy(random.random((16, VARIATION), np.float32)), Augment())
-    assert crops.abs().max() <= 1
-    # Bilinear ones keep half of the variance of noise, since a pixel lies anywhere between four.
-    assert crops.var() > 0.6 * image.var()
-
-
-def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:
-    anime, real = np.arange(10, 17), np.arange(20, 31)
-    sampler = Sampler(anime, real, 3, seed=5)
-    draws = [sampler.draw(i) for i in range(77)]
-    for domain, rows in (("anime", anime), ("real", real)):
-        seen = np.concatenate([getattr(d, domain) for d in draws])
-        for epoch in range(len(seen) // len(rows)):
-            assert sorted(seen[epoch * len(rows) : (epoch + 1) * len(rows)]) == list(rows)
-    again = Sampler(anime, real, 3, seed=5).draw(40)
-    assert np.array_equal(again.anime, draws[40].anime)
-    assert np.array_equal(again.uniforms, draws[40].uniforms)
-    assert not np.array_equal(Sampler(anime, real, 3, seed=6).draw(40).uniforms, again.uniforms)
-
-
-@pytest.mark.parametrize(("balance", "counts"), [(0.0, [100, 25, 4]), (0.5, [100, 50, 20]), (1.0, [100, 100, 100])])
-def test_small_sources_are_drawn_more_often(balance: float, counts: list[int]) -> None:
-    rows = np.arange(300, 429)
-    sources = ["large.zip"] * 100 + ["middle.zip"] * 25 + ["small.zip"] * 4
-    drawn = balanced(rows, sources, balance, seed=3)
-    assert [
-        int(((drawn >= low) & (drawn < high)).sum()) for low, high in ((300, 400), (400, 425), (425, 429))
-    ] == counts
-    # Within a source, pictures differ by one drawing at most, and none is left out.
-    for low, high in ((300, 400), (400, 425), (425, 429)):
-        times = np.bincount(drawn)[low:high]
-        assert times.min() >= 1
-        assert times.max() - times.min() <= 1
-    assert np.array_equal(drawn, balanced(rows, sources, balance, seed=3))
-    with pytest.raises(ValueError, match="balance"):
-        balanced(rows, sources, 1.5, seed=3)
-
-
-@pytest.mark.usefixtures("_no_bundles")
-def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-
-    def noted(rows: NDArray[np.int64], sources: list[str], balance: float, seed: int) -> NDArray[np.int64]:
-        asked.append(balance)
-        assert set(sources) == {"anime", "real"} & set(sources)
-        return balanced(rows, sources, balance, seed)
-
-    monkeypatch.setattr("anime2real.train.loop.balanced", noted)
-    small = {"width": 8, "blocks": 1, "projection_width": 8, "patch_width": 8, "batch_size": 2}
-    options = GalateaConfig(**small, balance=0.75)  # type: ignore[arg-type]
-    train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Sitting("cpu"))
-    assert asked == [0.75, 0.75]
-    with pytest.raises(TrainError, match="--balance"):
-        GalateaConfig(balance=2.0)
-
-
-def test_pack_is_read_or_refused(toy: Toy, tmp_path: Path) -> None:
-    pack = Pack(toy.pack)
-    assert pack.size == SIZE
-    assert len(pack.rows("anime", "train")) + len(pack.rows("anime", "test")) == 24
-
-
-class OnTheDeviceAlone(TorchDispatchMode):
-    """Notes what a CUDA graph cannot capture, or what would not repeat.
-
-    Numbers of the host made into tensors, tensors read by the host or shaped by what they hold, and random numbers of
-    a generator that no checkpoint keeps. Where `device` is told, tensors that lie elsewhere, too.
-    """
-
-    FORBIDDEN: ClassVar = {
-        *("lift_fresh", "lift", "_local_scalar_dense", "is_nonzero", "equal", "_linalg_check_errors", "_linalg_svd"),
-        *("nonzero", "nonzero_static", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount"),
-        *("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "uniform", "uniform_"),
-        *("normal", "normal_", "random_", "bernoulli", "bernoulli_", "exponential_", "multinomial", "native_dropout"),
-    }
-
-    def __init__(self, device: str | None = None) -> None:
-        super().__init__()
-        self.device = device
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        by_mask = func is torch.ops.aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
-        tensors = (leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor))
-        elsewhere = self.device is not None and any(t.device.type != self.device for t in tensors)
-        if by_mask or elsewhere or func.name().removeprefix("aten::").split(".")[0] in self.FORBIDDEN:
-            self.seen.append(func.name())
-        return result
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda x: x * torch.tensor([1.0, 2.0]),
-        lambda x: float(x.sum()),
-        lambda x: x[x > 0],
-        torch.nonzero,
-        lambda x: torch.equal(x, x),
-        lambda x: torch.linalg.svdvals(x.view(1, 2)),
-        torch.rand_like,
-        lambda x: torch.nn.functional.dropout(x, 0.5),
-        lambda x: torch.randperm(2),
-    ],
-)
-def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], object]) -> None:
-    x = torch.ones(2)
-    with OnTheDeviceAlone() as noted:
-        x.mul(2.0).sum()
-        assert noted.seen == []
-        work(x)
-    assert len(noted.seen) == 1
-
-
-LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
-NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
-LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
-FULL = ("ugatit", replace(TINY["ugatit"], light=False))
-ATTENTIVE = (
-    "galatea",
-    replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, attentive_weight=0.5),
-)
-
-
-def learning(name: str, options: Any) -> Method:
-    method: Method = METHODS[name][1](options, SIZE)  # type: ignore[call-arg]
-    method.make_optimizers(1e-4)
-    method.start_average()
-    for optimizer in method.optimizers.values():
-        optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]  # Adam is capturable on CUDA alone
-    return method
-
-
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
-def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
-    pack = Pack(toy.pack)
-    method = learning(name, options)
-    landmarks = torch.rand(len(pack.images), 5, 2) * 2 - 1
-    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks)
-    sampler = Sampler(*(pack.rows(d, "train") for d in ("anime", "real")), options.batch_size, seed=1)
-    stepper.step(sampler.draw(0), 1e-4, 0.1)
-    with OnTheDeviceAlone() as noted:
-        stepper._body()  # what a graph captures
-    assert noted.seen == []
-
-
-def test_what_lies_on_the_host_is_noticed() -> None:
-    x = torch.ones(2, device="meta")
-    with OnTheDeviceAlone("meta") as noted:
-        x.mul(2.0).sum()
-        assert noted.seen == []
-        x * torch.full((), 3.0)
-    assert noted.seen == ["aten::full", "aten::mul.Tensor"]
-
-
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
-def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On torch's device without memory, so that the host is another one also where there is no GPU."""
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which that device does not have
-    method = learning(name, options).to("meta")
-    pictures = torch.zeros(4, SIZE, SIZE, 3, dtype=torch.uint8, device="meta")
-    landmarks = torch.zeros(4, 5, 2, device="meta")
-    stepper = Stepper(method, pictures, options.batch_size, Speed(channels_last=True), landmarks)
-    with OnTheDeviceAlone("meta") as noted:
-        losses = stepper._body()
-    assert noted.seen == []
-    assert all(value.is_meta for value in losses.values())
 
 
 def test_the_worst_patch_has_a_loss_of_its_own() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_dye import galatea
 from test_loop import PLAIN, assert_same, config
-from test_methods import OnTheDeviceAlone
+from test_on_device import OnTheDeviceAlone
 from toys import SIZE, Toy, smooth_picture, stop_at
 
 from anime2real import Translator

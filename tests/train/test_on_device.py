@@ -1,0 +1,127 @@
+"""Nothing in an iteration that a CUDA graph cannot capture, found without a GPU."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from toys import SIZE, TINY, Toy
+
+from anime2real.train.conditions import WAYS
+from anime2real.train.method import Method
+from anime2real.train.methods import METHODS
+from anime2real.train.pack import Pack
+from anime2real.train.sampler import Sampler
+from anime2real.train.stepper import Speed, Stepper
+
+
+class OnTheDeviceAlone(TorchDispatchMode):
+    """Notes what a CUDA graph cannot capture, or what would not repeat.
+
+    Numbers of the host made into tensors, tensors read by the host or shaped by what they hold, and random numbers of
+    a generator that no checkpoint keeps. Where `device` is told, tensors that lie elsewhere, too.
+    """
+
+    FORBIDDEN: ClassVar = {
+        *("lift_fresh", "lift", "_local_scalar_dense", "is_nonzero", "equal", "_linalg_check_errors", "_linalg_svd"),
+        *("nonzero", "nonzero_static", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount"),
+        *("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "uniform", "uniform_"),
+        *("normal", "normal_", "random_", "bernoulli", "bernoulli_", "exponential_", "multinomial", "native_dropout"),
+    }
+
+    def __init__(self, device: str | None = None) -> None:
+        super().__init__()
+        self.device = device
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        by_mask = func is torch.ops.aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
+        tensors = (leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor))
+        elsewhere = self.device is not None and any(t.device.type != self.device for t in tensors)
+        if by_mask or elsewhere or func.name().removeprefix("aten::").split(".")[0] in self.FORBIDDEN:
+            self.seen.append(func.name())
+        return result
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda x: x * torch.tensor([1.0, 2.0]),
+        lambda x: float(x.sum()),
+        lambda x: x[x > 0],
+        torch.nonzero,
+        lambda x: torch.equal(x, x),
+        lambda x: torch.linalg.svdvals(x.view(1, 2)),
+        torch.rand_like,
+        lambda x: torch.nn.functional.dropout(x, 0.5),
+        lambda x: torch.randperm(2),
+    ],
+)
+def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], object]) -> None:
+    x = torch.ones(2)
+    with OnTheDeviceAlone() as noted:
+        x.mul(2.0).sum()
+        assert noted.seen == []
+        work(x)
+    assert len(noted.seen) == 1
+
+
+LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
+NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
+LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
+FULL = ("ugatit", replace(TINY["ugatit"], light=False))
+ATTENTIVE = (
+    "galatea",
+    replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, attentive_weight=0.5),
+)
+
+
+def learning(name: str, options: Any) -> Method:
+    method: Method = METHODS[name][1](options, SIZE)  # type: ignore[call-arg]
+    method.make_optimizers(1e-4)
+    method.start_average()
+    for optimizer in method.optimizers.values():
+        optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]  # Adam is capturable on CUDA alone
+    return method
+
+
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
+def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
+    pack = Pack(toy.pack)
+    method = learning(name, options)
+    landmarks = torch.rand(len(pack.images), 5, 2) * 2 - 1
+    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks)
+    sampler = Sampler(*(pack.rows(d, "train") for d in ("anime", "real")), options.batch_size, seed=1)
+    stepper.step(sampler.draw(0), 1e-4, 0.1)
+    with OnTheDeviceAlone() as noted:
+        stepper._body()  # what a graph captures
+    assert noted.seen == []
+
+
+def test_what_lies_on_the_host_is_noticed() -> None:
+    x = torch.ones(2, device="meta")
+    with OnTheDeviceAlone("meta") as noted:
+        x.mul(2.0).sum()
+        assert noted.seen == []
+        x * torch.full((), 3.0)
+    assert noted.seen == ["aten::full", "aten::mul.Tensor"]
+
+
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
+def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On torch's device without memory, so that the host is another one also where there is no GPU."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which that device does not have
+    method = learning(name, options).to("meta")
+    pictures = torch.zeros(4, SIZE, SIZE, 3, dtype=torch.uint8, device="meta")
+    landmarks = torch.zeros(4, 5, 2, device="meta")
+    stepper = Stepper(method, pictures, options.batch_size, Speed(channels_last=True), landmarks)
+    with OnTheDeviceAlone("meta") as noted:
+        losses = stepper._body()
+    assert noted.seen == []
+    assert all(value.is_meta for value in losses.values())
