@@ -30,10 +30,20 @@ def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
 def test_a_crop_keeps_most_of_the_detail() -> None:
     random = np.random.default_rng(0)
     image = torch.from_numpy(random.uniform(-0.9, 0.9, (16, 3, 48, 48)).astype(np.float32))
-    crops = cropped(image, torch.from_numpy(random.random((16, VARIATION), np.float32)), Augment())
+    crops = cropped(image, torch.from_numpy(random.random((16, VARIATION), np.float32)), Augment(whole=0.0))
     assert crops.abs().max() <= 1
     # Bilinear ones keep half of the variance of noise, since a pixel lies anywhere between four.
     assert crops.var() > 0.6 * image.var()
+
+
+def test_a_share_of_pictures_is_shown_whole() -> None:
+    random = np.random.default_rng(1)
+    image = torch.from_numpy(random.uniform(-1, 1, (64, 3, 16, 16)).astype(np.float32))
+    uniforms = torch.from_numpy(random.random((64, VARIATION), np.float32))
+    crops = cropped(image, uniforms, Augment(flip=False, zoom=0.3, whole=0.5))
+    whole = uniforms[:, 1] < 0.5
+    torch.testing.assert_close(crops[whole], image[whole], atol=1e-4, rtol=0)
+    assert ((crops - image).abs().amax((1, 2, 3))[uniforms[:, 1] > 0.6] > 0.1).all()
 
 
 def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step() -> None:

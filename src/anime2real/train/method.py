@@ -37,12 +37,14 @@ class Augment:
     Attributes:
         flip: mirror half of them.
         zoom: crop a square of at least 1 - zoom of the side at a random place (0 is off).
+        whole: share of them that no square is cropped from, shown as sharp as what is translated later.
         turn: turn that square by up to so many radians either way; its corners are then filled by reflection.
         shared: the same variation for both pictures of a pair, for methods that compare them pixel by pixel.
     """
 
     flip: bool = True
     zoom: float = 0.1
+    whole: float = 0.25
     turn: float = 0.0
     shared: bool = False
 

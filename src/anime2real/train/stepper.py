@@ -203,8 +203,9 @@ def _lay_moments(method: Method) -> None:
 def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
     """Crop a square of side 1 - zoom to 1 at a random place, turned, back at the full size; mirror half of them.
 
-    Without a turn the square never leaves the picture, so no border is invented. Bicubic, since discriminators learn
-    from these crops how sharp a picture is: bilinear ones have two thirds of its detail.
+    Without a turn the square never leaves the picture, so no border is invented, and the share that is shown whole keeps
+    every pixel. Bicubic, since discriminators learn from these crops how sharp a picture is: bilinear ones have two
+    thirds of its detail.
 
     Args:
         image: (N, C, S, S) in [-1, 1], as is the result.
@@ -231,7 +232,7 @@ def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
 
 def _square(uniforms: Tensor, augment: Augment) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Where the crop lies: half its side (N,), its middle (N, 2), and the cosine and sine by which it is turned."""
-    side = 1.0 - augment.zoom * uniforms[:, 1]
+    side = 1.0 - augment.zoom * ((uniforms[:, 1] - augment.whole) / (1.0 - augment.whole)).clamp(min=0.0)
     middle = (1.0 - side)[:, None] * (2.0 * uniforms[:, 2:4] - 1.0)
     angle = augment.turn * (2.0 * uniforms[:, 4] - 1.0)
     return side, middle, torch.cos(angle), torch.sin(angle)
