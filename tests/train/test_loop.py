@@ -18,6 +18,7 @@ from toys import TINY, Toy, stop_at
 from anime2real.train import checkpoint
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.loop import Sitting, Status, train
+from anime2real.train.parity import Parity
 from anime2real.train.stepper import Speed, Stepper
 
 PLAIN = Sitting("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
@@ -193,6 +194,24 @@ def test_a_run_goes_on_under_another_memory_layout(toy: Toy, tmp_path: Path, mon
         patch.setattr(Stepper, "step", interrupted)
         assert not run("cyclegan", toy, tmp_path, replace(PLAIN, speed=Speed(channels_last=True))).finished
     assert run("cyclegan", toy, tmp_path).finished
+
+
+@pytest.mark.usefixtures("_no_bundles")
+@pytest.mark.parametrize("holds", [(True,), (False, True), (False, False)])
+def test_a_run_gives_up_speed_only_where_two_batches_say_so(
+    holds: tuple[bool, ...], toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws: list[list[int]] = []
+
+    def checked(method: Any, pictures: Any, draw: Any, *rest: Any) -> Parity:
+        draws.append(list(draw.anime))
+        return Parity(0.01, 0.01 if holds[len(draws) - 1] else 0.5, 0.0)
+
+    monkeypatch.setattr("anime2real.train.loop.preflight", checked)
+    run("cyclegan", toy, tmp_path, replace(PLAIN, speed=Speed(channels_last=True, streams=True)))
+    assert len(draws) == len(holds)
+    assert len({tuple(draw) for draw in draws}) == len(draws)
+    assert ("preflight failed" in (tmp_path / "log.txt").read_text()) is not holds[-1]
 
 
 def test_a_budget_is_one_number() -> None:

@@ -10,7 +10,7 @@ from toys import SIZE, TINY, Toy
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.pack import Pack
-from anime2real.train.parity import Parity, preflight
+from anime2real.train.parity import Parity, loss_distance, preflight
 from anime2real.train.sampler import Sampler
 from anime2real.train.stepper import Speed
 
@@ -49,3 +49,15 @@ def test_no_number_never_holds() -> None:
     assert not Parity(0.1, float("nan"), 0.0).holds
     assert not Parity(float("nan"), 0.1, 0.0).holds
     assert Parity(0.1, 0.12, 0.01).holds
+
+
+def test_a_loss_that_cancels_out_is_compared_with_what_rounding_does_to_it() -> None:
+    reference, rounded = {"adversarial": 0.02, "cycle": 0.5}, {"adversarial": 0.03, "cycle": 0.501}
+    lucky = loss_distance(reference, rounded, {"adversarial": 0.008, "cycle": 0.5}, rounding=0.07)
+    assert lucky == pytest.approx(0.012 * 0.07 / 0.01)
+    assert Parity(0.07, 0.07, lucky).holds
+    wrong = loss_distance(reference, rounded, {"adversarial": 0.02, "cycle": 0.6}, rounding=0.07)
+    assert wrong == pytest.approx(0.2)
+    assert not Parity(0.07, 0.07, wrong).holds
+    lost = loss_distance(reference, rounded, {"adversarial": 0.02, "cycle": float("nan")}, rounding=0.07)
+    assert not Parity(0.07, 0.07, lost).holds

@@ -286,8 +286,8 @@ class _Loop:
             self._sample()
             checkpoint.save(self.folder.checkpoints, self.method, self.progress)
 
-    def _draw(self) -> Draw:
-        draw = self.sampler.draw(self.progress.step)
+    def _draw(self, ahead: int = 0) -> Draw:
+        draw = self.sampler.draw(self.progress.step + ahead)
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 
     def _learning_rate(self) -> float:
@@ -314,16 +314,19 @@ class _Loop:
         return self.landmarks, self.hair, self.soft
 
     def _preflight(self) -> None:
+        """Go on fast only if that computes the same; a batch that fails may be bad luck, two are none."""
         if self.speed == Speed():
             return
-        parity = preflight(self.method, self.pictures, self._draw(), self.speed, *self._known())
-        self.say(
-            f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
-            f"losses by {parity.losses:.5f}"
-        )
-        if not parity.holds:
-            self.speed = replace(self.speed, fused=False, compile=False, graph=False, streams=False)
-            self.say("preflight failed: going on without kernels of our own, compiling, graph and streams")
+        for batch in range(2):
+            parity = preflight(self.method, self.pictures, self._draw(batch), self.speed, *self._known())
+            self.say(
+                f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
+                f"losses by {parity.losses:.5f}"
+            )
+            if parity.holds:
+                return
+        self.speed = replace(self.speed, fused=False, compile=False, graph=False, streams=False)
+        self.say("preflight failed: going on without kernels of our own, compiling, graph and streams")
 
     def _checked(self, losses: dict[str, float]) -> dict[str, float]:
         for name, value in losses.items():

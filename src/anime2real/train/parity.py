@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +30,8 @@ class Parity:
     Attributes:
         rounding: of the eager step in the wanted precision.
         fast: of the step with everything wanted.
-        losses: the largest relative difference of a loss of the fast step.
+        losses: the largest difference of a loss of the fast step, relative to the loss or, where terms of both signs
+            cancel out in it, to that whose share `rounding` is what rounding makes of it.
     """
 
     rounding: float
@@ -67,11 +69,23 @@ def preflight(
     with _exact(tf32=False):
         reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
     with _exact(tf32=True):
-        rounded, _ = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), *known)
+        rounded, rounded_losses = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), *known)
     fast, fast_losses = _one_step(method, pictures, draw, speed, *known)
     scale = reference.norm().clamp_min(1e-30)
-    losses = max(abs(fast_losses[k] - v) / max(abs(v), 1e-6) for k, v in reference_losses.items())
-    return Parity(float((rounded - reference).norm() / scale), float((fast - reference).norm() / scale), losses)
+    rounding = float((rounded - reference).norm() / scale)
+    losses = loss_distance(reference_losses, rounded_losses, fast_losses, rounding)
+    return Parity(rounding, float((fast - reference).norm() / scale), losses)
+
+
+def loss_distance(
+    reference: dict[str, float], rounded: dict[str, float], fast: dict[str, float], rounding: float
+) -> float:
+    """`Parity.losses`; NaN if one is. A mean of logits may be so near zero that rounding halves it."""
+    distances = [
+        abs(fast[key] - value) / max(abs(value), abs(rounded[key] - value) / max(rounding, FLOOR), 1e-6)
+        for key, value in reference.items()
+    ]
+    return float(np.max(distances))
 
 
 @contextmanager

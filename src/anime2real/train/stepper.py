@@ -203,7 +203,7 @@ def _lay_moments(method: Method) -> None:
 def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
     """Crop a square of side 1 - zoom to 1 at a random place, turned, back at the full size; mirror half of them.
 
-    Without a turn the square never leaves the picture, so no border is invented, and the share that is shown whole keeps
+    Without a turn the square never leaves the picture, so no border is invented, and those that are shown whole keep
     every pixel. Bicubic, since discriminators learn from these crops how sharp a picture is: bilinear ones have two
     thirds of its detail.
 
