@@ -3,7 +3,11 @@
     python scripts/average_bundles.py RUNS/near/bundles/galatea-anime-to-real RUNS/start/bundles/galatea-anime-to-real \
         -o AVERAGED/galatea-anime-to-real
 
-All count alike unless `--shares` gives a number for each.
+All count alike unless `--shares` gives a number for each, and `--part` another one for a part of the networks: of the
+first alone but for the decoder, which is of the second,
+
+    python scripts/average_bundles.py EVEN/galatea-anime-to-real SHARP/galatea-anime-to-real --shares 1 0 \
+        --part decoder 0 1 -o AVERAGED/galatea-anime-to-real
 """
 
 import argparse
@@ -12,18 +16,30 @@ from pathlib import Path
 
 from anime2real.bundle import load
 from anime2real.errors import UserError
+from anime2real.train.config import TrainError
 from anime2real.train.soup import save_average
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise TrainError(f"a share is a number, not {text!r}") from None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundles", nargs="+", type=Path)
-    parser.add_argument("--shares", nargs="+", type=float, help="a number above 0 for each")
+    parser.add_argument("--shares", nargs="+", type=float, help="a number for each, 0 or more")
+    parser.add_argument(
+        "--part", nargs="+", action="append", default=[], metavar=("NAME", "SHARE"), help="a part, and its shares"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bundle")
     options = parser.parse_args()
     try:
         bundles = [load(folder) for folder in options.bundles]
-        save_average(bundles, options.shares or [1.0] * len(bundles), options.output)
+        parts = {name: [number(share) for share in shares] for name, *shares in options.part}
+        save_average(bundles, options.shares or [1.0] * len(bundles), options.output, parts)
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -114,8 +114,8 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
 def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TrainError, match="of two or more bundles, not 1"):
         averaged(pair[:1], [1.0])
-    for shares in ([1.0], [1.0, 0.0], [1.0, float("nan")]):
-        with pytest.raises(TrainError, match="wants as many shares above 0"):
+    for shares in ([1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(TrainError, match="wants as many shares, none below 0"):
             averaged(pair, shares)
     for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
         with pytest.raises(TrainError, match="differs from"):
@@ -131,3 +131,43 @@ def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeyp
 def test_what_holds_no_generator_is_refused() -> None:
     with pytest.raises(TrainError, match="holds no generator"):
         network_of(read(SHIPPED / "difference-anime-to-real"))
+
+
+def test_a_part_may_have_shares_of_its_own(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--shares", 1, 0, "--part", "decoder", 1, 3, "-o", tmp_path / "mean")
+    script(monkeypatch, *(bundle.folder for bundle in pair), *words)
+    mean = read(tmp_path / "mean")
+    first, second, drawn = (network_of(bundle).state_dict() for bundle in (*pair, mean))
+    for name, weight in drawn.items():
+        way = 0.75 if name.startswith("decoder.") else 0.0
+        torch.testing.assert_close(weight, torch.lerp(first[name], second[name], way), atol=2e-4, rtol=2e-3)
+    assert any(not torch.equal(first[name], second[name]) for name in first if name.startswith("decoder."))
+    members = [(part["share"], part["share of decoder"]) for part in mean.training["averaged_from"]]
+    assert members == [(1.0, 0.25), (0.0, 0.75)]
+    card = (tmp_path / "mean" / "README.md").read_text()
+    assert "25% of decoder, 100% of the rest" in card
+    assert "75% of decoder, 8 pairs" in card
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--shares", 1, 0), "has no share in the average: leave it out"),
+        (("--part", "decoder", 1), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder", 0, 0), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder", 1, "x"), "a share is a number, not 'x'"),
+        (("--part", "head", 1, 1), "a network without a part 'head': it has"),
+    ],
+)
+def test_shares_of_a_part_that_do_not_fit(
+    words: tuple[object, ...],
+    message: str,
+    pair: tuple[Bundle, Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        script(monkeypatch, *(bundle.folder for bundle in pair), *words, "-o", tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()

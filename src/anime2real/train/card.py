@@ -67,7 +67,11 @@ def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> I
 def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
     """A bundle in a line: its share, how long it learned, and its options but those that it shares."""
     words = [f"{part.get('name', 'a bundle')}, {_told(part.get('sha256', 'of unknown sum'))}"]
-    words += [f"{part['share']:.0%}"] if "share" in part else []
+    of = {key.removeprefix("share "): share for key, share in part.items() if key.startswith("share of ")}
+    if "share" in part and of:
+        words += [f"{share:.0%} {what}" for what, share in {**of, "of the rest": part["share"]}.items() if share]
+    elif "share" in part:
+        words += [f"{part['share']:.0%}"]
     words += [f"{part['pairs']:,} pairs in {part['minutes']:g} minutes"] if {"pairs", "minutes"} <= part.keys() else []
     own = {key: value for key, value in part.get("options", {}).items() if key not in shared}
     return ", ".join([*words, _options(own)] if own else words)
