@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.restore import restore
 from anime2real.train.runfolder import RunFolder
+from anime2real.train.stepper import Stepper
 from anime2real.train.warmstart import bundles_of, enlarged, network_of, reduced, start_from
 
 WIDTH, PX = 32, 32
@@ -308,20 +310,31 @@ def test_a_start_that_came_to_nothing_is_forgotten(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_no_bundles")
 def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The learning rate rises from pair to pair at first where a run starts from bundles, and only there."""
+    """Where a run starts from bundles, and only there, the learning rate rises at first, and the average keeps them."""
     monkeypatch.setattr("anime2real.train.method.WARMUP_PAIRS", 12)
-    rates = {}
+    rates: dict[str, list[float]] = {}
+    weights: dict[str, list[float]] = {"cold": [], "warm": []}
+    step = Stepper.step
     for name in ("cold", "warm"):
         config = TrainConfig("galatea", replace(TINY["galatea"], learning_rate=1e-3), Budget(pairs=24))
         with monkeypatch.context() as patch:
             if name == "warm":
                 patch.setattr(Galatea, "begin", lambda self: setattr(self, "started_from", [{"name": "some"}]))
+
+            def noted(self: Stepper, draw: Any, rate: float, weight: float, told: list[float] = weights[name]) -> Any:
+                told.append(weight)
+                return step(self, draw, rate, weight)
+
+            patch.setattr(Stepper, "step", noted)
             train(config, toy.pack, tmp_path / name, Sitting(device="cpu", quiet=True, log_seconds=0.0))
         lines = (tmp_path / name / "stats.jsonl").read_text().splitlines()
         rates[name] = [json.loads(line)["learning_rate"] for line in lines]
     assert rates["cold"][:5] == [1e-3] * 5
     np.testing.assert_allclose(rates["warm"][:5], [1e-3 * share / 12 for share in (4, 6, 8, 10, 12)])
     assert rates["warm"][5:] == rates["cold"][5:]
+    np.testing.assert_allclose(weights["warm"], 1 - 0.5 ** (2 / config.average_half_life))
+    assert weights["cold"][0] > 0.99
+    assert weights["cold"] == sorted(weights["cold"], reverse=True)
 
 
 @pytest.mark.usefixtures("_one_bundle", "_no_bundles")

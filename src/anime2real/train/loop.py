@@ -297,8 +297,10 @@ class _Loop:
         return rate * min(1.0, risen, (1.0 - self.used()) / (1.0 - self.method.decay_from))
 
     def _average_weight(self) -> float:
-        """1 - beta for this batch; the half-life starts short, so that the average forgets the first weights."""
-        half_life = min(self.config.average_half_life, 0.05 * max(1, self.progress.pairs))
+        """1 - beta for this batch; the half-life starts short, so that the average forgets what knew nothing."""
+        half_life = self.config.average_half_life
+        if not self.method.warmup_pairs:
+            half_life = min(half_life, 0.05 * max(1, self.progress.pairs))
         return 1.0 - math.pow(0.5, self.batch_size / half_life)
 
     def _sample(self) -> None:
