@@ -1,5 +1,6 @@
 """Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
 
+import json
 import runpy
 import sys
 from dataclasses import replace
@@ -94,6 +95,8 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
     save_average(
         [replace(runs[0], training={**runs[0].training, "started_from": started}), mean], [1.0, 1.0], tmp_path / "on"
     )
+    again = json.loads((tmp_path / "on" / "bundle.json").read_text())["training"]["averaged_from"][1]
+    assert set(again) == {"name", "sha256", "share"}  # its past is told above
     lines = (tmp_path / "on" / "README.md").read_text().splitlines()
     first, second, both = (f"{b.name}, {b.sha256[:12]}…" for b in (*pair, mean))
     at = lines.index("- averaged from:")
@@ -103,9 +106,9 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
         "    - started from:",
         f"      - {both}",
         "        - averaged from:",
-        f"          - {first}, 25%, 4 pairs in 2 minutes, dye 0.8 (as above)",
-        f"          - {second}, 75%, 8 pairs in 4 minutes, dye 0.5",
-        "          - options of these: width 32",
+        f"          - {first}, 25% (as above)",
+        f"          - {second}, 75%, 8 pairs in 4 minutes",
+        "          - options of this: dye 0.5, width 32",
         f"  - {both}, 50% (as above)",
         "  - options of this: dye 0.8, width 32",
     ]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from anime2real.bundle import Bundle
 
-_LINEAGE: Final = ("averaged_from", "started_from")
+LINEAGE: Final = ("averaged_from", "started_from")
 """Keys of `training` that tell of other bundles, which have such keys themselves."""
 
 
@@ -24,7 +24,7 @@ def model_card(bundle: Bundle) -> str:
         "",
         "## Trained on",
         "",
-        *(_rows({k: v for k, v in bundle.training.items() if k not in _LINEAGE}) or ["Not recorded."]),
+        *(_rows({k: v for k, v in bundle.training.items() if k not in LINEAGE}) or ["Not recorded."]),
         f"- hardware: {bundle.hardware or 'not recorded'}",
         *_lineage(bundle.training, set()),
         "",
@@ -48,7 +48,7 @@ def model_card(bundle: Bundle) -> str:
 
 def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> Iterator[str]:
     """Whose average it is and what it went on from, a bundle a line, and the same of each; of all, `told` once."""
-    for key in _LINEAGE:
+    for key in LINEAGE:
         parts: Sequence[Mapping[str, Any]] = training.get(key, ())
         if parts:
             yield f"{indent}- {key.replace('_', ' ')}:"

@@ -20,6 +20,7 @@ from typing import Any, Final
 import torch
 
 from anime2real.bundle import Bundle
+from anime2real.train.card import LINEAGE
 from anime2real.train.config import TrainError
 from anime2real.train.export import ParityReport, export_bundle
 from anime2real.train.networks.resnet import ResNetGenerator
@@ -133,11 +134,28 @@ def save_average(
         px=first.px,
         crop=first.crop,
         conditions=first.conditions,
-        training={**noted, "averaged_from": members, "date": datetime.now(UTC).date().isoformat()},
+        training=_told_once({**noted, "averaged_from": members, "date": datetime.now(UTC).date().isoformat()}, set()),
         rights=_joined([bundle.rights for bundle in bundles]),
         licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
         hardware=_joined([name for bundle in bundles for name in (bundle.hardware or "").split("; ")]),
     )
+
+
+def _told_once(training: Mapping[str, Any], told: set[str]) -> dict[str, Any]:
+    """What is noted, but of each bundle's own past only where it comes first: runs share theirs."""
+    once = dict(training)
+    for key in LINEAGE:
+        parts = []
+        for part in once.get(key, ()):
+            known = part.get("sha256")
+            if known in told:
+                part = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share")}
+            elif known:
+                told.add(known)
+            parts.append(_told_once(part, told))
+        if parts:
+            once[key] = parts
+    return once
 
 
 def _alike(bundles: Sequence[Bundle], key: str) -> bool:
