@@ -2,11 +2,14 @@
 
 import json
 import math
+import runpy
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import other_drawings
 import pytest
 import tiny
 import torch
@@ -17,6 +20,7 @@ from anime2real.bundle import read
 from anime2real.cli import main
 from anime2real.face import Face
 from anime2real.face.geometry import TEMPLATE, Similarity
+from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare, misplacement
 from anime2real.measure.features import FeatureError, Features
@@ -243,3 +247,32 @@ def test_features_have_names_and_tell_pictures_apart(monkeypatch: pytest.MonkeyP
         Features("FID")
     with pytest.raises(FeatureError, match="--inception FILE"):
         Features("Inception")
+
+
+def test_the_script_measures_training_drawings_against_test_photographs(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = shutil.copytree(pack, tmp_path / "pack")
+    index = [json.loads(line) for line in (trained / "index.jsonl").read_text().splitlines()]
+    for entry in index:
+        entry["split"] = "train" if entry["domain"] == "anime" else "test"
+    (trained / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in index))
+
+    def run(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["other_drawings.py", str(trained), *map(str, words)])
+        runpy.run_path(other_drawings.__file__, run_name="__main__")
+        return capsys.readouterr().out
+
+    same = tiny.write_bundle(tmp_path / "same", tiny.model(PX), px=PX).folder
+    away = tiny.write_bundle(tmp_path / "away", tiny.model(PX), px=PX, source="real", target="anime").folder
+    told = run(same, away, "--features", "Lite0", "--images", 6)
+    assert told.count("\n") == 1  # of those to photographs alone
+    known = Pack(trained)
+    features = Features("Lite0")
+    drawn = np.random.default_rng(0).permutation(known.rows("anime", "train"))[:6]
+    expected = kid(features(known.images[drawn]), features(known.images[known.rows("real", "test")]))
+    assert f"KID-Lite0 ·10³ {1e3 * expected.mean:.1f} ± {1e3 * expected.std:.1f}, 6 drawings" in told
+    with pytest.raises(SystemExit, match=r"error: .* has 0 training drawings of that scale"):
+        run(same, "--features", "Lite0", "--least-scale", 99)
+    with pytest.raises(SystemExit, match="error: no features 'None'"):
+        run(same, "--features", "None")

@@ -1,0 +1,65 @@
+"""KID to the test photographs of what bundles make of training drawings, which no choice among them was made on.
+
+    python scripts/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --images 500
+
+Whoever measures many networks on the same test drawings and keeps the best has chosen by luck, too, and its figure
+there flatters it. All of them have seen the training drawings, but nothing was chosen by those: they tell whether a
+choice holds. A line a bundle, by VGG's features at the pack's size.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from anime2real import Translator
+from anime2real.compare import resolve
+from anime2real.errors import UserError
+from anime2real.measure.distances import kid
+from anime2real.measure.evaluate import resized
+from anime2real.measure.features import Features
+from anime2real.train.pack import Pack, PackError
+
+AT_ONCE = 8
+
+
+def main() -> None:
+    """Measure, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("bundles", nargs="+", help="as of `anime2real evaluate`")
+    parser.add_argument("--images", type=int, default=500, help="training drawings at most")
+    parser.add_argument("--seed", type=int, default=0, help="by which they are drawn")
+    parser.add_argument("--least-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
+    parser.add_argument("--features", default="VGG", help="as of `anime2real evaluate`, one of them")
+    options = parser.parse_args()
+    try:
+        pack, features = Pack(options.pack), Features(options.features)
+        drawn = pack.of_scale(pack.rows("anime", "train"), options.least_scale)
+        photographs = pack.of_scale(pack.rows("real", "test"), options.least_scale)
+        for rows, what in ((drawn, "training drawings"), (photographs, "test photographs")):
+            if len(rows) < 2:
+                raise PackError(f"{options.pack} has {len(rows)} {what} of that scale: at least two are needed")
+        drawn = np.random.default_rng(options.seed).permutation(drawn)[: options.images]
+        if pack.landmarks is None:
+            raise PackError(f"{options.pack} has no landmarks: prepare it with a crop that finds faces")
+        landmarks = (pack.landmarks[drawn] + 1) / 2
+        real = features(pack.images[photographs])
+        for bundle in (bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"):
+            translator = Translator(bundle)
+            pictures = resized(pack.images[drawn], bundle.px)
+            parts = [slice(i, i + AT_ONCE) for i in range(0, len(drawn), AT_ONCE)]
+            results = [translator.translate(pictures[part], landmarks[part]) for part in parts]
+            found = kid(features(resized(np.concatenate(results), pack.size)), real)
+            print(
+                f"{bundle.name} {bundle.sha256[:12]}: KID-{features.name} ·10³ {1e3 * found.mean:.1f} ± "
+                f"{1e3 * found.std:.1f}, {len(drawn)} drawings, {len(photographs)} photographs",
+                flush=True,
+            )
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
