@@ -1,8 +1,7 @@
 #!/bin/sh
 # Trains what ships, on one GPU, from the packs `aligned`, `tilted`, `sharp` and `sharp-256` in the folder $1, below the
 # folder $2; scripts/held_out.txt is held back from `sharp-256` (scripts/hold_out.py). The same command resumes.
-# `galatea-128` is what `galatea-styles` starts from. As `galatea` ship `galatea-ships`, to photographs, and
-# `galatea-108`, to drawings. Folders without spaces.
+# `galatea-128` is what `galatea-styles` starts from. As `galatea` ships `galatea-ships`. Folders without spaces.
 set -eu
 anime2real train difference --data "$1/aligned" -o "$2/difference"
 anime2real train autoencoder --pairing random --data "$1/aligned" -o "$2/autoencoder-random"
@@ -37,6 +36,9 @@ anime2real train galatea $sharp $hair $on --cycle-weight 5 --seed 2 --minutes 9.
 python scripts/average_bundles.py "$2/galatea-108/galatea-anime-to-real" "$2/galatea-crisp/bundles/galatea-anime-to-real" \
   "$2/galatea-crisp-loose/bundles/galatea-anime-to-real" --shares 1 0 0 --part decoder 0 1 1 --part modulation 0 1 1 \
   -o "$2/galatea-ships/galatea-anime-to-real"
+python scripts/average_bundles.py "$2/galatea-108/galatea-real-to-anime" "$2/galatea-crisp/bundles/galatea-real-to-anime" \
+  "$2/galatea-crisp-loose/bundles/galatea-real-to-anime" --shares 1 0 0 --part decoder 1 1 1 \
+  -o "$2/galatea-ships/galatea-real-to-anime"
 anime2real train galatea --exemplars anime-256.zip --style-weight 1 --worst-weight 0.2 --minutes 20 \
   --data "$1/sharp" -o "$2/galatea-styles" \
   --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"

@@ -53,7 +53,8 @@ def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> I
         if parts:
             yield f"{indent}- {key.replace('_', ' ')}:"
         known = [part["options"] for part in parts if "options" in part]
-        shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if known else {}
+        every = known and len(known) == len(parts)  # what some do not tell is not said of them
+        shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if every else {}
         for part in parts:
             digest = part.get("sha256", "")
             yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in told else "")

@@ -134,25 +134,23 @@ def save_average(
         px=first.px,
         crop=first.crop,
         conditions=first.conditions,
-        training=_told_once({**noted, "averaged_from": members, "date": datetime.now(UTC).date().isoformat()}, set()),
+        training=_told_once({**noted, "averaged_from": members, "date": datetime.now(UTC).date().isoformat()}, {}),
         rights=_joined([bundle.rights for bundle in bundles]),
         licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
         hardware=_joined([name for bundle in bundles for name in (bundle.hardware or "").split("; ")]),
     )
 
 
-def _told_once(training: Mapping[str, Any], told: set[str]) -> dict[str, Any]:
-    """What is noted, but of each bundle's own past only where it comes first: runs share theirs."""
+def _told_once(training: Mapping[str, Any], told: dict[str, set[str]]) -> dict[str, Any]:
+    """What is noted, but of each bundle what an earlier mention of it has told is left out: runs share their past."""
     once = dict(training)
     for key in LINEAGE:
         parts = []
         for part in once.get(key, ()):
-            known = part.get("sha256")
-            if known in told:
-                part = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share")}
-            elif known:
-                told.add(known)
-            parts.append(_told_once(part, told))
+            known = told.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
+            new = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share") or k not in known}
+            known.update(part)
+            parts.append(_told_once(new, told))
         if parts:
             once[key] = parts
     return once
