@@ -39,6 +39,8 @@ def main() -> None:
     try:
         bundles = [load(folder) for folder in options.bundles]
         parts = {name: [number(share) for share in shares] for name, *shares in options.part}
+        if len(parts) < len(options.part):
+            raise TrainError("a part's shares are given once: leave one --part of the same name out")
         save_average(bundles, options.shares or [1.0] * len(bundles), options.output, parts)
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from anime2real import Translator
+from anime2real.bundle import BundleError
 from anime2real.compare import resolve
 from anime2real.errors import UserError
 from anime2real.measure.distances import kid
-from anime2real.measure.evaluate import resized
+from anime2real.measure.evaluate import FOOTNOTE, resized
 from anime2real.measure.features import Features
 from anime2real.train.pack import Pack, PackError
 
@@ -37,26 +38,33 @@ def main() -> None:
     try:
         pack, features = Pack(options.pack), Features(options.features)
         drawn = pack.of_scale(pack.rows("anime", "train"), options.least_scale)
+        drawn = np.random.default_rng(options.seed).permutation(drawn)[: max(0, options.images)]
         photographs = pack.of_scale(pack.rows("real", "test"), options.least_scale)
         for rows, what in ((drawn, "training drawings"), (photographs, "test photographs")):
             if len(rows) < 2:
-                raise PackError(f"{options.pack} has {len(rows)} {what} of that scale: at least two are needed")
-        drawn = np.random.default_rng(options.seed).permutation(drawn)[: options.images]
+                raise PackError(f"{len(rows)} {what} of that scale in {options.pack}: at least two are needed")
         if pack.landmarks is None:
             raise PackError(f"{options.pack} has no landmarks: prepare it with a crop that finds faces")
         landmarks = (pack.landmarks[drawn] + 1) / 2
         real = features(pack.images[photographs])
-        for bundle in (bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"):
+        bundles = [bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"]
+        if not bundles:
+            raise BundleError("none of these bundles makes photographs of drawings")
+        flattered = [b for b in bundles if b.training.get("discriminator_features") == features.name]
+        for bundle in bundles:
             translator = Translator(bundle)
             pictures = resized(pack.images[drawn], bundle.px)
             parts = [slice(i, i + AT_ONCE) for i in range(0, len(drawn), AT_ONCE)]
             results = [translator.translate(pictures[part], landmarks[part]) for part in parts]
             found = kid(features(resized(np.concatenate(results), pack.size)), real)
+            mark = "*" if bundle in flattered else ""
             print(
                 f"{bundle.name} {bundle.sha256[:12]}: KID-{features.name} ·10³ {1e3 * found.mean:.1f} ± "
-                f"{1e3 * found.std:.1f}, {len(drawn)} drawings, {len(photographs)} photographs",
+                f"{1e3 * found.std:.1f}{mark}, {len(drawn)} drawings, {len(photographs)} photographs",
                 flush=True,
             )
+        if flattered:
+            print(FOOTNOTE)
     except UserError as error:
         sys.exit(f"error: {error}")
 

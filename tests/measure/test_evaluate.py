@@ -267,12 +267,24 @@ def test_the_script_measures_training_drawings_against_test_photographs(
     away = tiny.write_bundle(tmp_path / "away", tiny.model(PX), px=PX, source="real", target="anime").folder
     told = run(same, away, "--features", "Lite0", "--images", 6)
     assert told.count("\n") == 1  # of those to photographs alone
+    assert FOOTNOTE not in told
+    noted = json.loads((same / "bundle.json").read_text())
+    noted["training"]["discriminator_features"] = "Lite0"
+    seen = shutil.copytree(same, tmp_path / "seen")
+    (seen / "bundle.json").write_text(json.dumps(noted))
+    flattered, footnote = run(seen, "--features", "Lite0").splitlines()
+    assert "*, " in flattered
+    assert footnote == FOOTNOTE
     known = Pack(trained)
     features = Features("Lite0")
     drawn = np.random.default_rng(0).permutation(known.rows("anime", "train"))[:6]
     expected = kid(features(known.images[drawn]), features(known.images[known.rows("real", "test")]))
     assert f"KID-Lite0 ·10³ {1e3 * expected.mean:.1f} ± {1e3 * expected.std:.1f}, 6 drawings" in told
-    with pytest.raises(SystemExit, match=r"error: .* has 0 training drawings of that scale"):
+    with pytest.raises(SystemExit, match=r"error: 0 training drawings of that scale in .*pack: at least two"):
         run(same, "--features", "Lite0", "--least-scale", 99)
     with pytest.raises(SystemExit, match="error: no features 'None'"):
         run(same, "--features", "None")
+    with pytest.raises(SystemExit, match="error: 1 training drawings"):
+        run(same, "--features", "Lite0", "--images", 1)
+    with pytest.raises(SystemExit, match="error: none of these bundles makes photographs"):
+        run(away, "--features", "Lite0")

@@ -211,7 +211,9 @@ def test_a_run_gives_up_speed_only_where_two_batches_say_so(
     run("cyclegan", toy, tmp_path, replace(PLAIN, speed=Speed(channels_last=True, streams=True)))
     assert len(draws) == len(holds)
     assert len({tuple(draw) for draw in draws}) == len(draws)
-    assert ("preflight failed" in (tmp_path / "log.txt").read_text()) is not holds[-1]
+    log = (tmp_path / "log.txt").read_text()
+    assert ("asking a second batch" in log) is not holds[0]
+    assert ("preflight failed" in log) is not holds[-1]
 
 
 def test_a_budget_is_one_number() -> None:

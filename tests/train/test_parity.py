@@ -61,3 +61,5 @@ def test_a_loss_that_cancels_out_is_compared_with_what_rounding_does_to_it() -> 
     assert not Parity(0.07, 0.07, wrong).holds
     lost = loss_distance(reference, rounded, {"adversarial": 0.02, "cycle": float("nan")}, rounding=0.07)
     assert not Parity(0.07, 0.07, lost).holds
+    infinite = {"adversarial": 0.03, "cycle": float("inf")}
+    assert not Parity(0.07, 0.07, loss_distance(reference, infinite, {"adversarial": 0.02, "cycle": 9.0}, 0.07)).holds

@@ -159,6 +159,7 @@ def test_a_part_may_have_shares_of_its_own(
         (("--shares", 1, 0), "has no share in the average: leave it out"),
         (("--part", "decoder", 1), "an average of decoder of 2 bundles wants as many shares"),
         (("--part", "decoder", 0, 0), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder", 1, 1, "--part", "decoder", 1, 2), "a part's shares are given once"),
         (("--part", "decoder", 1, "x"), "a share is a number, not 'x'"),
         (("--part", "head", 1, 1), "a network without a part 'head': it has"),
     ],

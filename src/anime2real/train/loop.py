@@ -327,6 +327,8 @@ class _Loop:
             )
             if parity.holds:
                 return
+            if batch == 0:
+                self.say("preflight does not hold: asking a second batch")
         self.speed = replace(self.speed, fused=False, compile=False, graph=False, streams=False)
         self.say("preflight failed: going on without kernels of our own, compiling, graph and streams")
 

@@ -37,7 +37,7 @@ class Augment:
     Attributes:
         flip: mirror half of them.
         zoom: crop a square of at least 1 - zoom of the side at a random place (0 is off).
-        whole: share of them that no square is cropped from, shown as sharp as what is translated later.
+        whole: share of them, below 1, that no square is cropped from, shown as sharp as what is translated later.
         turn: turn that square by up to so many radians either way; its corners are then filled by reflection.
         shared: the same variation for both pictures of a pair, for methods that compare them pixel by pixel.
     """

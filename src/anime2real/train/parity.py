@@ -7,11 +7,11 @@ first; the third may differ by no more than that, with a margin.
 """
 
 import copy
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,8 +30,8 @@ class Parity:
     Attributes:
         rounding: of the eager step in the wanted precision.
         fast: of the step with everything wanted.
-        losses: the largest difference of a loss of the fast step, relative to the loss or, where terms of both signs
-            cancel out in it, to that whose share `rounding` is what rounding makes of it.
+        losses: the largest difference of a loss of the fast step, relative to the loss; where its terms nearly cancel
+            out, so that rounding alone changes it by more than the share `rounding`, relative to as much more.
     """
 
     rounding: float
@@ -80,12 +80,13 @@ def preflight(
 def loss_distance(
     reference: dict[str, float], rounded: dict[str, float], fast: dict[str, float], rounding: float
 ) -> float:
-    """`Parity.losses`; NaN if one is. A mean of logits may be so near zero that rounding halves it."""
-    distances = [
+    """`Parity.losses`; NaN if any loss is not finite. A mean of logits may be so near zero that rounding halves it."""
+    if not all(math.isfinite(value) for losses in (reference, rounded, fast) for value in losses.values()):
+        return math.nan
+    return max(
         abs(fast[key] - value) / max(abs(value), abs(rounded[key] - value) / max(rounding, FLOOR), 1e-6)
         for key, value in reference.items()
-    ]
-    return float(np.max(distances))
+    )
 
 
 @contextmanager
