@@ -20,6 +20,7 @@ from anime2real.train.loop import _rows, _soft
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.networks.augment import cutout, reused, uncut
 from anime2real.train.pack import Pack
 from anime2real.train.sampler import Sampler, from_sources
 from anime2real.train.stepper import Speed, Stepper
@@ -206,3 +207,36 @@ def test_results_are_as_soft_as_the_exemplars_beside_them(monkeypatch: pytest.Mo
             assert torch.equal(of_generator, result)
             assert torch.equal(of_judge, torch.cat([exemplar, result]))
         assert any(torch.equal(whole, torch.cat([exemplar, result])) for whole in wholes)
+
+
+def test_all_judges_see_pictures_varied_where_that_is_asked_for() -> None:
+    """The judges beside those on features see the same pictures recoloured and shifted, with nothing cut out."""
+    fed: dict[str, dict[str, list[torch.Tensor]]] = {}
+    torch.manual_seed(1)
+    noise = {name: torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for name in ("anime", "real")}
+    points = torch.from_numpy(TEMPLATE * 2 - 1).float().expand(2, 5, 2)
+    batch = Batch(noise["anime"], noise["real"], torch.rand(2, UNIFORMS), points, points)
+    for vary in ("features", "all"):
+        method = galatea(detail_weight=0.5, attentive_weight=0.5, vary=vary)
+        judges = {"features": method.judge_real, "patch": method.patch_judges["real"]}
+        judges |= {"whole": method.attentive_judges["real"], "eyes": method.detail_judges["real_eyes"]}
+        seen: dict[str, list[torch.Tensor]] = {name: [] for name in judges}
+        fed[vary] = seen
+        for name, judge in judges.items():
+            judge.register_forward_pre_hook(lambda _, inputs, name=name, seen=seen: seen[name].append(inputs[0]))
+        method.step(batch)
+    plain, varied = fed["features"], fed["all"]
+    assert torch.equal(plain["patch"][1][:2], noise["real"])
+    numbers = torch.cat([reused(batch.uniforms, 2), reused(batch.uniforms, 3)])
+    for step in (0, 1):  # the generators', then the discriminators'
+        shown = numbers if step else reused(batch.uniforms, 0)
+        assert torch.allclose(varied["features"][step], cutout(varied["patch"][step], shown[:, 5:7]))
+    assert torch.allclose(varied["patch"][1][:2], uncut(noise["real"], numbers[:2]))
+    for name in ("whole", "eyes"):
+        assert (varied[name][1][:2] - plain[name][1][:2]).abs().mean() > 0.1
+    assert torch.allclose(varied["eyes"][1][:2], uncut(plain["eyes"][1][:2], numbers[:2]), atol=1e-5)
+
+
+def test_vary_is_of_some_judges_or_all() -> None:
+    with pytest.raises(TrainError, match="--vary is features or all, not none"):
+        GalateaConfig(vary="none")  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ place of PatchGANs trained from nothing (Sauer et al., "Projected GANs Converge 
 
 What the discriminators see is varied (Zhao et al., 2020), since 15,000 pictures are few. A PatchGAN beside them
 (`patch_weight`) sees what stride-4 features do not: lines and texture; others, for each of eyes and mouth
-(`detail_weight`, see `networks/details.py`), look from near. Part of what the cycle must keep can be asked for in
+(`detail_weight`, see `networks/details.py`), look from near. These see pictures as they are, or varied as well
+(`vary`). Part of what the cycle must keep can be asked for in
 features rather than in pixels (`perceptual_weight`), which do not want every pixel hidden somewhere in the result:
 
     P(x) = mean over strides 4, 8 of the mean over places of Σ over channels of (φ̂(F(G(x))) - φ̂(x))²
@@ -46,7 +47,7 @@ from anime2real.train.methods.cyclegan import absolute, least_squares, squared
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, settled
 from anime2real.train.methods.ugatit import classified, taken_for_real, told_apart
 from anime2real.train.networks import dye
-from anime2real.train.networks.augment import reused, softened, varied
+from anime2real.train.networks.augment import cutout, reused, softened, uncut, varied
 from anime2real.train.networks.details import DETAILS, detail
 from anime2real.train.networks.hair_colour import hair_apart
 from anime2real.train.networks.lite import LiteFeatures
@@ -187,9 +188,10 @@ class Galatea(Method):
                 lambda: self.to_real(fake_anime, usual), lambda: self.to_anime(fake_real, usual)
             )
             shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
-            scores_real, scores_anime = self.both(
-                lambda: self.judge_real(varied(shown_real, reused(batch.uniforms, 0))),
-                lambda: self.judge_anime(varied(shown_anime, reused(batch.uniforms, 1))),
+            numbers = reused(batch.uniforms, 0), reused(batch.uniforms, 1)
+            (scores_real, beside_real), (scores_anime, beside_anime) = self.both(
+                lambda: self._judged(self.judge_real, shown_real, numbers[0]),
+                lambda: self._judged(self.judge_anime, shown_anime, numbers[1]),
             )
             adversarial = generator_loss(scores_real) + generator_loss(scores_anime)
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
@@ -197,19 +199,19 @@ class Galatea(Method):
             loss = adversarial + config.cycle_weight * (cycle + config.identity_weight * identity)
             losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
             if config.patch_weight:
-                scores = [self.patch_judges["real"](shown_real), self.patch_judges["anime"](shown_anime)]
+                scores = [self.patch_judges["real"](beside_real), self.patch_judges["anime"](beside_anime)]
                 losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
                 loss = loss + config.patch_weight * losses["patch"]
                 if config.worst_weight:
                     losses["worst"] = worst(scores[0]) + worst(scores[1])
                     loss = loss + config.worst_weight * losses["worst"]
             if config.attentive_weight:
-                whole_real, whole_anime = self._scores_as_a_whole(shown_real, shown_anime)
+                whole_real, whole_anime = self._scores_as_a_whole(beside_real, beside_anime)
                 losses["attentive"] = taken_for_real(whole_real) + taken_for_real(whole_anime)
                 loss = loss + config.attentive_weight * losses["attentive"]
             if config.detail_weight:
                 seen = {"real": (shown_real, batch.anime_landmarks), "anime": (shown_anime, batch.real_landmarks)}
-                near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
+                near = [squared(score, 1.0) for score in self._scores_from_near(seen, numbers).values()]
                 losses["detail"] = torch.stack(near).sum()
                 loss = loss + config.detail_weight * losses["detail"]
             if config.perceptual_weight:
@@ -239,19 +241,22 @@ class Galatea(Method):
         shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
         real, anime = _as_soft(batch, shown.real, shown.anime)
         seen = {"real": torch.cat([real, shown_real]), "anime": torch.cat([anime, shown_anime])}
-        numbers = [torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)]
+        real_numbers, anime_numbers = (
+            torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)
+        )
         with self.autocast():
-            scores_real, scores_anime = self.both(
-                lambda: self.judge_real(varied(seen["real"], numbers[0])),
-                lambda: self.judge_anime(varied(seen["anime"], numbers[1])),
+            (scores_real, beside_real), (scores_anime, beside_anime) = self.both(
+                lambda: self._judged(self.judge_real, seen["real"], real_numbers),
+                lambda: self._judged(self.judge_anime, seen["anime"], anime_numbers),
             )
+            beside = {"real": beside_real, "anime": beside_anime}
             losses = {"judge_real": _hinge(scores_real), "judge_anime": _hinge(scores_anime)}
             loss = losses["judge_real"] + losses["judge_anime"]
             for domain, judge in self.patch_judges.items():
-                losses[f"patch_{domain}"] = least_squares(judge(seen[domain]))
+                losses[f"patch_{domain}"] = least_squares(judge(beside[domain]))
                 loss = loss + losses[f"patch_{domain}"]
             if self.attentive_judges:
-                whole_real, whole_anime = self._scores_as_a_whole(seen["real"], seen["anime"])
+                whole_real, whole_anime = self._scores_as_a_whole(beside_real, beside_anime)
                 losses["attentive_judges"] = told_apart(whole_real) + told_apart(whole_anime)
                 loss = loss + losses["attentive_judges"]
             if self.detail_judges:
@@ -261,7 +266,7 @@ class Galatea(Method):
                     "anime": (shown.anime_landmarks, batch.real_landmarks),
                 }
                 near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]])) for d in seen}
-                scores = self._scores_from_near(near)
+                scores = self._scores_from_near(near, (real_numbers, anime_numbers))
                 losses["detail_judges"] = torch.stack([least_squares(score) for score in scores.values()]).sum()
                 loss = loss + losses["detail_judges"]
         loss.backward()
@@ -282,13 +287,24 @@ class Galatea(Method):
         """The picture as judges of `SIDE` px see it."""
         return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
 
-    def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
-        """What the judges of details give pictures with landmarks, by domain."""
+    def _judged(self, judge: nn.Module, image: Tensor, numbers: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The scores of a judge on features, and the pictures as the judges beside it see them."""
+        if self.config.vary == "features":
+            return judge(varied(image, numbers)), image
+        beside = uncut(image, numbers)
+        return judge(cutout(beside, numbers[:, 5:7])), beside
+
+    def _scores_from_near(
+        self, seen: Mapping[str, tuple[Tensor, Tensor | None]], numbers: tuple[Tensor, Tensor]
+    ) -> dict[str, Tensor]:
+        """What the judges of details give pictures with landmarks, by domain, varied by numbers, real first."""
+        of_domain = dict(zip(("real", "anime"), numbers, strict=True))
         scores = {}
         for place, judge in self.detail_judges.items():
             domain, name = place.split("_")
             image, landmarks = seen[domain]
-            scores[place] = judge(detail(name, self._reduced(image), _known(landmarks)))
+            cut = detail(name, self._reduced(image), _known(landmarks))
+            scores[place] = judge(uncut(cut, of_domain[domain]) if self.config.vary == "all" else cut)
         return scores
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:

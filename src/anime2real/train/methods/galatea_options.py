@@ -57,6 +57,8 @@ class GalateaConfig:
         soft_scale: a smaller scale, at least half of it, that is enough as well: such pictures are reduced to half and
             enlarged again before the discriminators see them, and so are as many results beside them. So what is soft
             still shows what faces are, and nothing of how sharp they are. 0 lets none in.
+        vary: which discriminators see pictures varied (`networks/augment.py`): those on pretrained `features`, or
+            `all`; the others then see them recoloured and shifted, with nothing cut out, and so details.
         enlarge: times that pictures are enlarged before the pretrained features see them: 2 brings 128 px near the 224
             px that they were learned at.
         unshuffle: r, see `networks/resnet.py`: the generators work at an r-th of the resolution; if not given, as
@@ -89,6 +91,7 @@ class GalateaConfig:
     exemplars: tuple[str, ...] = ()
     least_scale: float = 0.0
     soft_scale: float = 0.0
+    vary: Literal["features", "all"] = "features"
     enlarge: int = 1
     unshuffle: int | None = None
     start_from: tuple[str, ...] = ()
@@ -99,6 +102,8 @@ class GalateaConfig:
     def __post_init__(self) -> None:
         if self.generator not in ("resnet", "ugatit"):
             raise TrainError(f"--generator is resnet or ugatit, not {self.generator}")
+        if self.vary not in ("features", "all"):
+            raise TrainError(f"--vary is features or all, not {self.vary}")
         if self.generator == "ugatit" and self.blocks < 2:
             raise TrainError(f"--generator ugatit wants at least 2 --blocks, not {self.blocks}")
         if not 0 <= (self.dye or 0) <= 1:

@@ -23,7 +23,12 @@ def varied(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
     """
     if uniforms is None:
         uniforms = torch.rand(len(image), NUMBERS, device=image.device)
-    return cutout(translated(coloured(image, uniforms[:, :3]), uniforms[:, 3:5]), uniforms[:, 5:7])
+    return cutout(uncut(image, uniforms), uniforms[:, 5:7])
+
+
+def uncut(image: Tensor, uniforms: Tensor) -> Tensor:
+    """`varied` without the cutout, for what is to be seen whole: (N, 3, H, W) and (N, NUMBERS) in [0, 1)."""
+    return translated(coloured(image, uniforms[:, :3]), uniforms[:, 3:5])
 
 
 def reused(uniforms: Tensor, turn: int) -> Tensor:
