@@ -17,9 +17,11 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.method import set_fused
 from anime2real.train.methods import METHODS
 from anime2real.train.networks.fast import in_blocks, kernel_on_blocks, reflected, shifted
-from anime2real.train.networks.fused import Surroundings, fused_norm
+from anime2real.train.networks.fused import Surroundings, activated, fused_layer_norm, fused_norm
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.networks.ugatit import UGATITGenerator, layer_instance_norm
+from anime2real.train.networks.ugatit_judge import AttentiveDiscriminator
 from anime2real.train.pack import Pack
 from anime2real.train.parity import preflight
 from anime2real.train.sampler import Sampler
@@ -61,7 +63,12 @@ def plain_norm(
         y = y * scale[:, :, None, None] + shift[:, :, None, None]
     y = {"none": lambda t: t, "relu": F.relu, "leaky": lambda t: F.leaky_relu(t, 0.2)}[around.activation](y)
     y = y if residual is None else y + residual
-    padded = F.pad(y, (around.pad,) * 4, mode="reflect") if around.pad else y
+    return surrounded(y, around), y
+
+
+def surrounded(y: Tensor, around: Surroundings) -> Tensor:
+    """(N, C, H, W) padded and laid in blocks."""
+    padded = F.pad(y, (around.pad,) * 4, mode="replicate" if around.edge else "reflect") if around.pad else y
     height, width = around.padded
     padded = F.pad(padded, (0, width - padded.shape[3], 0, height - padded.shape[2]))
     if around.block > 1:
@@ -69,7 +76,7 @@ def plain_norm(
         n, channels = y.shape[:2]
         padded = F.pixel_unshuffle(padded, around.block)
         padded = padded.view(n, channels, around.block**2, *padded.shape[2:]).transpose(1, 2).flatten(1, 2)
-    return padded, y
+    return padded
 
 
 @pytest.mark.parametrize(
@@ -79,6 +86,7 @@ def plain_norm(
         ((2, 16, 15, 15), Surroundings(15, 15, activation="leaky")),
         ((1, 8, 9, 7), Surroundings(9, 7, activation="relu", pad=1)),
         ((2, 8, 8, 8), Surroundings(8, 8, pad=1, keep=True)),
+        ((1, 8, 9, 7), Surroundings(9, 7, activation="relu", pad=1, edge=True)),
         ((1, 32, 8, 8), Surroundings(16, 16, layout="blocked", activation="relu")),
         ((1, 32, 6, 9), Surroundings(10, 16, layout="doubled", activation="relu")),
         ((1, 32, 9, 9), Surroundings(16, 16, layout="doubled", activation="relu", pad=3, block=4)),
@@ -114,9 +122,67 @@ def test_a_fused_norm_is_its_parts(shape: tuple[int, ...], around: Surroundings,
         torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
 
 
-def test_too_small_a_picture_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("shape", "around", "residual"),
+    [
+        ((2, 24, 8, 12), Surroundings(8, 12, activation="relu", pad=1), False),
+        ((2, 8, 9, 7), Surroundings(9, 7, pad=1, keep=True), True),
+        ((1, 16, 8, 8), Surroundings(8, 8, pad=1, edge=True), True),
+        ((1, 32, 6, 9), Surroundings(10, 16, layout="doubled", activation="relu", pad=1, edge=True), False),
+        ((2, 32, 9, 9), Surroundings(16, 16, layout="doubled", activation="relu", pad=3, block=2), False),
+        ((1, 8, 40, 40), Surroundings(40, 40), False),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Surroundings) else "",
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_fused_layer_norm_is_equation_1(
+    shape: tuple[int, ...], around: Surroundings, residual: bool, shared: bool
+) -> None:
+    channels = shape[1] // (1 if around.layout == "plain" else 4)
+    whole = (shape[0], channels, around.height, around.width)
+    # Channels of unlike means and spreads, and a scale that is nothing.
+    x = last(noise(*shape) * (0.2 + 2 * noise(1, shape[1], 1, 1, seed=6).abs()) + noise(1, shape[1], 1, 1, seed=7))
+    rho = torch.linspace(0, 1, channels, device=DEVICE)
+    gamma, beta = noise(1 if shared else shape[0], channels, seed=2), noise(1 if shared else shape[0], channels, seed=3)
+    gamma[:, 0] = 0.0
+    more = [last(noise(*whole, seed=1))] if residual else []
+    inputs = [t.requires_grad_() for t in (x, rho, gamma, beta, *more)]
+
+    ours, ours_kept = fused_layer_norm(x, around, rho, gamma, beta, *more)
+    y = layer_instance_norm(pixels_of(x, around), rho, gamma, beta)
+    y = y.relu() if around.activation == "relu" else y
+    wanted_kept = y + more[0] if residual else y
+    wanted = surrounded(wanted_kept, around)
+    torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
+    weight = noise(*wanted.shape, seed=4)
+    loss, wanted_loss = (ours * weight).sum(), (wanted * weight).sum()
+    assert (ours_kept is not None) == around.keep
+    if ours_kept is not None:
+        torch.testing.assert_close(ours_kept, wanted_kept, atol=1e-5, rtol=1e-4)
+        weight = noise(*whole, seed=5)
+        loss, wanted_loss = loss + (ours_kept * weight).sum(), wanted_loss + (wanted_kept * weight).sum()
+    for one, two in zip(torch.autograd.grad(loss, inputs), torch.autograd.grad(wanted_loss, inputs), strict=True):
+        torch.testing.assert_close(one, two, atol=3e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("shape", "pad"), [((2, 16, 8, 5), 1), ((1, 64, 40, 36), 1), ((1, 8, 9, 9), 0)])
+def test_a_fused_activation_is_its_parts(shape: tuple[int, ...], pad: int) -> None:
+    x = last(noise(*shape)).requires_grad_()
+    ours, wanted = activated(x, pad), F.leaky_relu(x, 0.2)
+    wanted = F.pad(wanted, (pad,) * 4, mode="reflect") if pad else wanted
+    assert torch.equal(ours, wanted)
+    weight = noise(*wanted.shape, seed=1)
+    one, two = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (ours, wanted))
+    torch.testing.assert_close(one, two)
+
+
+def test_what_the_kernels_cannot_do_is_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
         fused_norm(noise(1, 8, 3, 3), Surroundings(3, 3, pad=1))
+    with pytest.raises(ValueError, match="too few"):
+        activated(noise(1, 8, 3, 3), 1)
+    with pytest.raises(ValueError, match="the edge is repeated once, not 2 times"):
+        fused_norm(noise(1, 8, 9, 9), Surroundings(9, 9, pad=2, edge=True))
 
 
 def test_reflection_by_addition_is_torchs() -> None:
@@ -180,10 +246,50 @@ def test_the_fused_discriminator_is_the_discriminator() -> None:
     compare(PatchDiscriminator(8, in_channels=5), noise(1, 5, 32, 32))
 
 
+def test_the_fused_generator_with_attention_is_the_generator() -> None:
+    for network, image in (
+        (UGATITGenerator(16, 8, 2), noise(2, 3, 16, 24)),
+        (UGATITGenerator(32, 8, 1, unshuffle=2), noise(2, 3, 32, 32)),
+        (UGATITGenerator(16, 8, 1, light=False), noise(1, 3, 16, 16)),
+    ):
+        compare(network, image)
+
+
+def test_the_fused_generator_with_attention_is_told_styles_and_classifies() -> None:
+    torch.manual_seed(0)
+    network = UGATITGenerator(16, 8, 1, code=2).to(DEVICE)
+    initialise(network, std=0.1)
+    fused = copy.deepcopy(network)
+    set_fused(fused, True)
+    image, style = last(noise(2, 3, 16, 16)), noise(2, 2, seed=3)
+    for wanted, ours in zip(network.classified(image, style), fused.classified(image, style), strict=True):
+        torch.testing.assert_close(ours, wanted, atol=1e-4, rtol=1e-3)
+    assert not torch.equal(fused(image, style), fused(image, -style))
+
+
+@pytest.mark.parametrize("layers", [3, 5])
+def test_the_fused_judge_with_attention_is_the_judge(layers: int) -> None:
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.judge = AttentiveDiscriminator(8, layers).eval()
+
+        def forward(self, image: Tensor) -> Tensor:
+            scores, logits = self.judge(image)
+            return torch.cat([scores.flatten(1), logits], 1)
+
+    compare(Joined(), noise(2, 3, 32, 48))
+
+
 NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1, enlarge=2)
+EVEN = replace(TINY["galatea"], generator="ugatit", blocks=3, attentive_weight=1.0, vary="all")
 
 
-@pytest.mark.parametrize(("name", "options"), [("cyclegan", TINY["cyclegan"]), ("galatea", NEAR)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("cyclegan", TINY["cyclegan"]), ("galatea", NEAR), ("galatea", EVEN), ("ugatit", TINY["ugatit"])],
+    ids=["cyclegan", "galatea", "galatea, even", "ugatit"],
+)
 def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str, options: Any) -> None:
     torch.manual_seed(0)
     pack = Pack(toy.pack)

@@ -32,6 +32,18 @@ def test_every_method_is_measured_against_its_reference(
     assert result["ratio_same_batch2"] == result["ratio_batch2"] > 0
 
 
+def test_the_networks_that_ship_are_measured_without_a_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    train_step.main([*TOY, "--batches", "2", "--speeds", "bf16", "eager", "--method", "galatea", "--ships"])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("parity holds" in line for line in lines) == 2
+    result = json.loads(lines[-1])
+    assert result["ships"]
+    assert result["pairs_per_second"] > 0
+    assert not any(key.startswith(("reference", "ratio")) for key in result)
+    with pytest.raises(SystemExit):
+        train_step.main([*TOY, "--method", "cyclegan", "--ships"])
+
+
 def test_a_step_that_is_wrong_does_not_count(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

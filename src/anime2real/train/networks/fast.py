@@ -1,4 +1,5 @@
-"""The networks of `resnet.py` and `patch.py` computed as a GPU likes it: the same functions of the same weights.
+"""The networks of `resnet.py`, `patch.py`, `ugatit.py` and `ugatit_judge.py` computed as a GPU likes it: the same
+functions of the same weights.
 
 - Norm, activation, addition and padding are one kernel each way (`fused.py`).
 - Tensor cores want tens of channels on both sides of a convolution, pictures have three: the first and last
@@ -10,13 +11,30 @@ Tensors are channels last. `tests/train/test_fused.py` compares every network wi
 `parity.preflight` does so again before each run.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anime2real.train.networks.fused import Surroundings, fused_norm
+from anime2real.train.networks.fused import Surroundings, activated, fused_layer_norm, fused_norm
 from anime2real.train.networks.patch import PatchDiscriminator
-from anime2real.train.networks.resnet import Decoder, Encoder, ModulatedBlock, ResidualBlock, ResizeConvolution
+from anime2real.train.networks.resnet import (
+    Decoder,
+    Encoder,
+    ModulatedBlock,
+    ResidualBlock,
+    ResizeConvolution,
+    WideConvolution,
+)
+from anime2real.train.networks.ugatit import (
+    AdaptiveBlock,
+    Attention,
+    LayerInstanceDecoder,
+    Modulation,
+    ReflectingEncoder,
+)
+from anime2real.train.networks.ugatit_judge import SLOPE, AttentiveDiscriminator, SpectralConvolution
 
 _FIRST_BLOCK = 2
 
@@ -31,35 +49,101 @@ def generated(encoder: Encoder, blocks: nn.Sequential, decoder: Decoder, image: 
     return _decoded(decoder, padded)
 
 
+def generated_with_attention(
+    encoder: ReflectingEncoder,
+    blocks: nn.Sequential,
+    attention: Attention,
+    modulation: Modulation,
+    adaptive_blocks: nn.ModuleList,
+    decoder: LayerInstanceDecoder,
+    image: Tensor,
+    code: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """What `UGATITGenerator` makes of an image (N, C, H, W), H and W multiples of 4, and its classifiers' logits."""
+    last = len(blocks) - 1
+    x, padded = _encoded_by_reflection(encoder, image, pad=1 if blocks else 0)
+    for place, block in enumerate(blocks):
+        assert isinstance(block, ResidualBlock)
+        x, padded = _block(block, x, padded, None, ends=place == last)
+    x, logits = attention(x)
+    gamma, beta = modulation(x, code)
+    last = len(adaptive_blocks) - 1
+    padded = reflected(x, 1) if len(adaptive_blocks) else F.pad(x, (1, 1, 1, 1), mode="replicate")
+    for place, block in enumerate(adaptive_blocks):
+        assert isinstance(block, AdaptiveBlock)
+        x, padded = _adaptive_block(block, x, padded, gamma, beta, ends=place == last)
+    return _decoded_by_layers(decoder, padded), logits
+
+
 def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
     """The scores that `PatchDiscriminator` gives an image (N, C, H, W), H and W even."""
-    # A 4×4 convolution with stride 2 is a 2×2 one on blocks of 2×2 pixels.
-    x = in_blocks(F.pad(narrow(image), (1, 1, 1, 1)), 2)
-    weight = judge.convolution1.weight
-    x = F.conv2d(x, kernel_on_blocks(weight[None], 2, x.shape[1] // 4), judge.convolution1.bias)
+    x = _halved(F.pad(narrow(image), (1, 1, 1, 1)), judge.convolution1.weight, judge.convolution1.bias)
     x = F.leaky_relu(x, 0.2)
     for convolution in (judge.convolution2, judge.convolution3, judge.convolution4):
         x = convolution(x)
         x, _ = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="leaky"))
-    # Eight outputs, seven of them nothing: one is a shape without a fast kernel.
     score = judge.score
     assert score.bias is not None
-    scores = F.conv2d(x, F.pad(score.weight, (0, 0, 0, 0, 0, 0, 0, 7)), padding=1)[:, :1]
-    return scores + score.bias.view(1, -1, 1, 1)
+    return _scored(x, score.weight, padding=1) + score.bias.view(1, -1, 1, 1)
+
+
+def judged_with_attention(judge: AttentiveDiscriminator, image: Tensor) -> tuple[Tensor, Tensor]:
+    """What `AttentiveDiscriminator` makes of an image (N, 3, H, W), H and W even: scores and logits."""
+    first, *others = judge.convolutions
+    assert isinstance(first, SpectralConvolution)
+    x = _halved(reflected(narrow(image), 1), first.normed_weight(), first.bias)
+    for convolution in others:
+        assert isinstance(convolution, SpectralConvolution)
+        x = F.conv2d(_activated_by_reflection(x), convolution.normed_weight(), convolution.bias, convolution.stride)
+    attended, logits = judge.attention(F.leaky_relu(x, SLOPE))
+    return _scored(reflected(attended, 1), judge.score.normed_weight()), logits
+
+
+def _activated_by_reflection(x: Tensor) -> Tensor:
+    """Activated and padded by one pixel; by torch where the picture has become too small for the kernel."""
+    return activated(x, 1) if min(x.shape[2:]) > 3 else reflected(F.leaky_relu(x, SLOPE), 1)
+
+
+def _halved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 4×4 convolution with stride 2 of (N, C, H, W), few channels, H and W even: 2×2 on blocks of 2×2 pixels."""
+    x = in_blocks(x, 2)
+    return F.conv2d(x, kernel_on_blocks(weight[None], 2, x.shape[1] // 4), bias)
+
+
+def _scored(x: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
+    """A convolution to one channel: eight outputs, seven of them nothing, for one is a shape without a fast kernel."""
+    return F.conv2d(x, F.pad(weight, (0, 0, 0, 0, 0, 0, 0, 7)), padding=padding)[:, :1]
 
 
 def _encoded(encoder: Encoder, image: Tensor, pad: int) -> tuple[Tensor, Tensor]:
     """The code (N, 4w, H/4, W/4), as it is and padded by reflection."""
     height, width = image.shape[2:]
-    x = in_blocks(reflected(narrow(image), 3), _FIRST_BLOCK)
-    weight = shifted(encoder.stem.convolution.weight, _FIRST_BLOCK)
-    x = F.conv2d(x, kernel_on_blocks(weight, _FIRST_BLOCK, x.shape[1] // _FIRST_BLOCK**2))
+    x = _stem(encoder.stem, image)
     x, _ = fused_norm(x, Surroundings(height, width, layout="blocked", activation="relu"))
     x = encoder.down1(x)
     x, _ = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="relu"))
     x = encoder.down2(x)
     padded, kept = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="relu", pad=pad, keep=pad > 0))
     return padded if kept is None else kept, padded
+
+
+def _encoded_by_reflection(encoder: ReflectingEncoder, image: Tensor, pad: int) -> tuple[Tensor, Tensor]:
+    """As `_encoded`, with reflection in place of zeros."""
+    height, width = image.shape[2:]
+    x = _stem(encoder.stem, image)
+    x, _ = fused_norm(x, Surroundings(height, width, layout="blocked", activation="relu", pad=1))
+    x = encoder.down1(x)
+    x, _ = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="relu", pad=1))
+    x = encoder.down2(x)
+    padded, kept = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="relu", pad=pad, keep=pad > 0))
+    return padded if kept is None else kept, padded
+
+
+def _stem(stem: WideConvolution, image: Tensor) -> Tensor:
+    """The first convolution of (N, C, H, W), left in blocks: (N, b²·D, H/b, W/b)."""
+    x = in_blocks(reflected(narrow(image), 3), _FIRST_BLOCK)
+    weight = shifted(stem.convolution.weight, _FIRST_BLOCK)
+    return F.conv2d(x, kernel_on_blocks(weight, _FIRST_BLOCK, x.shape[1] // _FIRST_BLOCK**2))
 
 
 def _block(block: ResidualBlock, x: Tensor, padded: Tensor, code: Tensor | None, ends: bool) -> tuple[Tensor, Tensor]:
@@ -77,19 +161,48 @@ def _block(block: ResidualBlock, x: Tensor, padded: Tensor, code: Tensor | None,
     return padded if kept is None else kept, padded
 
 
+def _adaptive_block(
+    block: AdaptiveBlock, x: Tensor, padded: Tensor, gamma: Tensor, beta: Tensor, ends: bool
+) -> tuple[Tensor, Tensor]:
+    """An adaptive block; behind the last one comes a doubling, so its edge is repeated where others are reflected."""
+    height, width = x.shape[2:]
+    around = Surroundings(height, width, activation="relu", pad=1)
+    y, _ = fused_layer_norm(F.conv2d(padded, block.first.weight), around, block.norm1.rho, gamma, beta)
+    around = Surroundings(height, width, pad=1, edge=ends, keep=not ends)
+    y = F.conv2d(y, block.second.weight)
+    padded, kept = fused_layer_norm(y, around, block.norm2.rho, gamma, beta, residual=x)
+    return padded if kept is None else kept, padded
+
+
 def _decoded(decoder: Decoder, x: Tensor) -> Tensor:
     """The picture (N, D, H, W) in [-1, 1] of a code (N, 4w, H/4, W/4)."""
-    head, b = decoder.head.convolution, decoder.head.block
     x, _ = fused_norm(*_doubled(decoder.up1, x), None)
     convolved, around = _doubled(decoder.up2, x)
-    around = Surroundings(around.height, around.width, "doubled", "relu", pad=3, block=b)
+    around = replace(around, pad=3, block=decoder.head.block)
     x, _ = fused_norm(convolved, around)
-    weight = shifted(head.weight, b)
+    return torch.tanh(_headed(decoder.head, x))
+
+
+def _decoded_by_layers(decoder: LayerInstanceDecoder, padded: Tensor) -> Tensor:
+    """The picture (N, D, H, W) in [-1, 1] of a code (N, 4w, H/4 + 2, W/4 + 2) whose edge is repeated."""
+    for up, norm in ((decoder.up1, decoder.norm1), (decoder.up2, decoder.norm2)):
+        height, width = padded.shape[2] - 2, padded.shape[3] - 2
+        around = Surroundings(2 * height, 2 * width, layout="doubled", activation="relu", pad=1, edge=True)
+        if norm is decoder.norm2:
+            around = replace(around, pad=3, edge=False, block=decoder.head.block)
+        phases = F.conv2d(padded, up.kernel())
+        padded, _ = fused_layer_norm(phases, around, norm.rho, norm.gamma[None], norm.beta[None])
+    return torch.tanh(_headed(decoder.head, padded))
+
+
+def _headed(head: WideConvolution, x: Tensor) -> Tensor:
+    """The last convolution, of blocks, reflected around the picture: (N, b²·C, H/b, W/b) to (N, D, H, W)."""
+    b = head.block
     # pixel_shuffle wants the place in the block behind the channel.
-    weight = weight.transpose(0, 1).flatten(0, 1)[None]
+    weight = shifted(head.convolution.weight, b).transpose(0, 1).flatten(0, 1)[None]
     x = F.pixel_shuffle(F.conv2d(x, kernel_on_blocks(weight, b, x.shape[1] // b**2)), b)
-    assert head.bias is not None
-    return torch.tanh(x + head.bias.view(1, -1, 1, 1))
+    bias = head.convolution.bias
+    return x if bias is None else x + bias.view(1, -1, 1, 1)
 
 
 def _doubled(layer: ResizeConvolution, x: Tensor) -> tuple[Tensor, Surroundings]:

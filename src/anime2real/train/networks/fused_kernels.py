@@ -3,8 +3,9 @@
 Pictures are channels last, so every address is that of a pixel plus a channel. Stages: 0 holds a picture's channels in
 registers between the two looks that a norm takes; 1 leaves sums of parts of a picture, which 2 adds up and applies.
 Compile-time arguments are in capitals: C channels, H×W pixels in LAYOUT (see `_source`), PAD pixels of reflection
-in HP×WP output pixels, laid in blocks of B×B; SLOPE of the activation below zero; EPS; RESIDUAL, KEEP and AFFINE say
-what there is; SPLITS parts of a picture, ROWS pixels and CHANNELS channels at a time.
+(EDGE: one pixel of the edge once more) in HP×WP output pixels, laid in blocks of B×B; SLOPE of the activation below
+zero; EPS; RESIDUAL, KEEP, AFFINE and LAYER say what there is; SPLITS parts of a picture, ROWS pixels and CHANNELS
+channels at a time.
 """
 
 import triton
@@ -30,8 +31,10 @@ def _target(n, h, w, C: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.
 
 
 @triton.jit
-def _reflection(place, PAD: tl.constexpr, SIDE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Where a row or column is reflected to in the padding, and whether it is at all."""
+def _reflection(place, PAD: tl.constexpr, SIDE: tl.constexpr, EDGE: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Where a row or column is seen again in the padding, and whether it is at all."""
+    if EDGE:
+        return tl.where(place == 0, 0, SIDE + 1), (place == 0) | (place == SIDE - 1)
     before = (place >= 1) & (place <= PAD)
     after = (place >= SIDE - 1 - PAD) & (place <= SIDE - 2)
     return tl.where(before, PAD - place, PAD + 2 * (SIDE - 1) - place), before | after
@@ -63,7 +66,7 @@ def _program(C: tl.constexpr, STAGE: tl.constexpr, SPLITS: tl.constexpr, CHANNEL
 def _put(  # type: ignore[no-untyped-def]
     value, factor, offset, residual, out, plain, n, h, w, c, inside,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr,
-    B: tl.constexpr, SLOPE: tl.constexpr, RESIDUAL: tl.constexpr, KEEP: tl.constexpr,
+    B: tl.constexpr, EDGE: tl.constexpr, SLOPE: tl.constexpr, RESIDUAL: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
     """Normalise pixels (h, w), activate, add, and write them wherever they are seen."""
     y = value.to(tl.float32) * factor[None, :] + offset[None, :]
@@ -75,8 +78,8 @@ def _put(  # type: ignore[no-untyped-def]
     y = y.to(out.dtype.element_ty)
     tl.store(out + _target(n, h + PAD, w + PAD, C, HP, WP, B)[:, None] + c[None, :], y, inside[:, None])
     if PAD > 0:
-        row, rows = _reflection(h, PAD, H)
-        column, columns = _reflection(w, PAD, W)
+        row, rows = _reflection(h, PAD, H, EDGE)
+        column, columns = _reflection(w, PAD, W, EDGE)
         rows, columns = rows & inside, columns & inside
         tl.store(out + _target(n, row, w + PAD, C, HP, WP, B)[:, None] + c[None, :], y, rows[:, None])
         tl.store(out + _target(n, h + PAD, column, C, HP, WP, B)[:, None] + c[None, :], y, columns[:, None])
@@ -110,7 +113,7 @@ def _sums(  # type: ignore[no-untyped-def]
 def forward(  # type: ignore[no-untyped-def]
     x, residual, scale, shift, out, plain, moments, partial,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, LAYOUT: tl.constexpr,
-    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr,
+    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr, EDGE: tl.constexpr,
     SLOPE: tl.constexpr, EPS: tl.constexpr, RESIDUAL: tl.constexpr, KEEP: tl.constexpr, AFFINE: tl.constexpr,
     STAGE: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
@@ -143,7 +146,7 @@ def forward(  # type: ignore[no-untyped-def]
         if STAGE == 0:
             _put(
                 held, factor, offset, residual, out, plain, n, h, w, c, inside,
-                C, H, W, PAD, HP, WP, B, SLOPE, RESIDUAL, KEEP,
+                C, H, W, PAD, HP, WP, B, EDGE, SLOPE, RESIDUAL, KEEP,
             )  # fmt: skip
         else:
             for start in range(0, share, ROWS):
@@ -154,7 +157,7 @@ def forward(  # type: ignore[no-untyped-def]
                 value = tl.load(x + _source(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
                 _put(
                     value, factor, offset, residual, out, plain, n, h, w, c, inside,
-                    C, H, W, PAD, HP, WP, B, SLOPE, RESIDUAL, KEEP,
+                    C, H, W, PAD, HP, WP, B, EDGE, SLOPE, RESIDUAL, KEEP,
                 )  # fmt: skip
 
 
@@ -162,14 +165,14 @@ def forward(  # type: ignore[no-untyped-def]
 def _arriving(  # type: ignore[no-untyped-def]
     grad_out, grad_plain, n, h, w, c, inside,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr,
-    B: tl.constexpr, KEEP: tl.constexpr,
+    B: tl.constexpr, EDGE: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
     """The gradient of pixels (h, w): from their own place, from where they are reflected, and what came unpadded."""
     own = _target(n, h + PAD, w + PAD, C, HP, WP, B)
     grad = tl.load(grad_out + own[:, None] + c[None, :], inside[:, None], 0.0).to(tl.float32)
     if PAD > 0:
-        row, rows = _reflection(h, PAD, H)
-        column, columns = _reflection(w, PAD, W)
+        row, rows = _reflection(h, PAD, H, EDGE)
+        column, columns = _reflection(w, PAD, W, EDGE)
         rows, columns = rows & inside, columns & inside
         above, beside = _target(n, row, w + PAD, C, HP, WP, B), _target(n, h + PAD, column, C, HP, WP, B)
         corner = _target(n, row, column, C, HP, WP, B)
@@ -184,9 +187,9 @@ def _arriving(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _return(  # type: ignore[no-untyped-def]
-    value, grad, mean, rate, gamma, beta, total, product, grad_x, grad_residual, n, h, w, c, inside,
+    value, grad, mean, rate, gamma, beta, total, product, steady, rising, grad_x, grad_residual, n, h, w, c, inside,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, LAYOUT: tl.constexpr,
-    SLOPE: tl.constexpr, RESIDUAL: tl.constexpr,
+    SLOPE: tl.constexpr, RESIDUAL: tl.constexpr, LAYER: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of the residual and of the input at pixels (h, w)."""
     if RESIDUAL:
@@ -197,6 +200,8 @@ def _return(  # type: ignore[no-untyped-def]
     if SLOPE != 1.0:
         grad = tl.where(normal * gamma[None, :] + beta[None, :] > 0, grad, grad * SLOPE)
     grad = (grad - (total / (H * W))[None, :] - normal * (product / (H * W))[None, :]) * (rate * gamma)[None, :]
+    if LAYER:
+        grad += steady[None, :] + rising[None, :] * normal
     source = grad_x + _source(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :]
     tl.store(source, grad.to(grad_x.dtype.element_ty), inside[:, None])
     if LAYOUT == 2:
@@ -220,7 +225,7 @@ def _return(  # type: ignore[no-untyped-def]
 def _grad_sums(  # type: ignore[no-untyped-def]
     x, grad_out, grad_plain, mean, rate, gamma, beta, n, part, c,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, LAYOUT: tl.constexpr,
-    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr,
+    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr, EDGE: tl.constexpr,
     SLOPE: tl.constexpr, KEEP: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Sum of the gradients, and of the gradients times the normalised values, over a part of a picture."""
@@ -234,7 +239,7 @@ def _grad_sums(  # type: ignore[no-untyped-def]
         h, w = p // W, p % W
         value = tl.load(x + _source(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
         normal = (value.to(tl.float32) - mean[None, :]) * rate[None, :]
-        grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, KEEP)
+        grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, EDGE, KEEP)
         if SLOPE != 1.0:
             grad = tl.where(normal * gamma[None, :] + beta[None, :] > 0, grad, grad * SLOPE)
         total += grad
@@ -244,11 +249,11 @@ def _grad_sums(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def backward(  # type: ignore[no-untyped-def]
-    x, scale, shift, moments, grad_out, grad_plain, grad_x, grad_residual, sums, partial,
+    x, scale, shift, moments, carried, grad_out, grad_plain, grad_x, grad_residual, sums, partial,
     C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, LAYOUT: tl.constexpr,
-    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr,
+    PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr, B: tl.constexpr, EDGE: tl.constexpr,
     SLOPE: tl.constexpr, RESIDUAL: tl.constexpr, KEEP: tl.constexpr, AFFINE: tl.constexpr,
-    STAGE: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
+    LAYER: tl.constexpr, STAGE: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     n, part, c = _program(C, STAGE, SPLITS, CHANNELS)
     share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
@@ -260,7 +265,7 @@ def backward(  # type: ignore[no-untyped-def]
     if STAGE == 1:
         total, product = _grad_sums(
             x, grad_out, grad_plain, mean, rate, gamma, beta, n, part, c,
-            C, H, W, LAYOUT, PAD, HP, WP, B, SLOPE, KEEP, SPLITS, ROWS, CHANNELS,
+            C, H, W, LAYOUT, PAD, HP, WP, B, EDGE, SLOPE, KEEP, SPLITS, ROWS, CHANNELS,
         )  # fmt: skip
         tl.store(partial + (n * SPLITS + part) * 2 * C + c, total)
         tl.store(partial + (n * SPLITS + part) * 2 * C + C + c, product)
@@ -270,7 +275,7 @@ def backward(  # type: ignore[no-untyped-def]
             inside = p < H * W
             h, w = p // W, p % W
             held = tl.load(x + _source(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
-            grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, KEEP)
+            grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, EDGE, KEEP)
             arrived = grad.to(grad_out.dtype.element_ty)  # held narrow: registers are what limits this
             normal = (held.to(tl.float32) - mean[None, :]) * rate[None, :]
             if SLOPE != 1.0:
@@ -278,13 +283,17 @@ def backward(  # type: ignore[no-untyped-def]
             total, product = tl.sum(grad, 0), tl.sum(grad * normal, 0)
         else:
             total, product = _moments(partial, n, c, C, SPLITS)
+        steady, rising = total, product
+        if LAYER:
+            steady = tl.load(carried + n * 2 * C + c)
+            rising = tl.load(carried + n * 2 * C + C + c)
         if AFFINE and part == 0:
             tl.store(sums + n * 2 * C + c, product)
             tl.store(sums + n * 2 * C + C + c, total)
         if STAGE == 0:
             _return(
-                held, arrived, mean, rate, gamma, beta, total, product, grad_x, grad_residual, n, h, w, c, inside,
-                C, H, W, LAYOUT, SLOPE, RESIDUAL,
+                held, arrived, mean, rate, gamma, beta, total, product, steady, rising, grad_x, grad_residual,
+                n, h, w, c, inside, C, H, W, LAYOUT, SLOPE, RESIDUAL, LAYER,
             )  # fmt: skip
         else:
             for start in range(0, share, ROWS):
@@ -293,8 +302,125 @@ def backward(  # type: ignore[no-untyped-def]
                 inside = (place < share) & (p < H * W)
                 h, w = p // W, p % W
                 value = tl.load(x + _source(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
-                grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, KEEP)
+                grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, EDGE, KEEP)
                 _return(
-                    value, grad, mean, rate, gamma, beta, total, product, grad_x, grad_residual, n, h, w, c, inside,
-                    C, H, W, LAYOUT, SLOPE, RESIDUAL,
+                    value, grad, mean, rate, gamma, beta, total, product, steady, rising, grad_x, grad_residual,
+                    n, h, w, c, inside, C, H, W, LAYOUT, SLOPE, RESIDUAL, LAYER,
                 )  # fmt: skip
+
+
+@triton.jit
+def _layer(partial, n, c, C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, EPS: tl.constexpr, SPLITS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A picture's moments: mean, mean square and rate of its channels, mean and rate of all of it."""
+    total = tl.zeros(c.shape, tl.float32)
+    squares = tl.zeros(c.shape, tl.float32)
+    for s in range(SPLITS):
+        place = partial + (n * SPLITS + s) * 2 * C + c
+        total += tl.load(place, c < C, 0.0)
+        squares += tl.load(place + C, c < C, 0.0)
+    mean, square = total / (H * W), squares / (H * W)
+    rate = 1.0 / tl.sqrt(tl.maximum(square - mean * mean, 0.0) + EPS)
+    whole = tl.sum(mean, 0) / C
+    spread = tl.maximum(tl.sum(square, 0) / C - whole * whole, 0.0)
+    return mean, rate, whole, 1.0 / tl.sqrt(spread + EPS)
+
+
+@triton.jit
+def layer_affine(  # type: ignore[no-untyped-def]
+    partial, rho, gamma, beta, scale, shift, layer,
+    C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, EPS: tl.constexpr, SPLITS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """AdaLIN as an instance norm's scale and shift, of a picture a program; from the sums of its parts."""
+    n = tl.program_id(0)
+    c = tl.arange(0, BLOCK)
+    mean, rate, whole, layer_rate = _layer(partial, n, c, C, H, W, EPS, SPLITS)
+    share = tl.load(rho + c, c < C, 0.0)
+    g, b = tl.load(gamma + n * C + c, c < C, 0.0), tl.load(beta + n * C + c, c < C, 0.0)
+    rest = (1.0 - share) * layer_rate
+    tl.store(scale + n * C + c, g * (share + rest / rate), c < C)
+    tl.store(shift + n * C + c, b + g * rest * (mean - whole), c < C)
+    tl.store(layer + n * 2, whole)
+    tl.store(layer + n * 2 + 1, layer_rate)
+
+
+@triton.jit
+def layer_gradient(  # type: ignore[no-untyped-def]
+    partial, rho, gamma, moments, layer, carried, grad_rho, grad_gamma, grad_beta,
+    C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, EPS: tl.constexpr, SPLITS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Gradients of rho, gamma and beta, of a picture a program, from those of the scale and the shift; and what the
+    moments hand on to every pixel, `carried`: a number a channel, and one times the normalised value."""
+    n = tl.program_id(0)
+    c = tl.arange(0, BLOCK)
+    known = c < C
+    by_shift = tl.zeros([BLOCK], tl.float32)
+    by_scale = tl.zeros([BLOCK], tl.float32)
+    for s in range(SPLITS):
+        place = partial + (n * SPLITS + s) * 2 * C + c
+        by_shift += tl.load(place, known, 0.0)
+        by_scale += tl.load(place + C, known, 0.0)
+    mean = tl.load(moments + n * 2 * C + c, known, 0.0)
+    rate = tl.load(moments + n * 2 * C + C + c, known, 1.0)
+    whole, layer_rate = tl.load(layer + n * 2), tl.load(layer + n * 2 + 1)
+    share = tl.load(rho + c, known, 0.0)
+    g = tl.load(gamma + n * C + c, known, 0.0)
+    apart = mean - whole
+    instance_less_layer = by_scale * (1.0 - layer_rate / rate) - by_shift * layer_rate * apart
+    tl.store(grad_rho + n * C + c, g * instance_less_layer, known)
+    rest = (1.0 - share) * layer_rate
+    tl.store(grad_gamma + n * C + c, by_scale * (share + rest / rate) + by_shift * rest * apart, known)
+    tl.store(grad_beta + n * C + c, by_shift, known)
+    # To the layer's rate, and by it to the layer's mean and mean square; nothing where the variance is clamped.
+    by_rate = tl.sum(g * (1.0 - share) * (by_scale / rate + by_shift * apart), 0)
+    clamped = layer_rate * layer_rate * EPS >= 1.0
+    by_variance = tl.where(clamped, 0.0, -0.5 * layer_rate * layer_rate * layer_rate * by_rate)
+    own = g * rest * by_shift
+    by_mean = own - (tl.sum(own, 0) + 2.0 * whole * by_variance) / C
+    by_square = by_variance / C
+    steady = by_mean + 2.0 * by_square * mean
+    rising = g * rest * by_scale + 2.0 * by_square / rate
+    tl.store(carried + n * 2 * C + c, steady / (H * W), known)
+    tl.store(carried + n * 2 * C + C + c, rising / (H * W), known)
+
+
+@triton.jit
+def activate(  # type: ignore[no-untyped-def]
+    x, out,
+    C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr,
+    SLOPE: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Activate, and pad by reflection."""
+    n, part, c = _program(C, 1, SPLITS, CHANNELS)
+    share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
+    factor, offset = tl.full([CHANNELS], 1.0, tl.float32), tl.zeros([CHANNELS], tl.float32)
+    for start in range(0, share, ROWS):
+        place = start + tl.arange(0, ROWS)
+        p = part * share + place
+        inside = (place < share) & (p < H * W)
+        h, w = p // W, p % W
+        value = tl.load(x + _source(n, h, w, C, H, W, 0)[:, None] + c[None, :], inside[:, None], 0.0)
+        _put(
+            value, factor, offset, x, out, out, n, h, w, c, inside,
+            C, H, W, PAD, HP, WP, 1, False, SLOPE, False, False,
+        )  # fmt: skip
+
+
+@triton.jit
+def deactivate(  # type: ignore[no-untyped-def]
+    x, grad_out, grad_x,
+    C: tl.constexpr, H: tl.constexpr, W: tl.constexpr, PAD: tl.constexpr, HP: tl.constexpr, WP: tl.constexpr,
+    SLOPE: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """The gradient of `activate`."""
+    n, part, c = _program(C, 1, SPLITS, CHANNELS)
+    share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
+    for start in range(0, share, ROWS):
+        place = start + tl.arange(0, ROWS)
+        p = part * share + place
+        inside = (place < share) & (p < H * W)
+        h, w = p // W, p % W
+        source = _source(n, h, w, C, H, W, 0)[:, None] + c[None, :]
+        value = tl.load(x + source, inside[:, None], 0.0)
+        grad = _arriving(grad_out, grad_out, n, h, w, c, inside, C, H, W, PAD, HP, WP, 1, False, False)
+        grad = tl.where(value > 0, grad, grad * SLOPE)
+        tl.store(grad_x + source, grad.to(grad_x.dtype.element_ty), inside[:, None])

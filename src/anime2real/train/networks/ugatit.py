@@ -74,10 +74,9 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     in x, so the whole is one multiplication and one addition a number, and the layer's moments are the means of the
     channels'.
 
-    Not by `fused.py` yet. With standard deviations s_I and s_L and means m_I and m_L it is an instance norm under the
-    scale gamma · (rho + (1 - rho) · s_I / s_L) and the shift beta + gamma · (1 - rho) · (m_I - m_L) / s_L, all (N, C),
-    so the kernel's forward pass would do between its two stages. But these depend on x through the moments, so its
-    backward pass would have to take the moments' gradients and add a multiple of x and a number a channel.
+    With standard deviations s_I and s_L and means m_I and m_L it is an instance norm under the scale
+    gamma · (rho + (1 - rho) · s_I / s_L) and the shift beta + gamma · (1 - rho) · (m_I - m_L) / s_L, all (N, C): so
+    `fused.py` computes it on a GPU.
 
     Args:
         x: (N, C, H, W).
@@ -235,6 +234,7 @@ class UGATITGenerator(nn.Module):
         self.modulation = Modulation(channels, 1 if light else (size // (4 * unshuffle)) ** 2, code)
         self.adaptive_blocks = nn.ModuleList(AdaptiveBlock(channels) for _ in range(blocks))
         self.decoder = LayerInstanceDecoder(width, 3 * unshuffle**2)
+        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
         draw_weights(self)
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
@@ -243,11 +243,19 @@ class UGATITGenerator(nn.Module):
 
     def classified(self, image: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The translation, and the logits (N, 2) that the picture was of the source domain."""
-        x, logits = self._attended(image)
-        gamma, beta = self.modulation(x, code)
-        for block in self.adaptive_blocks:
-            x = block(x, gamma, beta)
-        translated: Tensor = self.decoder(x)
+        translated: Tensor
+        if self.fused:
+            from anime2real.train.networks.fast import generated_with_attention  # needs Triton
+
+            image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
+            parts = self.encoder, self.blocks, self.attention, self.modulation, self.adaptive_blocks, self.decoder
+            translated, logits = generated_with_attention(*parts, image, code)
+        else:
+            x, logits = self._attended(image)
+            gamma, beta = self.modulation(x, code)
+            for block in self.adaptive_blocks:
+                x = block(x, gamma, beta)
+            translated = self.decoder(x)
         return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated, logits
 
     def attention_map(self, image: Tensor) -> Tensor:
@@ -261,6 +269,8 @@ class UGATITGenerator(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile encoder, blocks, attention and decoder, each once: blocks of a kind share the code of one."""
+        if self.fused:
+            return
         for part in (self.encoder, *self.blocks, self.attention, *self.adaptive_blocks, self.decoder):
             part.compile(dynamic=False)
 

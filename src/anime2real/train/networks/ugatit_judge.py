@@ -75,9 +75,14 @@ class AttentiveDiscriminator(nn.Module):
         self.attention = Attention(channels[-1], SLOPE, spectral=True)
         draw_weights(self.attention)
         self.score = SpectralConvolution(channels[-1], 1, stride=1, bias=False)
+        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Score image: (N, 3, H, W) in [-1, 1]: (N, 1, h, w) of its patches, (N, 2) of the whole, both unbounded."""
+        if self.fused:
+            from anime2real.train.networks.fast import judged_with_attention  # needs Triton
+
+            return judged_with_attention(self, image)
         x = image
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), SLOPE)
@@ -104,8 +109,9 @@ class JudgePair(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile both."""
-        self.local_judge.compile(dynamic=False)
-        self.global_judge.compile(dynamic=False)
+        for judge in (self.local_judge, self.global_judge):
+            if not judge.fused:
+                judge.compile(dynamic=False)
 
 
 def least_side(layers: int) -> int:
