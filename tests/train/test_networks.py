@@ -195,3 +195,6 @@ def test_augmentation_keeps_shapes_and_gradients() -> None:
     assert 0.05 < float(share) <= 0.25  # a quarter, less what falls outside
     moved = translated(torch.ones(8, 1, 32, 32), torch.rand(8, 2))
     assert 0 < float((moved == 0).float().mean()) < 0.25
+    places = torch.rand(2, 2, dtype=torch.float64)
+    image = torch.rand(2, 1, 16, 9, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda one: translated(one, places), image)

@@ -4,7 +4,7 @@ Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020
 picture gets its own variation; gradients pass through to the generator.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -65,12 +65,33 @@ def coloured(image: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def translated(image: Tensor, uniforms: Tensor, share: float = 0.125) -> Tensor:
-    """Shifted by up to `share` of the side, zeros coming in; uniforms: (N, 2)."""
+    """Shifted by up to `share` of the height, zeros coming in; uniforms: (N, 2)."""
+    reach = round(share * image.shape[2])
+    shift = reach - (uniforms * (2 * reach + 1)).long()
+    moved: Tensor = _Shift.apply(image, shift)  # type: ignore[no-untyped-call]
+    return moved
+
+
+class _Shift(torch.autograd.Function):
+    """Each picture by its own (down, right) of shift, (N, 2). The gradient is the shift back: torch's own, of indices
+    that might repeat, sorts them all."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, shift: Tensor) -> Tensor:
+        ctx.save_for_backward(shift)
+        return _shifted(image, shift)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (shift,) = ctx.saved_tensors
+        return _shifted(grad, -shift), None
+
+
+def _shifted(image: Tensor, shift: Tensor) -> Tensor:
     n, _, height, width = image.shape
-    reach = round(share * height)
-    dy, dx = (uniforms * (2 * reach + 1)).long().T[:, :, None] - reach
-    rows = (torch.arange(height, device=image.device) + dy).clamp(-1, height) + 1
-    columns = (torch.arange(width, device=image.device) + dx).clamp(-1, width) + 1
+    dy, dx = shift.T[:, :, None]
+    rows = (torch.arange(height, device=image.device) - dy).clamp(-1, height) + 1
+    columns = (torch.arange(width, device=image.device) - dx).clamp(-1, width) + 1
     padded = F.pad(image, (1, 1, 1, 1))
     index = torch.arange(n, device=image.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
