@@ -145,7 +145,7 @@ def synchronise(device: torch.device) -> None:
 def stepping(stepper: Stepper, sampler: Sampler) -> Callable[[], object]:
     """A step a call, each with its own pictures."""
     steps = itertools.count(1)
-    return lambda: stepper.step(sampler.draw(next(steps)), 2e-4, 0.001)
+    return lambda: stepper.step(sampler.draw(next(steps)), 2e-4, [0.001])
 
 
 def profile(step: Callable[[], object], pairs: int, device: torch.device, rows: int = 40) -> None:
@@ -171,7 +171,7 @@ def tflop_a_pair(subject: Subject) -> float:
     stepper = Stepper(subject.build(1), subject.pictures, 1, Speed(), subject.landmarks)
     draw = subject.sampler(1).draw(0)
     with FlopCounterMode(display=False) as counter:
-        stepper.step(draw, 2e-4, 0.0)
+        stepper.step(draw, 2e-4, [0.0])
     return counter.get_total_flops() / 1e12
 
 
@@ -194,7 +194,7 @@ def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, o
         known = subject.pictures, subject.landmarks
         parity = preflight(subject.build(batch_size), known[0], sampler.draw(0), speed, known[1])
         stepper = Stepper(subject.build(batch_size), known[0], batch_size, speed, known[1])
-        stepper.step(sampler.draw(0), 2e-4, 0.001)
+        stepper.step(sampler.draw(0), 2e-4, [0.001])
         synchronise(device)
         ready = time.perf_counter() - begin
         pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)

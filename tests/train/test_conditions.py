@@ -176,7 +176,7 @@ def test_a_tilted_cyclegan_steps_and_exports(way: Tilt) -> None:
         batch = Batch(pictures[:2], pictures[2:], torch.rand(2, UNIFORMS), points[:2], points[2:])
         losses = method.step(batch)
     assert all(value.isfinite() for value in losses.values())
-    method.update_average(torch.tensor(1.0))
+    method.update_average(torch.tensor([1.0]))
     for product in method.products():
         assert product.name == f"cyclegan-{way}"
         assert product.conditions == inputs_of(way)

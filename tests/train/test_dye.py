@@ -182,7 +182,7 @@ def test_the_mask_moves_with_the_picture(toy: Toy, haired: Path) -> None:
     stepper = Stepper(method, pictures, 2, Speed(), None, masks)
     seen: list[Batch] = []
     method.step = lambda batch: seen.append(batch) or {}  # type: ignore[method-assign, func-returns-value, assignment]
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 0.0, 0.0)
+    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 0.0, [0.0])
     hair = seen[0].real_hair
     assert hair is not None
     torch.testing.assert_close(hair.expand(-1, 3, -1, -1) * 2 - 1, seen[0].real, atol=1e-5, rtol=0)
@@ -197,7 +197,7 @@ def test_the_dyeing_step_stays_on_the_device(haired: Path) -> None:
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
     hair = torch.from_numpy(pack.hair)
     stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), None, hair)
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, 0.1)
+    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
         stepper._body()
     assert noted.seen == []

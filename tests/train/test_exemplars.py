@@ -98,7 +98,7 @@ def test_the_step_with_hair_and_exemplars_stays_on_the_device(haired: Path) -> N
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
     stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), None, torch.from_numpy(pack.hair), soft)
     rows = [pack.rows("anime", "train"), pack.rows("real", "train")]
-    stepper.step(Sampler(*rows, 2, 0, exemplars=rows).draw(0), 1e-4, 0.1)
+    stepper.step(Sampler(*rows, 2, 0, exemplars=rows).draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
         stepper._body()
     assert noted.seen == []
@@ -114,7 +114,7 @@ def test_the_stepper_loads_exemplars_as_it_loads_the_others(toy: Toy) -> None:
     stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), soft=soft)
     rows = [pack.rows("anime", "train"), pack.rows("real", "train")]
     draw = Sampler(*rows, 2, 0, exemplars=rows).draw(0)
-    stepper.step(draw, 0.0, 0.0)
+    stepper.step(draw, 0.0, [0.0])
     shown = seen[0].exemplars
     assert shown is not None
     assert draw.exemplars is not None

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import TINY, Toy, stop_at
+from toys import SIZE, TINY, Toy, stop_at
 
 from anime2real.train import checkpoint
 from anime2real.train.config import Budget, TrainConfig, TrainError
+from anime2real.train.finish import export_products
 from anime2real.train.loop import Sitting, Status, train
+from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.parity import Parity
+from anime2real.train.restore import restore
 from anime2real.train.stepper import Speed, Stepper
 
 PLAIN = Sitting("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
@@ -161,6 +164,70 @@ def test_another_training_in_the_folder_is_refused_with_the_difference(toy: Toy,
     run("difference", toy, tmp_path)
     with pytest.raises(TrainError, match=r"holds another training \(options.learning_rate 0.1 there, 0.2 here\)"):
         run("difference", toy, tmp_path, learning_rate=0.2)
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_a_run_of_before_an_option_came_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        run("cyclegan", toy, tmp_path)
+    path = tmp_path / "config.toml"
+    lines = path.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("further_averages", "turn"))]
+    assert len(kept) == len(lines) - 2
+    path.write_text("\n".join(kept) + "\n")
+    assert run("cyclegan", toy, tmp_path).finished
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = replace(config("cyclegan"), further_averages=(0.5, 1.0))
+    train(several, toy.pack, tmp_path / "straight", PLAIN)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        train(several, toy.pack, tmp_path / "resumed", PLAIN)
+    train(several, toy.pack, tmp_path / "resumed", PLAIN)
+    assert_same(tmp_path / "straight", tmp_path / "resumed")
+    run("cyclegan", toy, tmp_path / "plain")
+    method = restore(tmp_path / "straight").method
+    first = restore(tmp_path / "plain").method.average["to_real"].state_dict()
+    assert all(torch.equal(value, first[key]) for key, value in method.average["to_real"].state_dict().items())
+    usual, (product, _) = method.products()[0], method.further_products(1)
+    assert product.module is method.average["to_real_2"]
+    assert method.products()[0].module is usual.module is method.average["to_real"]
+    # The longer, the nearer to where the run began.
+    torch.manual_seed(several.seed)
+    start = CycleGAN(several.options, SIZE).to_real.state_dict()
+    away = [
+        sum(float((value - start[key]).norm()) for key, value in method.average[name].state_dict().items())
+        for name in ("to_real", "to_real_1", "to_real_2")
+    ]
+    assert away == sorted(away, reverse=True)
+    assert away[2] < 0.9 * away[0]
+
+    told: list[tuple[Path, Any, float | None]] = []
+    monkeypatch.setattr(
+        "anime2real.train.finish.export_bundle",
+        lambda module, folder, **facts: told.append((folder, module, facts["training"].get("average_share"))),
+    )
+    whole = restore(tmp_path / "straight")
+    export_products(whole.method, whole.config, whole.pack, tmp_path / "out", whole.facts, whole.progress)
+    assert [(str(target.relative_to(tmp_path / "out")), share) for target, _, share in told] == [
+        (f"{folder}cyclegan-{way}", share)
+        for folder, share in (("", None), ("average-0.5/", 0.5), ("average-1/", 1.0))
+        for way in ("anime-to-real", "real-to-anime")
+    ]
+    assert [module for _, module, _ in told][::2] == [
+        whole.method.average[name] for name in ("to_real", "to_real_1", "to_real_2")
+    ]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5])
+def test_a_share_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(TrainError, match=f"above 0 and up to 1, not {share:g}"):
+        replace(config("cyclegan"), further_averages=(share,))
 
 
 def test_a_folder_of_something_else_is_refused(toy: Toy, tmp_path: Path) -> None:

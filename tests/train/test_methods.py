@@ -40,7 +40,7 @@ def test_difference_converges_to_the_difference_of_the_domain_means(toy: Toy) ->
     stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
     sampler = Sampler(rows["anime"], rows["real"], 8, seed=1)
     for step in range(600):
-        stepper.step(sampler.draw(step), 0.0, 0.0)
+        stepper.step(sampler.draw(step), 0.0, [0.0])
     means = {d: pack.images[rows[d]].astype(np.float64).mean(0).transpose(2, 0, 1) / 127.5 for d in rows}
     expected = means["real"] - means["anime"]
     assert np.abs(expected).max() > 0.5
@@ -304,7 +304,7 @@ def test_every_method_steps_averages_and_offers_both_directions(name: str) -> No
     method.make_optimizers(1e-3)
     method.start_average()
     losses = method.step(batch(TINY[name].batch_size))
-    method.update_average(torch.tensor(1.0))
+    method.update_average(torch.tensor([1.0]))
     assert all(value.ndim == 0 and not value.requires_grad and value.isfinite() for value in losses.values())
     for averaged in method.averaged:
         pairs = zip(method.average[averaged].parameters(), getattr(method, averaged).parameters(), strict=True)
@@ -326,7 +326,7 @@ def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
     method.start_average()
     stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
     sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 8, seed=0)
-    losses = [float(stepper.step(sampler.draw(i), 2e-3, 1.0)["to_real"]) for i in range(60)]
+    losses = [float(stepper.step(sampler.draw(i), 2e-3, [1.0])["to_real"]) for i in range(60)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 

@@ -98,7 +98,7 @@ def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> 
     landmarks = torch.rand(len(pack.images), 5, 2) * 2 - 1
     stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks)
     sampler = Sampler(*(pack.rows(d, "train") for d in ("anime", "real")), options.batch_size, seed=1)
-    stepper.step(sampler.draw(0), 1e-4, 0.1)
+    stepper.step(sampler.draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
         stepper._body()  # what a graph captures
     assert noted.seen == []

@@ -109,7 +109,7 @@ def test_the_step_with_styles_stays_on_the_device(toy: Toy) -> None:
     for optimizer in method.optimizers.values():
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
     stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed())
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, 0.1)
+    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
         stepper._body()
     assert noted.seen == []

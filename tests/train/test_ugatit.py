@@ -310,7 +310,7 @@ def test_both_directions_come_from_one_run_and_are_averages() -> None:
     trained = method()
     first = copy.deepcopy(trained.average.state_dict())
     trained.step(batch())
-    trained.update_average(torch.tensor(0.5))
+    trained.update_average(torch.tensor([0.5]))
     products = {(p.source, p.target): p.module for p in trained.products()}
     assert set(products) == {("anime", "real"), ("real", "anime")}
     assert products["anime", "real"] is trained.average["to_real"]

@@ -321,9 +321,11 @@ def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: py
             if name == "warm":
                 patch.setattr(Galatea, "begin", lambda self: setattr(self, "started_from", [{"name": "some"}]))
 
-            def noted(self: Stepper, draw: Any, rate: float, weight: float, told: list[float] = weights[name]) -> Any:
-                told.append(weight)
-                return step(self, draw, rate, weight)
+            def noted(
+                self: Stepper, draw: Any, rate: float, average: list[float], told: list[float] = weights[name]
+            ) -> Any:
+                told += average
+                return step(self, draw, rate, average)
 
             patch.setattr(Stepper, "step", noted)
             train(config, toy.pack, tmp_path / name, Sitting(device="cpu", quiet=True, log_seconds=0.0))

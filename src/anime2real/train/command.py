@@ -42,6 +42,8 @@ class Common:
         seed: of the networks, the order of the pictures and their variation.
         samples: sample grids over the run.
         average_half_life: pairs after which a weight's share in the running average has halved.
+        further_averages: half-lives of averages beside that one, as shares of the pairs seen so far, given once for
+            each; their bundles go to bundles/average-SHARE.
         device: auto, cpu, cuda, cuda:1.
         checkpoint_seconds: between checkpoints.
         plain: without mixed precision, compiling, graph capture and streams, also on a GPU.
@@ -59,6 +61,7 @@ class Common:
     seed: int = 0
     samples: int = 12
     average_half_life: float = 10_000.0
+    further_averages: tuple[float, ...] = ()
     device: str = "auto"
     checkpoint_seconds: float = 120.0
     plain: Annotated[bool, Parameter(negative=())] = False
@@ -90,7 +93,13 @@ def budget_of(method: str, common: Common, options: Any) -> Budget:
 def start(method: str, common: Common, options: Any) -> int:
     """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
     config = TrainConfig(
-        method, options, budget_of(method, common, options), common.seed, common.average_half_life, common.samples
+        method,
+        options,
+        budget_of(method, common, options),
+        common.seed,
+        common.average_half_life,
+        common.further_averages,
+        common.samples,
     )
     if common.dry_run:
         pack = Pack(common.data)

@@ -49,6 +49,8 @@ class TrainConfig:
         budget: how long.
         seed: of the networks, the order of the pictures and their variation.
         average_half_life: pairs after which a weight's share in the running average has halved.
+        further_averages: the same of averages beside that one, each as a share of the pairs seen so far; each is
+            exported too.
         samples: times that the sample grid is drawn over the run.
         pack: name and sum of the pack (filled by the loop).
     """
@@ -58,14 +60,25 @@ class TrainConfig:
     budget: Budget
     seed: int = 0
     average_half_life: float = 10_000.0
+    further_averages: tuple[float, ...] = ()
     samples: int = 12
     pack: str = ""
+
+    def __post_init__(self) -> None:
+        if self.average_half_life <= 0:
+            raise TrainError(f"--average-half-life is more than 0, not {self.average_half_life:g}")
+        for share in self.further_averages:
+            if not 0 < share <= 1:
+                raise TrainError(
+                    f"--further-averages are shares of the pairs seen, above 0 and up to 1, not {share:g}"
+                )
 
     def as_table(self) -> dict[str, Any]:
         """As it is written to config.toml: nested tables without empty values."""
         table = dataclasses.asdict(self)
         table["budget"] = {key: value for key, value in table["budget"].items() if value is not None}
         # TOML has lists alone.
+        table["further_averages"] = list(self.further_averages)
         table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
         return table
 

@@ -16,6 +16,8 @@ def export_products(
 ) -> list[Path]:
     """Write a bundle for each product below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
 
+    Those of further averages go to a folder each, average-SHARE.
+
     Args:
         method: as it stands.
         config: of its run.
@@ -45,9 +47,13 @@ def export_products(
         "date": datetime.now(UTC).date().isoformat(),
         "torch": facts["torch"],
     }
+    products = [(output, product, training) for product in method.products()]
+    for place, share in enumerate(config.further_averages):
+        parent, told = output / f"average-{share:g}", training | {"average_share": share}
+        products += [(parent, product, told) for product in method.further_products(place) if product.final]
     written = []
-    for product in method.products():
-        target = bundle_folder(output, product)
+    for parent, product, told in products:
+        target = bundle_folder(parent, product)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(
             product.module,
@@ -58,7 +64,7 @@ def export_products(
             px=pack["size"],
             conditions=product.conditions,
             crop=str(pack.get("crop", "centre")),
-            training=training,
+            training=told,
             licence=_joined("licence", pack, method, "unknown: the pack names none"),
             rights=_joined("rights", pack, method, ""),
             hardware=str(facts["hardware"]),

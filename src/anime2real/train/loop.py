@@ -101,14 +101,14 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
     if method.wants_hair:
         method.see_hair(pack.hair_colours("anime", "train"))
     method.make_optimizers(options.learning_rate)
-    method.start_average()
+    method.start_average(len(config.further_averages))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if progress.step:
         method.started_from = folder.started_from()
     else:
         method.begin()
         if method.started_from:
-            method.start_average()
+            method.start_average(len(config.further_averages))
         folder.note_start(method.started_from)
     say = _Speaker(folder, sitting.quiet)
     for line in passed:
@@ -249,7 +249,7 @@ class _Loop:
         with _stop_requested() as stop, self.folder.stats(self.progress.step) as stats:
             while not self.done() and not stop:
                 self._sample()
-                losses = stepper.step(self._draw(), self._learning_rate(), self._average_weight())
+                losses = stepper.step(self._draw(), self._learning_rate(), self._average_weights())
                 if first:
                     started()
                     first = False
@@ -296,12 +296,15 @@ class _Loop:
         risen = (self.progress.pairs + self.batch_size) / max(self.method.warmup_pairs, self.batch_size)
         return rate * min(1.0, risen, (1.0 - self.used()) / (1.0 - self.method.decay_from))
 
-    def _average_weight(self) -> float:
-        """1 - beta for this batch; the half-life starts short, so that the average forgets what knew nothing."""
-        half_life = self.config.average_half_life
-        if not self.method.warmup_pairs:
-            half_life = min(half_life, 0.05 * max(1, self.progress.pairs))
-        return 1.0 - math.pow(0.5, self.batch_size / half_life)
+    def _average_weights(self) -> list[float]:
+        """1 - beta for this batch, of each average; half-lives start short, so that what knew nothing is forgotten.
+
+        A half-life in proportion to what has been seen is Karras et al., 2024, section 3.1.
+        """
+        seen, half_life = max(1, self.progress.pairs), self.config.average_half_life
+        first = half_life if self.method.warmup_pairs else min(half_life, 0.05 * seen)
+        half_lives = [first, *(share * seen for share in self.config.further_averages)]
+        return [1.0 - math.pow(0.5, self.batch_size / each) for each in half_lives]
 
     def _sample(self) -> None:
         """Draw the grid whenever another share of the budget is used up."""

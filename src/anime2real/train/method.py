@@ -136,6 +136,7 @@ class Method(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.average = nn.ModuleDict()
+        self.further = 0
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.precision: torch.dtype = torch.float32
         self.side_stream: torch.cuda.Stream | None = None
@@ -206,21 +207,35 @@ class Method(nn.Module):
             if callable(compile_parts):
                 compile_parts()
 
-    def start_average(self) -> None:
-        """Copy every averaged network as it stands."""
+    def start_average(self, further: int = 0) -> None:
+        """Copy every averaged network as it stands, and for so many further averages again."""
+        self.further = further
         for name in self.averaged:
-            self.average[name] = copy.deepcopy(getattr(self, name)).requires_grad_(False).eval()
+            for each in _averages_of(name, further):
+                self.average[each] = copy.deepcopy(getattr(self, name)).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def update_average(self, weight: Tensor) -> None:
-        """Move each average by `weight` (scalar, 1 - beta) towards its network."""
+    def update_average(self, weights: Tensor) -> None:
+        """Move the averages towards their networks, by `weights`: (1 + further,), 1 - beta of each."""
         for name in self.averaged:
-            average: list[Tensor] = list(self.average[name].parameters())
             current: list[Tensor] = list(getattr(self, name).parameters())
-            if average:
-                change = torch._foreach_sub(current, average)
-                torch._foreach_mul_(change, weight)
-                torch._foreach_add_(average, change)
+            for each, weight in zip(_averages_of(name, self.further), weights, strict=True):
+                average: list[Tensor] = list(self.average[each].parameters())
+                if average:
+                    change = torch._foreach_sub(current, average)
+                    torch._foreach_mul_(change, weight)
+                    torch._foreach_add_(average, change)
+
+    def further_products(self, place: int) -> list[Product]:
+        """The products by a further average in place of the first."""
+        usual = {name: self.average[name] for name in self.averaged}
+        try:
+            for name in self.averaged:
+                self.average[name] = self.average[_averages_of(name, self.further)[1 + place]]
+            return self.products()
+        finally:
+            for name, module in usual.items():
+                self.average[name] = module
 
     def autocast(self) -> torch.autocast:
         """The mixed precision of the forward passes: off for fp32."""
@@ -242,6 +257,11 @@ class Method(nn.Module):
             two = second()
         main.wait_stream(self.side_stream)
         return one, two
+
+
+def _averages_of(name: str, further: int) -> list[str]:
+    """What a network's averages are called in `Method.average`."""
+    return [name, *(f"{name}_{place + 1}" for place in range(further))]
 
 
 def set_fused(network: nn.Module, fused: bool) -> None:

@@ -37,10 +37,11 @@ def restore(run: Path) -> Restored:
     table, pack, facts = folder.records()
     kind, network = METHODS[table["method"]]
     options = options_from(kind, table.pop("options"))
-    config = TrainConfig(**{**table, "options": options, "budget": Budget(**table["budget"])})
+    table |= {"budget": Budget(**table["budget"]), "further_averages": tuple(table.get("further_averages", ()))}
+    config = TrainConfig(**{**table, "options": options})
     method = network(options, pack["size"])  # type: ignore[call-arg]
     method.make_optimizers(options.learning_rate)
-    method.start_average()
+    method.start_average(len(config.further_averages))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if not progress.step:
         raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))

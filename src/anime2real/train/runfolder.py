@@ -54,7 +54,7 @@ class RunFolder:
         table = config.as_table()
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
-            differences = _differences(_read(path), table)
+            differences = _differences(_completed(_read(path), config), table)
             if differences:
                 raise TrainError(
                     f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
@@ -149,6 +149,13 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
+
+
+def _completed(old: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+    """A table of a run begun before some options came, with what those are where nothing is said."""
+    usual = TrainConfig(config.method, type(config.options)(), config.budget).as_table()
+    options = {**usual["options"], **old.get("options", {})}
+    return {key: value for key, value in usual.items() if key != "budget"} | old | {"options": options}
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

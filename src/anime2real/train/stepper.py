@@ -4,6 +4,7 @@ Everything that changes from step to step enters through a few small fixed tenso
 graph is a whole iteration: no Python, no kernel launches, no reads by the host.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
@@ -81,7 +82,7 @@ class Stepper:
         parts = 2 if method.wants_exemplars else 1
         self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(parts, batch_size, 2 * VARIATION + UNIFORMS, device=device)
-        self._average_weight = torch.zeros((), device=device)
+        self._average_weights = torch.zeros(1 + method.further, device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._losses: dict[str, Tensor] = {}
         method.precision = torch.bfloat16 if speed.bf16 else torch.float32
@@ -97,8 +98,14 @@ class Stepper:
         if speed.streams and device.type == "cuda":
             method.side_stream = torch.cuda.Stream(device)
 
-    def step(self, draw: Draw, learning_rate: float, average_weight: float) -> dict[str, Tensor]:
-        """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used."""
+    def step(self, draw: Draw, learning_rate: float, average_weights: Sequence[float]) -> dict[str, Tensor]:
+        """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used.
+
+        Args:
+            draw: the data.
+            learning_rate: of this step.
+            average_weights: 1 - beta of each running average.
+        """
         draws = [draw] if draw.exemplars is None else [draw, draw.exemplars]
         rows = torch.from_numpy(np.stack([[part.anime, part.real] for part in draws]))
         uniforms = torch.from_numpy(np.stack([part.uniforms for part in draws]))
@@ -106,7 +113,8 @@ class Stepper:
             rows, uniforms = rows.pin_memory(), uniforms.pin_memory()
         self._rows.copy_(rows, non_blocking=True)
         self._uniforms.copy_(uniforms, non_blocking=True)
-        self._average_weight.fill_(average_weight)
+        for place, weight in enumerate(average_weights):
+            self._average_weights[place].fill_(weight)
         for optimizer in self.method.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"].fill_(learning_rate)
@@ -127,7 +135,7 @@ class Stepper:
                 exemplars = replace(exemplars, anime_soft=anime_soft, real_soft=real_soft)
             batch = replace(batch, exemplars=exemplars)
         losses = self.method.step(batch)
-        self.method.update_average(self._average_weight)
+        self.method.update_average(self._average_weights)
         return losses
 
     def _batch(self, rows: Tensor, uniforms: Tensor) -> Batch:
