@@ -69,9 +69,7 @@ class TrainConfig:
             raise TrainError(f"--average-half-life is more than 0, not {self.average_half_life:g}")
         for share in self.further_averages:
             if not 0 < share <= 1:
-                raise TrainError(
-                    f"--further-averages are shares of the pairs seen, above 0 and up to 1, not {share:g}"
-                )
+                raise TrainError(f"--further-averages are shares of the pairs seen, above 0 and up to 1, not {share:g}")
 
     def as_table(self) -> dict[str, Any]:
         """As it is written to config.toml: nested tables without empty values."""
