@@ -279,6 +279,7 @@ def test_the_fused_judge_with_attention_is_the_judge(layers: int) -> None:
             return torch.cat([scores.flatten(1), logits], 1)
 
     compare(Joined(), noise(2, 3, 32, 48))
+    compare(Joined(), noise(1, 3, 25, 31))
 
 
 NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1, enlarge=2)

@@ -170,13 +170,16 @@ def test_another_training_in_the_folder_is_refused_with_the_difference(toy: Toy,
 def test_a_run_of_before_an_option_came_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
-        run("cyclegan", toy, tmp_path)
+        run("galatea", toy, tmp_path)
     path = tmp_path / "config.toml"
     lines = path.read_text().splitlines()
-    kept = [line for line in lines if not line.startswith(("further_averages", "turn"))]
+    kept = [line for line in lines if not line.startswith(("further_averages", "vary"))]
     assert len(kept) == len(lines) - 2
+    path.write_text("\n".join(line for line in kept if not line.startswith("balance")) + "\n")
+    with pytest.raises(TrainError, match="holds another training"):  # what it was before nobody knows
+        run("galatea", toy, tmp_path)
     path.write_text("\n".join(kept) + "\n")
-    assert run("cyclegan", toy, tmp_path).finished
+    assert run("galatea", toy, tmp_path).finished
 
 
 @pytest.mark.usefixtures("_no_bundles")
@@ -228,6 +231,15 @@ def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(TrainError, match=f"above 0 and up to 1, not {share:g}"):
         replace(config("cyclegan"), further_averages=(share,))
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_averages_that_would_be_one_are_refused(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"--further-averages 0\.1 is given twice"):
+        replace(config("cyclegan"), further_averages=(0.1, 0.1000001))
+    with pytest.raises(TrainError, match="difference averages no weights"):
+        train(replace(config("difference"), further_averages=(0.1,)), toy.pack, tmp_path / "run", PLAIN)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_something_else_is_refused(toy: Toy, tmp_path: Path) -> None:

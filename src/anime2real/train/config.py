@@ -70,6 +70,10 @@ class TrainConfig:
         for share in self.further_averages:
             if not 0 < share <= 1:
                 raise TrainError(f"--further-averages are shares of the pairs seen, above 0 and up to 1, not {share:g}")
+        folders = [f"{share:g}" for share in self.further_averages]
+        for name in folders:
+            if folders.count(name) > 1:
+                raise TrainError(f"--further-averages {name} is given twice: each once")
 
     def as_table(self) -> dict[str, Any]:
         """As it is written to config.toml: nested tables without empty values."""

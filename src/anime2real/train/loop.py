@@ -86,6 +86,8 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
     speed = sitting.speed or Speed.best(device)
     pack = Pack(data)
     _, kind = METHODS[config.method]
+    if config.further_averages and not kind.averaged:
+        raise TrainError(f"{config.method} averages no weights: leave --further-averages out")
     options = kind.settled(config.options, pack)
     config = replace(config, options=options, pack=f"{data.name}:{pack.digest[:16]}")
     folder = RunFolder(run)

@@ -152,10 +152,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _completed(old: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
-    """A table of a run begun before some options came, with what those are where nothing is said."""
-    usual = TrainConfig(config.method, type(config.options)(), config.budget).as_table()
-    options = {**usual["options"], **old.get("options", {})}
-    return {key: value for key, value in usual.items() if key != "budget"} | old | {"options": options}
+    """A table of a run begun before some options came, with what runs were before them."""
+    options = {"vary": "features"} if config.method == "galatea" else {}
+    return {"further_averages": []} | old | {"options": options | old.get("options", {})}
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -37,6 +37,7 @@ _OF_A_RUN: Final[tuple[str, ...]] = (
     "minutes",
     "seed",
     "started_from",
+    "average_share",
     "torch",
     "date",
     "pack",

@@ -76,7 +76,7 @@ def generated_with_attention(
 
 
 def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
-    """The scores that `PatchDiscriminator` gives an image (N, C, H, W), H and W even."""
+    """The scores that `PatchDiscriminator` gives an image (N, C, H, W)."""
     x = _halved(F.pad(narrow(image), (1, 1, 1, 1)), judge.convolution1.weight, judge.convolution1.bias)
     x = F.leaky_relu(x, 0.2)
     for convolution in (judge.convolution2, judge.convolution3, judge.convolution4):
@@ -88,7 +88,7 @@ def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
 
 
 def judged_with_attention(judge: AttentiveDiscriminator, image: Tensor) -> tuple[Tensor, Tensor]:
-    """What `AttentiveDiscriminator` makes of an image (N, 3, H, W), H and W even: scores and logits."""
+    """What `AttentiveDiscriminator` makes of an image (N, 3, H, W): scores and logits."""
     first, *others = judge.convolutions
     assert isinstance(first, SpectralConvolution)
     x = _halved(reflected(narrow(image), 1), first.normed_weight(), first.bias)
@@ -105,8 +105,11 @@ def _activated_by_reflection(x: Tensor) -> Tensor:
 
 
 def _halved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A 4×4 convolution with stride 2 of (N, C, H, W), few channels, H and W even: 2×2 on blocks of 2×2 pixels."""
-    x = in_blocks(x, 2)
+    """A 4×4 convolution with stride 2 of (N, C, H, W), few channels: 2×2 on blocks of 2×2 pixels.
+
+    It never sees an odd last row or column.
+    """
+    x = in_blocks(x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2], 2)
     return F.conv2d(x, kernel_on_blocks(weight[None], 2, x.shape[1] // 4), bias)
 
 
