@@ -191,9 +191,8 @@ def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, o
     torch.compiler.reset()
     begin = time.perf_counter()
     try:
-        known = subject.pictures, subject.landmarks
-        parity = preflight(subject.build(batch_size), known[0], sampler.draw(0), speed, known[1])
-        stepper = Stepper(subject.build(batch_size), known[0], batch_size, speed, known[1])
+        parity = preflight(subject.build(batch_size), subject.pictures, sampler.draw(0), speed, subject.landmarks)
+        stepper = Stepper(subject.build(batch_size), subject.pictures, batch_size, speed, subject.landmarks)
         stepper.step(sampler.draw(0), 2e-4, [0.001])
         synchronise(device)
         ready = time.perf_counter() - begin

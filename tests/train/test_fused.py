@@ -79,6 +79,21 @@ def surrounded(y: Tensor, around: Surroundings) -> Tensor:
     return padded
 
 
+def assert_alike(
+    ours: tuple[Tensor, Tensor | None], wanted: tuple[Tensor, Tensor], around: Surroundings, inputs: Any, margin: float
+) -> None:
+    """Results, padded and, where asked for, not, and their gradients by all inputs."""
+    assert (ours[1] is not None) == around.keep
+    losses = [torch.zeros((), device=DEVICE)] * 2
+    for seed, one, two in zip((4, 5), ours, wanted, strict=True):
+        if one is not None:
+            torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+            weight = noise(*two.shape, seed=seed)
+            losses = [loss + (y * weight).sum() for loss, y in zip(losses, (one, two), strict=True)]
+    for one, two in zip(*(torch.autograd.grad(loss, inputs) for loss in losses), strict=True):
+        torch.testing.assert_close(one, two, atol=margin, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("shape", "around"),
     [
@@ -110,16 +125,7 @@ def test_a_fused_norm_is_its_parts(shape: tuple[int, ...], around: Surroundings,
 
     ours, ours_kept = fused_norm(x, around, residual, scale, shift)
     wanted, wanted_kept = plain_norm(x, around, residual, scale, shift)
-    torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
-    weight = noise(*wanted.shape, seed=4)
-    loss, wanted_loss = (ours * weight).sum(), (wanted * weight).sum()
-    assert (ours_kept is not None) == around.keep
-    if ours_kept is not None:
-        torch.testing.assert_close(ours_kept, wanted_kept, atol=1e-5, rtol=1e-4)
-        weight = noise(*whole, seed=5)
-        loss, wanted_loss = loss + (ours_kept * weight).sum(), wanted_loss + (wanted_kept * weight).sum()
-    for one, two in zip(torch.autograd.grad(loss, inputs), torch.autograd.grad(wanted_loss, inputs), strict=True):
-        torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
+    assert_alike((ours, ours_kept), (wanted, wanted_kept), around, inputs, 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -153,16 +159,7 @@ def test_a_fused_layer_norm_is_equation_1(
     y = y.relu() if around.activation == "relu" else y
     wanted_kept = y + more[0] if residual else y
     wanted = surrounded(wanted_kept, around)
-    torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
-    weight = noise(*wanted.shape, seed=4)
-    loss, wanted_loss = (ours * weight).sum(), (wanted * weight).sum()
-    assert (ours_kept is not None) == around.keep
-    if ours_kept is not None:
-        torch.testing.assert_close(ours_kept, wanted_kept, atol=1e-5, rtol=1e-4)
-        weight = noise(*whole, seed=5)
-        loss, wanted_loss = loss + (ours_kept * weight).sum(), wanted_loss + (wanted_kept * weight).sum()
-    for one, two in zip(torch.autograd.grad(loss, inputs), torch.autograd.grad(wanted_loss, inputs), strict=True):
-        torch.testing.assert_close(one, two, atol=3e-4, rtol=1e-3)
+    assert_alike((ours, ours_kept), (wanted, wanted_kept), around, inputs, 3e-4)
 
 
 @pytest.mark.parametrize(("shape", "pad"), [((2, 16, 8, 5), 1), ((1, 64, 40, 36), 1), ((1, 8, 9, 9), 0)])
@@ -253,6 +250,15 @@ def test_the_fused_generator_with_attention_is_the_generator() -> None:
         (UGATITGenerator(16, 8, 1, light=False), noise(1, 3, 16, 16)),
     ):
         compare(network, image)
+
+
+def test_the_fused_generator_with_attention_needs_no_blocks() -> None:
+    torch.manual_seed(0)
+    network, image = UGATITGenerator(16, 8, 0).to(DEVICE).eval(), last(noise(1, 3, 16, 16))
+    initialise(network, std=0.1)
+    plain = network(image)
+    set_fused(network, True)
+    torch.testing.assert_close(network(image), plain, atol=1e-4, rtol=1e-3)
 
 
 def test_the_fused_generator_with_attention_is_told_styles_and_classifies() -> None:

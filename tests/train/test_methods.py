@@ -212,9 +212,9 @@ def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_al
     corner[:, :, :4, :4] += 0.5
     eyes[:, :, 13:17] += 0.5
     plain, same, other = (
-        method._scores_from_near(
-            dict.fromkeys(("real", "anime"), (image, data.real_landmarks)), (data.uniforms, data.uniforms)
-        )["real_eyes"]
+        method._scores_from_near(dict.fromkeys(("real", "anime"), (image, points.expand(2, 5, 2), data.uniforms)))[
+            "real_eyes"
+        ]
         for image in (fake_real, corner, eyes)
     )
     assert torch.equal(plain, same)

@@ -37,8 +37,9 @@ def restore(run: Path) -> Restored:
     table, pack, facts = folder.records()
     kind, network = METHODS[table["method"]]
     options = options_from(kind, table.pop("options"))
-    table |= {"budget": Budget(**table["budget"]), "further_averages": tuple(table.get("further_averages", ()))}
-    config = TrainConfig(**{**table, "options": options})
+    further = tuple(table.pop("further_averages", ()))
+    budget = Budget(**table.pop("budget"))
+    config = TrainConfig(**table, options=options, budget=budget, further_averages=further)
     method = network(options, pack["size"])  # type: ignore[call-arg]
     method.make_optimizers(options.learning_rate)
     method.start_average(len(config.further_averages))

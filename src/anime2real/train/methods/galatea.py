@@ -210,8 +210,11 @@ class Galatea(Method):
                 losses["attentive"] = taken_for_real(whole_real) + taken_for_real(whole_anime)
                 loss = loss + config.attentive_weight * losses["attentive"]
             if config.detail_weight:
-                seen = {"real": (shown_real, batch.anime_landmarks), "anime": (shown_anime, batch.real_landmarks)}
-                near = [squared(score, 1.0) for score in self._scores_from_near(seen, numbers).values()]
+                seen = {
+                    "real": (shown_real, batch.anime_landmarks, numbers[0]),
+                    "anime": (shown_anime, batch.real_landmarks, numbers[1]),
+                }
+                near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
                 losses["detail"] = torch.stack(near).sum()
                 loss = loss + config.detail_weight * losses["detail"]
             if config.perceptual_weight:
@@ -241,13 +244,14 @@ class Galatea(Method):
         shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
         real, anime = _as_soft(batch, shown.real, shown.anime)
         seen = {"real": torch.cat([real, shown_real]), "anime": torch.cat([anime, shown_anime])}
-        real_numbers, anime_numbers = (
-            torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)]) for turn in (2, 4)
-        )
+        numbers = {
+            domain: torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)])
+            for domain, turn in (("real", 2), ("anime", 4))
+        }
         with self.autocast():
             (scores_real, beside_real), (scores_anime, beside_anime) = self.both(
-                lambda: self._judged(self.judge_real, seen["real"], real_numbers),
-                lambda: self._judged(self.judge_anime, seen["anime"], anime_numbers),
+                lambda: self._judged(self.judge_real, seen["real"], numbers["real"]),
+                lambda: self._judged(self.judge_anime, seen["anime"], numbers["anime"]),
             )
             beside = {"real": beside_real, "anime": beside_anime}
             losses = {"judge_real": _hinge(scores_real), "judge_anime": _hinge(scores_anime)}
@@ -265,8 +269,8 @@ class Galatea(Method):
                     "real": (shown.real_landmarks, batch.anime_landmarks),
                     "anime": (shown.anime_landmarks, batch.real_landmarks),
                 }
-                near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]])) for d in seen}
-                scores = self._scores_from_near(near, (real_numbers, anime_numbers))
+                near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]]), numbers[d]) for d in seen}
+                scores = self._scores_from_near(near)
                 losses["detail_judges"] = torch.stack([least_squares(score) for score in scores.values()]).sum()
                 loss = loss + losses["detail_judges"]
         loss.backward()
@@ -294,17 +298,14 @@ class Galatea(Method):
         beside = uncut(image, numbers)
         return judge(cutout(beside, numbers[:, 5:7])), beside
 
-    def _scores_from_near(
-        self, seen: Mapping[str, tuple[Tensor, Tensor | None]], numbers: tuple[Tensor, Tensor]
-    ) -> dict[str, Tensor]:
-        """What the judges of details give pictures with landmarks, by domain, varied by numbers, real first."""
-        of_domain = dict(zip(("real", "anime"), numbers, strict=True))
+    def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None, Tensor]]) -> dict[str, Tensor]:
+        """What the judges of details give pictures with their landmarks and what varies them, by domain."""
         scores = {}
         for place, judge in self.detail_judges.items():
             domain, name = place.split("_")
-            image, landmarks = seen[domain]
+            image, landmarks, numbers = seen[domain]
             cut = detail(name, self._reduced(image), _known(landmarks))
-            scores[place] = judge(uncut(cut, of_domain[domain]) if self.config.vary == "all" else cut)
+            scores[place] = judge(uncut(cut, numbers) if self.config.vary == "all" else cut)
         return scores
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:

@@ -26,7 +26,7 @@ import torch
 import triton
 from torch import Tensor
 
-from anime2real.train.networks import fused_kernels
+from anime2real.train.networks import fused_kernels, layer_kernels
 from anime2real.train.networks.resnet import EPSILON
 
 Layout = Literal["plain", "blocked", "doubled"]
@@ -257,7 +257,7 @@ class _FusedLayerNorm(torch.autograd.Function):
         options = _constants(around, channels) | {"EPS": EPSILON, "RESIDUAL": residual is not None, "AFFINE": True}
         _clear_rest(out, around)
         _launch(fused_kernels.forward, tensors, x, tiling, options, _SUM)
-        fused_kernels.layer_affine[(n,)](
+        layer_kernels.layer_affine[(n,)](
             partial, rho, gamma, beta, scale, shift, layer, **_picture(around, channels, tiling)
         )
         _launch(fused_kernels.forward, tensors, x, tiling, options, _APPLY)
@@ -287,7 +287,7 @@ class _FusedLayerNorm(torch.autograd.Function):
             "RESIDUAL": ctx.residual, "AFFINE": True, "KEEP": grad_plain is not None, "LAYER": True
         }  # fmt: skip
         _launch(fused_kernels.backward, tensors, x, tiling, options, _SUM)
-        fused_kernels.layer_gradient[(n,)](
+        layer_kernels.layer_gradient[(n,)](
             partial, rho, gamma, moments, layer, carried, grad_rho, grad_gamma, grad_beta,
             **_picture(around, channels, tiling),
         )  # fmt: skip
