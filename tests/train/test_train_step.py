@@ -12,6 +12,7 @@ from toys import SIZE, TINY
 
 from anime2real.train.methods.ugatit import UGATIT
 from anime2real.train.parity import Parity
+from anime2real.train.stepper import Speed
 
 TOY = ["--toy", "--seconds", "0.01", "--device", "cpu"]
 
@@ -32,14 +33,20 @@ def test_every_method_is_measured_against_its_reference(
     assert result["ratio_same_batch2"] == result["ratio_batch2"] > 0
 
 
-def test_the_networks_that_ship_are_measured_without_a_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    train_step.main([*TOY, "--batches", "2", "--speeds", "bf16", "eager", "--method", "galatea", "--ships"])
+def test_the_networks_that_ship_are_measured_against_themselves_trained_plainly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stepped = []
+    built = train_step.Stepper
+    monkeypatch.setattr(train_step, "Stepper", lambda *given: stepped.append(given[3]) or built(*given))
+    batches = ["--reference-batches", "2", "--batches", "2"]
+    train_step.main([*TOY, *batches, "--speeds", "bf16", "eager", "--method", "galatea", "--ships"])
     lines = capsys.readouterr().out.splitlines()
     assert sum("parity holds" in line for line in lines) == 2
     result = json.loads(lines[-1])
     assert result["ships"]
-    assert result["pairs_per_second"] > 0
-    assert not any(key.startswith(("reference", "ratio")) for key in result)
+    assert result["ratio_batch2"] == pytest.approx(result["pairs_per_second"] / result["reference_batch2"])
+    assert stepped[1] == Speed()  # the first counts arithmetic
     with pytest.raises(SystemExit):
         train_step.main([*TOY, "--method", "cyclegan", "--ships"])
 
