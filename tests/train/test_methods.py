@@ -2,7 +2,10 @@
 
 import copy
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import torch.nn.functional as F
 from toys import SIZE, TINY, Toy
 
 from anime2real.bundle import STYLE
+from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.config import TrainError
 from anime2real.train.method import UNIFORMS, Batch, frozen
@@ -18,7 +22,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
-from anime2real.train.methods.galatea import Galatea, judge_pair, worst
+from anime2real.train.methods.galatea import Galatea, Seen, judge_pair, worst
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import classified
 from anime2real.train.networks.ugatit import UGATITGenerator
@@ -212,9 +216,7 @@ def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_al
     corner[:, :, :4, :4] += 0.5
     eyes[:, :, 13:17] += 0.5
     plain, same, other = (
-        method._scores_from_near(dict.fromkeys(("real", "anime"), (image, points.expand(2, 5, 2), data.uniforms)))[
-            "real_eyes"
-        ]
+        method._judgements(dict.fromkeys(DOMAINS, Seen(image, data.uniforms, points.expand(2, 5, 2))))["real_eyes"]()
         for image in (fake_real, corner, eyes)
     )
     assert torch.equal(plain, same)
@@ -274,7 +276,8 @@ def test_galateas_attentive_judges_see_the_whole_picture_and_leave_the_generator
     assert large.reduction == 2
     seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
     halved = copy.deepcopy(large.attentive_judges["real"])(F.avg_pool2d(seen, 2))
-    for score, wanted in zip(large._scores_as_a_whole(seen, seen)[0], halved, strict=True):
+    works = large._judgements(dict.fromkeys(DOMAINS, Seen(seen, data.uniforms, None)))
+    for score, wanted in zip(works["whole_real"](), halved, strict=True):
         torch.testing.assert_close(score, wanted)
     with pytest.raises(TrainError, match="--attentive-weight needs pictures of at least"):
         judge_pair(4, 8)
@@ -342,3 +345,57 @@ def test_the_worst_patch_has_a_loss_of_its_own() -> None:
     assert scores.grad.nonzero().tolist() == [[0, 0, 1, 2], [1, 0, 3, 3]]
     with pytest.raises(TrainError, match="--patch-weight"):
         GalateaConfig(worst_weight=0.1, patch_weight=0.0)
+
+
+class FakeStream:
+    """A CUDA stream that notes who waits for it and what it is given."""
+
+    def __init__(self, name: str, noted: list[str]) -> None:
+        self.name, self.noted = name, noted
+
+    def wait_stream(self, other: "FakeStream") -> None:
+        self.noted.append(f"{self.name} waits for {other.name}")
+
+
+def test_frozen_features_are_rounded_once_to_what_autocast_makes_of_them() -> None:
+    method = Galatea(TINY["galatea"], SIZE)
+    kept = set(method.state_dict())
+    image = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
+    method.precision = torch.bfloat16
+    with method.autocast():
+        before = method.judge_real.features(image)
+        method.fuse_parts()
+        after = method.judge_anime.features(image)
+    assert {value.dtype for value in method.judge_anime.features.buffers()} == {torch.bfloat16}
+    assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
+    assert method.judge_real.heads[0][0].bias.dtype == torch.float32  # what learns stays as it is
+    assert set(method.state_dict()) == kept  # and none of it is in checkpoints
+
+
+def test_independent_works_go_to_streams_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[str] = []
+    main, one, two = (FakeStream(name, noted) for name in ("main", "one", "two"))
+    current = [main]
+
+    @contextmanager
+    def on(stream: FakeStream) -> Iterator[None]:
+        current.append(stream)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: current[-1])
+    monkeypatch.setattr(torch.cuda, "stream", on)
+    method = Galatea(TINY["galatea"], SIZE)
+    works = {name: partial(lambda name: noted.append(f"{name} on {current[-1].name}") or name, name) for name in "abcd"}
+    assert method.together(works) == {name: name for name in "abcd"}  # without streams, one after the other
+    assert noted == [f"{name} on main" for name in "abcd"]
+    noted.clear()
+    method.side_streams = [one, two]
+    assert method.together(works) == {name: name for name in "abcd"}
+    assert noted == [
+        "one waits for main", "two waits for main", "a on main", "b on one", "c on two", "d on main",
+        "main waits for one", "main waits for two",
+    ]  # fmt: skip
+    noted.clear()
+    assert method.both(works["a"], works["b"]) == ("a", "b")
+    assert noted == ["one waits for main", "a on main", "b on one", "main waits for one"]

@@ -7,7 +7,7 @@ in a CUDA graph, and hands out plain modules to export.
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -22,6 +22,9 @@ from anime2real.train.pack import Pack
 
 First = TypeVar("First")
 Second = TypeVar("Second")
+
+SIDE_STREAMS = 15
+"""CUDA streams beside the main one, for pieces of work that do not wait for each other."""
 
 WARMUP_PAIRS = 16_000
 """Pairs over which the learning rate rises where a run starts from bundles."""
@@ -139,7 +142,7 @@ class Method(nn.Module):
         self.further = 0
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.precision: torch.dtype = torch.float32
-        self.side_stream: torch.cuda.Stream | None = None
+        self.side_streams: Sequence[torch.cuda.Stream] = ()
 
     @property
     def wants_exemplars(self) -> bool:
@@ -244,19 +247,34 @@ class Method(nn.Module):
         return torch.autocast(device, dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16)
 
     def both(self, first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
-        """Run two independent pieces of work, side by side where the loop gave a second CUDA stream.
+        """Run two independent pieces of work, side by side where the loop gave CUDA streams.
 
         One generator's memory-bound norms then overlap with the other's compute-bound convolutions.
         """
-        if self.side_stream is None:
-            return first(), second()
+        done = self.together({"first": first, "second": second})
+        return done["first"], done["second"]
+
+    def together(self, works: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Run independent pieces of work side by side where the loop gave CUDA streams; their results by their names.
+
+        Small batches leave a GPU waiting for thousands of small kernels one after the other; those of different works
+        run at once. The first works are on the same streams each time, the very first on the main one: whoever runs a
+        network twice in a step gives it the same place. The caller keeps what the works see until they are through,
+        backward pass included.
+        """
+        if not self.side_streams:
+            return {name: work() for name, work in works.items()}
         main = torch.cuda.current_stream()
-        self.side_stream.wait_stream(main)
-        one = first()
-        with torch.cuda.stream(self.side_stream):
-            two = second()
-        main.wait_stream(self.side_stream)
-        return one, two
+        streams = [main, *self.side_streams][: len(works)]
+        for stream in streams[1:]:
+            stream.wait_stream(main)
+        done = {}
+        for place, (name, work) in enumerate(works.items()):
+            with torch.cuda.stream(streams[place % len(streams)]):
+                done[name] = work()
+        for stream in streams[1:]:
+            main.wait_stream(stream)
+        return done
 
 
 def _averages_of(name: str, further: int) -> list[str]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.conditions import mirrored
-from anime2real.train.method import UNIFORMS, Augment, Batch, Method
+from anime2real.train.method import SIDE_STREAMS, UNIFORMS, Augment, Batch, Method
 from anime2real.train.sampler import VARIATION, Draw
 
 GRAPH_WARMUPS = 3
@@ -96,7 +96,7 @@ class Stepper:
             torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
             method.compile_parts()
         if speed.streams and device.type == "cuda":
-            method.side_stream = torch.cuda.Stream(device)
+            method.side_streams = [torch.cuda.Stream(device) for _ in range(SIDE_STREAMS)]
 
     def step(self, draw: Draw, learning_rate: float, average_weights: Sequence[float]) -> dict[str, Tensor]:
         """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used.

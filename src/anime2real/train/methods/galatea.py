@@ -30,8 +30,10 @@ sees a face as a whole, can judge beside the others (`attentive_weight`).
 The options are in `galatea_options.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +42,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.bundle import STYLE
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.config import EPOCH_PAIRS, TrainError
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
@@ -65,6 +67,21 @@ LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
 
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the judges of a domain see.
+
+    Attributes:
+        image: (N, 3, S, S) in [-1, 1].
+        numbers: (N, NUMBERS) in [0, 1), what varies them.
+        landmarks: (N, 5, 2) in [-1, 1], where the pack has them.
+    """
+
+    image: Tensor
+    numbers: Tensor
+    landmarks: Tensor | None
 
 
 class Galatea(Method):
@@ -128,6 +145,11 @@ class Galatea(Method):
         starts = bundles_of(self.config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
 
+    def fuse_parts(self) -> None:
+        """Those of the other methods; and weights that never change are rounded once, not by autocast at each call."""
+        super().fuse_parts()
+        self.judge_real.features.to(self.precision)  # both judges'
+
     def compile_parts(self) -> None:
         """Those of the other methods', and the attentive judges."""
         super().compile_parts()
@@ -157,9 +179,12 @@ class Galatea(Method):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The generators' step, then the discriminators' on the same fakes; some photographs are dyed before."""
-        batch = self._dyed(batch)
-        if batch.exemplars is not None:
-            batch = replace(batch, exemplars=self._dyed(batch.exemplars))
+        exemplars = batch.exemplars
+        if exemplars is None:
+            batch = self._dyed(batch)
+        else:
+            batch, exemplars = self.both(partial(self._dyed, batch), partial(self._dyed, exemplars))
+            batch = replace(batch, exemplars=exemplars)
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses
@@ -184,38 +209,38 @@ class Galatea(Method):
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
-            cycled_real, cycled_anime = self.both(
-                lambda: self.to_real(fake_anime, usual), lambda: self.to_anime(fake_real, usual)
-            )
             shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
-            numbers = reused(batch.uniforms, 0), reused(batch.uniforms, 1)
-            (scores_real, beside_real), (scores_anime, beside_anime) = self.both(
-                lambda: self._judged(self.judge_real, shown_real, numbers[0]),
-                lambda: self._judged(self.judge_anime, shown_anime, numbers[1]),
-            )
-            adversarial = generator_loss(scores_real) + generator_loss(scores_anime)
+            seen: dict[Domain, Seen] = {
+                "real": Seen(shown_real, reused(batch.uniforms, 0), batch.anime_landmarks),
+                "anime": Seen(shown_anime, reused(batch.uniforms, 1), batch.real_landmarks),
+            }
+            works: dict[str, Callable[[], Any]] = {
+                "cycled_real": lambda: self.to_real(fake_anime, usual),
+                "cycled_anime": lambda: self.to_anime(fake_real, usual),
+            }
+            works |= self._judgements(seen)
+            if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
+                works["hair_real"] = partial(hair_apart, anime, fake_real, batch.anime_hair)
+                works["hair_anime"] = partial(hair_apart, real, fake_anime, batch.real_hair)
+            done = self.together(works)
+            cycled_real, cycled_anime = done["cycled_real"], done["cycled_anime"]
+            adversarial = generator_loss(done["features_real"]) + generator_loss(done["features_anime"])
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
             identity = absolute(same_real, real) + absolute(same_anime, anime)
             loss = adversarial + config.cycle_weight * (cycle + config.identity_weight * identity)
             losses = {"adversarial": adversarial, "cycle": cycle, "identity": identity}
             if config.patch_weight:
-                scores = [self.patch_judges["real"](beside_real), self.patch_judges["anime"](beside_anime)]
+                scores = [done["patch_real"], done["patch_anime"]]
                 losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
                 loss = loss + config.patch_weight * losses["patch"]
                 if config.worst_weight:
                     losses["worst"] = worst(scores[0]) + worst(scores[1])
                     loss = loss + config.worst_weight * losses["worst"]
             if config.attentive_weight:
-                whole_real, whole_anime = self._scores_as_a_whole(beside_real, beside_anime)
-                losses["attentive"] = taken_for_real(whole_real) + taken_for_real(whole_anime)
+                losses["attentive"] = taken_for_real(done["whole_real"]) + taken_for_real(done["whole_anime"])
                 loss = loss + config.attentive_weight * losses["attentive"]
             if config.detail_weight:
-                seen = {
-                    "real": (shown_real, batch.anime_landmarks, numbers[0]),
-                    "anime": (shown_anime, batch.real_landmarks, numbers[1]),
-                }
-                near = [squared(score, 1.0) for score in self._scores_from_near(seen).values()]
-                losses["detail"] = torch.stack(near).sum()
+                losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.detail_judges]).sum()
                 loss = loss + config.detail_weight * losses["detail"]
             if config.perceptual_weight:
                 losses["perceptual"] = self._apart(cycled_anime, anime) + self._apart(cycled_real, real)
@@ -223,9 +248,8 @@ class Galatea(Method):
             if config.style_weight:
                 losses["alike"] = self._alike(batch, fake_real, fake_anime)
                 loss = loss + config.style_weight * losses["alike"]
-            if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
-                losses["hair"] = hair_apart(anime, fake_real, batch.anime_hair)
-                losses["hair"] = losses["hair"] + hair_apart(real, fake_anime, batch.real_hair)
+            if config.hair_weight and "hair_real" in done:
+                losses["hair"] = done["hair_real"] + done["hair_anime"]
                 loss = loss + config.hair_weight * losses["hair"]
             if logits_real is not None and logits_anime is not None:
                 losses["cam"] = classified(logits_real) + classified(logits_anime)
@@ -243,35 +267,32 @@ class Galatea(Method):
         shown = batch if batch.exemplars is None else batch.exemplars
         shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
         real, anime = _as_soft(batch, shown.real, shown.anime)
-        seen = {"real": torch.cat([real, shown_real]), "anime": torch.cat([anime, shown_anime])}
         numbers = {
             domain: torch.cat([reused(batch.uniforms, turn), reused(batch.uniforms, turn + 1)])
             for domain, turn in (("real", 2), ("anime", 4))
         }
+        # A fake's features lie where those of the picture that it was made from lie.
+        landmarks = {
+            "real": _joined(shown.real_landmarks, batch.anime_landmarks),
+            "anime": _joined(shown.anime_landmarks, batch.real_landmarks),
+        }
+        seen: dict[Domain, Seen] = {
+            "real": Seen(torch.cat([real, shown_real]), numbers["real"], landmarks["real"]),
+            "anime": Seen(torch.cat([anime, shown_anime]), numbers["anime"], landmarks["anime"]),
+        }
         with self.autocast():
-            (scores_real, beside_real), (scores_anime, beside_anime) = self.both(
-                lambda: self._judged(self.judge_real, seen["real"], numbers["real"]),
-                lambda: self._judged(self.judge_anime, seen["anime"], numbers["anime"]),
-            )
-            beside = {"real": beside_real, "anime": beside_anime}
-            losses = {"judge_real": _hinge(scores_real), "judge_anime": _hinge(scores_anime)}
+            done = self.together(self._judgements(seen))
+            losses = {"judge_real": _hinge(done["features_real"]), "judge_anime": _hinge(done["features_anime"])}
             loss = losses["judge_real"] + losses["judge_anime"]
-            for domain, judge in self.patch_judges.items():
-                losses[f"patch_{domain}"] = least_squares(judge(beside[domain]))
+            for domain in self.patch_judges:
+                losses[f"patch_{domain}"] = least_squares(done[f"patch_{domain}"])
                 loss = loss + losses[f"patch_{domain}"]
             if self.attentive_judges:
-                whole_real, whole_anime = self._scores_as_a_whole(beside_real, beside_anime)
-                losses["attentive_judges"] = told_apart(whole_real) + told_apart(whole_anime)
+                losses["attentive_judges"] = told_apart(done["whole_real"]) + told_apart(done["whole_anime"])
                 loss = loss + losses["attentive_judges"]
             if self.detail_judges:
-                # A fake's features lie where those of the picture that it was made from lie.
-                landmarks = {
-                    "real": (shown.real_landmarks, batch.anime_landmarks),
-                    "anime": (shown.anime_landmarks, batch.real_landmarks),
-                }
-                near = {d: (seen[d], torch.cat([_known(points) for points in landmarks[d]]), numbers[d]) for d in seen}
-                scores = self._scores_from_near(near)
-                losses["detail_judges"] = torch.stack([least_squares(score) for score in scores.values()]).sum()
+                scores = [least_squares(done[place]) for place in self.detail_judges]
+                losses["detail_judges"] = torch.stack(scores).sum()
                 loss = loss + losses["detail_judges"]
         loss.backward()
         optimizer.step()
@@ -280,33 +301,45 @@ class Galatea(Method):
     def _judges(self) -> list[nn.Module]:
         return [self.judge_real, self.judge_anime, self.patch_judges, self.attentive_judges, self.detail_judges]
 
-    def _scores_as_a_whole(self, real: Tensor, anime: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What the attentive judges of either domain give pictures that are, or pass for, its own."""
-        return self.both(
-            lambda: self.attentive_judges["real"](self._reduced(real)),
-            lambda: self.attentive_judges["anime"](self._reduced(anime)),
-        )
+    def _judgements(self, seen: Mapping[Domain, Seen]) -> dict[str, Callable[[], Any]]:
+        """What each judge is to say of the pictures of its domain, by name: independent pieces of work.
+
+        `features_real` and `whole_real` give lists of scores, `patch_real`, `real_eyes` and `real_mouth` scores; with
+        as many for `anime`. Those that see more come first.
+        """
+        on_features = {"real": self.judge_real, "anime": self.judge_anime}
+        works: dict[str, Callable[[], Any]] = {}
+        beside: dict[str, Tensor] = {}
+        for domain, of in seen.items():
+            if self.config.vary == "features":
+                beside[domain] = of.image
+                works[f"features_{domain}"] = partial(_by_features, on_features[domain], of)
+            else:
+                beside[domain] = uncut(of.image, of.numbers)
+                works[f"features_{domain}"] = partial(_by_features, on_features[domain], of, beside[domain])
+        works |= {f"whole_{d}": partial(self._by_whole, judge, beside[d]) for d, judge in self.attentive_judges.items()}
+        works |= {f"patch_{d}": partial(judge, beside[d]) for d, judge in self.patch_judges.items()}
+        for domain, of in seen.items():
+            for name in DETAILS if self.detail_judges else ():
+                place = f"{domain}_{name}"
+                works[place] = partial(self._from_near, self.detail_judges[place], name, of)
+        return works
+
+    def _by_whole(self, judge: nn.Module, image: Tensor) -> list[Tensor]:
+        """The scores of an attentive judge."""
+        scores: list[Tensor] = judge(self._reduced(image))
+        return scores
+
+    def _from_near(self, judge: nn.Module, name: str, of: Seen) -> Tensor:
+        """The score that a judge of details gives."""
+        assert of.landmarks is not None  # the loop refuses packs without them
+        cut = detail(name, self._reduced(of.image), of.landmarks)
+        score: Tensor = judge(uncut(cut, of.numbers) if self.config.vary == "all" else cut)
+        return score
 
     def _reduced(self, image: Tensor) -> Tensor:
         """The picture as judges of `SIDE` px see it."""
         return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
-
-    def _judged(self, judge: nn.Module, image: Tensor, numbers: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The scores of a judge on features, and the pictures as the judges beside it see them."""
-        if self.config.vary == "features":
-            return judge(varied(image, numbers)), image
-        beside = uncut(image, numbers)
-        return judge(cutout(beside, numbers[:, 5:7])), beside
-
-    def _scores_from_near(self, seen: Mapping[str, tuple[Tensor, Tensor | None, Tensor]]) -> dict[str, Tensor]:
-        """What the judges of details give pictures with their landmarks and what varies them, by domain."""
-        scores = {}
-        for place, judge in self.detail_judges.items():
-            domain, name = place.split("_")
-            image, landmarks, numbers = seen[domain]
-            cut = detail(name, self._reduced(image), _known(landmarks))
-            scores[place] = judge(uncut(cut, numbers) if self.config.vary == "all" else cut)
-        return scores
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
         """The generators' styles for the translations and the pictures behind them, and the usual one."""
@@ -388,9 +421,15 @@ def _as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]
     return softened(real, batch.exemplars.real_soft), softened(anime, batch.exemplars.anime_soft)
 
 
-def _known(landmarks: Tensor | None) -> Tensor:
-    assert landmarks is not None  # the loop refuses packs without them
-    return landmarks
+def _by_features(judge: nn.Module, of: Seen, recoloured: Tensor | None = None) -> list[Tensor]:
+    """The scores of a judge on features, of pictures varied, or already `recoloured` and shifted."""
+    image = varied(of.image, of.numbers) if recoloured is None else cutout(recoloured, of.numbers[:, 5:7])
+    scores: list[Tensor] = judge(image)
+    return scores
+
+
+def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else torch.cat([first, second])
 
 
 def _hinge(scores: list[Tensor]) -> Tensor:
