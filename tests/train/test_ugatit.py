@@ -115,9 +115,11 @@ def test_doubling_pads_the_doubled_picture_by_reflection() -> None:
     torch.testing.assert_close(_doubled(layer, x), F.conv2d(doubled, layer.convolution.weight), atol=1e-5, rtol=1e-5)
 
 
-def test_spectral_convolution_divides_by_the_largest_singular_value() -> None:
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_spectral_convolution_divides_by_the_largest_singular_value(layout: torch.memory_format) -> None:
     torch.manual_seed(0)
     layer = SpectralConvolution(3, 8, stride=2)
+    layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
     for _ in range(100):
         layer(numbers(1, 3, 8, 8))
     largest = torch.linalg.svdvals(layer.weight.flatten(1).detach())[0]
@@ -137,6 +139,19 @@ def test_spectral_convolution_divides_by_the_largest_singular_value() -> None:
     layer.zero_grad()
     layer.normed_weight().square().sum().backward()
     torch.testing.assert_close(layer.weight.grad.double(), weight.grad, atol=1e-4, rtol=1e-4)
+    # In mixed precision the result is rounded, and nothing before it.
+    layer.eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = layer.normed_weight()
+    assert torch.equal(rounded, layer.normed_weight().bfloat16())
+    assert rounded.stride() == layer.weight.stride()
+    grads = []
+    for wide in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not wide):
+            (layer.normed_weight().float() * 2.0).square().sum().backward()
+        grads.append(layer.weight.grad)
+    torch.testing.assert_close(*grads, atol=0.05, rtol=0.05)
 
 
 def test_rho_is_clipped_in_place_and_after_every_step() -> None:
@@ -355,6 +370,6 @@ def test_mixed_precision_keeps_the_spectral_norm_and_the_classifiers_whole() -> 
     layer = trained.judge_real.local_judge.convolutions[0]
     assert isinstance(layer, SpectralConvolution)
     with trained.autocast():
-        assert layer.normed_weight().dtype == torch.float32
+        assert layer.normed_weight().dtype == torch.bfloat16  # rounded for the convolution; see the test above
         assert trained.to_real.classified(batch().anime)[1].dtype == torch.float32
     assert all(value.isfinite() for value in trained.step(batch()).values())
