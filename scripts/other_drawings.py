@@ -1,10 +1,12 @@
-"""KID to the test photographs of what bundles make of training drawings, which no choice among them was made on.
+"""KID to the test photographs of what bundles make of drawings that no choice among them was made on.
 
     python scripts/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --images 500
+    python scripts/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --split test --drawing-scale 0
 
 Whoever measures many networks on the same test drawings and keeps the best has chosen by luck, too, and its figure
 there flatters it. All of them have seen the training drawings, but nothing was chosen by those: they tell whether a
-choice holds. A line a bundle, by VGG's features at the pack's size.
+choice holds. So do test drawings that are softer than those that a choice was made on. A line a bundle, by VGG's
+features at the pack's size.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from anime2real.measure.features import Features
 from anime2real.train.pack import Pack, PackError
 
 AT_ONCE = 8
+SPLITS = {"train": "training", "test": "test"}
 
 
 def main() -> None:
@@ -30,17 +33,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("bundles", nargs="+", help="as of `anime2real evaluate`")
-    parser.add_argument("--images", type=int, default=500, help="training drawings at most")
+    parser.add_argument("--images", type=int, default=500, help="drawings at most")
     parser.add_argument("--seed", type=int, default=0, help="by which they are drawn")
     parser.add_argument("--least-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
+    parser.add_argument("--split", choices=[*SPLITS], default="train", help="of the drawings")
+    parser.add_argument("--drawing-scale", type=float, help="--least-scale of the drawings, where it is another one")
     parser.add_argument("--features", default="VGG", help="as of `anime2real evaluate`, one of them")
     options = parser.parse_args()
     try:
         pack, features = Pack(options.pack), Features(options.features)
-        drawn = pack.of_scale(pack.rows("anime", "train"), options.least_scale)
+        scale = options.least_scale if options.drawing_scale is None else options.drawing_scale
+        drawn = pack.of_scale(pack.rows("anime", options.split), scale)
         drawn = np.random.default_rng(options.seed).permutation(drawn)[: max(0, options.images)]
         photographs = pack.of_scale(pack.rows("real", "test"), options.least_scale)
-        for rows, what in ((drawn, "training drawings"), (photographs, "test photographs")):
+        for rows, what in ((drawn, f"{SPLITS[options.split]} drawings"), (photographs, "test photographs")):
             if len(rows) < 2:
                 raise PackError(f"{len(rows)} {what} of that scale in {options.pack}: at least two are needed")
         if pack.landmarks is None:

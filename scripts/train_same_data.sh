@@ -8,3 +8,9 @@ anime2real train ugatit --minutes 20 --data "$1/sharp" -o "$2/ugatit-sharp"
 anime2real train galatea --least-scale 0.65 --worst-weight 0.2 --minutes 20 --data "$1/sharp-256" -o "$2/galatea-resnet"
 anime2real train galatea --generator ugatit --least-scale 0.65 --worst-weight 0.2 --minutes 20 \
   --data "$1/sharp-256" -o "$2/galatea-ugatit"
+whole="--generator ugatit --least-scale 0.65 --match-hair 0.35 --worst-weight 0.2 --attentive-weight 1 --detail-weight 0.5"
+hair="--dye 0.8 --hair-weight 10"
+for batch in 16 8; do
+  anime2real train galatea $whole $hair --batch-size $batch --further-averages 0.1 --further-averages 0.25 --minutes 20 \
+    --data "$1/sharp-256" -o "$2/galatea-whole-$batch"
+done

@@ -282,6 +282,11 @@ def test_the_script_measures_training_drawings_against_test_photographs(
     assert f"KID-Lite0 ·10³ {1e3 * expected.mean:.1f} ± {1e3 * expected.std:.1f}, 6 drawings" in told
     with pytest.raises(SystemExit, match=r"error: 0 training drawings of that scale in .*pack: at least two"):
         run(same, "--features", "Lite0", "--least-scale", 99)
+    with pytest.raises(SystemExit, match="error: 0 test drawings of that scale"):
+        run(same, "--features", "Lite0", "--split", "test", "--drawing-scale", 0)
+    assert "6 drawings" in run(same, "--features", "Lite0", "--images", 6, "--drawing-scale", 0)
+    with pytest.raises(SystemExit, match="error: 0 training drawings of that scale"):
+        run(same, "--features", "Lite0", "--drawing-scale", 99)
     with pytest.raises(SystemExit, match="error: no features 'None'"):
         run(same, "--features", "None")
     with pytest.raises(SystemExit, match="error: 1 training drawings"):
