@@ -266,7 +266,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     reference: dict[int, float] = {}
     for batch_size in () if options.no_reference else options.reference_batches:
-        reference[batch_size] = reference_rate(subject, batch_size, options.seconds, same=options.ships)
+        try:
+            reference[batch_size] = reference_rate(subject, batch_size, options.seconds, same=options.ships)
+        except torch.OutOfMemoryError:
+            print(f"reference, eager tf32, batch {batch_size:3d}: more memory than the device has")
+            continue
         print(
             f"reference, eager tf32, batch {batch_size:3d}: {reference[batch_size]:8.1f} pairs/s{memory(device)}",
             flush=True,

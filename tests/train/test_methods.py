@@ -399,3 +399,6 @@ def test_independent_works_go_to_streams_of_their_own(monkeypatch: pytest.Monkey
     noted.clear()
     assert method.both(works["a"], works["b"]) == ("a", "b")
     assert noted == ["one waits for main", "a on main", "b on one", "main waits for one"]
+    noted.clear()
+    assert method.together({"a": works["a"]}, place=2) == {"a": "a"}
+    assert noted == ["two waits for main", "a on two", "main waits for two"]

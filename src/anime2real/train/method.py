@@ -254,25 +254,30 @@ class Method(nn.Module):
         done = self.together({"first": first, "second": second})
         return done["first"], done["second"]
 
-    def together(self, works: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    def together(self, works: Mapping[str, Callable[[], Any]], place: int = 0) -> dict[str, Any]:
         """Run independent pieces of work side by side where the loop gave CUDA streams; their results by their names.
 
         Small batches leave a GPU waiting for thousands of small kernels one after the other; those of different works
-        run at once. The first works are on the same streams each time, the very first on the main one: whoever runs a
-        network twice in a step gives it the same place. The caller keeps what the works see until they are through,
-        backward pass included.
+        run at once. Whoever runs a network twice in a step gives it the same place, so that memory is found again
+        where it was left. The caller keeps what the works see until they are through, backward pass included.
+
+        Args:
+            works: by name.
+            place: of the first of them among the streams, 0 for the main one; the others follow.
         """
         if not self.side_streams:
             return {name: work() for name, work in works.items()}
         main = torch.cuda.current_stream()
-        streams = [main, *self.side_streams][: len(works)]
-        for stream in streams[1:]:
+        streams = [main, *self.side_streams]
+        given = {name: streams[(place + i) % len(streams)] for i, name in enumerate(works)}
+        beside = [stream for stream in streams[1:] if stream in given.values()]
+        for stream in beside:
             stream.wait_stream(main)
         done = {}
-        for place, (name, work) in enumerate(works.items()):
-            with torch.cuda.stream(streams[place % len(streams)]):
+        for name, work in works.items():
+            with torch.cuda.stream(given[name]):
                 done[name] = work()
-        for stream in streams[1:]:
+        for stream in beside:
             main.wait_stream(stream)
         return done
 

@@ -29,7 +29,7 @@ class Speed:
         fused: networks that have one computed by their fused form, with Triton kernels of our own.
         compile: the other networks compiled part by part.
         graph: the whole iteration captured as a CUDA graph.
-        streams: independent networks side by side on two CUDA streams.
+        streams: independent networks side by side on CUDA streams of their own.
         channels_last: NHWC in memory, which the convolutions of recent GPUs want.
     """
 

@@ -65,6 +65,9 @@ from anime2real.train.warmstart import bundles_of, start_from
 LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
 """Of U-GAT-IT's discriminators, where pictures are large enough."""
 
+CYCLES = 2
+"""Works of the generators' step that come before the judges'."""
+
 DYES = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
@@ -281,7 +284,8 @@ class Galatea(Method):
             "anime": Seen(torch.cat([anime, shown_anime]), numbers["anime"], landmarks["anime"]),
         }
         with self.autocast():
-            done = self.together(self._judgements(seen))
+            works = self._judgements(seen)
+            done = self.together(works, place=CYCLES)
             losses = {"judge_real": _hinge(done["features_real"]), "judge_anime": _hinge(done["features_anime"])}
             loss = losses["judge_real"] + losses["judge_anime"]
             for domain in self.patch_judges:
