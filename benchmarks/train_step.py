@@ -12,9 +12,9 @@ that lie on the device, or Galatea, or U-GAT-IT. The reference is what one write
 `--speeds`, and counts only if it passes the parity check that every training run makes. TFLOP/s count the convolutions
 and matrix products that ours really does (its folded resize-convolution does fewer than the reference). `--ships` takes
 Galatea with the networks that ship, at 256 px, against the same networks and iteration trained plainly: eager with
-tf32, nothing captured, compiled or fused. `--toy`
-rehearses all of it in seconds on a CPU; its figures say nothing. The last line is JSON: `ratio_batch16` is our best
-against the reference at batch 16, `ratio_same_batch16` ours at batch 16 against it.
+tf32, nothing captured, compiled or fused. `--toy` rehearses all of it in seconds on a CPU; its figures say nothing. The
+last line is JSON: `ratio_batch16` is our best against the reference at batch 16, `ratio_same_batch16` ours at batch 16
+against it.
 """
 
 import argparse

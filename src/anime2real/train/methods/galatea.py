@@ -315,12 +315,8 @@ class Galatea(Method):
         works: dict[str, Callable[[], Any]] = {}
         beside: dict[str, Tensor] = {}
         for domain, of in seen.items():
-            if self.config.vary == "features":
-                beside[domain] = of.image
-                works[f"features_{domain}"] = partial(_by_features, on_features[domain], of)
-            else:
-                beside[domain] = uncut(of.image, of.numbers)
-                works[f"features_{domain}"] = partial(_by_features, on_features[domain], of, beside[domain])
+            beside[domain] = uncut(of.image, of.numbers) if self.config.vary == "all" else of.image
+            works[f"features_{domain}"] = partial(self._by_features, on_features[domain], of, beside[domain])
         works |= {f"whole_{d}": partial(self._by_whole, judge, beside[d]) for d, judge in self.attentive_judges.items()}
         works |= {f"patch_{d}": partial(judge, beside[d]) for d, judge in self.patch_judges.items()}
         for domain, of in seen.items():
@@ -328,6 +324,12 @@ class Galatea(Method):
                 place = f"{domain}_{name}"
                 works[place] = partial(self._from_near, self.detail_judges[place], name, of)
         return works
+
+    def _by_features(self, judge: nn.Module, of: Seen, beside: Tensor) -> list[Tensor]:
+        """The scores of a judge on features, of pictures varied; where those `beside` it see them so, of the same."""
+        cut = cutout(beside, of.numbers[:, 5:7]) if self.config.vary == "all" else varied(of.image, of.numbers)
+        scores: list[Tensor] = judge(cut)
+        return scores
 
     def _by_whole(self, judge: nn.Module, image: Tensor) -> list[Tensor]:
         """The scores of an attentive judge."""
@@ -423,13 +425,6 @@ def _as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]
     if batch.exemplars is None:
         return real, anime
     return softened(real, batch.exemplars.real_soft), softened(anime, batch.exemplars.anime_soft)
-
-
-def _by_features(judge: nn.Module, of: Seen, recoloured: Tensor | None = None) -> list[Tensor]:
-    """The scores of a judge on features, of pictures varied, or already `recoloured` and shifted."""
-    image = varied(of.image, of.numbers) if recoloured is None else cutout(recoloured, of.numbers[:, 5:7])
-    scores: list[Tensor] = judge(image)
-    return scores
 
 
 def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
