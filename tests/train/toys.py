@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from anime2real.train.hair import note_hair
+from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
@@ -48,6 +50,13 @@ def smooth_picture(random: np.random.Generator, tint: tuple[int, int, int], side
     noise = random.integers(-60, 60, (6, 6, 3)) + np.array(tint)
     small = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
     return small.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def batch(count: int, seed: int = 0) -> Batch:
+    """Noise, as a step takes it."""
+    generator = torch.Generator().manual_seed(seed)
+    anime, real = (torch.rand(count, 3, SIZE, SIZE, generator=generator) * 2 - 1 for _ in range(2))
+    return Batch(anime, real, torch.rand(count, UNIFORMS, generator=generator))
 
 
 def with_hair(pack: Path, output: Path) -> Path:
