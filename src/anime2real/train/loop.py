@@ -248,7 +248,11 @@ class _Loop:
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
         first = True
-        with _stop_requested() as stop, self.folder.stats(self.progress.step) as stats:
+        with (
+            _stop_requested() as stop,
+            self.folder.stats(self.progress.step) as stats,
+            checkpoint.Saver(self.folder.checkpoints) as saver,
+        ):
             while not self.done() and not stop:
                 self._sample()
                 losses = stepper.step(self._draw(), self._learning_rate(), self._average_weights())
@@ -283,10 +287,10 @@ class _Loop:
                     stats.flush()
                     self.say.progress(self._line(rate, values))
                 if time.perf_counter() - last_checkpoint >= self.sitting.checkpoint_seconds:
-                    checkpoint.save(self.folder.checkpoints, self.method, self.progress)
+                    saver.save(self.method, self.progress)
                     last_checkpoint = time.perf_counter()
             self._sample()
-            checkpoint.save(self.folder.checkpoints, self.method, self.progress)
+            saver.save(self.method, self.progress)
 
     def _draw(self, ahead: int = 0) -> Draw:
         draw = self.sampler.draw(self.progress.step + ahead)
