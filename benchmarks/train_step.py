@@ -7,14 +7,14 @@
     python benchmarks/train_step.py --method ugatit --full
 
 Both train the paper's CycleGAN (ResNet-9, 70×70 PatchGAN, LSGAN, cycle 10, identity 0.5, Adam) at 128 px on pictures
-that lie on the device, or Galatea, or U-GAT-IT. The reference is what one writes first (`plain_cyclegan.py`,
-`plain_ugatit.py`), eager with tf32, at batch 1 (the paper's) and 16. Ours runs at each of `--batches` under each of
-`--speeds`, and counts only if it passes the parity check that every training run makes. TFLOP/s count the convolutions
-and matrix products that ours really does (its folded resize-convolution does fewer than the reference). `--ships` takes
-Galatea with the networks that ship, at 256 px, against the same networks and iteration trained plainly: eager with
-tf32, nothing captured, compiled or fused. `--toy` rehearses all of it in seconds on a CPU; its figures say nothing. The
-last line is JSON: `ratio_batch16` is our best against the reference at batch 16, `ratio_same_batch16` ours at batch 16
-against it.
+that lie on the device, or Galatea's quick recipe, or U-GAT-IT. The reference is what one writes first
+(`plain_cyclegan.py`, `plain_ugatit.py`), eager with tf32, at batch 1 (the paper's) and 16. Ours runs at each of
+`--batches` under each of `--speeds`, and counts only if it passes the parity check that every training run makes.
+TFLOP/s count the convolutions and matrix products that ours really does (its folded resize-convolution does fewer than
+the reference). `--ships` takes Galatea's default, the networks that ship, at 256 px, against the same networks and
+iteration trained plainly: eager with tf32, nothing captured, compiled or fused. `--toy` rehearses all of it in seconds
+on a CPU; its figures say nothing. The last line is JSON: `ratio_batch16` is our best against the reference at batch 16,
+`ratio_same_batch16` ours at batch 16 against it.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
+from anime2real.train.methods.galatea_options import DETAIL, WORST
 from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.parity import preflight
 from anime2real.train.sampler import Sampler
@@ -57,14 +58,17 @@ FAST: Final = {
 }
 """What each method is measured under unless told, and `--ships`."""
 BATCHES: Final = {"cyclegan": [64, 96], "galatea": [64, 96], "ugatit": [16, 32, 64], "ships": [16, 32]}
-SHIPS: Final[dict[str, Any]] = {
-    "generator": "ugatit", "attentive_weight": 1.0, "detail_weight": 0.5, "worst_weight": 0.2, "unshuffle": 2
+QUICK: Final[dict[str, Any]] = {
+    "generator": "resnet", "worst_weight": 0.0, "attentive_weight": 0.0, "detail_weight": 0.0
 }  # fmt: skip
+"""Galatea's quick recipe; the pictures here know no hair."""
+SHIPS: Final[dict[str, Any]] = {"worst_weight": WORST, "detail_weight": DETAIL, "unshuffle": 2}
+"""What Galatea's defaults leave to a pack."""
 SHIPPED_SIZE: Final = 256
 SIZE, TOY_SIZE = 128, 32
 TOYS: Final[dict[str, dict[str, int]]] = {
     "cyclegan": {"width": 8, "blocks": 1, "discriminator_width": 8, "pool_size": 3},
-    "galatea": {"width": 8, "blocks": 1, "projection_width": 8, "patch_width": 8},
+    "galatea": {"width": 8, "blocks": 2, "projection_width": 8, "patch_width": 8},
     "ugatit": {"width": 8, "blocks": 1, "discriminator_width": 8, "local_layers": 4, "global_layers": 5},
 }
 
@@ -253,11 +257,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = TOY_SIZE if options.toy else SHIPPED_SIZE if options.ships else SIZE
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     print(f"torch {torch.__version__} on {name}, {size} px")
-    config: Any = METHODS[options.method][0](**(TOYS[options.method] if options.toy else {}))
+    given: dict[str, Any] = dict(TOYS[options.method]) if options.toy else {}
+    if options.method == "galatea":
+        given |= SHIPS if options.ships else QUICK
+    config: Any = METHODS[options.method][0](**given)
     if isinstance(config, UGATITConfig):
         config = replace(config, light=not options.full)
-    if options.ships:
-        config = replace(config, **SHIPS, blocks=max(2, config.blocks))
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (512, size, size, 3), dtype=torch.uint8, device=device)
     subject = Subject(options.method, config, size, pictures)

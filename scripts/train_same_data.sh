@@ -5,12 +5,12 @@
 set -eu
 anime2real train cyclegan --minutes 20 --data "$1/sharp" -o "$2/cyclegan-sharp"
 anime2real train ugatit --minutes 20 --data "$1/sharp" -o "$2/ugatit-sharp"
-anime2real train galatea --least-scale 0.65 --worst-weight 0.2 --minutes 20 --data "$1/sharp-256" -o "$2/galatea-resnet"
-anime2real train galatea --generator ugatit --least-scale 0.65 --worst-weight 0.2 --minutes 20 \
-  --data "$1/sharp-256" -o "$2/galatea-ugatit"
-whole="--generator ugatit --least-scale 0.65 --match-hair 0.35 --worst-weight 0.2 --attentive-weight 1 --detail-weight 0.5"
-hair="--dye 0.8 --hair-weight 10"
+few="--attentive-weight 0 --detail-weight 0 --dye 0.5 --hair-weight 5 --match-hair 0.5 --batch-size 32"
+for generator in resnet ugatit; do
+  anime2real train galatea $few --generator $generator --least-scale 0.65 --minutes 20 \
+    --data "$1/sharp-256" -o "$2/galatea-$generator"
+done
 for batch in 16 8; do
-  anime2real train galatea $whole $hair --batch-size $batch --further-averages 0.1 --further-averages 0.25 --minutes 20 \
+  anime2real train galatea --least-scale 0.65 --batch-size $batch --further-averages 0.1 --further-averages 0.25 --minutes 20 \
     --data "$1/sharp-256" -o "$2/galatea-whole-$batch"
 done

@@ -9,36 +9,37 @@ anime2real train autoencoder --pairing matched --data "$1/aligned" -o "$2/autoen
 anime2real train cyclegan --batch-size 16 --minutes 20 --data "$1/aligned" -o "$2/cyclegan"
 anime2real train cyclegan --tilt coordinates --turn 40 --minutes 20 --data "$1/tilted" -o "$2/cyclegan-tilt"
 anime2real train ugatit --minutes 20 --data "$1/aligned" -o "$2/ugatit"
-anime2real train galatea --exemplars anime-256.zip --minutes 15 --data "$1/sharp" -o "$2/galatea-128"
-common="--generator ugatit --least-scale 0.65 --worst-weight 0.2"
-more="$common --soft-scale 0.45 --exemplars anime-256.zip --exemplars ffhq.zip --exemplars celebamask-256.zip --match-hair 0.35"
+hair="--dye 0.5 --hair-weight 5"
+quick="--generator resnet --attentive-weight 0 --detail-weight 0 $hair --match-hair 0.5 --batch-size 32"
+anime2real train galatea $quick --worst-weight 0 --exemplars anime-256.zip --minutes 15 --data "$1/sharp" -o "$2/galatea-128"
+common="--least-scale 0.65 --batch-size 32"
+more="$common $hair --soft-scale 0.45 --exemplars anime-256.zip --exemplars ffhq.zip --exemplars celebamask-256.zip"
 start="--start-from $2/galatea-start/bundles/galatea-anime-to-real --start-from $2/galatea-start/bundles/galatea-real-to-anime"
-anime2real train galatea $common --minutes 20 --data "$1/sharp-256" -o "$2/galatea-start"
-anime2real train galatea $more $start --attentive-weight 1 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
-anime2real train galatea $more $start --attentive-weight 1 --detail-weight 0.5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-details"
+anime2real train galatea $common --attentive-weight 0 --detail-weight 0 $hair --match-hair 0.5 --minutes 20 \
+  --data "$1/sharp-256" -o "$2/galatea-start"
+anime2real train galatea $more $start --detail-weight 0 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
+anime2real train galatea $more $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-details"
 python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-anime-to-real" "$2/galatea-even/bundles/galatea-anime-to-real" \
   "$2/galatea-start/bundles/galatea-anime-to-real" -o "$2/galatea-average/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
   --shares 11 9 -o "$2/galatea-average/galatea-real-to-anime"
-sharp="$common --match-hair 0.35 --attentive-weight 1 --detail-weight 0.5"
-hair="--dye 0.8 --hair-weight 10"
 average="--start-from $2/galatea-average/galatea-anime-to-real --start-from $2/galatea-average/galatea-real-to-anime"
-anime2real train galatea $sharp $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
-anime2real train galatea $sharp $hair $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
-anime2real train galatea $sharp $hair $average --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
+anime2real train galatea $common $hair $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
+anime2real train galatea $common $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
+anime2real train galatea $common $average --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
 python scripts/average_bundles.py "$2/galatea-hair/bundles/galatea-anime-to-real" "$2/galatea-loose/bundles/galatea-anime-to-real" \
   "$2/galatea-average/galatea-anime-to-real" -o "$2/galatea-108/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea-sharp/bundles/galatea-real-to-anime" "$2/galatea-average/galatea-real-to-anime" \
   --shares 1 2 -o "$2/galatea-108/galatea-real-to-anime"
 on="--start-from $2/galatea-108/galatea-anime-to-real --start-from $2/galatea-108/galatea-real-to-anime"
-anime2real train galatea $sharp $hair $on --minutes 22 --data "$1/sharp-256" -o "$2/galatea-crisp"
-anime2real train galatea $sharp $hair $on --cycle-weight 5 --seed 2 --minutes 9.4 --data "$1/sharp-256" -o "$2/galatea-crisp-loose"
+anime2real train galatea $common $on --minutes 22 --data "$1/sharp-256" -o "$2/galatea-crisp"
+anime2real train galatea $common $on --cycle-weight 5 --seed 2 --minutes 9.4 --data "$1/sharp-256" -o "$2/galatea-crisp-loose"
 python scripts/average_bundles.py "$2/galatea-108/galatea-anime-to-real" "$2/galatea-crisp/bundles/galatea-anime-to-real" \
   "$2/galatea-crisp-loose/bundles/galatea-anime-to-real" --shares 1 0 0 --part decoder 0 1 1 --part modulation 0 1 1 \
   -o "$2/galatea-ships/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea-108/galatea-real-to-anime" "$2/galatea-crisp/bundles/galatea-real-to-anime" \
   "$2/galatea-crisp-loose/bundles/galatea-real-to-anime" --shares 1 0 0 --part decoder 1 1 1 \
   -o "$2/galatea-ships/galatea-real-to-anime"
-anime2real train galatea --exemplars anime-256.zip --style-weight 1 --worst-weight 0.2 --minutes 20 \
+anime2real train galatea $quick --worst-weight 0.2 --exemplars anime-256.zip --style-weight 1 --minutes 20 \
   --data "$1/sharp" -o "$2/galatea-styles" \
   --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"

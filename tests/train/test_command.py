@@ -36,7 +36,7 @@ def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.Capt
 def test_a_galatea_bundle_says_what_its_discriminators_saw(toy: Toy, tmp_path: Path) -> None:
     command = ["train", "galatea", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "1"]
     command += ["--device", "cpu"]
-    command += ["--width", "8", "--blocks", "1", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"]
+    command += ["--width", "8", "--blocks", "2", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"]
     assert main(command) == 0
     bundle = read(tmp_path / "run" / "bundles" / "galatea-anime-to-real")
     assert bundle.training["discriminator_features"] == "Lite0"

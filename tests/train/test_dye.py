@@ -225,12 +225,12 @@ def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
         assert not train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")
-    assert tomllib.loads((tmp_path / "straight" / "config.toml").read_text())["options"]["dye"] == 0.5
+    assert tomllib.loads((tmp_path / "straight" / "config.toml").read_text())["options"]["dye"] == 0.8
     dyes = state(tmp_path / "straight")["dyes"]
     assert dyes.shape == (DYES, 3)
     assert {tuple(row) for row in dyes.tolist()} == {(40.0, 60.0, 40.0), (40.0, 10.0, -50.0)}
     bundle = json.loads((export(tmp_path / "straight", tmp_path / "out")[0] / "bundle.json").read_text())
-    assert bundle["training"]["options"]["dye"] == 0.5
+    assert bundle["training"]["options"]["dye"] == 0.8
 
 
 def test_without_dye_there_is_no_table() -> None:

@@ -1,12 +1,13 @@
 """Which pictures a step sees, how often, and what is cut out of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from toys import SIZE, Toy
+from toys import SIZE, TINY, Toy
 
 from anime2real.train.config import Budget, TrainConfig, TrainError
 from anime2real.train.loop import Sitting, train
@@ -88,8 +89,7 @@ def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeyp
         return balanced(rows, sources, balance, seed)
 
     monkeypatch.setattr("anime2real.train.loop.balanced", noted)
-    small = {"width": 8, "blocks": 1, "projection_width": 8, "patch_width": 8, "batch_size": 2}
-    options = GalateaConfig(**small, balance=0.75)  # type: ignore[arg-type]
+    options = replace(TINY["galatea"], balance=0.75)
     train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Sitting("cpu"))
     assert asked == [0.75, 0.75]
     with pytest.raises(TrainError, match="--balance"):

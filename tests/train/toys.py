@@ -27,11 +27,14 @@ from anime2real.train.stepper import Stepper
 
 SIZE = 32
 
+QUICK: dict[str, Any] = {"generator": "resnet", "worst_weight": 0.0, "attentive_weight": 0.0, "detail_weight": 0.0}
+"""Galatea without its generators and judges that take long."""
+
 TINY: dict[str, Any] = {
     "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
     "autoencoder": AutoencoderConfig(width=8, batch_size=4),
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
-    "galatea": GalateaConfig(width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
+    "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
     "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
 }
 

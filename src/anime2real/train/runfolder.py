@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 import tomli_w
@@ -17,6 +17,17 @@ import torch
 from anime2real import __version__
 from anime2real.files import atomic_path
 from anime2real.train.config import TrainConfig, TrainError
+
+_BEFORE: Final[dict[str, dict[str, Any]]] = {
+    "galatea": {
+        "generator": "resnet",
+        "worst_weight": 0.0,
+        "attentive_weight": 0.0,
+        "detail_weight": 0.0,
+        "vary": "features",
+    }
+}
+"""What a method did before it had these options."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class RunFolder:
         table = config.as_table()
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
-            differences = _differences(_completed(_read(path), config), table)
+            differences = _differences(_completed(_read(path)), table)
             if differences:
                 raise TrainError(
                     f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
@@ -71,12 +82,12 @@ class RunFolder:
                 temporary.write_text(json.dumps(pack, indent=1) + "\n")
 
     def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """config.toml, pack.json and environment.json as they stand.
+        """config.toml, completed where the run was begun before some options came, pack.json and environment.json.
 
         Raises:
             TrainError: where one is missing or cannot be read.
         """
-        table = _read(self.root / "config.toml")
+        table = _completed(_read(self.root / "config.toml"))
         try:
             pack, facts = (json.loads((self.root / f"{n}.json").read_text()) for n in ("pack", "environment"))
         except (OSError, ValueError) as error:
@@ -151,9 +162,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
 
 
-def _completed(old: dict[str, Any], config: TrainConfig) -> dict[str, Any]:
+def _completed(old: dict[str, Any]) -> dict[str, Any]:
     """A table of a run begun before some options came, with what runs were before them."""
-    options = {"vary": "features"} if config.method == "galatea" else {}
+    options = _BEFORE.get(old.get("method", ""), {})
     return {"further_averages": []} | old | {"options": options | old.get("options", {})}
 
 

@@ -1,8 +1,8 @@
 """Galatea: cycle translation judged through pretrained eyes.
 
-CycleGAN's generators, cycle and identity losses (Zhu et al., 2017), with discriminators on frozen ImageNet features in
-place of PatchGANs trained from nothing (Sauer et al., "Projected GANs Converge Faster", 2021; see
-`networks/projected.py`): they know from the first step what eyes, hair and skin are, and faces stand after minutes.
+CycleGAN's cycle and identity losses (Zhu et al., 2017), with discriminators on frozen ImageNet features in place of
+PatchGANs trained from nothing (Sauer et al., "Projected GANs Converge Faster", 2021; see `networks/projected.py`): they
+know from the first step what eyes, hair and skin are, and faces stand after minutes.
 
     L(G, F) = mean over heads of -D(G(x)) + λ · (|F(G(x)) - x|₁ + ι · |G(y) - y|₁), and the same the other way round
     L(D)    = mean over heads of max(0, 1 - D(y)) + max(0, 1 + D(G(x)))
@@ -23,9 +23,9 @@ real from the sharp ones alone (`exemplars`, `least_scale`), or soft ones, too, 
 
 With `style_weight` the generators are told a style, too, and one drawing gives several people (`networks/styles.py`).
 
-The generators are CycleGAN's, or U-GAT-IT's (`generator`; `networks/ugatit.py`), which see a picture as a whole before
-they decide on its colours. Their classifiers then learn as in U-GAT-IT (`cam_weight`). Its discriminators, of which one
-sees a face as a whole, can judge beside the others (`attentive_weight`).
+The generators are U-GAT-IT's (`networks/ugatit.py`), which see a picture as a whole before they decide on its colours,
+or CycleGAN's (`generator`). The former's classifiers learn as in U-GAT-IT (`cam_weight`). Its discriminators, of which
+one sees a face as a whole, judge beside the others (`attentive_weight`).
 
 The options are in `galatea_options.py`.
 """
@@ -62,6 +62,9 @@ from anime2real.train.networks.ugatit_judge import JudgePair, least_side
 from anime2real.train.pack import Pack
 from anime2real.train.warmstart import bundles_of, start_from
 
+LEAST_SIDE = 32
+"""Pixels a side below which the frozen features leave nothing to judge."""
+
 LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
 """Of U-GAT-IT's discriminators, where pictures are large enough."""
 
@@ -91,11 +94,12 @@ class Galatea(Method):
     """Both directions at once.
 
     Args:
-        config: the method's options.
+        config: the method's options; what they leave to a pack is left out (see `settled`).
         size: S, pixels a side, a multiple of 32.
 
     Raises:
-        TrainError: if the packages with the pretrained features are missing.
+        TrainError: if the packages with the pretrained features are missing, the pictures are too small, or their size
+            cannot be divided as `unshuffle` wants.
     """
 
     name = "galatea"
@@ -106,6 +110,8 @@ class Galatea(Method):
 
     def __init__(self, config: GalateaConfig, size: int) -> None:
         super().__init__()
+        if size < LEAST_SIDE:
+            raise TrainError(f"galatea wants pictures of at least {LEAST_SIDE} px, not {size}")
         unshuffle = config.unshuffle or 1
         if size % (4 * unshuffle):
             raise TrainError(f"--unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
@@ -114,7 +120,7 @@ class Galatea(Method):
         self.match_hair = config.match_hair or 0.0
         self.exemplars = config.exemplars
         self.least_scale, self.soft_scale = config.least_scale, config.soft_scale
-        self.wants_landmarks = config.detail_weight > 0
+        self.wants_landmarks = bool(config.detail_weight)
         code = STYLE if config.style_weight else 0
         self.to_real, self.to_anime = (generator_of(config, size, code, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()

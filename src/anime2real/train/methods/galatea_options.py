@@ -1,7 +1,7 @@
 """Options of `galatea`, and what they leave to the pack that is trained on."""
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from anime2real.domain import DOMAINS
 from anime2real.train.config import TrainError
@@ -10,22 +10,28 @@ from anime2real.train.pack import Pack
 SIDE: Final = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""
 
-DYE: Final = 0.5
+DYE: Final = 0.8
 """Share of the photographs that is dyed where nothing is said and the pack knows hair …"""
 
-HAIR: Final = 5.0
+HAIR: Final = 10.0
 """… the weight of the hair's loss …"""
 
-MATCH: Final = 0.5
+MATCH: Final = 0.35
 """… and how far the photographs' hair is matched."""
+
+WORST: Final = 0.2
+"""The weight of the worst patch where nothing is said and there is a PatchGAN."""
+
+DETAIL: Final = 0.5
+"""The weight of the details where nothing is said and the pack has landmarks."""
 
 
 @dataclass(frozen=True)
 class GalateaConfig:
-    """Options of Galatea.
+    """Options of Galatea; without any, the whole recipe of docs/train.md.
 
     Attributes:
-        generator: `resnet`, CycleGAN's, or `ugatit`, U-GAT-IT's light one, with attention and AdaLIN.
+        generator: `ugatit`, U-GAT-IT's light one, with attention and AdaLIN, or `resnet`, CycleGAN's.
         width: generator channels after the first layer.
         blocks: residual blocks; of `ugatit`, half of them, rounded down, before the attention and as many behind.
         cam_weight: of the loss of `ugatit`'s classifiers.
@@ -34,21 +40,21 @@ class GalateaConfig:
         identity_weight: ι, of the identity loss, as a share of `cycle_weight`.
         patch_weight: of a PatchGAN's adversarial loss beside the projected one; 0 for none.
         patch_width: its channels after the first layer.
-        worst_weight: of the same loss on the worst patch of each picture alone; 0 for none. A speck in a corner is one
-            patch of some two hundred, and the mean hardly minds it.
+        worst_weight: of the same loss on the worst patch of each picture alone; if not given, 0.2 where there is a
+            PatchGAN, else 0. A speck in a corner is one patch of some two hundred, and the mean hardly minds it.
         attentive_weight: of U-GAT-IT's adversarial loss, local and global, by discriminators with attention that see
             the pictures reduced to `SIDE`; 0 for none.
         detail_weight: of the PatchGANs' that see eyes and mouth from near, of pictures reduced to `SIDE`, so that one
-            patch holds both eyes; 0 for none. Needs a pack with landmarks.
+            patch holds both eyes, in a pack with landmarks; if not given, 0.5 where the pack has them, else 0.
         perceptual_weight: of the cycle's distance in features; 0 for none.
         style_weight: of the likeness of results of different styles; 0 for generators without styles, which make one
             result of a picture.
         dye: share of the photographs whose hair is dyed in a drawing's hair colour, in a pack with hair; if not given,
-            half of them where the pack has hair, else none.
-        hair_weight: of the distance between the hair's colours before and after, in a pack with hair; if not given, 5
+            0.8 of them where the pack has hair, else none.
+        hair_weight: of the distance between the hair's colours before and after, in a pack with hair; if not given, 10
             where the pack has hair, else 0.
         match_hair: how far photographs are drawn so that their hair lies as the drawings' does, fringes and long hair
-            more often, bare foreheads less: from 0 to 1; if not given, 0.5 where the pack has hair, else 0.
+            more often, bare foreheads less: from 0 to 1; if not given, 0.35 where the pack has hair, else 0.
         exemplars: sources of the pack, by name, whose pictures alone the discriminators see as real; all if not given.
             They are drawn as often as there are, whatever `balance` says.
         least_scale: pixels of its file a side, for each pixel of the pack, that a picture must have for the
@@ -71,7 +77,7 @@ class GalateaConfig:
         batch_size: pairs a step.
     """
 
-    generator: Literal["resnet", "ugatit"] = "resnet"
+    generator: Literal["resnet", "ugatit"] = "ugatit"
     width: int = 48
     blocks: int = 9
     cam_weight: float = 1000.0
@@ -80,9 +86,9 @@ class GalateaConfig:
     identity_weight: float = 0.5
     patch_weight: float = 0.5
     patch_width: int = 64
-    worst_weight: float = 0.0
-    attentive_weight: float = 0.0
-    detail_weight: float = 0.0
+    worst_weight: float | None = None
+    attentive_weight: float = 1.0
+    detail_weight: float | None = None
     perceptual_weight: float = 0.0
     style_weight: float = 0.0
     dye: float | None = None
@@ -97,7 +103,7 @@ class GalateaConfig:
     start_from: tuple[str, ...] = ()
     balance: float = 0.75
     learning_rate: float = 2e-4
-    batch_size: int = 32
+    batch_size: int = 8
 
     def __post_init__(self) -> None:
         if self.generator not in ("resnet", "ugatit"):
@@ -110,14 +116,18 @@ class GalateaConfig:
             raise TrainError(f"--dye is a share of the photographs, from 0 to 1, not {self.dye}")
         if not 0 <= (self.match_hair or 0) <= 1:
             raise TrainError(f"--match-hair goes from 0 to 1, not {self.match_hair}")
-        if (self.hair_weight or 0) < 0:
-            raise TrainError(f"--hair-weight is 0 or more, not {self.hair_weight}")
+        weights = {
+            "--cam-weight": self.cam_weight,
+            "--worst-weight": self.worst_weight,
+            "--attentive-weight": self.attentive_weight,
+            "--detail-weight": self.detail_weight,
+            "--hair-weight": self.hair_weight,
+        }
+        for option, weight in weights.items():
+            if (weight or 0) < 0:
+                raise TrainError(f"{option} is 0 or more, not {weight}")
         if self.worst_weight and not self.patch_weight:
             raise TrainError("--worst-weight is of the PatchGAN's scores: give it a --patch-weight too")
-        if self.cam_weight < 0:
-            raise TrainError(f"--cam-weight is 0 or more, not {self.cam_weight}")
-        if self.attentive_weight < 0:
-            raise TrainError(f"--attentive-weight is 0 or more, not {self.attentive_weight}")
         if self.least_scale < 0:
             raise TrainError(f"--least-scale is 0 or more, not {self.least_scale}")
         if self.soft_scale and not self.least_scale / 2 <= self.soft_scale < self.least_scale:
@@ -136,7 +146,7 @@ class GalateaConfig:
 
 
 def settled(options: GalateaConfig, pack: Pack) -> GalateaConfig:
-    """The options, with what they leave to the pack decided: what is done about hair, and the resolution worked at.
+    """The options, with what is not given decided: hair, details, the worst patch, and the resolution worked at.
 
     Raises:
         TrainError: if they want what the pack does not have.
@@ -152,6 +162,10 @@ def settled(options: GalateaConfig, pack: Pack) -> GalateaConfig:
             f"{pack.folder} does not know where drawn hair is: find its hair again (scripts/add_hair.py), or give "
             "--hair-weight 0 --match-hair 0"
         )
+    if options.detail_weight and pack.landmarks is None:
+        raise TrainError(
+            f"{pack.folder} has no landmarks, which --detail-weight needs: prepare it with --crop face or tilted"
+        )
     if options.least_scale and pack.scales is None:
         raise TrainError(
             f"{pack.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
@@ -160,13 +174,15 @@ def settled(options: GalateaConfig, pack: Pack) -> GalateaConfig:
     for name in options.exemplars:
         if name not in sources:
             raise TrainError(f"{pack.folder} has no source {name!r}, only {', '.join(sorted(sources))}")
-    return replace(
-        options,
-        unshuffle=options.unshuffle or usual_unshuffle(pack.size),
-        dye=(DYE if known else 0.0) if options.dye is None else options.dye,
-        match_hair=(MATCH if known else 0.0) if options.match_hair is None else options.match_hair,
-        hair_weight=(HAIR if known else 0.0) if options.hair_weight is None else options.hair_weight,
-    )
+    usual: dict[str, Any] = {
+        "worst_weight": WORST if options.patch_weight > 0 else 0.0,
+        "detail_weight": 0.0 if pack.landmarks is None else DETAIL,
+        "dye": DYE if known else 0.0,
+        "hair_weight": HAIR if known else 0.0,
+        "match_hair": MATCH if known else 0.0,
+        "unshuffle": usual_unshuffle(pack.size),
+    }
+    return replace(options, **{name: value for name, value in usual.items() if getattr(options, name) is None})
 
 
 def usual_unshuffle(size: int) -> int:
