@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = torch.randint(0, 256, (512, size, size, 3), dtype=torch.uint8, device=device)
     subject = Subject(options.method, config, size, pictures)
     tflop = tflop_a_pair(subject)
-    torch.backends.cudnn.benchmark = True  # for both: shapes never change; not for counting, where the search takes 80 s
+    torch.backends.cudnn.benchmark = True  # for both: shapes never change; the search would take counting 80 s
     print(f"{tflop:.3f} TFLOP a pair in ours (the paper's CycleGAN with transposed convolution: 0.469)")
 
     reference: dict[int, float] = {}
