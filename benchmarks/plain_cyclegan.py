@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anime2real.train.augment import varied
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.networks.augment import varied
-from anime2real.train.networks.lite import pretrained
+from anime2real.train.networks.efficientnet import pretrained
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import initialise
 

@@ -60,7 +60,7 @@ def plain(method: str) -> None:
     import uvicorn
     from fastapi import FastAPI, Form, Response, UploadFile
 
-    from anime2real.picture import decode, encode
+    from anime2real.image.picture import decode, encode
     from anime2real.translator import Translator
     from anime2real.web.server import listen
 

@@ -33,13 +33,13 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from anime2real.face.geometry import TEMPLATE
+from anime2real.train.accelerated.parity import preflight
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
 from anime2real.train.methods.galatea_options import DETAIL, WORST
 from anime2real.train.methods.ugatit import UGATITConfig
-from anime2real.train.parity import preflight
 from anime2real.train.sampler import Sampler
-from anime2real.train.stepper import Speed, Stepper
+from anime2real.train.step import Speed, Stepper
 
 SPEEDS = {
     "eager": Speed(channels_last=True),

@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.crops import line_up, put_back
 from anime2real.face.face import Face
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Points, Similarity, around
+from anime2real.pipeline import line_up, put_back
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipLimits
 from anime2real.video.film import Film

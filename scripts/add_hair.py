@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from anime2real.data.hair import add_hair
 from anime2real.errors import UserError
-from anime2real.train.hair import add_hair
 
 
 def main() -> None:

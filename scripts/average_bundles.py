@@ -1,4 +1,4 @@
-"""Averages the weights of bundles whose networks learned on from the same ones (see src/anime2real/train/soup.py).
+"""Averages the weights of bundles whose networks learned on from the same ones (`anime2real.train.weight_averaging`).
 
     python scripts/average_bundles.py RUNS/near/bundles/galatea-anime-to-real RUNS/start/bundles/galatea-anime-to-real \
         -o AVERAGED/galatea-anime-to-real
@@ -14,10 +14,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from anime2real.bundle import load
+from anime2real.bundle.format import load
 from anime2real.errors import UserError
-from anime2real.train.config import TrainError
-from anime2real.train.soup import save_average
+from anime2real.train.run.config import TrainError
+from anime2real.train.weight_averaging import save_average
 
 
 def number(text: str) -> float:

@@ -23,12 +23,12 @@ from typing import Any, Final
 
 import onnxruntime
 
-from anime2real import marks
-from anime2real.bundle import CARD, Bundle, find, read
+from anime2real.bundle.format import CARD, Bundle, find, read
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
 from anime2real.face import TEMPLATE, finder
-from anime2real.untrusted import Limits
+from anime2real.image import provenance as marks
+from anime2real.image.open import Limits
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "try"

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file
 
+from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
-from anime2real.picture import decode, square
-from anime2real.train import checkpoint
-from anime2real.train.pack import Pack
+from anime2real.image.picture import decode, square
+from anime2real.train.run import checkpoint
 
 
 def main() -> None:

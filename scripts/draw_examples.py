@@ -20,12 +20,12 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from anime2real.picture import write
-from anime2real.train.networks.augment import varied
+from anime2real.data.pack import Pack
+from anime2real.image.picture import write
+from anime2real.train.augment import varied
 from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
-from anime2real.train.pack import Pack
-from anime2real.train.samples import to_uint8
+from anime2real.train.sample_grid import to_uint8
 
 CANDIDATES = 64
 HALF_LIFE = 20_000  # pictures, of the running average

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.train.networks.dye import dyed
-from anime2real.train.pack import Pack, PackError
-from anime2real.train.samples import to_uint8
+from anime2real.train.hair_recolouring import dyed
+from anime2real.train.sample_grid import to_uint8
 
 
 def main() -> None:

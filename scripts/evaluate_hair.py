@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from anime2real.cielab import ciede2000, to_lab
 from anime2real.face.finder import FaceFinder
+from anime2real.image.cielab import ciede2000, to_lab
 from anime2real.measure.hair import hair_colour
 
 HAIR, HAT = 13, 14

@@ -13,8 +13,8 @@ from PIL import Image
 
 from anime2real import Translator
 from anime2real.face import align, find_faces
+from anime2real.image.picture import decode
 from anime2real.measure.evaluate import turned
-from anime2real.picture import decode
 
 
 def lined_up(image: Image.Image, side: int) -> Image.Image:

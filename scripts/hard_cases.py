@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from anime2real import Translator
 from anime2real.face import align, find_faces
-from anime2real.picture import decode
+from anime2real.image.picture import decode
 
 
 def _covered(image: Image.Image) -> Image.Image:

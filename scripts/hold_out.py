@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from anime2real.atomic import atomic_path
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.files import atomic_path
-from anime2real.train.pack import Pack, PackError
 
 
 def choose(pack: Pack, least_scale: float, of_each: int) -> list[str]:

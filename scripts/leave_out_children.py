@@ -25,9 +25,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anime2real.atomic import atomic_path
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.files import atomic_path
-from anime2real.train.pack import Pack, PackError
 
 SIDE = 112
 """Pixels a side that the network sees."""

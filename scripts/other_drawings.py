@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from anime2real import Translator
-from anime2real.bundle import BundleError
-from anime2real.compare import resolve
+from anime2real.bundle.format import BundleError
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
+from anime2real.measure.compare import resolve
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, resized
 from anime2real.measure.features import Features
-from anime2real.train.pack import Pack, PackError
 
 AT_ONCE = 8
 SPLITS = {"train": "training", "test": "test"}

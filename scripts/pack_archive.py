@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.data.hair import note_hair
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.train.hair import note_hair
-from anime2real.train.pack import Pack, PackError
 
 
 def encoded(pixels: NDArray[np.uint8], quality: int) -> bytes:

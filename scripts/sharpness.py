@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.compare import resolve
+from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
+from anime2real.measure.compare import resolve
 from anime2real.measure.evaluate import resized
 from anime2real.train.method import Augment
-from anime2real.train.pack import Pack, PackError
 from anime2real.train.sampler import VARIATION
-from anime2real.train.stepper import cropped
+from anime2real.train.step import cropped
 
 
 def detail(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:

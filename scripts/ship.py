@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle import SHIPPED, Bundle, load, save
+from anime2real.bundle.card import model_card
+from anime2real.bundle.format import SHIPPED, Bundle, load, save
 from anime2real.errors import UserError
-from anime2real.train.card import model_card
 
 TAKEN: Final = (
     "images",

@@ -250,7 +250,7 @@ def measure(network: DetectorNetwork, canvases: Canvases, batches: int) -> dict[
 
 def export(network: DetectorNetwork, path: Path) -> None:
     """`image` (N, 3, H, W) in [-1, 1] to `answers` (N, 5, H/8, W/8), its first two channels as probabilities."""
-    from anime2real.train.export import small_onnx
+    from anime2real.train.export.to_onnx import small_onnx
 
     class Answer(torch.nn.Module):
         def __init__(self) -> None:

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from anime2real.data.hair import hair_mask, hair_session
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Similarity, align
-from anime2real.train.hair import hair_mask, hair_session
-from anime2real.train.networks.hair import HAIR_SIDE, HairNetwork
+from anime2real.train.networks.hair_segmentation import HAIR_SIDE, HairNetwork
 
 HAIR = 13
 TESTED = 100
@@ -153,7 +153,7 @@ def predict(network: HairNetwork, crops: Tensor) -> NDArray[np.float32]:
 
 def export(network: HairNetwork, path: Path) -> None:
     """`image` (N, 3, 128, 128) in [-1, 1] to `hair` (N, 1, 64, 64), probabilities."""
-    from anime2real.train.export import small_onnx
+    from anime2real.train.export.to_onnx import small_onnx
 
     answer = torch.nn.Sequential(network, torch.nn.Sigmoid()).eval()
     path.write_bytes(small_onnx(answer, (2, 3, HAIR_SIDE, HAIR_SIDE), ["hair"], free=(0,)))

@@ -256,7 +256,7 @@ def measure(network: LandmarkNetwork, data: dict[str, Tensor], turned: float, lo
 
 def export(network: LandmarkNetwork, path: Path) -> None:
     """`image` (N, 3, 64, 64) in [-1, 1] to `points` (N, 5, 2) and `verdict` (N, 2), probabilities."""
-    from anime2real.train.export import small_onnx
+    from anime2real.train.export.to_onnx import small_onnx
 
     class Answer(torch.nn.Module):
         def __init__(self) -> None:

@@ -13,3 +13,5 @@ import torch
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 torch.set_num_threads(1)
+
+pytest_plugins = ["training_fixtures"]

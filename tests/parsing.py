@@ -19,7 +19,7 @@ import pytest
 from documented import ROOT, Command
 from packaging.requirements import Requirement
 
-from anime2real import cli
+from anime2real.cli import main as cli
 
 
 class Parsed(Exception):
@@ -40,7 +40,7 @@ def parse_ours(command: Command) -> None:
             return
     try:
         if words[0] == "train":
-            training = importlib.import_module("anime2real.train.command").app
+            training = importlib.import_module("anime2real.cli.train").app
             training.parse_args(words[1:], exit_on_error=False, print_error=False)
         else:
             cli.app.parse_args(words, exit_on_error=False, print_error=False)

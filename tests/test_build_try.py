@@ -11,9 +11,9 @@ import build_try
 import pytest
 import tiny
 
-from anime2real import marks
-from anime2real.bundle import PREFERRED, UnknownMethodError, shipped
+from anime2real.bundle.format import PREFERRED, UnknownMethodError, shipped
 from anime2real.face import TEMPLATE
+from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}
 

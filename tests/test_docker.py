@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from anime2real import cli
-from anime2real.cli import main
+from anime2real.cli import main as cli
+from anime2real.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "integrations" / "docker").glob("*.Dockerfile"))

@@ -35,7 +35,7 @@ from drawn import drawn_set
 from parsing import CURL, OTHERS, parse, refused
 from PIL import Image
 
-from anime2real import cli
+from anime2real.cli import main as cli
 
 SIZE = 64
 """Pixels a side here: enough for faces to be found again."""
@@ -208,7 +208,7 @@ def little_bundles(folder: Path) -> Iterator[None]:
     several = folder / "galatea-styles-anime-to-real"
     tiny.write_bundle(several, tiny.styled_model(SIZE), method="galatea-styles", px=SIZE, conditions=("style",))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("anime2real.bundle.SHIPPED", folder)
+        patch.setattr("anime2real.bundle.format.SHIPPED", folder)
         yield
 
 
@@ -304,7 +304,7 @@ def test_a_page_trains(
 def test_curl(workshop: tuple[Path, list[str]]) -> None:
     from fastapi.testclient import TestClient
 
-    from anime2real.bundle import shipped
+    from anime2real.bundle.format import shipped
     from anime2real.web.app import create_app
     from anime2real.web.settings import Settings
 
@@ -523,7 +523,7 @@ def test_the_site(tmp_path: Path) -> None:
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= set(pages)
     for option in ("--average-half-life", "--max-megapixels", "--layout", "--preference"):
         assert option in pages["commands"]
-    for name in ("anime2real.Translator.load", "anime2real.face.find_faces", "anime2real.marks.source_type"):
+    for name in ("anime2real.Translator.load", "anime2real.face.find_faces", "anime2real.image.provenance.source_type"):
         assert f'id="{name}"' in pages["api"]
     assert pages["methods"].count("<math") > 8
     for name, text in pages.items():  # whoever reads the site asks nobody else

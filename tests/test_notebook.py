@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from drawn import drawn_set
 
-from anime2real import cli
-from anime2real.bundle import load
-from anime2real.picture import read_marks
+from anime2real.bundle.format import load
+from anime2real.cli import main as cli
+from anime2real.image.picture import read_marks
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "train_your_own.ipynb"
@@ -73,7 +73,7 @@ def test_its_commands_are_ours() -> None:
             if line.startswith("shell("):
                 exec(line, names)
     assert [shlex.split(command)[1] for command in said] == ["prepare", "train", "compare", "translate"]
-    training = importlib.import_module("anime2real.train.command").app
+    training = importlib.import_module("anime2real.cli.train").app
     for command in said:
         program, *ours = shlex.split(command)
         assert program == "anime2real"

@@ -11,9 +11,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from anime2real import Translator, UserError
-from anime2real.bundle import BundleError
+from anime2real.bundle.format import BundleError
 from anime2real.face import TEMPLATE, find_faces
-from anime2real.picture import PictureError
+from anime2real.image.picture import PictureError
 from anime2real.translator import TranslatorError, to_float, to_uint8
 
 PX = tiny.PX
@@ -104,7 +104,7 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
 
 
 def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anime2real.bundle.SHIPPED", tmp_path)
+    monkeypatch.setattr("anime2real.bundle.format.SHIPPED", tmp_path)
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
     translator = Translator.load("cyclegan", to="anime")
     assert (translator.bundle.source, translator.px) == ("real", PX)

@@ -10,10 +10,10 @@ from draw_faces import LOOKS, draw_face
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle import STYLE, default_method
-from anime2real.cli import main
+from anime2real.bundle.format import STYLE, default_method
+from anime2real.cli.main import main
+from anime2real.one_picture import translate_picture
 from anime2real.translator import TranslatorError, style_of
-from anime2real.whole import translate_picture
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_the_best_method_that_makes_several_is_taken(
     tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ships = tmp_path / "ships"
-    monkeypatch.setattr("anime2real.bundle.SHIPPED", ships)
+    monkeypatch.setattr("anime2real.bundle.format.SHIPPED", ships)
     tiny.write_bundle(ships / "a", method="galatea")
     command = ["translate", "--crop", "none", str(grey)]
     assert main([*command, "-o", str(tmp_path / "none"), "--variants", "2"]) == 2

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from anime2real.bundle import Bundle, save
+from anime2real.bundle.format import Bundle, save
 from anime2real.domain import Domain
 
 PX = 16

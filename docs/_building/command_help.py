@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from anime2real import cli
+from anime2real.cli import main as cli
 from anime2real.train.methods import METHODS
 
 WIDTH = 100

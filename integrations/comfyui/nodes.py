@@ -7,8 +7,8 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
-from anime2real.bundle import MOST_VARIANTS, shipped
-from anime2real.whole import translate_picture
+from anime2real.bundle.format import MOST_VARIANTS, shipped
+from anime2real.one_picture import translate_picture
 
 BEST: Final = "best"
 AUTO: Final = "auto"

@@ -9,10 +9,10 @@ from uuid import uuid4
 import gradio as gr
 
 from anime2real import UserError
-from anime2real.bundle import shipped
-from anime2real.picture import decode, write
-from anime2real.untrusted import Limits
-from anime2real.whole import translate_picture
+from anime2real.bundle.format import shipped
+from anime2real.image.open import Limits
+from anime2real.image.picture import decode, write
+from anime2real.one_picture import translate_picture
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = next(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from anime2real.bundle import Bundle
+    from anime2real.bundle.format import Bundle
     from anime2real.errors import UserError
     from anime2real.translator import Translator
 

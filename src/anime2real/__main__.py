@@ -2,7 +2,7 @@
 
 import sys
 
-from anime2real.cli import main
+from anime2real.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

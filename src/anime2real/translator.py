@@ -15,14 +15,14 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle import CONDITIONS, STYLE, Bundle, BundleError, find, read
+from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, BundleError, find, read
+from anime2real.bundle.hub import is_hub_name
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, find_faces
 from anime2real.face.geometry import TEMPLATE, align, tilt_of, upright
-from anime2real.hub import is_hub_name
-from anime2real.picture import decode, square
-from anime2real.pixels import to_float, to_uint8
+from anime2real.image.picture import decode, square
+from anime2real.image.pixels import to_float, to_uint8
 
 BATCH: Final = 8
 """Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""

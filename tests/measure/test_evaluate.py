@@ -16,16 +16,16 @@ import torch
 from draw_faces import LOOKS, draw_face
 from PIL import Image
 
-from anime2real.bundle import read
-from anime2real.cli import main
+from anime2real.bundle.format import read
+from anime2real.cli.main import main
+from anime2real.data.pack import Pack, PackError
 from anime2real.face import Face
 from anime2real.face.geometry import TEMPLATE, Similarity
+from anime2real.image.picture import decode
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare, misplacement
 from anime2real.measure.features import FeatureError, Features
-from anime2real.picture import decode
-from anime2real.train.pack import Pack, PackError
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
 PX = 96

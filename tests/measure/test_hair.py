@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from anime2real.cielab import ciede2000, to_lab
 from anime2real.face.geometry import TEMPLATE, Similarity
+from anime2real.image.cielab import ciede2000, to_lab
 from anime2real.measure.hair import hair_colour, hair_figures
 
 SHARMA = np.array(

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from test_study import METHODS, PREFERENCE, material
+from studies import METHODS, PREFERENCE, material
 
-from anime2real.cli import main
+from anime2real.cli.main import main
+from anime2real.study.analysis import find
 from anime2real.study.answers import Answers
-from anime2real.study.findings import find
-from anime2real.study.plan import Plan, make
 from anime2real.study.report import page
 from anime2real.study.server import create
 from anime2real.study.simulate import simulate
+from anime2real.study.trials import Plan, make
 
 
 @pytest.fixture

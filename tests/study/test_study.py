@@ -7,20 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from studies import METHODS, PREFERENCE, material
 
+from anime2real.study.analysis import as_json, find
 from anime2real.study.answers import Answers
-from anime2real.study.findings import as_json, find
-from anime2real.study.plan import Material, Plan, StudyError, make, read
 from anime2real.study.simulate import simulate
-
-METHODS = ("good", "middling", "poor")
-PREFERENCE = {"good": 1.0, "middling": 0.0, "poor": -1.0}
-
-
-def material(count: int = 12) -> Material:
-    random = np.random.default_rng(0)
-    pictures = {name: random.integers(0, 255, (count, 16, 16, 3)).astype(np.uint8) for name in METHODS}
-    return Material(pictures, random.integers(0, 255, (count, 16, 16, 3)).astype(np.uint8))
+from anime2real.study.trials import Material, Plan, StudyError, make, read
 
 
 @pytest.fixture

@@ -9,21 +9,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_dye import galatea
-from test_hair_colour import plain, upper
-from test_on_device import OnTheDeviceAlone
 from toys import SIZE, Toy
+from trainings import OnTheDeviceAlone, galatea, plain, upper
 
+from anime2real.data.pack import Pack
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.config import TrainError
+from anime2real.train.augment import cutout, reused, uncut
 from anime2real.train.loop import _rows, _soft
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.networks.augment import cutout, reused, uncut
-from anime2real.train.pack import Pack
+from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, from_sources
-from anime2real.train.stepper import Speed, Stepper
+from anime2real.train.step import Speed, Stepper
 
 
 def test_discriminators_learn_from_exemplars_alone(monkeypatch: pytest.MonkeyPatch) -> None:

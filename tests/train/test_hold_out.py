@@ -9,7 +9,7 @@ import hold_out as script
 import pytest
 from toys import Toy
 
-from anime2real.train.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError
 
 
 def with_scales(toy: Toy, folder: Path) -> Path:

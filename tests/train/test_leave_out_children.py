@@ -12,11 +12,11 @@ import pytest
 import torch
 from toys import Toy
 
-from anime2real.bundle import read
-from anime2real.train.config import Budget, TrainConfig
+from anime2real.bundle.format import read
+from anime2real.data.pack import Pack, PackError
 from anime2real.train.loop import Sitting, train
 from anime2real.train.methods.difference import DifferenceConfig
-from anime2real.train.pack import Pack, PackError
+from anime2real.train.run.config import Budget, TrainConfig
 
 LAYERS = [
     ("entry_flow/conv_in", (3, 3, 3, 32)),

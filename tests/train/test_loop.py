@@ -12,49 +12,17 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from toys import SIZE, TINY, Toy, stop_at
+from trainings import HEAVY, PLAIN, STEPS, assert_same, config, run
 
-from anime2real.train import checkpoint
-from anime2real.train.config import Budget, TrainConfig, TrainError
-from anime2real.train.finish import export_products
-from anime2real.train.loop import Sitting, Status, train
+from anime2real.train.accelerated.parity import Parity
+from anime2real.train.export.run import export_products
+from anime2real.train.loop import train
 from anime2real.train.methods.cyclegan import CycleGAN
-from anime2real.train.parity import Parity
-from anime2real.train.restore import restore
-from anime2real.train.stepper import Speed, Stepper
-
-PLAIN = Sitting("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
-STEPS = 7
-
-
-def config(method: str, steps: int = STEPS, **changes: Any) -> TrainConfig:
-    options = replace(TINY[method], **changes)
-    return TrainConfig(method, options, Budget(pairs=steps * options.batch_size), seed=3, samples=2)
-
-
-def run(method: str, toy: Toy, folder: Path, sitting: Sitting = PLAIN, **changes: Any) -> Status:
-    return train(config(method, **changes), toy.pack, folder, sitting)
-
-
-def state(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(checkpoint.complete(folder / "checkpoints")[-1] / "model.safetensors")
-
-
-def assert_same(one: Path, two: Path) -> None:
-    first, second = state(one), state(two)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    moments = [
-        torch.load(checkpoint.complete(f / "checkpoints")[-1] / "optimizers.pt", weights_only=True) for f in (one, two)
-    ]
-    for key in moments[0]:
-        pairs = zip(moments[0][key]["state"].values(), moments[1][key]["state"].values(), strict=True)
-        assert all(torch.equal(a[k], b[k]) for a, b in pairs for k in a)
-
-
-# U-GAT-IT takes as long as three of the others.
-HEAVY = pytest.param("ugatit", marks=pytest.mark.slow)
+from anime2real.train.run import checkpoint
+from anime2real.train.run.config import Budget, TrainError
+from anime2real.train.run.restore import restore
+from anime2real.train.step import Speed, Stepper
 
 
 @pytest.mark.usefixtures("_no_bundles")
@@ -100,9 +68,9 @@ KILLED = """
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     from test_loop import config
-    from anime2real.train import checkpoint
+    from anime2real.train.run import checkpoint
     from anime2real.train.loop import Sitting, train
-    from anime2real.train.stepper import Speed
+    from anime2real.train.step import Speed
 
     torch_save, saves = checkpoint.torch.save, []
 
@@ -212,7 +180,7 @@ def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
 
     told: list[tuple[Path, Any, float | None]] = []
     monkeypatch.setattr(
-        "anime2real.train.finish.export_bundle",
+        "anime2real.train.export.run.export_bundle",
         lambda module, folder, **facts: told.append((folder, module, facts["training"].get("average_share"))),
     )
     whole = restore(tmp_path / "straight")

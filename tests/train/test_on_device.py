@@ -3,50 +3,20 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from toys import SIZE, TINY, Toy
+from trainings import OnTheDeviceAlone
 
-from anime2real.train.conditions import WAYS
+from anime2real.data.pack import Pack
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
-from anime2real.train.pack import Pack
+from anime2real.train.networks.tilt import WAYS
 from anime2real.train.sampler import Sampler
-from anime2real.train.stepper import Speed, Stepper
-
-
-class OnTheDeviceAlone(TorchDispatchMode):
-    """Notes what a CUDA graph cannot capture, or what would not repeat.
-
-    Numbers of the host made into tensors, tensors read by the host or shaped by what they hold, and random numbers of
-    a generator that no checkpoint keeps. Where `device` is told, tensors that lie elsewhere, too.
-    """
-
-    FORBIDDEN: ClassVar = {
-        *("lift_fresh", "lift", "_local_scalar_dense", "is_nonzero", "equal", "_linalg_check_errors", "_linalg_svd"),
-        *("nonzero", "nonzero_static", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount"),
-        *("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "uniform", "uniform_"),
-        *("normal", "normal_", "random_", "bernoulli", "bernoulli_", "exponential_", "multinomial", "native_dropout"),
-    }
-
-    def __init__(self, device: str | None = None) -> None:
-        super().__init__()
-        self.device = device
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        by_mask = func is torch.ops.aten.index.Tensor and any(i is not None and i.dtype == torch.bool for i in args[1])
-        tensors = (leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor))
-        elsewhere = self.device is not None and any(t.device.type != self.device for t in tensors)
-        if by_mask or elsewhere or func.name().removeprefix("aten::").split(".")[0] in self.FORBIDDEN:
-            self.seen.append(func.name())
-        return result
+from anime2real.train.step import Speed, Stepper
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from toys import SIZE, TINY, Toy
 
-from anime2real.train.config import Budget, TrainConfig, TrainError
+from anime2real.data.pack import Pack
 from anime2real.train.loop import Sitting, train
 from anime2real.train.method import Augment
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.pack import Pack
+from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.sampler import VARIATION, Sampler, balanced
-from anime2real.train.stepper import cropped
+from anime2real.train.step import cropped
 
 
 def test_zoom_mirrors_and_never_leaves_the_picture() -> None:

@@ -11,10 +11,10 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real import marks
-from anime2real.picture import read_marks
+from anime2real.image import provenance as marks
+from anime2real.image.open import Limits
+from anime2real.image.picture import read_marks
 from anime2real.translator import Translator
-from anime2real.untrusted import Limits
 from anime2real.video.animation import Animation
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.kinds import clip_kind
@@ -141,7 +141,7 @@ def test_no_pyav_is_needed(tmp_path: Path, frames: list[Image.Image]) -> None:
     bundle = str(tiny.write_bundle(tmp_path / "b").folder)
     code = (
         "import sys; sys.modules['av'] = None\n"
-        "from anime2real.cli import main\n"
+        "from anime2real.cli.main import main\n"
         f"sys.exit(main(['translate', {str(tmp_path / 'in.gif')!r}, {str(tmp_path / 'film.mp4')!r}, "
         f"'-o', {str(tmp_path / 'out')!r}, '--bundle', {bundle!r}]))"
     )

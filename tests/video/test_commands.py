@@ -10,9 +10,9 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real import marks
-from anime2real.cli import main
-from anime2real.terminal import Reporter
+from anime2real.cli.main import main
+from anime2real.cli.terminal import Reporter
+from anime2real.image import provenance as marks
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """cyclegan, both ways."""
-    monkeypatch.setattr("anime2real.bundle.SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("anime2real.bundle.format.SHIPPED", tmp_path / "shipped")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
 

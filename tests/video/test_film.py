@@ -14,14 +14,14 @@ import tiny
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real import marks
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Points, to_template
+from anime2real.image import provenance as marks
+from anime2real.image.open import Limits
 from anime2real.translator import Translator
-from anime2real.untrusted import Limits
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.track import Frame

@@ -9,7 +9,7 @@ import pytest
 import tiny
 from chromium import ARGUMENTS, CHROMIUM
 
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

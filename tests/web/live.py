@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 from anime2real.web.app import Server, create_app
 from anime2real.web.server import around, listen
 from anime2real.web.settings import Settings

@@ -14,10 +14,10 @@ import tiny
 from live import FACE, Live
 from PIL import Image
 
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 from anime2real.face import find_faces
-from anime2real.marks import GENERATED
-from anime2real.picture import decode, read_marks
+from anime2real.image.picture import decode, read_marks
+from anime2real.image.provenance import GENERATED
 from anime2real.translator import style_of
 
 
@@ -203,7 +203,7 @@ def test_limits_on_bytes_and_pixels(bundles: list[Bundle]) -> None:
 
 
 def test_too_many_translations_are_refused_at_once(server: Live, monkeypatch: pytest.MonkeyPatch, two: bytes) -> None:
-    monkeypatch.setattr("anime2real.web.studio.MAX_FACES", 3)
+    monkeypatch.setattr("anime2real.web.service.MAX_FACES", 3)
     assert "4 translations" in error(server.post("/v1/translate", two, face="all", method="all"), 422)
     assert server.post("/v1/translate", two, face="all").status_code == 200
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from anime2real.bundle import Bundle, shipped
+from anime2real.bundle.format import Bundle, shipped
 from anime2real.errors import UserError
 from anime2real.translator import Translator
 from anime2real.web.batcher import Batcher
-from anime2real.web.networks import SplitTranslator
+from anime2real.web.translators import SplitTranslator
 
 Pixels = NDArray[np.uint8]
 

@@ -11,9 +11,9 @@ from chromium import CHROMIUM, PHONE, wait
 from live import EXAMPLES, Live
 from PIL import Image
 
-from anime2real.bundle import Bundle
-from anime2real.marks import GENERATED
-from anime2real.picture import read_marks
+from anime2real.bundle.format import Bundle
+from anime2real.image.picture import read_marks
+from anime2real.image.provenance import GENERATED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -16,7 +16,7 @@ import pytest
 from live import FACE, Live
 from PIL import Image
 
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 from anime2real.web.batcher import Landmarks, Pixels
 
 BOUNDARY = b"cut"
@@ -52,7 +52,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """In the place of every network."""
     gate = Gate()
     monkeypatch.setattr(
-        "anime2real.web.networks.SplitTranslator.__call__", lambda _, pixels, landmarks, __: gate(pixels, landmarks)
+        "anime2real.web.translators.SplitTranslator.__call__", lambda _, pixels, landmarks, __: gate(pixels, landmarks)
     )
     yield gate
     gate.open.set()

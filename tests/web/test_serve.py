@@ -7,7 +7,7 @@ import sys
 import httpx
 import pytest
 
-from anime2real.cli import main
+from anime2real.cli.main import main
 
 WITHOUT = """
 import importlib.util, sys
@@ -16,7 +16,7 @@ extra = ("fastapi", "uvicorn", "starlette", "python_multipart")
 importlib.util.find_spec = lambda name, *rest: None if name in extra else find(name, *rest)
 for name in extra:
     sys.modules[name] = None
-from anime2real.cli import main
+from anime2real.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

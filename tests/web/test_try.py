@@ -22,8 +22,8 @@ from PIL import Image
 
 from anime2real import Translator
 from anime2real.face import find_faces
-from anime2real.marks import GENERATED, SOFTWARE
-from anime2real.picture import decode, read_marks
+from anime2real.image.picture import decode, read_marks
+from anime2real.image.provenance import GENERATED, SOFTWARE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

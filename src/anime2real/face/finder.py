@@ -18,7 +18,7 @@ from PIL import Image
 
 from anime2real.face.face import Face
 from anime2real.face.geometry import align, around, tilt_of
-from anime2real.pixels import to_float
+from anime2real.image.pixels import to_float
 
 MODELS: Final = Path(__file__).parent / "models"
 

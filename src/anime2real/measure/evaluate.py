@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
+from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.face import Face
@@ -25,7 +26,6 @@ from anime2real.measure.faces import compare
 from anime2real.measure.features import Features
 from anime2real.measure.hair import hair_figures
 from anime2real.measure.variety import NOT_MEASURED, Maps, pair_distances, variety_figures
-from anime2real.train.pack import Pack
 from anime2real.translator import BATCH, Translator, available_cores
 
 TIMED: Final = 20

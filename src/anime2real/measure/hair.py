@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.cielab import Lab, ciede2000, to_lab
 from anime2real.face.geometry import Points, align, scaling, to_template
+from anime2real.image.cielab import Lab, ciede2000, to_lab
 from anime2real.measure.distances import interval
 
 Pixels = NDArray[np.uint8]

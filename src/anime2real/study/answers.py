@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from anime2real.files import atomic_path
-from anime2real.study.plan import Plan, StudyError, Trial
+from anime2real.atomic import atomic_path
+from anime2real.study.trials import Plan, StudyError, Trial
 
 DATABASE: Final = "answers.sqlite"
 

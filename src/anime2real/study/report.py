@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from anime2real import __version__
-from anime2real.files import atomic_path
-from anime2real.study.findings import Findings
+from anime2real.atomic import atomic_path
+from anime2real.study.analysis import Findings
 from anime2real.study.statistics import Share
 
 WIDTH, ROW, LEFT = 700, 30, 230

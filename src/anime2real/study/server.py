@@ -21,8 +21,8 @@ from starlette.staticfiles import StaticFiles
 from anime2real import __version__
 from anime2real.errors import UserError
 from anime2real.study.answers import Answers
-from anime2real.study.plan import PICTURES, Plan, StudyError, Trial
-from anime2real.web.guard import HEADERS
+from anime2real.study.trials import PICTURES, Plan, StudyError, Trial
+from anime2real.web.middleware import HEADERS
 
 PAGE: Final = Path(__file__).parent / "page"
 LONGEST: Final = 24 * 3600 * 1000

@@ -7,7 +7,7 @@ import numpy as np
 
 from anime2real.domain import Domain
 from anime2real.study.answers import Answers
-from anime2real.study.plan import Plan, StudyError
+from anime2real.study.trials import Plan, StudyError
 
 
 def simulate(

@@ -20,19 +20,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anime2real.train import checkpoint, samples
-from anime2real.train.checkpoint import Progress
-from anime2real.train.compilecache import compile_cache
-from anime2real.train.config import TrainConfig, TrainError
-from anime2real.train.finish import export_products
-from anime2real.train.hair import hair_places
+from anime2real.data.hair import hair_places
+from anime2real.data.pack import Pack
+from anime2real.train import sample_grid as samples
+from anime2real.train.accelerated.compile_cache import compile_cache
+from anime2real.train.accelerated.parity import preflight
+from anime2real.train.export.run import export_products
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
-from anime2real.train.pack import Pack
-from anime2real.train.parity import preflight
-from anime2real.train.runfolder import RunFolder
+from anime2real.train.run import checkpoint
+from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.config import TrainConfig, TrainError
+from anime2real.train.run.folder import RunFolder
 from anime2real.train.sampler import Draw, Sampler, balanced, from_sources, matched
-from anime2real.train.stepper import Speed, Stepper
+from anime2real.train.step import Speed, Stepper
 
 RUN_AHEAD = 4
 """Steps that the host may be ahead of the device: enough to hide it, few enough for an honest clock."""

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from anime2real.data.pack import Pack
 from anime2real.domain import Domain
-from anime2real.train.pack import Pack
 
 First = TypeVar("First")
 Second = TypeVar("Second")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from anime2real import marks
-from anime2real.colour import to_rgb
-from anime2real.untrusted import PictureError, opened, shown
+from anime2real.image import provenance as marks
+from anime2real.image.colour import to_rgb
+from anime2real.image.open import PictureError, opened, shown
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 

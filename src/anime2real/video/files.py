@@ -8,9 +8,9 @@ from typing import Any
 
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.translate import Options, Outcome
+from anime2real.image.open import shown
+from anime2real.translate_files import Options, Outcome
 from anime2real.translator import Translator
-from anime2real.untrusted import shown
 from anime2real.video.clip import Clip, ClipError
 from anime2real.video.kinds import clip_kind
 from anime2real.video.translate import ClipOptions, ClipResult, open_clip, translate_clip

@@ -19,8 +19,8 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image
 
-from anime2real import marks
-from anime2real.untrusted import reason, shown
+from anime2real.image import provenance as marks
+from anime2real.image.open import reason, shown
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Final, Literal
 
-from anime2real import marks
-from anime2real.picture import PictureError
-from anime2real.untrusted import Limits, opened, reason, refuse
+from anime2real.image import provenance as marks
+from anime2real.image.open import Limits, opened, reason, refuse
+from anime2real.image.picture import PictureError
 
 FILM_SUFFIXES: Final = frozenset(
     (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".flv", ".ogv", ".wmv", ".3gp")

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.crops import Crops, line_up, put_back
 from anime2real.domain import Domain
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
+from anime2real.image.open import reason, shown
+from anime2real.pipeline import Crops, line_up, put_back
 from anime2real.translator import BATCH, Translator
-from anime2real.untrusted import reason, shown
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
 from anime2real.video.kinds import clip_kind

@@ -15,18 +15,18 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from anime2real import __version__
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
-from anime2real.picture import PictureError
+from anime2real.image.picture import PictureError
 from anime2real.web import schemas
+from anime2real.web.admission import Line, Share, Store
 from anime2real.web.batcher import Batcher
-from anime2real.web.guard import Guard, answer
-from anime2real.web.intake import Form, received
-from anime2real.web.line import Line, Share, Store
-from anime2real.web.orders import FIELDS, Order, read_order
-from anime2real.web.refusal import Refusal
+from anime2real.web.errors import Refusal
+from anime2real.web.middleware import Guard, answer
+from anime2real.web.request import FIELDS, Order, read_order
+from anime2real.web.service import MAX_FACES, Made, Prepared, Studio, plain
 from anime2real.web.settings import Settings
-from anime2real.web.studio import MAX_FACES, Made, Prepared, Studio, plain
+from anime2real.web.upload import Form, received
 
 PAGE: Final = Path(__file__).parent / "page"
 LEAST_PIXELS: Final = 1_000_000

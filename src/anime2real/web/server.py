@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
-from anime2real.bundle import Bundle
+from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
-from anime2real.untrusted import reason
+from anime2real.image.open import reason
 from anime2real.web.app import create_app
 from anime2real.web.protocol import impatient
 from anime2real.web.settings import Settings

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from anime2real.train.config import EPOCH_PAIRS
 from anime2real.train.method import Augment, Batch, Method, Product, adam
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
+from anime2real.train.run.config import EPOCH_PAIRS
 
 THUMBNAIL = 8
 

@@ -21,7 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.train.conditions import (
+from anime2real.train.method import Batch, Method, Product, adam, frozen
+from anime2real.train.networks.resnet import initialise
+from anime2real.train.networks.tilt import (
     Conditioned,
     Tilt,
     TiltedDiscriminator,
@@ -29,10 +31,8 @@ from anime2real.train.conditions import (
     condition_of,
     inputs_of,
 )
-from anime2real.train.config import EPOCH_PAIRS
-from anime2real.train.method import Batch, Method, Product, adam, frozen
-from anime2real.train.networks.resnet import initialise
-from anime2real.train.restore import frozen_translators
+from anime2real.train.run.config import EPOCH_PAIRS
+from anime2real.train.run.restore import frozen_translators
 
 
 @dataclass(frozen=True)

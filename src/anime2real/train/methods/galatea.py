@@ -41,26 +41,26 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle import STYLE
+from anime2real.bundle.format import STYLE
+from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
-from anime2real.train.config import EPOCH_PAIRS, TrainError
+from anime2real.train import hair_recolouring as dye
+from anime2real.train.augment import cutout, reused, softened, uncut, varied
+from anime2real.train.face_parts import DETAILS, detail
+from anime2real.train.import_weights import bundles_of, start_from
+from anime2real.train.losses.hair_colour import hair_apart
+from anime2real.train.losses.styles import alike, half_usual, styles
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, settled
 from anime2real.train.methods.ugatit import classified, taken_for_real, told_apart
-from anime2real.train.networks import dye
-from anime2real.train.networks.augment import cutout, reused, softened, uncut, varied
-from anime2real.train.networks.details import DETAILS, detail
-from anime2real.train.networks.hair_colour import hair_apart
-from anime2real.train.networks.lite import LiteFeatures
+from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
-from anime2real.train.networks.styles import alike, half_usual, styles
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_judge import JudgePair, least_side
-from anime2real.train.pack import Pack
-from anime2real.train.warmstart import bundles_of, start_from
+from anime2real.train.networks.ugatit_discriminator import JudgePair, least_side
+from anime2real.train.run.config import EPOCH_PAIRS, TrainError
 
 LEAST_SIDE = 32
 """Pixels a side below which the frozen features leave nothing to judge."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
-from anime2real.train.config import TrainError
-from anime2real.train.pack import Pack
+from anime2real.train.run.config import TrainError
 
 SIDE: Final = 128
 """Pixels a side that the generators work at where nothing is said and pictures are larger."""

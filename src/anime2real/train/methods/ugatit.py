@@ -24,12 +24,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.bundle import MAX_MODEL_BYTES
-from anime2real.train.config import TrainError
+from anime2real.bundle.format import MAX_MODEL_BYTES
 from anime2real.train.method import Batch, Method, Product, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, squared
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_judge import JudgePair, least_side
+from anime2real.train.networks.ugatit_discriminator import JudgePair, least_side
+from anime2real.train.run.config import TrainError
 
 
 @dataclass(frozen=True)

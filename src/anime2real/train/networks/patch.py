@@ -31,7 +31,7 @@ class PatchDiscriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Score image: (N, C, H, W), pictures in [-1, 1]."""
         if self.fused:
-            from anime2real.train.networks.fast import judged  # needs Triton
+            from anime2real.train.accelerated.forms import judged  # needs Triton
 
             return judged(self, image)
         x = F.leaky_relu(self.convolution1(image), 0.2)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from anime2real.train.networks.lite import CHANNELS, LiteFeatures
+from anime2real.train.networks.efficientnet import CHANNELS, LiteFeatures
 
 
 class ProjectedDiscriminator(nn.Module):

@@ -236,7 +236,7 @@ class ResNetGenerator(nn.Module):
             image = F.pixel_unshuffle(image, self.unshuffle)
         output: Tensor
         if self.fused:
-            from anime2real.train.networks.fast import generated  # needs Triton
+            from anime2real.train.accelerated.forms import generated  # needs Triton
 
             output = generated(self.encoder, self.blocks, self.decoder, image, code)
         else:

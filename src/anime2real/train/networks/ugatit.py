@@ -245,7 +245,7 @@ class UGATITGenerator(nn.Module):
         """The translation, and the logits (N, 2) that the picture was of the source domain."""
         translated: Tensor
         if self.fused:
-            from anime2real.train.networks.fast import generated_with_attention  # needs Triton
+            from anime2real.train.accelerated.forms import generated_with_attention  # needs Triton
 
             image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
             parts = self.encoder, self.blocks, self.attention, self.modulation, self.adaptive_blocks, self.decoder

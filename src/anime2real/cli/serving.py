@@ -1,0 +1,58 @@
+"""The command that serves the page and the API: `serve`. What the extra `web` brings is imported once it runs."""
+
+import os
+from importlib.util import find_spec
+
+from anime2real.errors import UsageError, UserError
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    name: list[str] | None = None,
+    max_megabytes: float = 16,
+    max_megapixels: float = 24,
+    queue: int = 64,
+    timeout: float = 60,
+    batch: int = 8,
+    batch_wait: float = 10,
+    threads: int | None = None,
+) -> int:
+    """Serve the page and the API, to this machine alone unless told. Needs the extra `web`.
+
+    Args:
+        host: the address to listen at; 0.0.0.0 for everybody who can reach this machine.
+        port: 0 for any that is free.
+        token: what clients of the API must bring; the page asks for it. Or in the environment: ANIME2REAL_TOKEN.
+        name: a host name to answer to, besides this machine's own; for a proxy in front. May be repeated.
+        max_megabytes: of a picture's file.
+        max_megapixels: of a picture.
+        queue: requests waiting and in work at most; further ones get 429.
+        timeout: seconds from a picture's arrival to its answer, then 504.
+        batch: crops that go through the network together; 1 to 8.
+        batch_wait: milliseconds for which the first of them waits for others.
+        threads: CPU threads; all cores if not given.
+    """
+    missing = [m for m in ("fastapi", "uvicorn", "python_multipart") if find_spec(m) is None]
+    if missing:
+        raise UserError(f'serving needs {", ".join(missing)}: pip install "anime2real[web]"')
+    from anime2real.bundle.format import shipped
+    from anime2real.web.server import serve as run
+    from anime2real.web.settings import Settings
+
+    settings = Settings(
+        host=host, port=port, token=token or os.environ.get("ANIME2REAL_TOKEN") or None, names=tuple(name or ()),
+        max_bytes=_whole("--max-megabytes", max_megabytes, 2**20), queue=queue,
+        max_pixels=_whole("--max-megapixels", max_megapixels, 10**6),
+        timeout_seconds=timeout, batch=batch, batch_wait_ms=batch_wait, threads=threads,
+    )  # fmt: skip
+    run(shipped(), settings)
+    return 0
+
+
+def _whole(option: str, value: float, unit: int) -> int:
+    if not 0 < value <= 1000:
+        raise UsageError(f"{option} must be above 0 and at most 1,000, not {value:g}")
+    return max(1, round(value * unit))

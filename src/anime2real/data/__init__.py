@@ -1,0 +1,1 @@
+"""Packs: prepared crops on disk, and how they are made. Nothing here needs torch."""

@@ -1,0 +1,174 @@
+"""Where pictures come from: folders and zip archives, their layouts, and each picture read, cropped and hashed."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.data.duplicates import perceptual_hash
+from anime2real.data.pack import PackError
+from anime2real.domain import Domain
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import align, upright
+from anime2real.image.picture import SUFFIXES, Limits, PictureError, centre_box, decode
+
+Crop = Literal["face", "tilted", "auto", "centre", "celeba"]
+Reason = Literal["unreadable", "no face"]
+Split = Literal["train", "test"]
+
+_CELEBA = {(178, 218): 2.0, (89, 109): 1.0}
+_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One picture to read: a file, or a member of an archive."""
+
+    container: Path
+    name: str
+    domain: Domain
+    split: Split | None
+    label: str
+
+
+def members_of(path: Path, domain: Domain | None, layout: dict[str, Domain] | None) -> Iterator[Member]:
+    """The pictures of a folder or an archive, sorted; for `both` the domain is read off the path."""
+    if path.is_dir():
+        names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    elif path.is_file():
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = sorted({i.filename for i in archive.infolist() if not i.is_dir()})
+        except (zipfile.BadZipFile, OSError) as error:
+            raise PackError(f"{path} is neither a folder nor a zip archive: {error}") from error
+    else:
+        raise PackError(f"{path} is not there")
+    for name in names:
+        pure = PurePosixPath(name)
+        if pure.suffix.lower() not in SUFFIXES or any(p.startswith((".", "__MACOSX")) for p in pure.parts):
+            continue
+        folder_domain, split = _placed(pure.parent.parts, layout)
+        if domain is None and folder_domain is None:
+            continue
+        chosen = domain or folder_domain
+        assert chosen is not None
+        yield Member(path, name, chosen, split, name)
+
+
+def _placed(parts: tuple[str, ...], layout: dict[str, Domain] | None) -> tuple[Domain | None, Split | None]:
+    """Domain and split that folder names tell: `trainA`, `test/real`, `val` …"""
+    meanings: dict[str, Domain] = {"anime": "anime", "real": "real"}
+    meanings.update({key.lower(): value for key, value in (layout or {}).items()})
+    domain: Domain | None = None
+    split: Split | None = None
+    for part in (p.lower() for p in parts):
+        prefix = next((s for s in sorted(_SPLITS, key=len, reverse=True) if part.startswith(s)), None)
+        rest = part[len(prefix) :].strip("_-") if prefix else part
+        if layout is not None and rest in meanings:
+            domain, split = meanings[rest], _SPLITS[prefix] if prefix else split
+        elif (prefix and not rest) or (prefix and layout is None and rest in ("a", "b")):
+            split = _SPLITS[prefix]
+    return domain, split
+
+
+def crop_box(width: int, height: int, crop: Crop) -> tuple[float, float, float]:
+    """Left, top and side of the square that a crop rule takes of a picture."""
+    scale = _CELEBA.get((width, height))
+    if crop == "celeba" and scale is None:
+        raise PictureError(f"is {width}×{height} px, not one of CelebA's aligned sizes")
+    if crop != "centre" and scale is not None:
+        # Eyes 19.5 px apart at height 55.5 of 89×109: an 81 px square puts them where FFHQ has them.
+        return 4 * scale, 17 * scale, 81 * scale
+    return centre_box(width, height)
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """A picture, ready for a pack.
+
+    Attributes:
+        pixels: (S, S, 3).
+        hash: perceptual, 64 bits.
+        sha256: of the file it came from.
+        scale: px of the file for each px of the crop.
+        landmarks: (5, 2) px of the crop, where a face was looked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    hash: int
+    sha256: str
+    scale: float
+    landmarks: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A picture that stays out, and why: in a word, and in a line that names it."""
+
+    reason: Reason
+    line: str
+
+
+Result = Cropped | Rejected
+
+
+def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
+    landmarks = None
+    try:
+        image = decode(content, name=label).image
+        if crop in ("face", "tilted"):
+            faces = default_finder(1)(image)
+            if not faces:
+                return Rejected("no face", f"{label} shows no face")
+            place = faces[0].crop if crop == "face" else upright(faces[0].crop)
+            landmarks = place(faces[0].landmarks) * size
+            scale = 1 / (place.scale * size)
+            image = align(image, place, size)
+        else:
+            left, top, side = crop_box(*image.size, crop)
+            scale = side / size
+            box = (left, top, left + side, top + side)
+            image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    except PictureError as error:
+        return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
+    return Cropped(np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), scale, landmarks)
+
+
+def decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:
+    return [_read_and_decode(member, size, crop) for member in chunk]
+
+
+_ARCHIVES: dict[Path, zipfile.ZipFile] = {}
+
+
+def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
+    limits = Limits()
+    label = f"{member.container.name}/{member.label}"
+    try:
+        if member.container.is_dir():
+            path = member.container / member.name
+            if path.stat().st_size > limits.max_bytes:
+                return Rejected("unreadable", f"{label} is larger than {limits.max_bytes >> 20} MB")
+            content = path.read_bytes()
+        else:
+            archive = _ARCHIVES.get(member.container) or _ARCHIVES.setdefault(
+                member.container, zipfile.ZipFile(member.container)
+            )
+            information = archive.getinfo(member.name)
+            if information.flag_bits & 1:
+                return Rejected("unreadable", f"{label} is encrypted")
+            if information.file_size > limits.max_bytes:
+                return Rejected("unreadable", f"{label} is larger than {limits.max_bytes >> 20} MB")
+            with archive.open(information) as file:  # reads no more than its header promised
+                content = file.read(limits.max_bytes + 1)
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        return Rejected("unreadable", f"{label} cannot be read: {error}")
+    except Exception as error:  # zlib.error has no public base
+        return Rejected("unreadable", f"{label} is damaged: {error}")
+    return _decode_one(content, label, size, crop)

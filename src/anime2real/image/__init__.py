@@ -1,0 +1,1 @@
+"""Pictures: open what strangers give, colour, encode, mark as generated."""

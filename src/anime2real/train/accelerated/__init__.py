@@ -1,0 +1,1 @@
+"""The networks of `networks/` computed as a GPU likes it: kernels, fused forms, parity."""

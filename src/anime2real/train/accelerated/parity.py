@@ -1,0 +1,113 @@
+"""Does the fast step compute what the plain one does? Asked before a run, since a compiler can be wrong.
+
+torch 2.11 with CUDA 13 has miscompiled a chain with InstanceNorm2d; a run that learns from wrong gradients looks like
+a run that learns badly. So one step is taken three ways from the same state on the same data: fp32 and eager (the
+reference), the wanted precision and eager, and everything that is wanted. Rounding makes the second differ from the
+first; the third may differ by no more than that, with a margin.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from anime2real.train.method import Method
+from anime2real.train.sampler import Draw
+from anime2real.train.step import Speed, Stepper
+
+MARGIN = 1.5
+FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Relative distances of the gradients from the fp32 eager ones, ‖g - g_ref‖ / ‖g_ref‖.
+
+    Attributes:
+        rounding: of the eager step in the wanted precision.
+        fast: of the step with everything wanted.
+        losses: the largest difference of a loss of the fast step, relative to the loss; where its terms nearly cancel
+            out, so that rounding alone changes it by more than the share `rounding`, relative to as much more.
+    """
+
+    rounding: float
+    fast: float
+    losses: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the fast step is as near to the reference as rounding explains; NaN never is."""
+        return self.fast <= MARGIN * self.rounding + FLOOR and self.losses <= MARGIN * self.rounding + FLOOR
+
+
+def preflight(
+    method: Method,
+    pictures: Tensor,
+    draw: Draw,
+    speed: Speed,
+    landmarks: Tensor | None = None,
+    hair: Tensor | None = None,
+    soft: Tensor | None = None,
+) -> Parity:
+    """Compare one step of `method`, which is left as it was.
+
+    Args:
+        method: on its device, optimizers made, nothing compiled yet.
+        pictures: (P, S, S, 3) uint8 on the device.
+        draw: the step's data.
+        speed: what is wanted.
+        landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
+        hair: (P, S, S) uint8 on the device, for methods that want it.
+        soft: (P,) bool on the device, for methods with a `soft_scale`.
+    """
+    plain = Speed()
+    known = landmarks, hair, soft
+    with _exact(tf32=False):
+        reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
+    with _exact(tf32=True):
+        rounded, rounded_losses = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), *known)
+    fast, fast_losses = _one_step(method, pictures, draw, speed, *known)
+    scale = reference.norm().clamp_min(1e-30)
+    rounding = float((rounded - reference).norm() / scale)
+    losses = loss_distance(reference_losses, rounded_losses, fast_losses, rounding)
+    return Parity(rounding, float((fast - reference).norm() / scale), losses)
+
+
+def loss_distance(
+    reference: dict[str, float], rounded: dict[str, float], fast: dict[str, float], rounding: float
+) -> float:
+    """`Parity.losses`; NaN if any loss is not finite. A mean of logits may be so near zero that rounding halves it."""
+    if not all(math.isfinite(value) for losses in (reference, rounded, fast) for value in losses.values()):
+        return math.nan
+    return max(
+        abs(fast[key] - value) / max(abs(value), abs(rounded[key] - value) / max(rounding, FLOOR), 1e-6)
+        for key, value in reference.items()
+    )
+
+
+@contextmanager
+def _exact(tf32: bool) -> Iterator[None]:
+    """tf32 as told, and no search for the fastest convolution: one step would not pay for it."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before
+
+
+def _one_step(
+    method: Method, pictures: Tensor, draw: Draw, speed: Speed, *known: Tensor | None
+) -> tuple[Tensor, dict[str, float]]:
+    """All gradients after one step of a copy, flattened in fp64, and its losses."""
+    trial = copy.deepcopy(method)
+    losses = Stepper(trial, pictures, len(draw.anime), speed, *known).step(draw, 0.0, [0.0] * (1 + method.further))
+    gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
+    # A method without gradients (the difference vector) is compared by its state.
+    values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]
+    return torch.cat(values).clone(), {key: float(value) for key, value in losses.items()}

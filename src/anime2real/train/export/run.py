@@ -1,0 +1,90 @@
+"""The end of a run: every product exported to a bundle in the run folder."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from anime2real.train.export.to_onnx import export_bundle
+from anime2real.train.method import Method, Product
+from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.config import TrainConfig
+
+
+def export_products(
+    method: Method, config: TrainConfig, pack: dict[str, Any], output: Path, facts: dict[str, Any], progress: Progress
+) -> list[Path]:
+    """Write a bundle for each product below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
+
+    Those of further averages go to a folder each, average-SHARE.
+
+    Args:
+        method: as it stands.
+        config: of its run.
+        pack: meta.json of its pack.
+        output: the folder of bundles; a bundle of the same name is replaced.
+        facts: environment.json of its run.
+        progress: of its run.
+    """
+    table = config.as_table()
+    for key in ("maps", "start_from"):  # folders of this machine: their names will do
+        if key in table["options"]:
+            table["options"][key] = [Path(folder).name for folder in table["options"][key]]
+    noted: dict[str, Any] = {key: pack[key] for key in ("recoded", "children") if key in pack}
+    training = {
+        "pack": config.pack,
+        "sources": pack.get("sources", []),
+        "counts": pack.get("counts", {}),
+        **noted,
+        "options": table["options"],
+        "budget": table["budget"],
+        **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),
+        **({"started_from": [_without_rights(facts) for facts in method.started_from]} if method.started_from else {}),
+        "seed": config.seed,
+        "steps": progress.step,
+        "pairs": progress.pairs,
+        "minutes": round(progress.seconds / 60.0, 2),
+        "date": datetime.now(UTC).date().isoformat(),
+        "torch": facts["torch"],
+    }
+    products = [(output, product, training) for product in method.products()]
+    for place, share in enumerate(config.further_averages):
+        parent, told = output / f"average-{share:g}", training | {"average_share": share}
+        products += [(parent, product, told) for product in method.further_products(place) if product.final]
+    written = []
+    for parent, product, told in products:
+        target = bundle_folder(parent, product)
+        shutil.rmtree(target, ignore_errors=True)
+        export_bundle(
+            product.module,
+            target,
+            method=product.name,
+            source=product.source,
+            target=product.target,
+            px=pack["size"],
+            conditions=product.conditions,
+            crop=str(pack.get("crop", "centre")),
+            training=told,
+            licence=_joined("licence", pack, method, "unknown: the pack names none"),
+            rights=_joined("rights", pack, method, ""),
+            hardware=str(facts["hardware"]),
+        )
+        written.append(target)
+    return written
+
+
+def _joined(key: str, pack: dict[str, Any], method: Method, unknown: str) -> str:
+    """What the pack says under a key, `unknown` if nothing, and what else the bundles say that were started from."""
+    told = [str(facts.get(key) or unknown) for facts in (pack, *method.started_from)]
+    return "; ".join(dict.fromkeys(filter(None, told)))
+
+
+def _without_rights(facts: dict[str, Any]) -> dict[str, Any]:
+    """What is noted of a bundle that the networks started from, less what `_joined` says."""
+    return {key: value for key, value in facts.items() if key not in ("licence", "rights")}
+
+
+def bundle_folder(parent: Path, product: Product) -> Path:
+    """Where a product's bundle goes; what is not final goes one folder deeper."""
+    name = f"{product.name}-{product.source}-to-{product.target}"
+    return parent / name if product.final else parent / "snapshots" / name

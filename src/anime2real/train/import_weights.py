@@ -1,0 +1,259 @@
+"""Networks that start from a bundle's weights: to train on where a finished run ended, or to learn from other pictures.
+
+A bundle holds its network as an ONNX file, whose weights are those that were trained, in fp16, a few of them laid out
+for ONNX Runtime (`lowering.py`). They are put back, and the network must then draw what the bundle draws: a file that
+was made in another way is refused, not started from wrongly. What judged the network is in no bundle and begins anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from anime2real.bundle.format import STYLE, Bundle
+from anime2real.domain import DOMAINS, Domain, other
+from anime2real.measure.compare import resolve
+from anime2real.train.export.to_onnx import LIMIT, difference_from_torch
+from anime2real.train.networks.resnet import ResNetGenerator
+from anime2real.train.networks.ugatit import UGATITGenerator
+from anime2real.train.run.config import TrainError
+
+_NOTED: Final = ("pairs", "minutes", "pack", "average_share", "started_from", "averaged_from")
+
+_HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
+
+
+def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
+    """The bundles to start from, by the domain that they lead to.
+
+    Args:
+        named: what `compare.resolve` takes: folders, methods and bundles that ship, names on the Hub.
+
+    Raises:
+        TrainError: two lead the same way, or there is one direction alone.
+        BundleError: one is not there, or damaged.
+    """
+    found: dict[Domain, Bundle] = {}
+    for name in named:
+        for bundle in resolve(name):
+            if bundle.target in found:
+                raise TrainError(f"--start-from names two bundles to {bundle.target}: give one for each direction")
+            found[bundle.target] = bundle
+    for domain in DOMAINS:
+        if named and domain not in found:
+            raise TrainError(f"--start-from names a bundle to {other(domain)} alone: give one to {domain} as well")
+    return found
+
+
+def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> dict[str, Any]:
+    """Give a network the weights of a bundle.
+
+    A network that works at an r-th of its pictures' resolution (`unshuffle`) can start from one of pictures as large as
+    it works at: it then is that one, between a reduction and an enlargement by r; and the other way round, as what that
+    one makes of an enlarged picture. One that is told a style can start from one that is not.
+
+    Args:
+        network: changed in place.
+        bundle: of a network of the same kind, width and number of blocks.
+
+    Returns:
+        What is to be noted of it: name, sha256, licence, rights, and how long it was trained.
+
+    Raises:
+        TrainError: the bundle holds another network.
+        BundleError: it cannot be read.
+    """
+    content = bundle.model()
+    named = _weights(content)
+    width, blocks = network.encoder.down1.in_channels, len(network.blocks)
+    code = STYLE if "style" in bundle.conditions else 0
+    own: ResNetGenerator | UGATITGenerator
+    if isinstance(network, UGATITGenerator):
+        own, told = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named)), "ugatit"
+    else:
+        own, told = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named)), "resnet"
+    state = _state(named)
+    missing, unknown = _loaded(own, state)
+    if unknown or any(".modulate." not in name for name in missing):
+        blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
+        raise TrainError(
+            f"{bundle.folder} does not hold a --generator {told} of --width {width} --blocks {blocks} that can be "
+            f"started from: it is of method {bundle.method!r}{_told(state)}"
+        )
+    apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
+    if not apart <= LIMIT:
+        raise TrainError(
+            f"{bundle.folder} cannot be started from: its weights, put back, draw other pictures than it does "
+            f"({apart:.2g} apart in [-1, 1])"
+        )
+    if network.unshuffle != own.unshuffle:
+        state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
+    _, unknown = _loaded(network, _listening(state, network))
+    if unknown:
+        raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
+    training = bundle.training
+    noted = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
+    return noted | {key: training[key] for key in _NOTED if key in training}
+
+
+def network_of(bundle: Bundle) -> ResNetGenerator | UGATITGenerator:
+    """The network that a bundle holds, with its weights.
+
+    Raises:
+        TrainError: it is none that runs start from.
+        BundleError: it cannot be read.
+    """
+    named = _weights(bundle.model())
+    state = _state(named)
+    down, blocks = state.get("encoder.down1.weight"), _blocks(state)
+    if down is None or not blocks:
+        raise TrainError(f"{bundle.folder} holds no generator of resnet's or ugatit's kind: method {bundle.method!r}")
+    width, code = down.shape[1], STYLE if "style" in bundle.conditions else 0
+    network: ResNetGenerator | UGATITGenerator
+    if "attention.mix.weight" in state:
+        network = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
+    else:
+        network = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+    start_from(network, bundle)
+    return network
+
+
+def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
+    """The weights of a plain generator for one of r times as large pictures: it sees means, and draws squares, of r×r.
+
+    Args:
+        state: of the plain one.
+        unshuffle: r.
+    """
+    state, phases = dict(state), unshuffle**2
+    stem = "encoder.stem.convolution.weight"
+    state[stem] = state[stem].repeat_interleave(phases, 1) / phases
+    for name in _HEAD & state.keys():
+        state[name] = state[name].repeat_interleave(phases, 0)
+    return state
+
+
+def reduced(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
+    """The weights of a plain generator from those of one of r times as large pictures, which undoes `enlarged`.
+
+    It draws the mean of what that one draws in r×r pixels, before the tanh, of a picture with r×r pixels alike.
+
+    Args:
+        state: of the one for larger pictures.
+        unshuffle: r.
+    """
+    state, phases = dict(state), unshuffle**2
+    stem = "encoder.stem.convolution.weight"
+    state[stem] = state[stem].unflatten(1, (-1, phases)).sum(2)
+    for name in _HEAD & state.keys():
+        state[name] = state[name].unflatten(0, (-1, phases)).mean(1)
+    return state
+
+
+def _weights(content: bytes) -> dict[str, Tensor]:
+    """The floating-point tensors of an ONNX file, fp32, by the names that they had before they were halved."""
+    tensors = {}
+    for stored in onnx.load_from_string(content).graph.initializer:
+        if stored.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
+            name = stored.name.removesuffix(".fp16").removeprefix("network.")
+            tensors[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()).float()
+    return tensors
+
+
+def _unshuffle(named: Mapping[str, Tensor]) -> int:
+    stem = named.get("encoder.stem.convolution.weight")
+    return 1 if stem is None else max(1, round((stem.shape[1] / 3) ** 0.5))
+
+
+def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as the generators name and lay them out; undoes `lowering.lower`."""
+    state = _of_attention(named)
+    attentive = bool(state)
+    for name, value in named.items():
+        parts = name.split(".")
+        if name.startswith("encoder.") and name.endswith(".weight"):
+            state[name] = value
+        elif name in ("decoder.up1.weight", "decoder.up2.weight"):
+            state[f"decoder.{parts[1]}.convolution.weight"] = value
+        elif name.startswith("decoder.head.convolution."):
+            state[name] = value
+        elif name == "decoder.head.weight":
+            state["decoder.head.convolution.weight"] = value
+        elif name.startswith("blocks.kernels."):  # (9, C, D) to (D, C, 3, 3)
+            place = int(parts[2])
+            half = "second" if place % 2 else "first"
+            state[f"blocks.{place // 2}.{half}.weight"] = value.unflatten(0, (3, 3)).permute(3, 2, 0, 1).contiguous()
+        elif name.startswith("blocks.modulate."):
+            state[f"blocks.{parts[2]}.modulate.{parts[3]}"] = value
+        elif name.startswith(("attention.", "modulation.", "adaptive_blocks.")):
+            state[name] = value
+        elif (head := _first_place(value)) is not None:
+            state["decoder.head.convolution.weight"] = head
+        elif _a_channel(value) and not attentive:
+            state["decoder.head.convolution.bias"] = value.flatten()
+    return state
+
+
+def _of_attention(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """U-GAT-IT's weights of one number a channel, which the exporter lays out as (1, C, 1, 1) and calls anything.
+
+    They come in the order in which they are needed: the classifiers' two, then for each norm rho and 1 - rho, and
+    behind those of the decoder gamma and beta. Empty for another network.
+    """
+    if "attention.mix.weight" not in named:
+        return {}
+    values = iter([value.flatten() for value in named.values() if _a_channel(value)])
+    blocks = sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in named)
+    state = {f"attention.{which}.weight": next(values, torch.empty(0))[None] for which in ("average", "maximum")}
+    norms = [f"adaptive_blocks.{block}.norm{half}" for block in range(blocks) for half in (1, 2)]
+    for norm in (*norms, "decoder.norm1", "decoder.norm2"):
+        state[f"{norm}.rho"] = next(values, torch.empty(0))
+        next(values, None)
+        if norm.startswith("decoder."):
+            state |= {f"{norm}.{name}": next(values, torch.empty(0)) for name in ("gamma", "beta")}
+    return state
+
+
+def _a_channel(value: Tensor) -> bool:
+    return value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1
+
+
+def _listening(state: Mapping[str, Tensor], network: ResNetGenerator | UGATITGenerator) -> dict[str, Tensor]:
+    """The weights of a generator that is told no style, for one that is: at first it does not listen."""
+    state, name = dict(state), "modulation.first.weight"
+    if isinstance(network, UGATITGenerator) and name in state:
+        wanted = network.modulation.first.in_features
+        state[name] = torch.nn.functional.pad(state[name], (0, max(0, wanted - state[name].shape[1])))
+    return state
+
+
+def _first_place(value: Tensor) -> Tensor | None:
+    """The 7×7 kernel (3, C, 7, 7) in what `BlockedConvolution` makes of it for its first pixel; None for all else."""
+    kernel = value[:, 0] if value.ndim == 5 else value
+    if kernel.ndim != 4 or kernel.shape[2:] != (8, 8) or kernel[:, :, 7].any() or kernel[:, :, :, 7].any():
+        return None
+    return kernel[:, :, :7, :7].contiguous()
+
+
+def _loaded(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    """Load what fits; returns the names that the network lacks, and those that it does not know or has otherwise."""
+    own = network.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict(fitting, strict=False)
+    return sorted(own.keys() - fitting.keys()), sorted(state.keys() - fitting.keys())
+
+
+def _told(state: Mapping[str, Tensor]) -> str:
+    """What the weights are of, where that can be told."""
+    down, blocks = state.get("encoder.down1.weight"), _blocks(state)
+    if down is None or not blocks:
+        return ""
+    kind = "ugatit" if "attention.mix.weight" in state else "resnet"
+    blocks += sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in state)
+    return f", --generator {kind} --width {down.shape[1]} --blocks {blocks}"
+
+
+def _blocks(state: Mapping[str, Tensor]) -> int:
+    return len({name.split(".")[1] for name in state if name.startswith("blocks.")})

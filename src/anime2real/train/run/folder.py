@@ -1,0 +1,179 @@
+"""The run folder: config.toml, environment.json, stats.jsonl, log.txt, samples/, checkpoints/, bundles/."""
+
+import json
+import os
+import platform
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import tomli_w
+import torch
+
+from anime2real import __version__
+from anime2real.atomic import atomic_path
+from anime2real.train.run.config import TrainConfig, TrainError
+
+_BEFORE: Final[dict[str, dict[str, Any]]] = {
+    "galatea": {
+        "generator": "resnet",
+        "worst_weight": 0.0,
+        "attentive_weight": 0.0,
+        "detail_weight": 0.0,
+        "vary": "features",
+    }
+}
+"""What a method did before it had these options."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where everything of one training lies."""
+
+    root: Path
+
+    @property
+    def samples(self) -> Path:
+        """Sample grids."""
+        return self.root / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def bundles(self) -> Path:
+        """Finished translators."""
+        return self.root / "bundles"
+
+    def open(self, config: TrainConfig, pack: dict[str, Any]) -> None:
+        """Make the folder, or take it up again.
+
+        Args:
+            config: the training.
+            pack: meta.json of its pack, kept beside it so that a run can be exported without the pack.
+
+        Raises:
+            TrainError: if it holds another training (the difference is named), or something else altogether.
+        """
+        path = self.root / "config.toml"
+        table = config.as_table()
+        begun = any(self.checkpoints.glob("step-*"))
+        if path.exists() and begun:  # what was refused before its first step is no training to protect
+            differences = _differences(_completed(_read(path)), table)
+            if differences:
+                raise TrainError(
+                    f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
+                    "or give another folder"
+                )
+        elif not path.exists() and self.root.exists() and any(self.root.iterdir()):
+            raise TrainError(f"{self.root} is not empty and not a run: give a new folder")
+        for folder in (self.samples, self.checkpoints, self.bundles):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not begun:
+            with atomic_path(path) as temporary:
+                temporary.write_text(tomli_w.dumps(table))
+            with atomic_path(self.root / "pack.json") as temporary:
+                temporary.write_text(json.dumps(pack, indent=1) + "\n")
+
+    def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """config.toml, completed where the run was begun before some options came, pack.json and environment.json.
+
+        Raises:
+            TrainError: where one is missing or cannot be read.
+        """
+        table = _completed(_read(self.root / "config.toml"))
+        try:
+            pack, facts = (json.loads((self.root / f"{n}.json").read_text()) for n in ("pack", "environment"))
+        except (OSError, ValueError) as error:
+            raise TrainError(f"{self.root} is not a whole run: {error}") from error
+        return table, pack, facts
+
+    def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
+        """Keep what is to be noted of the bundles that the networks started from, if any: they may change or go."""
+        path = self.root / "started_from.json"
+        if not started_from:  # of a sitting that stopped before its first checkpoint
+            path.unlink(missing_ok=True)
+            return
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(list(started_from), indent=1) + "\n", encoding="utf-8")
+
+    def started_from(self) -> list[dict[str, Any]]:
+        """What `note_start` kept; nothing for a run that started from nothing.
+
+        Raises:
+            TrainError: it cannot be read.
+        """
+        path = self.root / "started_from.json"
+        try:
+            return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+        except (OSError, ValueError) as error:
+            raise TrainError(f"{path} cannot be read: {error}") from error
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt."""
+        with (self.root / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def note_environment(self, device: torch.device, extra: dict[str, Any]) -> dict[str, Any]:
+        """Write environment.json (the newest sitting) and return it."""
+        cuda = device.type == "cuda"
+        facts: dict[str, Any] = {
+            "anime2real": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "system": f"{platform.system()} {platform.machine()}",
+            "hardware": torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores",
+            **extra,
+        }
+        with atomic_path(self.root / "environment.json") as temporary:
+            temporary.write_text(json.dumps(facts, indent=1) + "\n")
+        return facts
+
+    @contextmanager
+    def stats(self, step: int) -> Iterator[IO[str]]:
+        """stats.jsonl for appending, lines past `step` (from a sitting that was killed) taken out first."""
+        path = self.root / "stats.jsonl"
+        if path.exists():
+            kept = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
+            with atomic_path(path) as temporary:
+                temporary.write_text("".join(kept))
+        with path.open("a", encoding="utf-8") as file:
+            yield file
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError):
+        return float("inf")  # a line cut off by a kill
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
+
+
+def _completed(old: dict[str, Any]) -> dict[str, Any]:
+    """A table of a run begun before some options came, with what runs were before them."""
+    options = _BEFORE.get(old.get("method", ""), {})
+    return {"further_averages": []} | old | {"options": options | old.get("options", {})}
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    result = []
+    for key in sorted(old.keys() | new.keys()):
+        one, two = old.get(key), new.get(key)
+        if isinstance(one, dict) and isinstance(two, dict):
+            result += _differences(one, two, f"{prefix}{key}.")
+        elif one != two:
+            result.append(f"{prefix}{key} {one!r} there, {two!r} here")
+    return result

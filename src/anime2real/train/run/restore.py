@@ -1,0 +1,65 @@
+"""A run, taken up again from its folder: to export it, or to use its translators inside another training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from anime2real.domain import Domain
+from anime2real.train.method import Method
+from anime2real.train.run import checkpoint
+from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.config import Budget, TrainConfig, TrainError, options_from
+from anime2real.train.run.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run as its newest checkpoint stands: config.toml, pack.json and environment.json beside it."""
+
+    method: Method
+    config: TrainConfig
+    pack: dict[str, Any]
+    facts: dict[str, Any]
+    progress: Progress
+
+
+def restore(run: Path) -> Restored:
+    """Take up a run.
+
+    Raises:
+        TrainError: if `run` is no run, or has no checkpoint yet.
+    """
+    from anime2real.train.methods import METHODS  # some methods take up runs of others
+
+    folder = RunFolder(run)
+    table, pack, facts = folder.records()
+    kind, network = METHODS[table["method"]]
+    options = options_from(kind, table.pop("options"))
+    further = tuple(table.pop("further_averages", ()))
+    budget = Budget(**table.pop("budget"))
+    config = TrainConfig(**table, options=options, budget=budget, further_averages=further)
+    method = network(options, pack["size"])  # type: ignore[call-arg]
+    method.make_optimizers(options.learning_rate)
+    method.start_average(len(config.further_averages))
+    progress, passed = checkpoint.load_newest(folder.checkpoints, method)
+    if not progress.step:
+        raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
+    method.started_from = folder.started_from()
+    return Restored(method, config, pack, facts, progress)
+
+
+def frozen_translators(run: Path, size: int) -> dict[Domain, nn.Module]:
+    """The final translators of a run, by the domain that they start from.
+
+    Raises:
+        TrainError: if `run` is no run, is of another size, or goes one way only.
+    """
+    restored = restore(run)
+    if restored.pack["size"] != size:
+        raise TrainError(f"{run} translates {restored.pack['size']} px, this training {size}: maps must be of its size")
+    products = {p.source: p.module for p in restored.method.products() if p.final and not p.conditions}
+    if len(products) != 2:
+        raise TrainError(f"{run} does not offer both directions without a condition: it cannot be a map")
+    return {source: module.requires_grad_(False).eval() for source, module in products.items()}

@@ -1,0 +1,84 @@
+"""Sample grids: the same few pictures through every product, over and over, so that a run can be watched."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from anime2real.atomic import atomic_path
+from anime2real.bundle.format import STYLE
+from anime2real.data.pack import Pack
+from anime2real.domain import DOMAINS, Domain
+from anime2real.train.method import Method, Product
+from anime2real.train.networks.tilt import tilts
+
+COLUMNS = 12
+
+
+def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
+    """Up to `COLUMNS` rows of each domain, from the test split where it has any, chosen once for the run."""
+    generator = np.random.default_rng([seed, 3])
+    rows: dict[Domain, NDArray[np.int64]] = {}
+    for domain in DOMAINS:
+        candidates = pack.rows(domain, "test")
+        candidates = candidates if len(candidates) else pack.rows(domain, "train")
+        rows[domain] = np.sort(generator.permutation(candidates)[:COLUMNS])
+    return rows
+
+
+@torch.no_grad()
+def draw(
+    method: Method,
+    pictures: Tensor,
+    rows: dict[Domain, NDArray[np.int64]],
+    path: Path,
+    landmarks: Tensor | None = None,
+) -> None:
+    """Write a PNG: for each domain a row of inputs, then a row for each product that starts from it.
+
+    Args:
+        method: as it stands.
+        pictures: (P, S, S, 3) uint8, the pack.
+        rows: which of them, by domain.
+        path: of the PNG.
+        landmarks: (P, 5, 2) in [-1, 1], for products that want a condition.
+    """
+    strips = []
+    for domain in DOMAINS:
+        chosen = torch.from_numpy(rows[domain]).to(pictures.device)
+        inputs = pictures[chosen]
+        image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        strips.append(inputs.cpu().numpy())
+        for product in method.products():
+            if product.source == domain:
+                module = product.module.to(pictures.device).eval()
+                told = told_to(product, len(chosen), None if landmarks is None else landmarks[chosen])
+                strips.append(to_uint8(module(image, *(value.to(image.device) for value in told))))
+    widest = max(len(strip) for strip in strips)
+    size = strips[0].shape[1]
+    grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
+    for row, strip in enumerate(strips):
+        grid[row * size : (row + 1) * size, : len(strip) * size] = np.concatenate(list(strip), axis=1)
+    with atomic_path(path) as temporary:
+        Image.fromarray(grid).save(temporary, format="PNG")
+
+
+def told_to(product: Product, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
+    """The arguments that a product takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
+
+    Of styles, the usual one.
+    """
+    if product.conditions == ("style",):
+        return (torch.zeros(count, STYLE),)
+    if not product.conditions or landmarks is None:
+        return ()
+    return ((landmarks + 1) / 2,) if product.conditions == ("landmarks",) else (tilts(landmarks),)
+
+
+def to_uint8(image: Tensor) -> NDArray[np.uint8]:
+    """(N, 3, H, W) in [-1, 1] to (N, H, W, 3) in 0–255, rounded."""
+    scaled = ((image.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.asarray(scaled.permute(0, 2, 3, 1).cpu().numpy())

@@ -1,0 +1,90 @@
+"""Pictures and methods small enough to train in a second."""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anime2real.data.hair import note_hair
+from anime2real.data.pack import Pack
+from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.methods.autoencoder import AutoencoderConfig
+from anime2real.train.methods.cyclegan import CycleGANConfig
+from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.ugatit import UGATITConfig
+from anime2real.train.step import Stepper
+
+SIZE = 32
+
+QUICK: dict[str, Any] = {"generator": "resnet", "worst_weight": 0.0, "attentive_weight": 0.0, "detail_weight": 0.0}
+"""Galatea without its generators and judges that take long."""
+
+TINY: dict[str, Any] = {
+    "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
+    "autoencoder": AutoencoderConfig(width=8, batch_size=4),
+    "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
+    "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
+    "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
+}
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A pack and what it was made from."""
+
+    pack: Path
+    anime: Path
+    real: Path
+
+
+def smooth_picture(random: np.random.Generator, tint: tuple[int, int, int], side: int = 40) -> Image.Image:
+    """Coarse noise around a colour, as no two pictures are alike."""
+    noise = random.integers(-60, 60, (6, 6, 3)) + np.array(tint)
+    small = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+    return small.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def batch(count: int, seed: int = 0) -> Batch:
+    """Noise, as a step takes it."""
+    generator = torch.Generator().manual_seed(seed)
+    anime, real = (torch.rand(count, 3, SIZE, SIZE, generator=generator) * 2 - 1 for _ in range(2))
+    return Batch(anime, real, torch.rand(count, UNIFORMS, generator=generator))
+
+
+def with_hair(pack: Path, output: Path) -> Path:
+    """A copy of a pack in which the upper half of every picture is hair, and drawn hair is red or blue by turns."""
+    shutil.copytree(pack, output)
+    index = [json.loads(line) for line in (output / "index.jsonl").read_text().splitlines()]
+    masks = np.zeros((len(index), SIZE, SIZE), np.uint8)
+    drawn = itertools.cycle([[40.0, 60.0, 40.0], [40.0, 10.0, -50.0]])
+    for row, entry in enumerate(index):
+        masks[row, : SIZE // 2] = 255
+        masks[row, SIZE // 2] = 100
+        entry["hair"] = next(drawn) if entry["domain"] == "anime" else None
+    np.save(output / "hair.npy", masks)
+    (output / "index.jsonl").write_text("".join(json.dumps(entry, sort_keys=True) + "\n" for entry in index))
+    note_hair(output, Pack(pack).meta, hashlib.sha256(masks.tobytes()).hexdigest(), {})
+    return output
+
+
+def stop_at(patch: pytest.MonkeyPatch, number: int) -> None:
+    """Ask the process to end as a training begins its step of that number, counted from 1."""
+    step, count = Stepper.step, itertools.count(1)
+
+    def interrupted(self: Stepper, *arguments: Any) -> Any:
+        if next(count) == number:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    patch.setattr(Stepper, "step", interrupted)

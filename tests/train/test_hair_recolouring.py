@@ -1,0 +1,247 @@
+"""Dyed hair has the colour that was asked for, and nothing else changes; a training with it resumes and is exported."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toys import SIZE, Toy, stop_at
+from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea, state
+
+from anime2real.cli.train import export
+from anime2real.data.pack import Pack
+from anime2real.image.cielab import to_lab as measured_lab
+from anime2real.train.hair_recolouring import chosen, dyed, to_image, to_lab
+from anime2real.train.loop import train
+from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.methods.galatea import DYES
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.run.config import TrainError
+from anime2real.train.sampler import Sampler
+from anime2real.train.step import Speed, Stepper
+
+PINK, BLUE, BLOND, BLACK = (60.0, 45.0, -8.0), (45.0, 5.0, -40.0), (80.0, 2.0, 35.0), (12.0, 2.0, 1.0)
+
+
+def strands(level: float, count: int = 1) -> torch.Tensor:
+    """Pictures of one brownish colour with light and dark strands."""
+    wave = 1 + 0.3 * torch.sin(torch.arange(SIZE) * 0.7)
+    tint = torch.tensor([1.1, 0.9, 0.75]) * level
+    return ((tint[:, None, None] * wave).clamp(0, 1) * 2 - 1).expand(count, 3, SIZE, SIZE).contiguous()
+
+
+def upper(count: int = 1) -> torch.Tensor:
+    mask = torch.zeros(count, 1, SIZE, SIZE)
+    mask[:, :, : SIZE // 2] = 1
+    return mask
+
+
+def mean_of(image: torch.Tensor) -> torch.Tensor:
+    """Mean CIELAB (N, 3) of the upper half."""
+    return to_lab(image)[:, :, : SIZE // 2].mean((2, 3))
+
+
+def test_lab_is_that_of_the_measure() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    image = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    np.testing.assert_allclose(to_lab(image).permute(0, 2, 3, 1).numpy(), measured_lab(pixels), atol=2e-2)
+
+
+def test_lab_and_back_is_the_picture_where_colours_are_not_pressed() -> None:
+    grey = torch.linspace(-1, 1, 9)[:, None].expand(9, 3)
+    muted = torch.tensor([[0.2, 0.1, 0.0], [-0.5, -0.4, -0.3], [0.1, 0.3, 0.2]])
+    image = torch.cat([grey, muted]).T[None, :, :, None]
+    torch.testing.assert_close(to_image(to_lab(image)), image, atol=2e-3, rtol=0)
+
+
+def test_colours_beyond_the_gamut_keep_their_lightness_and_hue() -> None:
+    lab = torch.tensor([[50.0, 120.0, 20.0], [80.0, -10.0, 120.0], [30.0, 30.0, -110.0]]).T[None, :, :, None]
+    image = to_image(lab)
+    assert image.abs().max() <= 1
+    found = to_lab(image)
+    torch.testing.assert_close(found[:, 0], lab[:, 0], atol=0.5, rtol=0)
+    assert (found[:, 1:].norm(dim=1) < lab[:, 1:].norm(dim=1) - 5).all()
+    turned = torch.atan2(found[:, 2], found[:, 1]) - torch.atan2(lab[:, 2], lab[:, 1])
+    assert turned.abs().max() < 0.35
+
+
+@pytest.mark.parametrize("level", [0.08, 0.35, 0.7])
+@pytest.mark.parametrize("colour", [PINK, BLUE, BLOND, BLACK])
+def test_the_hairs_mean_becomes_the_colour(level: float, colour: tuple[float, float, float]) -> None:
+    image = strands(level)
+    wanted = torch.tensor([colour])
+    result = dyed(image, upper(), wanted, torch.ones(1))
+    before, after = mean_of(image)[0], mean_of(result)[0]
+    assert (after[1:] - wanted[0, 1:]).norm() < 0.25 * wanted[0, 1:].norm() + 2
+    # The lightness goes towards the colour's, not past it.
+    way, gone = float(wanted[0, 0] - before[0]), float(after[0] - before[0])
+    assert 0.5 * min(abs(way), 40) - 2 < abs(gone) < abs(way) + 2
+    assert abs(way) < 2 or gone * way > 0
+
+
+def test_strands_stay() -> None:
+    """Dark stays darker than light, in the same places, and black hair that turns pink keeps its contrast."""
+    for level in (0.08, 0.35):
+        image = strands(level)
+        before = to_lab(image)[0, 0, 0]
+        after = to_lab(dyed(image, upper(), torch.tensor([PINK]), torch.ones(1)))[0, 0, 0]
+        assert float(torch.corrcoef(torch.stack([before, after]))[0, 1]) > 0.97
+        assert after.std() > 0.9 * before.std()
+
+
+def test_what_is_no_hair_stays_bit_by_bit() -> None:
+    image = torch.rand(3, 3, SIZE, SIZE) * 2 - 1
+    mask = upper(3)
+    mask[2] = 0
+    result = dyed(image, mask, torch.tensor([PINK] * 3), torch.tensor([1.0, 0.0, 1.0]))
+    assert torch.equal(result[0, :, SIZE // 2 :], image[0, :, SIZE // 2 :])
+    assert not torch.equal(result[0, :, : SIZE // 2], image[0, :, : SIZE // 2])
+    assert torch.equal(result[1:], image[1:])
+
+
+def test_a_bald_heads_rim_stays() -> None:
+    mask = torch.zeros(2, 1, SIZE, SIZE)
+    mask[0, :, 0] = mask[1, :, :2] = 1
+    image = strands(0.3, 2)
+    result = dyed(image, mask, torch.tensor([PINK] * 2), torch.ones(2))
+    assert torch.equal(result[0], image[0])
+    assert not torch.equal(result[1], image[1])
+
+
+def test_half_a_mask_is_half_dyed_and_each_picture_by_itself() -> None:
+    image, colours = strands(0.3, 2), torch.tensor([PINK, BLUE])
+    whole = dyed(image, upper(2), colours, torch.ones(2))
+    half = dyed(image, upper(2), colours, torch.full((2,), 0.5))
+    torch.testing.assert_close(half, (image + whole) / 2)
+    alone = dyed(image[1:], upper(), colours[1:], torch.ones(1))
+    torch.testing.assert_close(whole[1:], alone)
+
+
+def test_layout_and_precision_stay_and_no_gradient_is_kept() -> None:
+    image = strands(0.3, 2).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        result = dyed(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2))
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert result.dtype == torch.float32
+    assert not result.requires_grad
+    torch.testing.assert_close(result, dyed(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2)), atol=0, rtol=0)
+
+
+def test_one_number_says_whether_and_how() -> None:
+    table = torch.arange(8.0)[:, None].expand(8, 3)
+    numbers = torch.rand(20_000, generator=torch.Generator().manual_seed(0))
+    colours, strength = chosen(table, numbers, 0.25)
+    assert float(strength.mean()) == pytest.approx(0.25, abs=0.01)
+    counts = torch.bincount(colours[strength > 0][:, 0].long(), minlength=8)
+    assert counts.min() > 0.8 * counts.max()
+    everyone, strength = chosen(table, torch.tensor([0.0, 1 - 2**-24]), 1.0)
+    assert strength.tolist() == [1, 1]
+    assert everyone[:, 0].tolist() == [0, 7]
+
+
+def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = galatea(dye=0.5)
+    method.see_hair(np.array([BLUE], np.float32))
+    uniforms = torch.zeros(2, UNIFORMS)
+    uniforms[:, -1] = torch.tensor([0.4, 0.6])
+    image = strands(0.3, 2)
+    seen: list[torch.Tensor] = []
+    for name in ("_generator_step", "_discriminator_step"):
+        plain = getattr(method, name)
+
+        def noted(batch: Batch, *fakes: torch.Tensor, plain: Any = plain) -> Any:
+            seen.append(batch.real)
+            return plain(batch, *fakes)
+
+        monkeypatch.setattr(method, name, noted)
+    method.step(Batch(image, image, uniforms, real_hair=upper(2)))
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[0][1], image[1])
+    assert mean_of(seen[0])[0, 2] < -25 < mean_of(image)[0, 2]
+
+
+def test_the_mask_moves_with_the_picture(toy: Toy, haired: Path) -> None:
+    """A picture that is its own mask stays so, mirrored and zoomed."""
+    pack = Pack(haired)
+    method = galatea(dye=0.5)
+    masks = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (48, SIZE, SIZE), np.uint8))
+    pictures = masks[..., None].expand(-1, -1, -1, 3).contiguous()
+    stepper = Stepper(method, pictures, 2, Speed(), None, masks)
+    seen: list[Batch] = []
+    method.step = lambda batch: seen.append(batch) or {}  # type: ignore[method-assign, func-returns-value, assignment]
+    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 0.0, [0.0])
+    hair = seen[0].real_hair
+    assert hair is not None
+    torch.testing.assert_close(hair.expand(-1, 3, -1, -1) * 2 - 1, seen[0].real, atol=1e-5, rtol=0)
+
+
+def test_the_dyeing_step_stays_on_the_device(haired: Path) -> None:
+    pack = Pack(haired)
+    assert pack.hair is not None
+    method = galatea(dye=0.5)
+    method.see_hair(pack.hair_colours("anime", "train"))
+    for optimizer in method.optimizers.values():
+        optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
+    hair = torch.from_numpy(pack.hair)
+    stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), None, hair)
+    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
+    with OnTheDeviceAlone() as noted:
+        stepper._body()
+    assert noted.seen == []
+
+
+def test_a_table_of_any_size_fills_the_dyes() -> None:
+    method = galatea(dye=0.5)
+    for count in (3, DYES, 3 * DYES):
+        method.see_hair(np.arange(count, dtype=np.float32)[:, None].repeat(3, 1))
+        kept = method.get_buffer("dyes")[:, 0]
+        assert kept[0] == 0
+        assert kept[-1] >= count - 3
+        assert len(kept.unique()) == min(count, DYES)
+
+
+@pytest.mark.usefixtures("_one_bundle", "_no_bundles")
+def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
+    haired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = config("galatea")
+    assert plain.options.dye is None
+    assert train(plain, haired, tmp_path / "straight", PLAIN).finished
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        assert not train(plain, haired, tmp_path / "resumed", PLAIN).finished
+    assert train(plain, haired, tmp_path / "resumed", PLAIN).finished
+    assert_same(tmp_path / "straight", tmp_path / "resumed")
+    assert tomllib.loads((tmp_path / "straight" / "config.toml").read_text())["options"]["dye"] == 0.8
+    dyes = state(tmp_path / "straight")["dyes"]
+    assert dyes.shape == (DYES, 3)
+    assert {tuple(row) for row in dyes.tolist()} == {(40.0, 60.0, 40.0), (40.0, 10.0, -50.0)}
+    bundle = json.loads((export(tmp_path / "straight", tmp_path / "out")[0] / "bundle.json").read_text())
+    assert bundle["training"]["options"]["dye"] == 0.8
+
+
+def test_without_dye_there_is_no_table() -> None:
+    """So that checkpoints of runs without it stay what they were."""
+    assert "dyes" in galatea(dye=0.5).state_dict()
+    for dye in (0.0, None):
+        method = galatea(dye=dye)
+        assert not method.wants_hair
+        assert "dyes" not in method.state_dict()
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_a_pack_without_hair_trains_undyed_and_says_so(toy: Toy, tmp_path: Path) -> None:
+    assert train(config("galatea", 1), toy.pack, tmp_path / "run", PLAIN).finished
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["options"]["dye"] == 0.0
+    with pytest.raises(TrainError, match=r"knows no hair, which --dye needs: prepare it with --hair"):
+        train(config("galatea", 1, dye=0.3), toy.pack, tmp_path / "other", PLAIN)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_a_share(share: float) -> None:
+    with pytest.raises(TrainError, match="from 0 to 1"):
+        GalateaConfig(dye=share)

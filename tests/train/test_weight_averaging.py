@@ -1,0 +1,176 @@
+"""Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
+
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from anime2real.bundle.format import SHIPPED, Bundle, read
+from anime2real.train import weight_averaging as soup
+from anime2real.train.export.to_onnx import export_bundle, sample_pictures
+from anime2real.train.import_weights import network_of
+from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.train.run.config import TrainError
+from anime2real.train.weight_averaging import averaged, save_average
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "average_bundles.py"
+
+PX = 32
+
+
+def generator(seed: int, width: int = 32) -> ResNetGenerator:
+    torch.manual_seed(seed)
+    network = ResNetGenerator(width, 2)
+    initialise(network, 0.05)
+    return network
+
+
+def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str, licence: str, **more: str) -> Bundle:
+    training = {"pairs": pairs, "minutes": pairs / 2, "pack": "toy:1", "crop": "face", "sources": [rights], **more}
+    export_bundle(
+        network, folder, method="galatea", source="anime", target="real", px=PX, rights=rights, licence=licence,
+        hardware="a pencil", training=training, say=lambda _: None,
+    )  # fmt: skip
+    return read(folder)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
+    """What two runs from one start came to."""
+    folder, start = tmp_path_factory.mktemp("pair"), generator(1)
+    first = written(start, folder / "first", 4, "of one", "free")
+    with torch.no_grad():
+        for weight in start.parameters():
+            weight += 0.02 * torch.randn_like(weight)
+    return first, written(start, folder / "second", 8, "of another", "", discriminator_features="Lite0")
+
+
+def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
+    first, second = (network_of(bundle).state_dict() for bundle in pair)
+    for shares, way in (((1.0, 1.0), 0.5), ((3.0, 1.0), 0.25)):
+        mean = averaged(pair, shares).state_dict()
+        for name, weight in mean.items():
+            torch.testing.assert_close(weight, torch.lerp(first[name], second[name], way))
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def script(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", [str(word) for word in (SCRIPT, *words)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_its_bundle_says_what_it_is_of(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mean"
+    script(monkeypatch, *(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder)
+    mean = read(folder)
+    parts = [(part["sha256"], part["share"], part["pairs"]) for part in mean.training["averaged_from"]]
+    assert parts == [(pair[0].sha256, 0.25, 4), (pair[1].sha256, 0.75, 8)]
+    assert mean.training["discriminator_features"] == "Lite0"  # `evaluate` flags what it was trained against
+    assert "pairs" not in mean.training  # they are of each
+    assert mean.rights == "of one; of another"
+    assert (mean.licence, mean.hardware) == ("free; unknown: galatea-anime-to-real names none", "a pencil")
+    assert [part["sources"] for part in mean.training["averaged_from"]] == [["of one"], ["of another"]]
+    assert mean.training["crop"] == "face"  # which they share
+    image = sample_pictures(1, PX, 3)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            network_of(mean)(image), averaged(pair, (1.0, 3.0))(image), atol=2 / 255, rtol=0
+        )  # fp16
+
+
+def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    options = [{"dye": 0.8, "width": 32}, {"dye": 0.5, "width": 32, "start_from": ["there"]}]
+    runs = [
+        replace(bundle, training={**bundle.training, "options": own}) for bundle, own in zip(pair, options, strict=True)
+    ]
+    save_average(runs, [1.0, 3.0], tmp_path / "mean")
+    mean = read(tmp_path / "mean")
+    started = [{"name": mean.name, "sha256": mean.sha256, "averaged_from": mean.training["averaged_from"]}]
+    save_average(
+        [replace(runs[0], training={**runs[0].training, "started_from": started}), mean], [1.0, 1.0], tmp_path / "on"
+    )
+    again = json.loads((tmp_path / "on" / "bundle.json").read_text())["training"]["averaged_from"][1]
+    assert {"date", "share"} < set(again)  # which the first mention did not tell
+    assert "averaged_from" not in again  # which it did
+    lines = (tmp_path / "on" / "README.md").read_text().splitlines()
+    first, second, both = (f"{b.name}, {b.sha256[:12]}…" for b in (*pair, mean))
+    at = lines.index("- averaged from:")
+    assert lines[at : at + 8] == [
+        "- averaged from:",
+        f"  - {first}, 50%, 4 pairs in 2 minutes, dye 0.8, width 32",
+        "    - started from:",
+        f"      - {both}",
+        "        - averaged from:",
+        f"          - {first}, 25% (as above)",
+        f"          - {second}, 75%, 8 pairs in 4 minutes, dye 0.5, width 32",
+        f"  - {both}, 50% (as above)",
+    ]
+
+
+def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TrainError, match="of two or more bundles, not 1"):
+        averaged(pair[:1], [1.0])
+    for shares in ([1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(TrainError, match="wants as many shares, none below 0"):
+            averaged(pair, shares)
+    for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
+        with pytest.raises(TrainError, match="differs from"):
+            averaged([pair[0], replace(pair[1], **change)], [1.0, 1.0])  # type: ignore[arg-type]
+    with pytest.raises(SystemExit, match="error: no"):
+        script(monkeypatch, "no", "where", "-o", "x")
+    widths = iter([32, 40])
+    monkeypatch.setattr(soup, "network_of", lambda _: generator(2, next(widths)))
+    with pytest.raises(TrainError, match="another shape"):
+        averaged(pair, [1.0, 1.0])
+
+
+def test_what_holds_no_generator_is_refused() -> None:
+    with pytest.raises(TrainError, match="holds no generator"):
+        network_of(read(SHIPPED / "difference-anime-to-real"))
+
+
+def test_a_part_may_have_shares_of_its_own(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--shares", 1, 0, "--part", "decoder", 1, 3, "-o", tmp_path / "mean")
+    script(monkeypatch, *(bundle.folder for bundle in pair), *words)
+    mean = read(tmp_path / "mean")
+    first, second, drawn = (network_of(bundle).state_dict() for bundle in (*pair, mean))
+    for name, weight in drawn.items():
+        way = 0.75 if name.startswith("decoder.") else 0.0
+        torch.testing.assert_close(weight, torch.lerp(first[name], second[name], way), atol=2e-4, rtol=2e-3)
+    assert any(not torch.equal(first[name], second[name]) for name in first if name.startswith("decoder."))
+    members = [(part["share"], part["share of decoder"]) for part in mean.training["averaged_from"]]
+    assert members == [(1.0, 0.25), (0.0, 0.75)]
+    card = (tmp_path / "mean" / "README.md").read_text()
+    assert "25% of decoder, 100% of the rest" in card
+    assert "75% of decoder, 8 pairs" in card
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--shares", 1, 0), "has no share in the average: leave it out"),
+        (("--part", "decoder", 1), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder", 0, 0), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder", 1, 1, "--part", "decoder", 1, 2), "a part's shares are given once"),
+        (("--part", "decoder", 1, "x"), "a share is a number, not 'x'"),
+        (("--part", "head", 1, 1), "a network without a part 'head': it has"),
+    ],
+)
+def test_shares_of_a_part_that_do_not_fit(
+    words: tuple[object, ...],
+    message: str,
+    pair: tuple[Bundle, Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        script(monkeypatch, *(bundle.folder for bundle in pair), *words, "-o", tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()

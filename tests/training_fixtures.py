@@ -1,0 +1,63 @@
+"""Toy packs for every test that trains, and trainings that export nothing, or one way alone."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toys import SIZE, Toy, smooth_picture, with_hair
+
+from anime2real.cli import train as command
+from anime2real.data.prepare import prepare
+from anime2real.train import loop
+from anime2real.train.export.run import export_products
+from anime2real.train.method import Method
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """Reddish drawings and bluish photographs."""
+    root = tmp_path_factory.mktemp("toy")
+    random = np.random.default_rng(0)
+    for domain, tint in (("anime", (190, 90, 90)), ("real", (80, 90, 190))):
+        (root / domain).mkdir()
+        for i in range(24):
+            smooth_picture(random, tint).save(root / domain / f"{i:02d}.png")
+    prepare(
+        [root / "anime"],
+        [root / "real"],
+        root / "pack",
+        size=SIZE,
+        crop="auto",
+        test_share=0.2,
+        near=0,
+        processes=1,
+        quiet=True,
+    )
+    return Toy(root / "pack", root / "anime", root / "real")
+
+
+@pytest.fixture(scope="session")
+def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy pack with hair."""
+    return with_hair(toy.pack, tmp_path_factory.mktemp("haired") / "pack")
+
+
+@pytest.fixture
+def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporting takes longer than training here."""
+    monkeypatch.setattr(loop, "export_products", lambda *_: [])
+
+
+@pytest.fixture
+def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one way will do: the other takes as long again."""
+
+    def first(method: Method, *arguments: Any) -> list[Path]:
+        products = method.products()[:1]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(method, "products", lambda: products)
+            return export_products(method, *arguments)
+
+    for module in (loop, command):
+        monkeypatch.setattr(module, "export_products", first)
