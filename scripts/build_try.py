@@ -12,10 +12,8 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import sys
 import tarfile
-import tempfile
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any, Final
 
 import onnxruntime
 
+from anime2real.atomic import atomic_folder
 from anime2real.bundle.format import CARD, Bundle, find, read
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
@@ -174,15 +173,10 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as scratch:
-            partial = Path(scratch) / "page"
+        with atomic_folder(folder) as partial:
             for name, content in files.items():
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
                 (partial / name).write_bytes(content)
-            if folder.exists():
-                shutil.rmtree(folder)
-            partial.rename(folder)
     except OSError as error:
         raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
     return manifest

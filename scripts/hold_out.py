@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 
@@ -57,9 +57,9 @@ def apply(folder: Path, names: set[str]) -> int:
     chosen = set(moved)
     entries = [{**entry, "split": "test"} if row in chosen else entry for row, entry in enumerate(pack.index)]
     meta = {**pack.meta, "counts": {**pack.meta["counts"], "real": counts}, "held_out": len(held)}
-    with atomic_path(folder / "index.jsonl") as temporary:
+    with atomic_file(folder / "index.jsonl") as temporary:
         temporary.write_text("".join(json.dumps(e, sort_keys=True) + "\n" for e in entries), encoding="utf-8")
-    with atomic_path(folder / "meta.json") as temporary:
+    with atomic_file(folder / "meta.json") as temporary:
         temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return len(held)
 

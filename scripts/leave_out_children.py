@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 
@@ -152,9 +152,9 @@ def leave_out(folder: Path, network: AgeNetwork, least: float) -> dict[str, Any]
     facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(sources.items()))}
     counts = {**pack.meta["counts"], "real": {**pack.meta["counts"]["real"], "train": len(rows) - len(young)}}
     meta = {**pack.meta, "counts": counts, "children": facts}
-    with atomic_path(folder / "index.jsonl") as temporary:
+    with atomic_file(folder / "index.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
-    with atomic_path(folder / "meta.json") as temporary:
+    with atomic_file(folder / "meta.json") as temporary:
         temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
     return {**facts, "median_years": round(float(np.median(found)), 1)}
 

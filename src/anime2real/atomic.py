@@ -1,14 +1,17 @@
-"""Files that are whole or absent."""
+"""Files and folders that are whole or absent: written beside their place, flushed to the disk, renamed."""
 
+import contextlib
+import glob
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to: on success flushed and renamed to it, on failure removed.
 
     The temporary file is hidden, is there already (empty, with the rights a plain `open` would give) and ends
@@ -22,8 +25,80 @@ def atomic_path(path: Path) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path` to fill: on success flushed and renamed to it, on failure removed.
+
+    A folder at `path` is moved aside first and removed once the new one stands in its place, so that at every moment
+    one of the two is whole. What a killed writer of the same folder left behind is removed at the start.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_partial_folders(path)
+    token = secrets.token_hex(8)
+    temporary, aside = (path.parent / f"{_hidden(path)}{token}.{end}" for end in ("partial", "old"))
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.rglob("*")):
+            if file.is_file():
+                flush(file)
+        if path.exists():
+            path.rename(aside)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if aside.exists():
+                aside.rename(path)
+            raise
+        _flush_entries(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_partial_folders(path: Path) -> None:
+    """Remove what killed writers of the folder `path` left; one that was moved aside goes back if none is there."""
+    for aside in path.parent.glob(f"{_pattern(path)}.old"):
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(path)
+    for partial in path.parent.glob(f"{_pattern(path)}.partial"):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's content lies on the disk."""
+    with path.open("r+b") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())
+
+
+def _flush_entries(folder: Path) -> None:
+    """Wait until the names in a folder lie on the disk, where the system knows how."""
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # some network file systems refuse
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _hidden(path: Path) -> str:
+    """What the hidden names beside `path` begin with, short enough for the 255 bytes that a name may have."""
+    return f".{path.name.encode()[:200].decode(errors='ignore')}."
+
+
+def _pattern(path: Path) -> str:
+    """The glob pattern of those names, without their ends."""
+    return glob.escape(_hidden(path)) + "[0-9a-f]" * 16

@@ -20,7 +20,7 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 from anime2real.image.picture import SUFFIXES, PictureError, centre_box, collect, decode, write
 from anime2real.pipeline import Crops, centre, line_up, put_back
 from anime2real.translator import BATCH, Crop, Translator, available_cores
@@ -296,7 +296,9 @@ def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
     else:
         faces = default_finder(1)(image)  # the decoding threads are the parallelism
         if not faces:
-            raise PictureError(f"{shown(source)}: no face found; if it is one face and nothing else, give --crop none")
+            raise PictureError(
+                f"{printable(source)}: no face found; if it is one face and nothing else, give --crop none"
+            )
         crops = line_up(image, faces, bundle)
         records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
         ready = sum(face.domain == bundle.target for face in faces)

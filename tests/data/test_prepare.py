@@ -218,7 +218,7 @@ def test_killed_half_way_it_leaves_no_pack(toy: Toy, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": source}, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "pack").exists()
-    assert any(p.name.startswith(".pack.partial-") for p in tmp_path.iterdir())
+    assert any(p.name.startswith(".pack.") for p in tmp_path.iterdir())
     make(toy, tmp_path / "pack")
     assert [p.name for p in tmp_path.iterdir()] == ["pack"]
 

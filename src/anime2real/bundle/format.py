@@ -9,13 +9,12 @@ import difflib
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from anime2real.atomic import atomic_folder
 from anime2real.bundle.onnx_file import refers_outside
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UsageError, UserError
@@ -202,16 +201,10 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as scratch:
-            partial = Path(scratch) / "bundle"
-            partial.mkdir()  # with ordinary rights, unlike the private folder around it
+        with atomic_folder(folder) as partial:
             (partial / MODEL).write_bytes(model)
             (partial / CARD).write_text(card, encoding="utf-8")
             (partial / MANIFEST).write_text(text, encoding="utf-8")
-            if folder.exists():
-                shutil.rmtree(folder)
-            partial.rename(folder)
     except OSError as error:
         raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
     return load(folder)

@@ -21,7 +21,7 @@ from anime2real.cli.terminal import Reporter, complain
 from anime2real.cli.training import evaluate, export, prepare, train
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 
 FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
@@ -190,7 +190,7 @@ def compare(
         subjects = {sources[0]: found}
     for error in failures:
         complain(error)
-    print(shown(write_report(chosen, subjects, output)))
+    print(printable(write_report(chosen, subjects, output)))
     return FAILED if failures else 0
 
 
@@ -215,7 +215,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
                 stated = film_marks(found)
                 said = "; ".join(f"{key} {value}" for key, value in stated.items()) or "no mark of a generated video"
                 line = json.dumps({"input": str(found), "marks": stated, "format": "video"})
-                print(line if as_json else shown(f"{found}: video; {said}"), flush=True)
+                print(line if as_json else printable(f"{found}: video; {said}"), flush=True)
                 continue
             decoded, marks = decode(found), read_marks(found)
             faces = [face.as_record() for face in find_faces(decoded.image)]
@@ -237,7 +237,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
                 f"{'a drawn' if face['domain'] == 'anime' else 'a real'} face, tilted by {face['tilt_degrees']:.0f}°"
                 for face in faces
             ] or ["no face"]
-            print(shown(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}"))
+            print(printable(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}"))
     return FAILED if failures else 0
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 
 if TYPE_CHECKING:
     from anime2real.translate_files import Outcome
@@ -40,8 +40,8 @@ class Reporter:
             complain(outcome.error)
         else:
             for note in outcome.notes:
-                print(shown(f"note: {outcome.source}: {note}"), file=sys.stderr)
-            print(shown(f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}"), flush=True)
+                print(printable(f"note: {outcome.source}: {note}"), file=sys.stderr)
+            print(printable(f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}"), flush=True)
         if self._live and self._done < self._total:
             seconds = (time.perf_counter() - self._start) / self._done * (self._total - self._done)
             print(f"{self._done} of {self._total}, {seconds:.0f} s left", end="", file=sys.stderr, flush=True)
@@ -64,7 +64,7 @@ class Reporter:
         left = f", {(now - start) / (done - already) * (total - done):.0f} s left" if total and done > already else ""
         of = f" of {total}" if total else ""
         self._clear()
-        print(shown(f"{name}: {doing}, frame {done}{of}{left}"), end="", file=sys.stderr, flush=True)
+        print(printable(f"{name}: {doing}, frame {done}{of}{left}"), end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """The last line, on a terminal."""
@@ -95,4 +95,4 @@ class Reporter:
 def complain(message: object) -> None:
     """One line on stderr, whatever the message holds."""
     line = " ".join(str(message).split()) if "\n" in str(message) else str(message)
-    print(shown(f"error: {line}"), file=sys.stderr, flush=True)
+    print(printable(f"error: {line}"), file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 
 Many = Parameter(consume_multiple=True)
 
@@ -62,7 +62,7 @@ def prepare(
         quiet=quiet,
     )  # fmt: skip
     for line in summary.bad:
-        print(shown(f"skipped: {line}"), file=sys.stderr)
+        print(printable(f"skipped: {line}"), file=sys.stderr)
     print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
     return 0
 
@@ -89,7 +89,7 @@ def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--ou
     from anime2real.cli.train import export as write
 
     for folder in write(run, output):
-        print(shown(folder))
+        print(printable(folder))
     return 0
 
 
@@ -125,7 +125,7 @@ def evaluate(
         device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: no progress.
     """
-    from anime2real.atomic import atomic_path
+    from anime2real.atomic import atomic_file
     from anime2real.data.pack import Pack
     from anime2real.measure.compare import resolve
     from anime2real.measure.evaluate import evaluate as measure
@@ -148,7 +148,7 @@ def evaluate(
     print(table(report))
     if json_ is not None:
         json_.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(json_) as temporary:
+        with atomic_file(json_) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
 

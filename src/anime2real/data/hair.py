@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.data.guided_filter import guided_filter
 from anime2real.data.pack import Pack, PackError
 from anime2real.face.geometry import Points, to_template
@@ -172,7 +172,7 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
     total = hashlib.sha256()
     lines: list[str] = []
-    with atomic_path(folder / "hair.npy") as temporary:
+    with atomic_file(folder / "hair.npy") as temporary:
         masks = np.lib.format.open_memmap(temporary, "w+", np.uint8, pack.images.shape[:3])
         for found in _found(pack, processes):
             for mask, colour in found:
@@ -184,7 +184,7 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[
                 progress(len(lines))
         masks.flush()
         del masks
-    with atomic_path(folder / "index.jsonl") as temporary:
+    with atomic_file(folder / "index.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
     known = sum(json.loads(line)["hair"] is not None for line in lines)
     note_hair(folder, pack.meta, total.hexdigest(), {"network": _sum(MODEL), "known": known})
@@ -194,7 +194,7 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[
 def note_hair(folder: Path, meta: dict[str, Any], sha256: str, facts: dict[str, Any]) -> None:
     """Say in meta.json that a pack knows hair, whose masks have this sum."""
     noted = {**meta, "hair": {**facts, "sha256": sha256}}
-    with atomic_path(folder / "meta.json") as temporary:
+    with atomic_file(folder / "meta.json") as temporary:
         temporary.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -7,7 +7,6 @@ the day or the machine is recorded. The pack is built under a temporary name bes
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections import Counter
@@ -21,6 +20,7 @@ from typing import Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from anime2real.atomic import atomic_folder
 from anime2real.data.duplicates import NEAR, distinct, likeness
 from anime2real.data.hair import add_hair
 from anime2real.data.pack import FORMAT_VERSION, PackError
@@ -102,24 +102,15 @@ def prepare(
     for domain in DOMAINS:
         if not any(m.domain == domain for m in members):
             raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    for stale in output.parent.glob(f".{output.name}.partial-*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    partial = output.parent / f".{output.name}.partial-{os.getpid()}"
-    partial.mkdir()
     try:
-        summary = _build(members, sources, partial, output, recipe, _Progress(len(members), quiet), processes)
-        if hair:
-            seen = _Progress(sum(n for splits in summary.counts.values() for n in splits.values()), quiet)
-            add_hair(partial, processes=processes, progress=seen)
-            seen.close()
-        if output.exists():
-            shutil.rmtree(output)
-        partial.rename(output)
+        with atomic_folder(output) as partial:
+            summary = _build(members, sources, partial, output, recipe, _Progress(len(members), quiet), processes)
+            if hair:
+                seen = _Progress(sum(n for splits in summary.counts.values() for n in splits.values()), quiet)
+                add_hair(partial, processes=processes, progress=seen)
+                seen.close()
     except OSError as error:
         raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return summary
 
 
@@ -217,9 +208,6 @@ def _build(
         ],
     }  # fmt: skip
     (partial / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    for path in partial.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
     return PackSummary(output, counts, dict(dropped), bad)
 
 

@@ -153,11 +153,11 @@ def reason(error: BaseException) -> str:
     return told.splitlines()[0]
 
 
-def shown(name: Path | str) -> str:
+def printable(name: Path | str) -> str:
     """A name that stays on its line: names may hold line breaks, terminal codes and broken Unicode."""
     return "".join(c if c.isprintable() else "?" for c in str(name))
 
 
 def refuse(name: Path | str, what: str, cause: BaseException | None = None) -> NoReturn:
     """Raise a PictureError: the name, what is wrong, what to do."""
-    raise PictureError(shown(f"{name} {what}")) from cause
+    raise PictureError(printable(f"{name} {what}")) from cause

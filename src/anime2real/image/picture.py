@@ -15,10 +15,10 @@ from typing import Any, Final
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.image import provenance as marks
 from anime2real.image.colour import to_rgb
-from anime2real.image.open import FORMATS, Limits, PictureError, Stream, opened, reason, refuse, shown
+from anime2real.image.open import FORMATS, Limits, PictureError, Stream, opened, printable, reason, refuse
 
 __all__ = [
     "FORMATS",
@@ -124,7 +124,7 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
             refuse(path, "is already there: allow overwriting, or choose another folder or name")
         content = encode(image, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_bytes(content)
     except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
         refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
@@ -211,11 +211,11 @@ def _expand(path: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
             return [path]
         if glob.has_magic(str(path)):
             matches = sorted(glob.glob(str(path), recursive=True))
-            none = PictureError(f"{shown(path)} matches no file: check the pattern")
+            none = PictureError(f"{printable(path)} matches no file: check the pattern")
             return [item for match in matches for item in _expand(Path(match), suffixes)] or [none]
     except (OSError, ValueError) as error:
-        return [PictureError(f"{shown(path)} cannot be read ({reason(error)}): check the name and its rights")]
-    return [PictureError(f"{shown(path)} is not there: check the name")]
+        return [PictureError(f"{printable(path)} cannot be read ({reason(error)}): check the name and its rights")]
+    return [PictureError(f"{printable(path)} is not there: check the name")]
 
 
 def _search(folder: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
@@ -225,9 +225,9 @@ def _search(folder: Path, suffixes: frozenset[str]) -> list[Path | PictureError]
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = [Path(root, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if path.suffix.lower() in suffixes and path.is_file()]
-    refused = [PictureError(f"{shown(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors]
+    refused = [PictureError(f"{printable(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors]
     if not found and not refused:
-        refused = [PictureError(f"{shown(folder)} holds no pictures: they end in {', '.join(sorted(suffixes))}")]
+        refused = [PictureError(f"{printable(folder)} holds no pictures: they end in {', '.join(sorted(suffixes))}")]
     return [*sorted(found), *refused]
 
 

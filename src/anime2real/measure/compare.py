@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.bundle.format import MANIFEST, Bundle, BundleError, nearest, read, shipped
 from anime2real.bundle.hub import is_hub_name
 from anime2real.data.pack import Pack
@@ -26,7 +26,7 @@ from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UserError
 from anime2real.face.finder import find_faces
 from anime2real.face.geometry import align, upright
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 from anime2real.image.picture import PictureError, collect, decode, encode, square
 from anime2real.translator import BATCH, Translator
 
@@ -139,7 +139,7 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
     page = _PAGE.format(style=_STYLE, sections="\n".join(sections), version=html.escape(__version__))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise CompareError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
@@ -242,7 +242,7 @@ def _image(content: bytes, alternative: str) -> str:
 
 
 def _text(value: str) -> str:
-    return html.escape(shown(value))
+    return html.escape(printable(value))
 
 
 _STYLE: Final = """

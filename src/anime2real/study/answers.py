@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.study.trials import Plan, StudyError, Trial
 
 DATABASE: Final = "answers.sqlite"
@@ -121,7 +121,7 @@ class Answers:
     def export(self, path: Path) -> int:
         """Write a CSV with a line an answer; returns how many."""
         answers = self.all()
-        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["rater", "trial", "kind", "to", "chosen", "refused", "milliseconds"])
             for a in answers:

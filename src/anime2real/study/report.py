@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real import __version__
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.study.analysis import Findings
 from anime2real.study.statistics import Share
 
@@ -16,7 +16,7 @@ NAMES: Final = {"real": "photographs", "anime": "drawings"}
 
 def write_report(found: Findings, path: Path) -> Path:
     """Write the page; returns its path."""
-    with atomic_path(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(page(found), encoding="utf-8")
     return path
 

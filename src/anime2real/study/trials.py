@@ -11,7 +11,6 @@ A study is a folder: `study.json` with the trials, `pictures/` with their pictur
 import itertools
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from anime2real.atomic import atomic_folder
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.image.picture import write
@@ -139,25 +139,19 @@ def make(
             raise StudyError(f"every method needs results of the same pictures to {domain}, not {counts}")
         if controls and not len(of.real):
             raise StudyError(f"no real {domain} picture to compare with: the pack has none in its test split")
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / PICTURES).mkdir(parents=True)
     try:
-        trials: list[Trial] = []
-        for domain, of in material.items():
-            trials += _Maker(partial / PICTURES, domain, of, seed).trials(comparisons, controls, checks)
-        methods = {domain: tuple(of.results) for domain, of in material.items()}
-        plan = Plan(folder, methods, tuple(trials), seed)
-        record = {"format_version": FORMAT_VERSION, "seed": seed, "methods": methods}
-        record["trials"] = [asdict(trial) for trial in trials]
-        (partial / PLAN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder)
+        with atomic_folder(folder) as partial:
+            (partial / PICTURES).mkdir()
+            trials: list[Trial] = []
+            for domain, of in material.items():
+                trials += _Maker(partial / PICTURES, domain, of, seed).trials(comparisons, controls, checks)
+            methods = {domain: tuple(of.results) for domain, of in material.items()}
+            plan = Plan(folder, methods, tuple(trials), seed)
+            record = {"format_version": FORMAT_VERSION, "seed": seed, "methods": methods}
+            record["trials"] = [asdict(trial) for trial in trials]
+            (partial / PLAN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise StudyError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return plan
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.bundle.format import STYLE
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
@@ -62,7 +62,7 @@ def draw(
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
     for row, strip in enumerate(strips):
         grid[row * size : (row + 1) * size, : len(strip) * size] = np.concatenate(list(strip), axis=1)
-    with atomic_path(path) as temporary:
+    with atomic_file(path) as temporary:
         Image.fromarray(grid).save(temporary, format="PNG")
 
 

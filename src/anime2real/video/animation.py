@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from anime2real.image import provenance as marks
 from anime2real.image.colour import to_rgb
-from anime2real.image.open import PictureError, opened, shown
+from anime2real.image.open import PictureError, opened, printable
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 
@@ -52,7 +52,7 @@ class Animation:
             raise ClipError(str(error)) from error
         if self.expected > limits.max_frames or pixels > limits.max_animation_pixels:
             raise ClipError(
-                shown(
+                printable(
                     f"{path} has {self.expected:,} frames of {pixels:,} pixels together, more than the "
                     f"{limits.max_frames:,} of {limits.max_animation_pixels:,} allowed: make it smaller, or a video"
                 )
@@ -110,6 +110,8 @@ class Animation:
         try:
             frames[0].save(target, self._kind, save_all=True, append_images=frames[1:], **options)
         except (OSError, ValueError) as error:
-            raise ClipError(shown(f"{self._path}: its result cannot be written as {self._kind} ({error})")) from error
+            raise ClipError(
+                printable(f"{self._path}: its result cannot be written as {self._kind} ({error})")
+            ) from error
         if self._kind == "GIF":
             target.write_bytes(marks.in_gif(target.read_bytes()))

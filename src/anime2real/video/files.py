@@ -8,7 +8,7 @@ from typing import Any
 
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.image.open import shown
+from anime2real.image.open import printable
 from anime2real.translate_files import Options, Outcome
 from anime2real.translator import Translator
 from anime2real.video.clip import Clip, ClipError
@@ -42,9 +42,9 @@ class Clips:
         if kind is None or (kind == "animation" and as_picture):
             return None
         if options.crop == "none":
-            return ClipError(shown(f"{path}: --crop none is for pictures; a clip's faces are found"))
+            return ClipError(printable(f"{path}: --crop none is for pictures; a clip's faces are found"))
         if as_picture:
-            return ClipError(shown(f"{path}: a clip's faces are pasted back: leave --layout {self.layout} out"))
+            return ClipError(printable(f"{path}: a clip's faces are pasted back: leave --layout {self.layout} out"))
         try:
             return open_clip(path, self._options(options))
         except ClipError as error:

@@ -20,7 +20,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from PIL import Image
 
 from anime2real.image import provenance as marks
-from anime2real.image.open import reason, shown
+from anime2real.image.open import printable, reason
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 
@@ -194,12 +194,14 @@ class Film:
             yield
         except av.error.FFmpegError as error:
             said = (error.strerror or str(error)).splitlines()[0]
-            raise ClipError(shown(f"{self._path} cannot be read or written as a video ({said})")) from error
+            raise ClipError(printable(f"{self._path} cannot be read or written as a video ({said})")) from error
         except OSError as error:
-            raise ClipError(shown(f"{self._path} cannot be read or its result written ({reason(error)})")) from error
+            raise ClipError(
+                printable(f"{self._path} cannot be read or its result written ({reason(error)})")
+            ) from error
 
     def _refuse(self, what: str) -> NoReturn:
-        raise ClipError(shown(f"{self._path} {what}"))
+        raise ClipError(printable(f"{self._path} {what}"))
 
 
 def _url(path: Path) -> str:

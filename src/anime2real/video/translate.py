@@ -7,7 +7,6 @@ folder goes once the result is whole, and on an error.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import __version__
+from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.image.open import reason, shown
+from anime2real.image.open import printable, reason
 from anime2real.pipeline import Crops, line_up, put_back
 from anime2real.translator import BATCH, Translator
 from anime2real.video.animation import Animation
@@ -114,11 +114,11 @@ def open_clip(path: Path, options: ClipOptions) -> Clip:
     """
     kind = clip_kind(path)
     if kind is None:
-        raise ClipError(shown(f"{path} is no video and no animated picture, or cannot be read"))
+        raise ClipError(printable(f"{path} is no video and no animated picture, or cannot be read"))
     if kind == "animation":
         return Animation(path, options.limits, options.background)
     if find_spec("av") is None:
-        raise ClipError(shown(f'{path} is a video, which needs PyAV: pip install "anime2real[video]"'))
+        raise ClipError(printable(f'{path} is a video, which needs PyAV: pip install "anime2real[video]"'))
     from anime2real.video.film import Film
 
     return Film(path, options.limits)
@@ -157,7 +157,7 @@ def translate_clip(
         return result
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ClipError(shown(f"{target} cannot be written ({reason(error)}): choose another folder")) from error
+        raise ClipError(printable(f"{target} cannot be written ({reason(error)}): choose another folder")) from error
     except Exception:  # but not KeyboardInterrupt: the next run goes on from here
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -177,7 +177,7 @@ def _translate(
     state = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder / _TRACKS, key, progress)
     times, held, seen = state
     if not seen:
-        raise ClipError(shown(f"{source}: no face found in any of {len(times)} frames"))
+        raise ClipError(printable(f"{source}: no face found in any of {len(times)} frames"))
     to = options.to or _direction(seen)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(held), options.smooth) for track in seen)
@@ -198,14 +198,10 @@ def _translate(
                 progress("translating", done, len(times))
 
         for path in segments[ready:]:
-            partial = path.with_name(f"now.{clip.segment_suffix}")
-            clip.write_segment(partial, counted())
-            _flush(partial)
-            partial.replace(path)
-    whole = folder / f"whole.{clip.suffix}"
-    clip.join(segments, whole)
-    _flush(whole)
-    whole.replace(target)
+            with atomic_file(path) as temporary:
+                clip.write_segment(temporary, counted())
+    with atomic_file(target) as temporary:
+        clip.join(segments, temporary)
     ready_faces = sum(track.domain == to for track in tracks)
     kind = "photographed" if to == "real" else "drawn"
     odd = (f"{ready_faces} of {len(tracks)} faces look {kind} already",) if ready_faces else ()
@@ -234,10 +230,8 @@ def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: Progress)
             {"first": track.first, "domain": track.domain, "landmarks": track.landmarks.tolist()} for track in tracks
         ],
     }
-    partial = path.with_name("now.json")
-    partial.write_text(json.dumps(state), encoding="utf-8")
-    _flush(partial)
-    partial.replace(path)
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(state), encoding="utf-8")
     return times, tracker.held, tracks
 
 
@@ -335,11 +329,6 @@ def _key(source: Path, options: ClipOptions) -> str:
     smooth = options.smooth and asdict(options.smooth)
     settings = json.dumps([__version__, smooth, options.background, options.segment], sort_keys=True)
     return hashlib.sha256(f"{content} {settings}".encode()).hexdigest()
-
-
-def _flush(path: Path) -> None:
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
 
 
 def _direction(tracks: list[Track]) -> Domain:

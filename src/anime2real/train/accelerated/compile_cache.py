@@ -19,7 +19,7 @@ from typing import Final
 
 import torch
 
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 
 _SUM_BYTES: Final = 32
 _TRITON_FOLDER: Final = "TRITON_CACHE_DIR"
@@ -112,7 +112,7 @@ class _Cache:
         if digest == self.written:
             return
         try:
-            with atomic_path(self.path) as temporary:
+            with atomic_file(self.path) as temporary:
                 temporary.write_bytes(digest + artifacts)
         except OSError as error:
             self.say(f"compile cache: {self.path} cannot be written: {error}")
@@ -128,5 +128,5 @@ def settle(folder: Path) -> None:
         except (ValueError, KeyError, TypeError):
             continue  # Triton compiles anew what it cannot read
         if paths != group["child_paths"]:
-            with atomic_path(path) as temporary:
+            with atomic_file(path) as temporary:
                 temporary.write_text(json.dumps({"child_paths": paths}))

@@ -8,7 +8,6 @@ training, which then waits for a copy to the host alone: 1.5 GB of networks and 
 
 import hashlib
 import json
-import os
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,10 +19,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from anime2real.atomic import atomic_folder
 from anime2real.train.method import Method
 
 KEPT = 2
-_PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -90,21 +89,13 @@ def _on_host(value: Any) -> Any:
 
 def _write(folder: Path, tensors: dict[str, Tensor], optimizers: dict[str, Any], progress: Progress) -> Path:
     """A checkpoint of a state on the host; the oldest beyond `KEPT` go. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{progress.step:09d}"
-    partial = folder / f"{_PARTIAL}{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    save_file(tensors, partial / "model.safetensors")
-    torch.save(optimizers, partial / "optimizers.pt")
-    sums = {name: _flushed_sum(partial / name) for name in ("model.safetensors", "optimizers.pt")}
-    state = partial / "state.json"
-    state.write_text(json.dumps({"progress": asdict(progress), "sha256": sums}, indent=1) + "\n")
-    _flushed_sum(state)
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
-    _flush_folder(folder)
+    with atomic_folder(final) as partial:
+        save_file(tensors, partial / "model.safetensors")
+        torch.save(optimizers, partial / "optimizers.pt")
+        sums = {name: _sum(partial / name) for name in ("model.safetensors", "optimizers.pt")}
+        state = json.dumps({"progress": asdict(progress), "sha256": sums}, indent=1) + "\n"
+        (partial / "state.json").write_text(state, encoding="utf-8")
     for old in complete(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -121,7 +112,7 @@ def load_newest(folder: Path, method: Method) -> tuple[Progress, list[str]]:
     Returns:
         its progress (a fresh one where there is none) and a line for each damaged checkpoint that was passed over.
     """
-    for partial in folder.glob(f"{_PARTIAL}*"):
+    for partial in folder.glob(".step-*"):
         shutil.rmtree(partial, ignore_errors=True)
     passed: list[str] = []
     for path in reversed(complete(folder)):
@@ -152,18 +143,3 @@ def _load(path: Path, method: Method) -> Progress:
 def _sum(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flushed_sum(path: Path) -> str:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return _sum(path)
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

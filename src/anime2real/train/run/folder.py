@@ -15,7 +15,7 @@ import tomli_w
 import torch
 
 from anime2real import __version__
-from anime2real.atomic import atomic_path
+from anime2real.atomic import atomic_file
 from anime2real.train.run.config import TrainConfig, TrainError
 
 _BEFORE: Final[dict[str, dict[str, Any]]] = {
@@ -76,9 +76,9 @@ class RunFolder:
         for folder in (self.samples, self.checkpoints, self.bundles):
             folder.mkdir(parents=True, exist_ok=True)
         if not begun:
-            with atomic_path(path) as temporary:
+            with atomic_file(path) as temporary:
                 temporary.write_text(tomli_w.dumps(table))
-            with atomic_path(self.root / "pack.json") as temporary:
+            with atomic_file(self.root / "pack.json") as temporary:
                 temporary.write_text(json.dumps(pack, indent=1) + "\n")
 
     def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -100,7 +100,7 @@ class RunFolder:
         if not started_from:  # of a sitting that stopped before its first checkpoint
             path.unlink(missing_ok=True)
             return
-        with atomic_path(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(list(started_from), indent=1) + "\n", encoding="utf-8")
 
     def started_from(self) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ class RunFolder:
             "hardware": torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores",
             **extra,
         }
-        with atomic_path(self.root / "environment.json") as temporary:
+        with atomic_file(self.root / "environment.json") as temporary:
             temporary.write_text(json.dumps(facts, indent=1) + "\n")
         return facts
 
@@ -142,7 +142,7 @@ class RunFolder:
         path = self.root / "stats.jsonl"
         if path.exists():
             kept = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
-            with atomic_path(path) as temporary:
+            with atomic_file(path) as temporary:
                 temporary.write_text("".join(kept))
         with path.open("a", encoding="utf-8") as file:
             yield file
