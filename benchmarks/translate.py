@@ -26,7 +26,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.format import SHIPPED, BundleError
+from anime2real.bundle.format import BundleError
+from anime2real.bundle.registry import SHIPPED
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.translator import Translator

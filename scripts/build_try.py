@@ -22,7 +22,8 @@ from typing import Any, Final
 import onnxruntime
 
 from anime2real.atomic import atomic_folder
-from anime2real.bundle.format import CARD, Bundle, find, read
+from anime2real.bundle.format import CARD, Bundle
+from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
 from anime2real.face import TEMPLATE, finder
@@ -125,7 +126,7 @@ def chosen(method: str | None, folders: Sequence[Path]) -> list[Bundle]:
         BundleError: one is missing or damaged.
     """
     given: dict[str, Bundle] = {}
-    for bundle in map(read, folders):
+    for bundle in map(open_bundle, folders):
         if bundle.target in given:
             raise BuildError(f"{bundle.folder} and {given[bundle.target].folder} both go to {bundle.target}")
         given[bundle.target] = bundle

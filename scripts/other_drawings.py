@@ -17,9 +17,9 @@ import numpy as np
 
 from anime2real import Translator
 from anime2real.bundle.format import BundleError
+from anime2real.bundle.registry import resolve
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.measure.compare import resolve
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, resized
 from anime2real.measure.features import Features

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import Translator
+from anime2real.bundle.registry import resolve
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.measure.compare import resolve
 from anime2real.measure.evaluate import resized
 from anime2real.train.method import Augment
 from anime2real.train.sampler import VARIATION

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.bundle.card import model_card
-from anime2real.bundle.format import SHIPPED, Bundle, load, save
+from anime2real.bundle.format import Bundle, load, save
+from anime2real.bundle.registry import SHIPPED
 from anime2real.errors import UserError
 
 TAKEN: Final = (

@@ -11,7 +11,7 @@ import build_try
 import pytest
 import tiny
 
-from anime2real.bundle.format import PREFERRED, UnknownMethodError, shipped
+from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
 from anime2real.face import TEMPLATE
 from anime2real.image import provenance as marks
 

@@ -208,7 +208,7 @@ def little_bundles(folder: Path) -> Iterator[None]:
     several = folder / "galatea-styles-anime-to-real"
     tiny.write_bundle(several, tiny.styled_model(SIZE), method="galatea-styles", px=SIZE, conditions=("style",))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("anime2real.bundle.format.SHIPPED", folder)
+        patch.setattr("anime2real.bundle.registry.SHIPPED", folder)
         yield
 
 
@@ -304,7 +304,7 @@ def test_a_page_trains(
 def test_curl(workshop: tuple[Path, list[str]]) -> None:
     from fastapi.testclient import TestClient
 
-    from anime2real.bundle.format import shipped
+    from anime2real.bundle.registry import shipped
     from anime2real.web.app import create_app
     from anime2real.web.settings import Settings
 

@@ -10,7 +10,8 @@ from draw_faces import LOOKS, draw_face
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle.format import STYLE, default_method
+from anime2real.bundle.format import STYLE
+from anime2real.bundle.registry import default_method
 from anime2real.cli.main import main
 from anime2real.one_picture import translate_picture
 from anime2real.translator import TranslatorError, style_of
@@ -134,7 +135,7 @@ def test_the_best_method_that_makes_several_is_taken(
     tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ships = tmp_path / "ships"
-    monkeypatch.setattr("anime2real.bundle.format.SHIPPED", ships)
+    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", ships)
     tiny.write_bundle(ships / "a", method="galatea")
     command = ["translate", "--crop", "none", str(grey)]
     assert main([*command, "-o", str(tmp_path / "none"), "--variants", "2"]) == 2
@@ -142,7 +143,7 @@ def test_the_best_method_that_makes_several_is_taken(
     tiny.write_bundle(ships / "b", tiny.styled_model(), method="galatea-styles", conditions=("style",))
     assert main([*command, "-o", str(tmp_path / "two"), "--variants", "2"]) == 0
     assert level(tmp_path / "two" / "grey-variant-2.png") == pytest.approx(expected(1), abs=1)
-    assert (default_method("real"), default_method("real", several=True)) == ("galatea", "galatea-styles")
+    assert (default_method("real"), default_method("real", with_variants=True)) == ("galatea", "galatea-styles")
     assert main([*command, "-o", str(tmp_path / "o"), "--variants", "2", "--method", "galatea"]) == 2
     assert "leave out --variants, or --method" in capsys.readouterr().err
 

@@ -7,7 +7,8 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
-from anime2real.bundle.format import MOST_VARIANTS, shipped
+from anime2real.bundle.format import MOST_VARIANTS
+from anime2real.bundle.registry import shipped
 from anime2real.one_picture import translate_picture
 
 BEST: Final = "best"

@@ -9,7 +9,7 @@ from uuid import uuid4
 import gradio as gr
 
 from anime2real import UserError
-from anime2real.bundle.format import shipped
+from anime2real.bundle.registry import shipped
 from anime2real.image.open import Limits
 from anime2real.image.picture import decode, write
 from anime2real.one_picture import translate_picture

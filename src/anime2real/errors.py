@@ -1,4 +1,7 @@
-"""The one base of every failure that a user can cause."""
+"""The one base of every failure that a user can cause, and the hint that such a failure often ends with."""
+
+import difflib
+from collections.abc import Sequence
 
 
 class UserError(Exception):
@@ -10,3 +13,9 @@ class UserError(Exception):
 
 class UsageError(UserError):
     """Bad usage: the command line exits with 2 in place of 1."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """` (did you mean 'x'?)` for the known name nearest to `name`, or nothing where none is near."""
+    matches = difflib.get_close_matches(name.lower(), known, n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from anime2real.bundle.format import find
+from anime2real.bundle.registry import find
 from anime2real.domain import Domain, other
 from anime2real.face.finder import find_faces
 from anime2real.pipeline import centre, line_up, put_back
@@ -98,8 +98,8 @@ def translate_picture(
 
 
 @lru_cache(maxsize=KEPT)
-def _shipped(method: str | None, to: Domain, several: bool) -> Translator:
-    return Translator(find(method, to, several=several))
+def _shipped(method: str | None, to: Domain, with_variants: bool) -> Translator:
+    return Translator(find(method, to, with_variants=with_variants))
 
 
 @lru_cache(maxsize=KEPT)

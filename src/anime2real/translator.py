@@ -15,8 +15,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, BundleError, find, read
+from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, BundleError
 from anime2real.bundle.hub import is_hub_name
+from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, find_faces
@@ -81,7 +82,7 @@ class Translator:
         """
         if method is None or not is_hub_name(method):
             return cls(find(method, to or "real"), threads=threads)
-        bundle = read(method)
+        bundle = open_bundle(method)
         if to not in (None, bundle.target):
             raise BundleError(f"{method} translates to {bundle.target}, not to {to}")
         return cls(bundle, threads=threads)
@@ -93,7 +94,7 @@ class Translator:
         Raises:
             BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
         """
-        return cls(read(folder), threads=threads)
+        return cls(open_bundle(folder), threads=threads)
 
     @property
     def px(self) -> int:

@@ -11,8 +11,7 @@ import pytest
 import tiny
 from onnx import TensorProto, helper, numpy_helper
 
-from anime2real.bundle import format as bundles
-from anime2real.bundle.format import BundleError, UnknownMethodError, find, load, read, save, shipped
+from anime2real.bundle.format import Bundle, BundleError, load, read, save
 from anime2real.bundle.onnx_file import refers_outside
 
 
@@ -192,32 +191,7 @@ def test_a_file_cut_anywhere_is_no_reason_to_crash(tmp_path: Path) -> None:
     assert refused > 0.9 * len(whole)
 
 
-def test_shipped_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "SHIPPED", tmp_path)
-    with pytest.raises(UnknownMethodError, match="nor any other"):
-        find("cyclegan", "real")
-    tiny.write_bundle(tmp_path / "cyclegan-anime-to-real")
-    tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
-    tiny.write_bundle(tmp_path / "difference-anime-to-real", method="difference")
-    assert [b.name for b in shipped()] == [
-        "cyclegan-anime-to-real", "cyclegan-real-to-anime", "difference-anime-to-real",
-    ]  # fmt: skip
-    assert find("cyclegan", "anime").name == "cyclegan-real-to-anime"
-    with pytest.raises(UnknownMethodError, match=r"'diference' ships.*did you mean 'difference'.*cyclegan, difference"):
-        find("diference", "real")
-    with pytest.raises(UnknownMethodError, match="to anime ships: there is one to real"):
-        find("difference", "anime")
-
-
-def test_what_really_ships_is_whole() -> None:
-    for bundle in shipped():
-        assert load(bundle.folder).name == bundle.folder.name
-        assert (bundle.folder / "README.md").read_text().strip()
-        assert bundle.licence
-        assert bundle.rights
-
-
 def test_saving_fills_in_the_sum(tmp_path: Path) -> None:
-    saved = save(bundles.Bundle("difference", "anime", "real", 16), tiny.model(), "card", tmp_path / "b")
+    saved = save(Bundle("difference", "anime", "real", 16), tiny.model(), "card", tmp_path / "b")
     assert len(saved.sha256) == 64
     assert (tmp_path / "b" / "README.md").read_text() == "card"

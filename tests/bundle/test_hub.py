@@ -20,10 +20,10 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.bundle import format as bundle
 from anime2real.bundle import hub
-from anime2real.bundle.format import BundleError, read
+from anime2real.bundle.format import BundleError
 from anime2real.bundle.hub import HubName, fetch, parse
+from anime2real.bundle.registry import open_bundle, resolve
 from anime2real.cli.main import main
-from anime2real.measure.compare import resolve
 
 COMMITS = {"main": "a" * 40, "v1": "b" * 40, "refs/pr/7": "c" * 40}
 
@@ -135,32 +135,32 @@ def test_folders_are_no_names() -> None:
 
 
 def test_three_files_are_fetched_and_no_more(server: Hub) -> None:
-    found = read("hf://ann/one")
+    found = open_bundle("hf://ann/one")
     assert (found.method, found.target, found.size_bytes) == ("cyclegan", "real", len(found.model()))
     assert sorted(server.asked) == ["a:README.md", "a:bundle.json", "a:model.onnx"]
     assert {path.name for path in found.folder.iterdir()} == {"README.md", "bundle.json", "model.onnx"}
-    assert read("hf://ann/one") == found
+    assert open_bundle("hf://ann/one") == found
     assert len(server.asked) == 3  # the second time, the cache
 
 
 def test_a_revision_and_a_folder(server: Hub) -> None:
-    assert read("hf://ann/many@v1/sub/back").target == "anime"
+    assert open_bundle("hf://ann/many@v1/sub/back").target == "anime"
     assert sorted(server.asked) == [f"b:sub/back/{file}" for file in ("README.md", "bundle.json", "model.onnx")]
-    assert read("hf://ann/many@refs%2Fpr%2F7/sub/back").target == "anime"
+    assert open_bundle("hf://ann/many@refs%2Fpr%2F7/sub/back").target == "anime"
 
 
 def test_what_is_cached_needs_no_network(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    online = read("hf://ann/one")
+    online = open_bundle("hf://ann/one")
     offline(monkeypatch)
-    assert read("hf://ann/one") == online
+    assert open_bundle("hf://ann/one") == online
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     server.close()
-    assert read("hf://ann/one") == online
+    assert open_bundle("hf://ann/one") == online
 
 
 def test_a_bundle_without_a_card_is_one(server: Hub) -> None:
     (server.files / "ann" / "one" / "README.md").unlink()
-    assert read("hf://ann/one").method == "cyclegan"
+    assert open_bundle("hf://ann/one").method == "cyclegan"
 
 
 @pytest.mark.parametrize(
@@ -199,11 +199,11 @@ def test_no_network_and_nothing_cached(
 
 
 def test_a_hub_that_fails_is_named_unless_the_cache_helps(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    read("hf://ann/one")
+    open_bundle("hf://ann/one")
     monkeypatch.setattr(server, "answer", lambda to, whole: refuse(to, 500, "Broken"))
-    assert read("hf://ann/one").method == "cyclegan"
+    assert open_bundle("hf://ann/one").method == "cyclegan"
     with pytest.raises(BundleError, match=r"hf://ann/many cannot be had: .*500") as caught:
-        read("hf://ann/many")
+        open_bundle("hf://ann/many")
     assert "\n" not in str(caught.value)
 
 
@@ -224,14 +224,14 @@ def test_the_sum_holds_there_too(server: Hub) -> None:
     path = server.files / "ann" / "one" / "model.onnx"
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(BundleError, match="SHA-256"):
-        bundle.load("hf://ann/one")
+        open_bundle("hf://ann/one").model()
 
 
 def test_the_manifest_is_checked_there_too(server: Hub) -> None:
     manifest = server.files / "ann" / "one" / "bundle.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"license": "MIT"}))
     with pytest.raises(BundleError, match="did you mean 'licence'"):
-        read("hf://ann/one")
+        open_bundle("hf://ann/one")
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,4 +284,4 @@ def test_what_we_call_takes_what_we_give(server: Hub, monkeypatch: pytest.Monkey
 
 def test_using_a_folder_never_imports_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert read(tiny.write_bundle(tmp_path / "b").folder).method == "cyclegan"
+    assert open_bundle(tiny.write_bundle(tmp_path / "b").folder).method == "cyclegan"

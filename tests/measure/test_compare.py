@@ -12,9 +12,8 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real.bundle.format import BundleError
 from anime2real.cli.main import main
-from anime2real.measure.compare import CompareError, from_pack, resolve, write_report
+from anime2real.measure.compare import CompareError, from_pack, write_report
 
 
 class Page(HTMLParser):
@@ -52,7 +51,7 @@ class Page(HTMLParser):
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """cyclegan both ways, difference one; at two sizes."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr("anime2real.bundle.format.SHIPPED", folder)
+    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", folder)
     tiny.write_bundle(folder / "cyclegan-anime-to-real", tiny.model(32, scale=-1.0), px=32, figures={"kid": 0.125})
     tiny.write_bundle(folder / "cyclegan-real-to-anime", source="real", target="anime")
     tiny.write_bundle(folder / "difference-anime-to-real", method="difference")
@@ -155,20 +154,6 @@ def test_given_pictures_go_the_way_that_the_bundles_go(
     page = Page(path)
     assert page.headings == ["From photographs to drawings (real to anime)"]
     assert [middle(picture) for _, picture in page.images] == pytest.approx([100, 100, 101, 101], abs=2)
-
-
-def test_names_of_bundles(tmp_path: Path, shipped: Path) -> None:
-    run = tmp_path / "bundles"
-    for name in ("one", "two"):
-        tiny.write_bundle(run / name)
-    assert [b.name for b in resolve("cyclegan")] == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
-    assert [b.name for b in resolve("cyclegan-real-to-anime")] == ["cyclegan-real-to-anime"]
-    assert [b.folder for b in resolve(str(run))] == [run / "one", run / "two"]
-    assert [b.folder for b in resolve(str(run / "two"))] == [run / "two"]
-    with pytest.raises(BundleError, match="did you mean 'cyclegan'"):
-        resolve("cyclegam")
-    with pytest.raises(BundleError, match="nor does it hold any"):
-        resolve(str(tmp_path))
 
 
 def test_bundles_of_one_method_are_told_apart_and_counted_once(tmp_path: Path) -> None:

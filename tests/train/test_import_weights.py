@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from toys import TINY, Toy, stop_at
 
-from anime2real.bundle.format import SHIPPED, STYLE, Bundle, BundleError, read
+from anime2real.bundle.format import STYLE, Bundle, BundleError, read
+from anime2real.bundle.registry import SHIPPED
 from anime2real.cli.train import export
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain

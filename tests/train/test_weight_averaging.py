@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anime2real.bundle.format import SHIPPED, Bundle, read
+from anime2real.bundle.format import Bundle, read
+from anime2real.bundle.registry import SHIPPED
 from anime2real.train import weight_averaging as soup
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import network_of

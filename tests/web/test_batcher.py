@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from anime2real.bundle.format import Bundle, shipped
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.registry import shipped
 from anime2real.errors import UserError
 from anime2real.translator import Translator
 from anime2real.web.batcher import Batcher

@@ -5,28 +5,23 @@ come from anybody: reading one runs no code from it and follows no path in it; e
 and the SHA-256 of the model must be the one that `bundle.json` gives.
 """
 
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from anime2real.atomic import atomic_folder
 from anime2real.bundle.onnx_file import refers_outside
-from anime2real.domain import DOMAINS, Domain, other
-from anime2real.errors import UsageError, UserError
+from anime2real.domain import DOMAINS, Domain
+from anime2real.errors import UserError, nearest
 
 FORMAT_VERSION: Final = 1
 MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
-SHIPPED: Final = Path(__file__).parent.parent / "bundles"
-PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
-"""Methods, the best first: what `default_method` chooses from."""
-
 CONDITIONS: Final = ("tilt", "landmarks", "style")
 """What a translator may take beside the picture: (N,) in radians; (N, 5, 2) in shares of the side; (N, `STYLE`)."""
 
@@ -44,10 +39,6 @@ MAX_MODEL_BYTES: Final = 512 * 2**20
 
 class BundleError(UserError):
     """A bundle that is missing, damaged or foreign."""
-
-
-class UnknownMethodError(BundleError, UsageError):
-    """No bundle of that method, or none that goes that way, comes with the package."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +119,7 @@ class Bundle:
 
 
 def load(folder: Path | str) -> Bundle:
-    """Read a bundle and check it whole.
-
-    Args:
-        folder: where it lies, or its name on the Hub.
+    """Read a bundle from its folder and check its model too.
 
     Raises:
         BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
@@ -141,19 +129,17 @@ def load(folder: Path | str) -> Bundle:
     return bundle
 
 
-def read(folder: Path | str) -> Bundle:
+def read(folder: Path | str, *, follow_links: bool = False) -> Bundle:
     """Read a bundle's manifest; its model is checked when it is used (`Bundle.model`).
 
     Args:
-        folder: where it lies, or its name on the Hub, which is then fetched: hf://OWNER/NAME[@REVISION][/FOLDER].
+        folder: where it lies.
+        follow_links: whether the model may be a link out of the folder, as it is in the Hub's cache.
 
     Raises:
-        BundleError: as `load`, but for what only the model's content tells; or the Hub does not give it.
+        BundleError: as `load`, but for what only the model's content tells.
     """
-    from anime2real.bundle import hub
-
-    fetched = hub.is_hub_name(folder)
-    folder = hub.fetch(str(folder)) if fetched else Path(folder)
+    folder = Path(folder)
     if not folder.is_dir():
         raise BundleError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}: a bundle is a folder")
     if not (folder / MANIFEST).is_file():
@@ -162,8 +148,8 @@ def read(folder: Path | str) -> Bundle:
     path = folder / MODEL
     if not path.is_file():
         raise BundleError(f"{folder} is not a whole bundle: {MODEL} is missing")
-    # The Hub's cache is made of links, laid by its own library; elsewhere they may come from whoever packed the folder.
-    if not fetched and path.resolve().parent != folder.resolve():
+    # Such a link may come from whoever packed the folder, and lead to any file of this machine.
+    if not follow_links and path.resolve().parent != folder.resolve():
         raise BundleError(f"{path} is a link that leads out of the bundle: put the file itself there")
     size = path.stat().st_size
     if size > MAX_MODEL_BYTES:
@@ -208,66 +194,6 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
     except OSError as error:
         raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
     return load(folder)
-
-
-def shipped() -> list[Bundle]:
-    """The bundles that come with the package, by name; their models are checked when they are used.
-
-    Raises:
-        BundleError: one of them is damaged.
-    """
-    return [read(path.parent) for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))]
-
-
-def default_method(to: Domain, *, several: bool = False) -> str:
-    """The best method of which a bundle to `to` ships.
-
-    Args:
-        to: the domain.
-        several: only of those whose bundle makes several results of one picture.
-
-    Raises:
-        UnknownMethodError: none does.
-        BundleError: one of the shipped bundles is damaged.
-    """
-    ships = {b.method for b in shipped() if b.target == to and (b.variants > 1 or not several)}
-    for method in (*PREFERRED, *sorted(ships)):
-        if method in ships:
-            return method
-    if several:
-        raise UnknownMethodError(f"no bundle to {to} that ships makes several results of a picture")
-    raise UnknownMethodError(f"no bundle to {to} comes with this installation: give the folder of one")
-
-
-def find(method: str | None, to: Domain, *, several: bool = False) -> Bundle:
-    """The shipped bundle of a method (the default one if None) and a direction; its model is checked when it is used.
-
-    Args:
-        method: its name.
-        to: the domain.
-        several: whether the default one has to make several results of one picture.
-
-    Raises:
-        UnknownMethodError: there is none; the nearest name is told, or the way that the method does go.
-        BundleError: one of the shipped bundles is damaged.
-    """
-    bundles = shipped()
-    method = method or default_method(to, several=several)
-    for bundle in bundles:
-        if (bundle.method, bundle.target) == (method, to):
-            return bundle
-    methods = sorted({b.method for b in bundles})
-    if method in methods:
-        raise UnknownMethodError(f"no {method!r} bundle to {to} ships: there is one to {other(to)}")
-    if not methods:
-        raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
-    raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """` (did you mean 'x'?)` for the known name nearest to `name`, or nothing where none is near."""
-    matches = difflib.get_close_matches(name.lower(), known, n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

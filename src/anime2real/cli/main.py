@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
-from anime2real.bundle.format import MOST_VARIANTS, default_method, find, read, shipped
+from anime2real.bundle.format import MOST_VARIANTS
+from anime2real.bundle.registry import default_method, find, open_bundle, shipped
 from anime2real.cli.serving import serve
 from anime2real.cli.study import study
 from anime2real.cli.terminal import Reporter, complain
@@ -84,7 +85,7 @@ def translate(
     if not 1 <= variants <= MOST_VARIANTS:
         raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
     options = Options(layout or "face", crop, format, _colour(background), overwrite, variants)
-    chosen = read(bundle) if bundle else find(method, to or "real", several=variants > 1)
+    chosen = open_bundle(bundle) if bundle else find(method, to or "real", with_variants=variants > 1)
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
     if variants > 1 and chosen.variants == 1:
@@ -166,8 +167,9 @@ def compare(
         to: only bundles that go to this domain.
         count: pictures of each domain at most.
     """
+    from anime2real.bundle.registry import resolve
     from anime2real.image.picture import PictureError
-    from anime2real.measure.compare import from_pack, from_pictures, resolve, write_report
+    from anime2real.measure.compare import from_pack, from_pictures, write_report
 
     if (data is None) == (pictures is None):
         raise UsageError("give the pictures to compare: --data PACK or --pictures FILES, one of the two")

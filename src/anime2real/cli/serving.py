@@ -38,7 +38,7 @@ def serve(
     missing = [m for m in ("fastapi", "uvicorn", "python_multipart") if find_spec(m) is None]
     if missing:
         raise UserError(f'serving needs {", ".join(missing)}: pip install "anime2real[web]"')
-    from anime2real.bundle.format import shipped
+    from anime2real.bundle.registry import shipped
     from anime2real.web.server import serve as run
     from anime2real.web.settings import Settings
 

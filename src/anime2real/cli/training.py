@@ -126,8 +126,8 @@ def evaluate(
         quiet: no progress.
     """
     from anime2real.atomic import atomic_file
+    from anime2real.bundle.registry import resolve
     from anime2real.data.pack import Pack
-    from anime2real.measure.compare import resolve
     from anime2real.measure.evaluate import evaluate as measure
     from anime2real.measure.evaluate import table
     from anime2real.measure.features import Features

@@ -19,8 +19,7 @@ from PIL import Image
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
-from anime2real.bundle.format import MANIFEST, Bundle, BundleError, nearest, read, shipped
-from anime2real.bundle.hub import is_hub_name
+from anime2real.bundle.format import Bundle
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UserError
@@ -48,32 +47,6 @@ class Subject:
 
     name: str
     squares: Mapping[int, NDArray[np.uint8]]
-
-
-def resolve(name: str) -> list[Bundle]:
-    """The bundles that a name stands for: those that ship first, then folders.
-
-    Args:
-        name: a method that ships, in all its directions; a bundle that ships, as METHOD-SOURCE-to-TARGET; the
-            folder of a bundle, or a folder of such folders; a bundle's name on the Hub, hf://OWNER/NAME.
-
-    Raises:
-        BundleError: it stands for none, or for a damaged one.
-    """
-    known = shipped()
-    if matches := [bundle for bundle in known if name in (bundle.method, bundle.name)]:
-        return matches
-    if is_hub_name(name):
-        return [read(name)]
-    folder = Path(name)
-    if folder.is_dir() and not (folder / MANIFEST).exists():
-        if not (inside := sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))):
-            raise BundleError(f"{folder} is not a bundle, nor does it hold any: there is no {MANIFEST}")
-        return [read(path) for path in inside]
-    if folder.exists():
-        return [read(folder)]
-    names = sorted({n for bundle in known for n in (bundle.method, bundle.name)})
-    raise BundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")
 
 
 def from_pack(folder: Path, domain: Domain, count: int, sizes: Collection[int]) -> list[Subject]:

@@ -252,8 +252,9 @@ def gathered(
         BundleError, PackError: as they are opened.
         StudyError: fewer than one method goes some way, or two have one name.
     """
+    from anime2real.bundle.registry import resolve
     from anime2real.domain import other
-    from anime2real.measure.compare import from_pack, resolve
+    from anime2real.measure.compare import from_pack
     from anime2real.translator import Translator
 
     bundles = [bundle for name in methods for bundle in resolve(name)]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.bundle.format import STYLE, Bundle
+from anime2real.bundle.registry import resolve
 from anime2real.domain import DOMAINS, Domain, other
-from anime2real.measure.compare import resolve
 from anime2real.train.export.to_onnx import LIMIT, difference_from_torch
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
@@ -29,7 +29,7 @@ def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     """The bundles to start from, by the domain that they lead to.
 
     Args:
-        named: what `compare.resolve` takes: folders, methods and bundles that ship, names on the Hub.
+        named: what `registry.resolve` takes: folders, methods and bundles that ship, names on the Hub.
 
     Raises:
         TrainError: two lead the same way, or there is one direction alone.

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
-from anime2real.bundle.format import MOST_VARIANTS, Bundle, nearest
+from anime2real.bundle.format import MOST_VARIANTS, Bundle
 from anime2real.domain import DOMAINS, Domain, other
+from anime2real.errors import nearest
 from anime2real.translate_files import Layout
 from anime2real.web.errors import Refusal
 from anime2real.web.upload import Form

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from anime2real.bundle.format import PREFERRED, Bundle
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.registry import best_method
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
@@ -103,9 +104,9 @@ class Studio:
         """Method and domain of the best bundle to each domain."""
         return {(method, to) for to in DOMAINS if (method := self._default(to)) is not None}
 
-    def _default(self, to: Domain, *, several: bool = False) -> str | None:
-        there = [b.method for b in self.bundles if b.target == to and (b.variants > 1 or not several)]
-        return next((method for method in (*PREFERRED, *there) if method in there), None)
+    def _default(self, to: Domain, *, with_variants: bool = False) -> str | None:
+        there = [b.method for b in self.bundles if b.target == to and (b.variants > 1 or not with_variants)]
+        return best_method(there)
 
     def measure(self, content: bytes) -> int:
         """Pixels of a picture, from its header.
@@ -140,7 +141,9 @@ class Studio:
             chosen = _chosen(faces, order.face)
         largest = min(chosen) if chosen else None
         to = order.direction(None if largest is None else chosen[largest].domain)
-        bundles = order.bundles(self.bundles, self._default(to, several=order.variant > 0) or self._default(to), to)
+        bundles = order.bundles(
+            self.bundles, self._default(to, with_variants=order.variant > 0) or self._default(to), to
+        )
         if (count := len(bundles) * max(1, len(chosen))) > MAX_FACES:
             raise Refusal(
                 422, f"that is {count} translations, more than the {MAX_FACES} allowed: choose one face or one method"

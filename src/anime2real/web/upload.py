@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from anime2real.bundle.format import nearest
+from anime2real.errors import nearest
 from anime2real.web.admission import Store
 from anime2real.web.errors import Refusal
 from anime2real.web.settings import Settings

@@ -1,0 +1,118 @@
+"""Which bundles there are, by name: those that come with the package, folders of others, and those on the Hub."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from anime2real.bundle.format import MANIFEST, Bundle, BundleError, read
+from anime2real.bundle.hub import fetch, is_hub_name
+from anime2real.domain import Domain, other
+from anime2real.errors import UsageError, nearest
+
+SHIPPED: Final = Path(__file__).parent.parent / "bundles"
+PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
+"""Methods, the best first: what `best_method` chooses from."""
+
+
+class UnknownMethodError(BundleError, UsageError):
+    """No bundle of that method, or none that goes that way, comes with the package."""
+
+
+def shipped() -> list[Bundle]:
+    """The bundles that come with the package, by name; their models are checked when they are used.
+
+    Raises:
+        BundleError: one of them is damaged.
+    """
+    return [read(path.parent) for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))]
+
+
+def best_method(methods: Collection[str]) -> str | None:
+    """The best of some methods: those of `PREFERRED` in their order, then the others by name; None if there are none.
+
+    A translator and the server both choose by this order.
+    """
+    return next((method for method in (*PREFERRED, *sorted(methods)) if method in methods), None)
+
+
+def default_method(to: Domain, *, with_variants: bool = False) -> str:
+    """The best method of which a bundle to the domain `to` ships.
+
+    Args:
+        to: the domain.
+        with_variants: only of those whose bundle makes several results of one picture.
+
+    Raises:
+        UnknownMethodError: none does.
+        BundleError: one of the shipped bundles is damaged.
+    """
+    ships = {b.method for b in shipped() if b.target == to and (b.variants > 1 or not with_variants)}
+    if method := best_method(ships):
+        return method
+    if with_variants:
+        raise UnknownMethodError(f"no bundle to {to} that ships makes several results of a picture")
+    raise UnknownMethodError(f"no bundle to {to} comes with this installation: give the folder of one")
+
+
+def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bundle:
+    """The shipped bundle of a method (the best one if None) and a direction; its model is checked when it is used.
+
+    Args:
+        method: its name.
+        to: the domain.
+        with_variants: whether the best one has to make several results of one picture.
+
+    Raises:
+        UnknownMethodError: there is none; the nearest name is told, or the way that the method does go.
+        BundleError: one of the shipped bundles is damaged.
+    """
+    bundles = shipped()
+    method = method or default_method(to, with_variants=with_variants)
+    for bundle in bundles:
+        if (bundle.method, bundle.target) == (method, to):
+            return bundle
+    methods = sorted({b.method for b in bundles})
+    if method in methods:
+        raise UnknownMethodError(f"no {method!r} bundle to {to} ships: there is one to {other(to)}")
+    if not methods:
+        raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
+    raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
+
+
+def open_bundle(name: Path | str) -> Bundle:
+    """The bundle in a folder, or on the Hub by its name there (hf://OWNER/NAME[@REVISION][/FOLDER]), then fetched.
+
+    Its model is checked when it is used.
+
+    Raises:
+        BundleError: it is missing, damaged, foreign, or of a format that this version does not read; or the Hub does
+            not give it.
+    """
+    if is_hub_name(name):
+        # The Hub's cache consists of links, which its own library made.
+        return read(fetch(str(name)), follow_links=True)
+    return read(name)
+
+
+def resolve(name: str) -> list[Bundle]:
+    """The bundles that a name stands for: those that ship first, then folders.
+
+    Args:
+        name: a method that ships, in all its directions; a bundle that ships, as METHOD-SOURCE-to-TARGET; the
+            folder of a bundle, or a folder of such folders; a bundle's name on the Hub, hf://OWNER/NAME.
+
+    Raises:
+        BundleError: it stands for none, or for a damaged one.
+    """
+    known = shipped()
+    if matches := [bundle for bundle in known if name in (bundle.method, bundle.name)]:
+        return matches
+    folder = Path(name)
+    if not is_hub_name(name) and folder.is_dir() and not (folder / MANIFEST).exists():
+        if not (inside := sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))):
+            raise BundleError(f"{folder} is not a bundle, nor does it hold any: there is no {MANIFEST}")
+        return [read(path) for path in inside]
+    if is_hub_name(name) or folder.exists():
+        return [open_bundle(name)]
+    names = sorted({n for bundle in known for n in (bundle.method, bundle.name)})
+    raise BundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")

@@ -1,0 +1,59 @@
+"""Bundles are found by method, by direction, by folder; what is unknown is said with the nearest that is there."""
+
+from pathlib import Path
+
+import pytest
+import tiny
+
+from anime2real.bundle import registry
+from anime2real.bundle.format import BundleError, load
+from anime2real.bundle.registry import UnknownMethodError, best_method, find, resolve, shipped
+
+
+def test_shipped_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path)
+    with pytest.raises(UnknownMethodError, match="nor any other"):
+        find("cyclegan", "real")
+    tiny.write_bundle(tmp_path / "cyclegan-anime-to-real")
+    tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
+    tiny.write_bundle(tmp_path / "difference-anime-to-real", method="difference")
+    assert [b.name for b in shipped()] == [
+        "cyclegan-anime-to-real", "cyclegan-real-to-anime", "difference-anime-to-real",
+    ]  # fmt: skip
+    assert find("cyclegan", "anime").name == "cyclegan-real-to-anime"
+    with pytest.raises(UnknownMethodError, match=r"'diference' ships.*did you mean 'difference'.*cyclegan, difference"):
+        find("diference", "real")
+    with pytest.raises(UnknownMethodError, match="to anime ships: there is one to real"):
+        find("difference", "anime")
+
+
+def test_what_really_ships_is_whole() -> None:
+    for bundle in shipped():
+        assert load(bundle.folder).name == bundle.folder.name
+        assert (bundle.folder / "README.md").read_text().strip()
+        assert bundle.licence
+        assert bundle.rights
+
+
+def test_names_of_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "shipped")
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real")
+    tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
+    (tmp_path / "nothing").mkdir()
+    run = tmp_path / "bundles"
+    for name in ("one", "two"):
+        tiny.write_bundle(run / name)
+    assert [b.name for b in resolve("cyclegan")] == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
+    assert [b.name for b in resolve("cyclegan-real-to-anime")] == ["cyclegan-real-to-anime"]
+    assert [b.folder for b in resolve(str(run))] == [run / "one", run / "two"]
+    assert [b.folder for b in resolve(str(run / "two"))] == [run / "two"]
+    with pytest.raises(BundleError, match="did you mean 'cyclegan'"):
+        resolve("cyclegam")
+    with pytest.raises(BundleError, match="nor does it hold any"):
+        resolve(str(tmp_path / "nothing"))
+
+
+def test_the_best_method_is_a_preferred_one_else_the_first_by_name() -> None:
+    assert best_method(["ugatit", "aaa", "cyclegan"]) == "cyclegan"
+    assert best_method({"zzz", "aaa"}) == "aaa"
+    assert best_method([]) is None
