@@ -9,6 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("integrations/*/README.md"))]
 
+RESEARCH = sorted((ROOT / "research").glob("*.md"))
+"""Records: their links are followed, their commands are those of the commits that they name."""
+
 SHELL = ("sh", "bash", "")
 """Languages of blocks that hold commands; indented blocks have none. Whatever else is indented is to be fenced."""
 
@@ -189,6 +192,6 @@ def commands_of(page: Page, programs: frozenset[str]) -> list[Command]:
         first = code.split(" ", 1)[0]
         if " @ " in code:  # a requirement
             continue
-        if " " in code and (first in programs or first.startswith(("scripts/", "benchmarks/"))):
+        if " " in code and (first in programs or first.startswith(("scripts/", "research/", "benchmarks/"))):
             found += [Command(page.name, words, prose=True) for words in split(code)]
     return found

@@ -69,7 +69,7 @@ def parse_python(command: Command) -> None:
         return
     if not (ROOT / what).is_file():
         refused(command, f"{what} is not there")
-    if not what.startswith(("scripts/", "benchmarks/")):
+    if not what.startswith(("scripts/", "research/", "benchmarks/")):
         assert not rest, command
         return
     original = argparse.ArgumentParser.parse_args
@@ -222,9 +222,9 @@ OTHERS: dict[str, Callable[[Command], None]] = {
 def parse(command: Command) -> None:
     """Fail unless the command is one that its program takes."""
     program = command.words[0]
-    if program.startswith("scripts/") and program.endswith(".sh"):
+    if program.startswith(("scripts/", "research/")) and program.endswith(".sh"):
         parse_shell_script(command)
-    elif program.startswith(("scripts/", "benchmarks/")) and command.prose:
+    elif program.startswith(("scripts/", "research/", "benchmarks/")) and command.prose:
         assert (ROOT / program).exists(), command
     elif program in OTHERS:
         OTHERS[program](command)

@@ -30,7 +30,7 @@ import clips
 import documented
 import pytest
 import tiny
-from documented import PAGES, ROOT, SHELL, Command, commands_of
+from documented import PAGES, RESEARCH, ROOT, SHELL, Command, commands_of
 from drawn import drawn_set
 from parsing import CURL, OTHERS, parse, refused
 from PIL import Image
@@ -55,11 +55,9 @@ RUN = (
 
 RECORDS = {
     "docs/results.md": "how its figures came to be: archives that are not here, hours, a GPU",
-    "docs/results-earlier.md": "the same",
     "docs/faces.md": "the same",
     "docs/methods.md": "the same",
     "docs/tilt.md": "the same",
-    "docs/lab-book.md": "the same",
     "docs/video.md": "needs ffmpeg and a film; its own tests run it",
     "docs/try.md": "needs npm's archive; tests/test_build_try.py runs it with a stand-in",
     "integrations/comfyui/README.md": "needs ComfyUI; tests/test_comfyui.py runs the node",
@@ -390,7 +388,7 @@ def test_every_reason_is_one() -> None:
         "python scripts/gallery.py --to real -o page.png",
         "python scripts/none.py",
         "python benchmarks/translate.py --rounds many",
-        "scripts/train_shipped.sh",
+        "research/train_shipped.sh",
         "pip install '.[none]'",
         "hf upload OWNER/NAME folder . --repo-tpye space",
         "curl -X POST http://127.0.0.1:8000/v1/faces",
@@ -427,7 +425,9 @@ def test_taking_a_page_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*PAGES, ROOT / "examples" / "README.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name
+    "path",
+    [*PAGES, *RESEARCH, ROOT / "examples" / "README.md", ROOT / "CHANGELOG.md"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_links_lead_somewhere(path: Path) -> None:
     page = documented.read(path)
@@ -441,11 +441,11 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in documented.read(there.resolve()).anchors(), f"{page.name}: {link}"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*PAGES, *RESEARCH], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_that_are_named_are_there(path: Path) -> None:
     page = documented.read(path)
     for code in page.mentioned():
-        if re.fullmatch(r"(scripts|benchmarks|docs|src|tests|examples|integrations)/[a-z0-9_./-]+\.\w+", code):
+        if re.fullmatch(r"(scripts|research|benchmarks|docs|src|tests|examples|integrations)/[a-z0-9_./-]+\.\w+", code):
             assert (ROOT / code).exists(), f"{page.name}: {code}"
 
 
@@ -460,7 +460,7 @@ def test_every_page_is_in_the_index() -> None:
     }
     there = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
     assert there <= listed
-    assert listed - there <= {"video", "tilt", "lab-book"}  # not every version has these
+    assert listed - there <= {"video", "tilt"}  # not every version has these
 
 
 def test_refusals_are_quoted_as_they_are() -> None:

@@ -1,6 +1,6 @@
-"""How far real pictures of one set are from the test pictures of another: what a distance in docs/results.md means.
+"""How far real pictures of one set are from the test pictures of another: what a distance means.
 
-    python scripts/reference_points.py packs/aligned --test packs/eval
+    python research/reference_points.py packs/aligned --test packs/eval
 
 For each source of the first pack, KID between up to `--images` of its pictures and the test pictures of the same domain
 in the second, by the features named. A translator that drew perfectly in the manner of a source would have that

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The runs of docs/tilt.md: ways to tell the tilt, and the input maps on and off, on the same data, clock and seed.
+# The runs of research/tilt.md: ways to tell the tilt, and the input maps on and off, on the same data, clock and seed.
 #
 #   train_tilt.sh PACK RUNS DEVICE WAYS...
 #

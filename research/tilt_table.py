@@ -1,8 +1,8 @@
-"""The table of docs/tilt.md, from what `anime2real evaluate --json` wrote for each way and turn.
+"""The table of research/tilt.md, from what `anime2real evaluate --json` wrote for each way and turn.
 
-    python scripts/tilt_table.py MEASURED --ways none plane … -o docs/tilt.json
+    python research/tilt_table.py MEASURED --ways none plane … -o research/tilt.json
 
-MEASURED holds WAY-TURN.json for the turns 0, 15 and 30 (`scripts/measure_tilt.sh`). Each bin of |tilt| is read from the
+MEASURED holds WAY-TURN.json for the turns 0, 15 and 30 (`measure_tilt.sh`). Each bin of |tilt| is read from the
 turn that fills it most; drawings, which lean of themselves, are turned by 30° alone. ± is half of the 95 % bootstrap
 interval's width. `-o` keeps all of it in one file.
 """

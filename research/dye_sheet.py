@@ -1,6 +1,6 @@
 """Draws a sheet of what dyeing does: photographs of a pack, their hair masks, and each dyed three times.
 
-    python scripts/dye_sheet.py packs/aligned -o sheet.png --count 12
+    python research/dye_sheet.py packs/aligned -o sheet.png --count 12
 
 The colours are those of the pack's training drawings, as `galatea --dye` draws them; the first of the three is the most
 colourful of eight, so that every row shows one that photographs do not have.

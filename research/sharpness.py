@@ -1,6 +1,6 @@
 """How sharp results are beside photographs, and beside what training shows of them.
 
-    python scripts/sharpness.py packs/sharp-256 galatea --least-scale 0.65
+    python research/sharpness.py packs/sharp-256 galatea --least-scale 0.65
 
 The mean absolute Laplacian of grey levels in the middle of a lined-up face, of 255, of each picture: in the median, the
 fifth percentile, and how many lie below `--soft`. First of the pack's test photographs, as they are and cut out as in

@@ -1,13 +1,10 @@
-"""The table of docs/tilt.md, and what ships: figures go where they belong."""
+"""The tables of research/tilt.md: each figure goes where it belongs."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ship
 import tilt_table
-from tiny import write_bundle
 
 
 def bin_(low: float, high: float, images: int, rate: float | None) -> dict[str, Any]:
@@ -42,29 +39,3 @@ def test_a_bin_without_pictures_says_so() -> None:
 def test_a_missing_measurement_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"plane-0\.json"):
         tilt_table.read(tmp_path, ["plane"])
-
-
-def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle = write_bundle(tmp_path / "bundle")
-    measured = {
-        "protocol": {"pack": "eval", "turn_degrees": 30.0},
-        "results": [
-            {
-                "sha256": bundle.sha256,
-                "images": 9,
-                "face_rate": 0.123456,
-                "fid": {"VGG": 1.23456},
-                "hair_delta_e": None,
-            },
-            {"sha256": "0" * 64, "images": 1, "face_rate": 0.5},
-        ],
-    }
-    (tmp_path / "measured.json").write_text(json.dumps(measured))
-    arguments = [str(bundle.folder), "--name", "other", "--measured", str(tmp_path / "measured.json")]
-    monkeypatch.setattr("sys.argv", ["ship.py", *arguments, "--into", str(tmp_path / "ships")])
-    ship.main()
-    shipped = ship.load(tmp_path / "ships" / f"other-{bundle.source}-to-{bundle.target}")
-    figures = {"images": 9, "fid": {"VGG": 1.2346}, "face_rate": 0.1235}
-    assert shipped.figures == bundle.figures | {"on eval turned by 30 degrees": figures}
-    assert (shipped.method, shipped.model()) == ("other", bundle.model())
-    assert "turned by 30 degrees" in (shipped.folder / "README.md").read_text()

@@ -1,7 +1,7 @@
 """KID to the test photographs of what bundles make of drawings that no choice among them was made on.
 
-    python scripts/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --images 500
-    python scripts/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --split test --drawing-scale 0
+    python research/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --images 500
+    python research/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --split test --drawing-scale 0
 
 Whoever measures many networks on the same test drawings and keeps the best has chosen by luck, too, and its figure
 there flatters it. All of them have seen the training drawings, but nothing was chosen by those: they tell whether a

@@ -1,7 +1,7 @@
 """Draws faces by a small unconditional generator of our own: trains it on drawings, then draws from it.
 
-    python scripts/draw_examples.py train --data PACK --output drawn --minutes 8
-    python scripts/draw_examples.py draw drawn/generator.safetensors --seeds 3 17 42 --output faces
+    python research/draw_examples.py train --data PACK --output drawn --minutes 8
+    python research/draw_examples.py draw drawn/generator.safetensors --seeds 3 17 42 --output faces
 
 The first writes `generator.safetensors` and `candidates.png`, 64 numbered faces to choose from; the second draws the
 chosen ones. The pictures are the generator's own, so the project may publish them; the generator does not ship. The

@@ -1,6 +1,6 @@
 """How far each kept vector of a `difference` run is from the difference of the domain means, and what it does.
 
-    python scripts/difference_snapshots.py RUN --data PACK --pictures examples/a*.png -o snapshots.png
+    python research/difference_snapshots.py RUN --data PACK --pictures examples/a*.png -o snapshots.png
 
 Prints mean absolute distances in grey levels of 255; the picture has a column for the inputs and one a snapshot.
 """

@@ -1,0 +1,34 @@
+"""What ships: a bundle gets its name, its own figures and its card."""
+
+import json
+from pathlib import Path
+
+import pytest
+import ship
+from tiny import write_bundle
+
+
+def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    measured = {
+        "protocol": {"pack": "eval", "turn_degrees": 30.0},
+        "results": [
+            {
+                "sha256": bundle.sha256,
+                "images": 9,
+                "face_rate": 0.123456,
+                "fid": {"VGG": 1.23456},
+                "hair_delta_e": None,
+            },
+            {"sha256": "0" * 64, "images": 1, "face_rate": 0.5},
+        ],
+    }
+    (tmp_path / "measured.json").write_text(json.dumps(measured))
+    arguments = [str(bundle.folder), "--name", "other", "--measured", str(tmp_path / "measured.json")]
+    monkeypatch.setattr("sys.argv", ["ship.py", *arguments, "--into", str(tmp_path / "ships")])
+    ship.main()
+    shipped = ship.load(tmp_path / "ships" / f"other-{bundle.source}-to-{bundle.target}")
+    figures = {"images": 9, "fid": {"VGG": 1.2346}, "face_rate": 0.1235}
+    assert shipped.figures == bundle.figures | {"on eval turned by 30 degrees": figures}
+    assert (shipped.method, shipped.model()) == ("other", bundle.model())
+    assert "turned by 30 degrees" in (shipped.folder / "README.md").read_text()
