@@ -123,12 +123,15 @@ def project() -> dict[str, Any]:
 
 
 def parse_pip(command: Command) -> None:
-    """Extras that the project has, and requirements of a right form."""
+    """Extras that the project has, folders of distributions, and requirements of a right form."""
     assert command.words[1] == "install", command
     extras = set(project()["project"]["optional-dependencies"])
     wanted = [word for word in command.words[2:] if word not in ("-e", "--no-deps", "--quiet")]
     assert wanted, command
     for word in wanted:
+        if word.startswith("./"):
+            assert (ROOT / word / "pyproject.toml").is_file(), command
+            continue
         ours = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
         asked = set((ours[1] or "").split(",")) - {""} if ours else set()
         if not ours:

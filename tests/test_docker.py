@@ -85,13 +85,18 @@ class TestEach:
                 assert (ROOT / source).exists()
                 assert f"!{source}" in ignored
                 copied.add(source)
-        # What the build backend reads: the metadata's files and the package.
-        assert copied >= {"pyproject.toml", str(project()["readme"]), *project()["license-files"], "src"}  # type: ignore[misc]
+        # What the build backend reads: the metadata's files, its hook, and the package; and the other methods' bundles.
+        assert copied >= {"pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "LICENSES", "src", "bundles"}
 
     def test_the_extras_are_there(self, path: Path) -> None:
         runs = " ".join(i.rest for i in instructions(path) if i.word == "RUN")
         (extras,) = re.findall(r'pip install --no-cache-dir "\.\[([a-z,]+)\]"', runs)
         assert set(extras.split(",")) <= set(project()["optional-dependencies"])  # type: ignore[call-overload]
+
+    def test_every_method_is_installed(self, path: Path) -> None:
+        runs = " ".join(i.rest for i in instructions(path) if i.word == "RUN")
+        folders = {found.parent.name for found in ROOT.glob("bundles/*/pyproject.toml")}
+        assert set(re.findall(r"\./bundles/(\w+)", runs)) == folders
 
     def test_it_does_not_run_as_root(self, path: Path) -> None:
         found = instructions(path)

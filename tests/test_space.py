@@ -43,7 +43,7 @@ def test_what_the_hub_reads() -> None:
     colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
     assert {told["colorFrom"], told["colorTo"]} <= colours
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert f"{project['name']}>=0.1,<1" in (SPACE / "requirements.txt").read_text().splitlines()
+    assert f"{project['name']}[methods]>=0.1,<1" in (SPACE / "requirements.txt").read_text().splitlines()
 
 
 def test_what_the_app_imports_is_there() -> None:

@@ -2,9 +2,12 @@
 #   docker build -f integrations/docker/serve.Dockerfile -t anime2real-serve .
 FROM python:3.13-slim-trixie AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY LICENSES LICENSES
 COPY src src
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[web]"
+COPY bundles bundles
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[web]" \
+    ./bundles/paper ./bundles/tilt ./bundles/more
 
 FROM python:3.13-slim-trixie
 RUN useradd --uid 10001 --create-home anime2real

@@ -2,10 +2,13 @@
 #   docker build -f integrations/docker/train.Dockerfile -t anime2real-train .
 FROM python:3.13-slim-trixie AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY LICENSES LICENSES
 COPY src src
+COPY bundles bundles
 # torch from PyPI brings CUDA with it; the driver is the host's.
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[train,hub]"
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[train,hub]" \
+    ./bundles/paper ./bundles/tilt ./bundles/more
 
 FROM python:3.13-slim-trixie
 # Triton and torch's compiler build small C programs as training starts.

@@ -1,0 +1,4 @@
+"""A folder of bundles for anime2real: `autoencoder` and `cyclegan`, both ways.
+
+anime2real finds it by its entry point and reads the bundles beside this file; nothing imports this module.
+"""
