@@ -62,7 +62,7 @@ def plain(method: str) -> None:
 
     from anime2real.image.picture import decode, encode
     from anime2real.translator import Translator
-    from anime2real.web.server import listen
+    from anime2real.web.server import open_listener
 
     app, translator = FastAPI(), Translator.load(method, "real")
 
@@ -72,7 +72,7 @@ def plain(method: str) -> None:
         image = decode(picture.file.read()).image
         return Response(encode(translator(image), "PNG"), media_type="image/png")
 
-    listener = listen("127.0.0.1", 0)
+    listener = open_listener("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
 

@@ -152,7 +152,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         raise BuildError(f"{folder} is not empty and not this page: give another folder")
     files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
     files |= {"base.css": (SHARED / "style.css").read_bytes(), "icon.svg": (SHARED / "icon.svg").read_bytes()}
-    files["given.js"] = (SHARED / "given.js").read_bytes()
+    files["picture_input.js"] = (SHARED / "picture_input.js").read_bytes()
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):

@@ -1,6 +1,6 @@
 // The page: a picture comes in, the worker finds its faces and translates one, and the result lies under a slider.
 
-import { onPicture } from "./given.js";
+import { onPicture } from "./picture_input.js";
 
 const $ = (id) => document.getElementById(id);
 const chosen = () => document.querySelector("input[name=to]:checked")?.value;

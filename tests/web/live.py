@@ -11,7 +11,7 @@ import httpx
 
 from anime2real.bundle.format import Bundle
 from anime2real.web.app import Server, create_app
-from anime2real.web.server import around, listen
+from anime2real.web.server import open_listener, uvicorn_server
 from anime2real.web.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,7 +31,7 @@ class Live:
         return f"http://127.0.0.1:{self.port}"
 
     def post(self, path: str, picture: bytes = FACE, /, *, headers: Any = None, **fields: Any) -> httpx.Response:
-        """A picture and fields."""
+        """Send a picture and fields."""
         return self.client.post(path, files={"picture": ("x", picture)}, data=fields, headers=headers)
 
 
@@ -40,9 +40,9 @@ def running(bundles: Sequence[Bundle], **settings: Any) -> Iterator[Live]:
     """Serve at a free port for as long as the block lasts."""
     chosen = Settings(port=0, **settings)
     app = create_app(bundles, chosen)
-    listener = listen(chosen.host, 0)
+    listener = open_listener(chosen.host, 0)
     port = listener.getsockname()[1]
-    server = around(app, chosen)
+    server = uvicorn_server(app, chosen)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

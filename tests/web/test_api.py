@@ -1,4 +1,4 @@
-"""The API as its documentation has it, and whatever a stranger may send."""
+"""The API as it is documented, and invalid requests of every kind."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def two() -> bytes:
 
 
 def error(response: httpx.Response, status: int) -> str:
-    """The one line of a refusal."""
+    """The one line of an error response."""
     assert response.status_code == status, response.text
     assert list(response.json()) == ["error"]
     line: str = response.json()["error"]
@@ -199,11 +199,11 @@ def test_limits_on_bytes_and_pixels(bundles: list[Bundle]) -> None:
         assert "100,000" in error(served.post("/v1/faces", FACE + bytes(100_000)), 413)
         assert "100,000" in error(served.post("/v1/faces", bytes(3_000_000)), 413)
         assert "90,000" in error(served.post("/v1/faces", saved(Image.new("RGB", (301, 300)))), 422)
-        assert served.state.store.held == 0
+        assert served.state.body_bytes.held == 0
 
 
 def test_too_many_translations_are_refused_at_once(server: Live, monkeypatch: pytest.MonkeyPatch, two: bytes) -> None:
-    monkeypatch.setattr("anime2real.web.service.MAX_FACES", 3)
+    monkeypatch.setattr("anime2real.web.service.MAX_TRANSLATIONS", 3)
     assert "4 translations" in error(server.post("/v1/translate", two, face="all", method="all"), 422)
     assert server.post("/v1/translate", two, face="all").status_code == 200
 

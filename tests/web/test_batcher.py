@@ -14,7 +14,7 @@ from anime2real.bundle.registry import shipped
 from anime2real.errors import UserError
 from anime2real.translator import Translator
 from anime2real.web.batcher import Batcher
-from anime2real.web.translators import SplitTranslator
+from anime2real.web.translators import ParallelTranslator
 
 Pixels = NDArray[np.uint8]
 
@@ -164,9 +164,9 @@ def one_by_one(method: str) -> tuple[Bundle, Pixels, NDArray[np.float64], Pixels
 def test_the_shipped_networks_give_the_same_bytes_in_a_batch(method: str, threads: int) -> None:
     bundle, given, told, alone = one_by_one(method)
     with ThreadPoolExecutor(threads) as pool:
-        split = SplitTranslator(bundle, threads, pool)
-        assert np.array_equal(split(given, told), alone)
-        assert np.array_equal(split(given[:1], told[:1]), alone[:1])
+        parallel = ParallelTranslator(bundle, threads, pool)
+        assert np.array_equal(parallel(given, told), alone)
+        assert np.array_equal(parallel(given[:1], told[:1]), alone[:1])
 
 
 def test_variants_share_a_call_and_each_crop_keeps_its_own() -> None:

@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer carries."""
+"""The middleware: who may ask, and the headers of every response."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def locked(bundles: list[Bundle]) -> Iterator[Live]:
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/style.css", "/healthz", "/v1/methods", "/nothing"])
-def test_every_answer_is_sealed(server: Live, path: str) -> None:
+def test_every_response_carries_the_security_headers(server: Live, path: str) -> None:
     headers = server.client.get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -38,7 +38,7 @@ def test_no_result_is_kept_by_a_cache(server: Live) -> None:
     assert server.post("/v1/translate", b"").headers["cache-control"] == "no-store"
 
 
-def test_refusals_at_the_door_are_sealed_too(locked: Live) -> None:
+def test_a_rejected_request_gets_the_security_headers_too(locked: Live) -> None:
     assert "content-security-policy" in locked.client.get("/v1/methods").headers
 
 
@@ -64,26 +64,26 @@ def test_the_token(locked: Live) -> None:
     assert security == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
 
 
-def test_names_that_lead_here_by_rebinding(server: Live, bundles: list[Bundle]) -> None:
-    stranger = {"Host": "evil.example"}
-    assert server.client.get("/v1/methods", headers=stranger).status_code == 421
+def test_dns_rebinding_is_rejected(server: Live, bundles: list[Bundle]) -> None:
+    other = {"Host": "evil.example"}
+    assert server.client.get("/v1/methods", headers=other).status_code == 421
     assert server.client.get("/v1/methods", headers={"Host": f"localhost:{server.port}"}).status_code == 200
-    with live.running(bundles, names=("Faces.example",)) as named:
+    with live.running(bundles, host_names=("Faces.example",)) as named:
         assert named.client.get("/healthz", headers={"Host": "faces.example"}).status_code == 200
 
 
-def test_another_site_s_page_may_not_ask(server: Live) -> None:
+def test_another_site_s_page_may_not_post(server: Live) -> None:
     assert server.post("/v1/faces", headers={"Origin": "https://evil.example"}).status_code == 403
     assert server.post("/v1/faces", headers={"Origin": "null"}).status_code == 403
     assert server.post("/v1/faces", headers={"Origin": server.url}).status_code == 200
     assert "access-control-allow-origin" not in server.post("/v1/faces", headers={"Origin": server.url}).headers
 
 
-def test_what_breaks_here_is_told_without_its_inside(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_tells_nothing_of_its_cause(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr(server.state.studio, "find", broken)
+    monkeypatch.setattr(server.state.service, "find_faces", broken)
     response = server.post("/v1/faces")
     assert response.status_code == 500
     assert "inside" not in response.text
@@ -91,15 +91,15 @@ def test_what_breaks_here_is_told_without_its_inside(server: Live, monkeypatch: 
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_nothing_is_logged_of_what_is_asked(server: Live, capfd: pytest.CaptureFixture[str]) -> None:
+def test_requests_are_not_logged(server: Live, capfd: pytest.CaptureFixture[str]) -> None:
     server.post("/v1/translate")
     server.post("/v1/faces", b"broken")
     server.client.get("/nothing")
     assert capfd.readouterr() == ("", "")
 
 
-class Parts(HTMLParser):
-    """What a page loads, and what of it would need `unsafe-inline`."""
+class PageParser(HTMLParser):
+    """The links of a page, and the parts of it that would need `unsafe-inline`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,11 +120,11 @@ class Parts(HTMLParser):
             self.inline.append(data)
 
 
-def test_the_page_asks_nobody_else(server: Live) -> None:
-    parts = Parts()
-    parts.feed(server.client.get("/").text)
-    assert not parts.inline
-    for link in parts.links:
+def test_the_page_loads_nothing_from_elsewhere(server: Live) -> None:
+    parser = PageParser()
+    parser.feed(server.client.get("/").text)
+    assert not parser.inline
+    for link in parser.links:
         assert link.startswith(("/", "#"))
         if link.startswith("/"):
             assert server.client.get(link).status_code == 200, link

@@ -1,4 +1,4 @@
-"""The command that serves the page and the API: `serve`. What the extra `web` brings is imported once it runs."""
+"""The command `serve`: the page and the API. It imports what the extra `web` brings only when it runs."""
 
 import os
 from importlib.util import find_spec
@@ -20,19 +20,19 @@ def serve(
     batch_wait: float = 10,
     threads: int | None = None,
 ) -> int:
-    """Serve the page and the API, to this machine alone unless told. Needs the extra `web`.
+    """Serve the page and the API, to this machine alone unless --host says otherwise. Needs the extra `web`.
 
     Args:
         host: the address to listen at; 0.0.0.0 for everybody who can reach this machine.
         port: 0 for any that is free.
-        token: what clients of the API must bring; the page asks for it. Or in the environment: ANIME2REAL_TOKEN.
-        name: a host name to answer to, besides this machine's own; for a proxy in front. May be repeated.
+        token: what clients of the API must send; the page asks for it. Also read from ANIME2REAL_TOKEN.
+        name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
         max_megabytes: of a picture's file.
         max_megapixels: of a picture.
-        queue: requests waiting and in work at most; further ones get 429.
-        timeout: seconds from a picture's arrival to its answer, then 504.
+        queue: requests that wait or are in work at most; further ones get 429.
+        timeout: seconds from a picture's arrival to its answer; after that the client gets 504.
         batch: crops that go through the network together; 1 to 8.
-        batch_wait: milliseconds for which the first of them waits for others.
+        batch_wait: milliseconds that the first of them waits for others.
         threads: CPU threads; all cores if not given.
     """
     missing = [m for m in ("fastapi", "uvicorn", "python_multipart") if find_spec(m) is None]
@@ -43,16 +43,16 @@ def serve(
     from anime2real.web.settings import Settings
 
     settings = Settings(
-        host=host, port=port, token=token or os.environ.get("ANIME2REAL_TOKEN") or None, names=tuple(name or ()),
-        max_bytes=_whole("--max-megabytes", max_megabytes, 2**20), queue=queue,
-        max_pixels=_whole("--max-megapixels", max_megapixels, 10**6),
+        host=host, port=port, token=token or os.environ.get("ANIME2REAL_TOKEN") or None, host_names=tuple(name or ()),
+        max_bytes=_to_units("--max-megabytes", max_megabytes, 2**20), queue=queue,
+        max_pixels=_to_units("--max-megapixels", max_megapixels, 10**6),
         timeout_seconds=timeout, batch=batch, batch_wait_ms=batch_wait, threads=threads,
     )  # fmt: skip
     run(shipped(), settings)
     return 0
 
 
-def _whole(option: str, value: float, unit: int) -> int:
+def _to_units(option: str, value: float, unit: int) -> int:
     if not 0 < value <= 1000:
         raise UsageError(f"{option} must be above 0 and at most 1,000, not {value:g}")
     return max(1, round(value * unit))

@@ -22,7 +22,7 @@ from anime2real import __version__
 from anime2real.errors import UserError
 from anime2real.study.answers import Answers
 from anime2real.study.trials import PICTURES, Plan, StudyError, Trial
-from anime2real.web.middleware import HEADERS
+from anime2real.web.middleware import SECURITY_HEADERS
 
 PAGE: Final = Path(__file__).parent / "page"
 LONGEST: Final = 24 * 3600 * 1000
@@ -70,7 +70,7 @@ def create(plan: Plan) -> FastAPI:
     @app.middleware("http")
     async def guard(request: Request, answer: RequestResponseEndpoint) -> Response:
         response = await answer(request)
-        response.headers.update({**HEADERS, "Cache-Control": "no-store"})
+        response.headers.update({**SECURITY_HEADERS, "Cache-Control": "no-store"})
         return response
 
     @app.exception_handler(UserError)

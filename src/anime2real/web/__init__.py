@@ -1,6 +1,7 @@
 """The page and its API: `anime2real serve`, the extra `web`.
 
-`settings.py` has the limits; `guard.py` and `protocol.py` stand at the door, `intake.py` reads what is sent,
-`line.py` lets it wait, `studio.py` does the work, `batcher.py` gathers it for the network, `app.py` joins them.
-`page/` is plain HTML, CSS and JavaScript. Nothing outside this folder imports it before `serve` runs.
+`settings.py` holds the limits. `server.py` listens with uvicorn, whose connections `protocol.py` times; `middleware.py`
+checks who may ask; `upload.py` reads the form and `request.py` its fields; `admission.py` bounds how many requests and
+how much memory are in work; `service.py` does the work on a picture; `batcher.py` and `translators.py` run the networks
+on crops of several requests; `app.py` joins them. `page/` is plain HTML, CSS and JavaScript.
 """

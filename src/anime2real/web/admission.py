@@ -1,4 +1,4 @@
-"""Who waits: a bounded line of requests with work to do, and a share of memory for those that run."""
+"""Admission control: how many requests may wait or be in work, and how much memory they may hold together."""
 
 import asyncio
 import math
@@ -7,41 +7,41 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from anime2real.web.errors import Refusal
+from anime2real.web.problem import HttpProblem
 
 
-class Line:
-    """Counts requests with work to do, and turns away whom it could not serve in time.
+class AdmissionQueue:
+    """Counts the requests that wait or are in work, and rejects those that could not be answered in time.
 
     Args:
-        length: requests at most.
-        patience_seconds: whoever would wait longer, by the pace of late, is turned away at once.
+        capacity: requests at most.
+        max_wait_seconds: a request that would wait longer, at the recent pace, is rejected at once.
     """
 
-    def __init__(self, length: int, patience_seconds: float) -> None:
-        self._length, self._patience = length, patience_seconds
+    def __init__(self, capacity: int, max_wait_seconds: float) -> None:
+        self._capacity, self._max_wait_seconds = capacity, max_wait_seconds
         self._count = 0
-        self._pace = 0.0  # seconds between two answers while there is work
-        self._last = 0.0
+        self._seconds_per_answer = 0.0  # moving average, measured while there is work
+        self._last_answer = 0.0
 
     def __len__(self) -> int:
         return self._count
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place in the line.
+    def admit(self) -> Iterator[None]:
+        """Count one request for as long as the block lasts.
 
         Raises:
-            Refusal: 429, it is full, with the seconds until half of it will be done.
+            HttpProblem: 429, the queue is full; `retry_after` is the time in which half of it will be done.
         """
-        wait = self._count * self._pace
-        if self._count >= self._length or (self._count > 1 and wait > self._patience):
+        wait = self._count * self._seconds_per_answer
+        if self._count >= self._capacity or (self._count > 1 and wait > self._max_wait_seconds):
             seconds = max(1, min(60, math.ceil(wait / 2)))
-            raise Refusal(
+            raise HttpProblem(
                 429, f"too many pictures are waiting: try again in {seconds} s", retry_after=seconds
             )  # fmt: skip
         if not self._count:
-            self._last = time.monotonic()
+            self._last_answer = time.monotonic()
         self._count += 1
         done = False
         try:
@@ -49,17 +49,22 @@ class Line:
             done = True
         finally:
             self._count -= 1
-            if done:  # those that gave up say nothing of the pace
-                now = time.monotonic()
-                self._pace = now - self._last if not self._pace else 0.9 * self._pace + 0.1 * (now - self._last)
-                self._last = now
+            if done:  # a request that was given up says nothing about the pace
+                self._update_pace()
+
+    def _update_pace(self) -> None:
+        now = time.monotonic()
+        seconds = now - self._last_answer
+        average = self._seconds_per_answer
+        self._seconds_per_answer = 0.9 * average + 0.1 * seconds if average else seconds
+        self._last_answer = now
 
 
-class Share:
-    """Something of which there is so much: first come, first served, and nobody overtakes.
+class WeightedSemaphore:
+    """A semaphore whose holders take different amounts; strictly first come, first served.
 
     Args:
-        capacity: how much there is.
+        capacity: the amount that all holders together may take.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -67,35 +72,35 @@ class Share:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
-    async def part(self, amount: int) -> AsyncIterator[None]:
-        """Wait for `amount`, all there is at most, and hold it."""
+    async def acquire(self, amount: int) -> AsyncIterator[None]:
+        """Wait for `amount`, or for the whole capacity if that is less, and hold it while the block lasts."""
         amount = min(amount, self._capacity)
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((amount, ticket))
-        self._serve()
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((amount, granted))
+        self._grant()
         try:
-            await ticket
+            await granted
         except asyncio.CancelledError:
-            if ticket.done() and not ticket.cancelled():  # served and given up in the same moment
+            if granted.done() and not granted.cancelled():  # granted and cancelled in the same moment
                 self._free += amount
-            self._serve()
+            self._grant()
             raise
         try:
             yield
         finally:
             self._free += amount
-            self._serve()
+            self._grant()
 
-    def _serve(self) -> None:
+    def _grant(self) -> None:
         while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
-            amount, ticket = self._waiting.popleft()
-            if not ticket.done():
+            amount, granted = self._waiting.popleft()
+            if not granted.done():
                 self._free -= amount
-                ticket.set_result(None)
+                granted.set_result(None)
 
 
-class Store:
-    """Bytes held in memory for all requests together; whoever would exceed them is turned away.
+class ByteBudget:
+    """Bytes that all requests together hold in memory; a request that would exceed them is rejected.
 
     Args:
         capacity: bytes.
@@ -104,16 +109,16 @@ class Store:
     def __init__(self, capacity: int) -> None:
         self._capacity, self.held = capacity, 0
 
-    def take(self, amount: int) -> None:
-        """Hold `amount` bytes more.
+    def reserve(self, amount: int) -> None:
+        """Count `amount` bytes more.
 
         Raises:
-            Refusal: 429, they do not fit.
+            HttpProblem: 429, they do not fit.
         """
         if self.held + amount > self._capacity:
-            raise Refusal(429, "too many pictures are arriving at once: try again in 2 s", retry_after=2)
+            raise HttpProblem(429, "too many pictures are arriving at once: try again in 2 s", retry_after=2)
         self.held += amount
 
-    def give(self, amount: int) -> None:
-        """Hold `amount` bytes fewer."""
+    def release(self, amount: int) -> None:
+        """Count `amount` bytes fewer."""
         self.held -= amount

@@ -1,4 +1,4 @@
-"""The application: routes, and what stands between a request and its work."""
+"""The application: its routes, and the way of a request through admission, service and batcher."""
 
 import asyncio
 import base64
@@ -19,25 +19,25 @@ from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
 from anime2real.image.picture import PictureError
 from anime2real.web import schemas
-from anime2real.web.admission import Line, Share, Store
+from anime2real.web.admission import AdmissionQueue, ByteBudget, WeightedSemaphore
 from anime2real.web.batcher import Batcher
-from anime2real.web.errors import Refusal
-from anime2real.web.middleware import Guard, answer
-from anime2real.web.request import FIELDS, Order, read_order
-from anime2real.web.service import MAX_FACES, Made, Prepared, Studio, plain
+from anime2real.web.middleware import SecurityMiddleware
+from anime2real.web.problem import HttpProblem
+from anime2real.web.request import FIELDS, TranslateRequest, parse_request
+from anime2real.web.service import MAX_TRANSLATIONS, PreparedPicture, Result, TranslationService, unmarked_png
 from anime2real.web.settings import Settings
-from anime2real.web.upload import Form, received
+from anime2real.web.upload import UploadForm, read_upload
 
 PAGE: Final = Path(__file__).parent / "page"
-LEAST_PIXELS: Final = 1_000_000
-"""What a picture in work counts as at least."""
+MIN_PIXELS: Final = 1_000_000
+"""A smaller picture in work counts as this many pixels."""
 
-CLIENT_GONE: Final = 499
+CLIENT_CLOSED_REQUEST: Final = 499
 T = TypeVar("T")
 
 
 class Server:
-    """One server's state, and the way that a picture takes through it.
+    """The state of one server, and the steps of its two kinds of work.
 
     Args:
         bundles: to offer.
@@ -46,74 +46,76 @@ class Server:
 
     def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
         self.settings = settings
-        self.studio = Studio(bundles, settings)
-        self.line = Line(settings.queue, settings.timeout_seconds / 2)
-        self.store = Store(settings.held_bytes)
-        self.pixels = Share(settings.held_pixels)
-        self.batcher = Batcher(dict(self.studio.translators.items()), settings.batch, settings.batch_wait_ms / 1000)
-        self._pool = ThreadPoolExecutor(self.studio.workers, thread_name_prefix="picture")
+        self.service = TranslationService(bundles, settings)
+        self.queue = AdmissionQueue(settings.queue, settings.timeout_seconds / 2)
+        self.body_bytes = ByteBudget(settings.held_bytes)
+        self.decoded_pixels = WeightedSemaphore(settings.held_pixels)
+        self.batcher = Batcher(dict(self.service.translators.items()), settings.batch, settings.batch_wait_ms / 1000)
+        self._pool = ThreadPoolExecutor(self.service.workers, thread_name_prefix="picture")
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """What runs as long as the server does."""
+        """Start the batcher with the application, and end all threads with it."""
         self.batcher.start()
         try:
             yield
         finally:
             await self.batcher.stop()
             self._pool.shutdown(cancel_futures=True)
-            self.studio.close()
+            self.service.close()
 
-    async def faces(self, form: Form) -> schemas.FacesOut:
+    async def faces(self, form: UploadForm) -> schemas.FacesOut:
         """The faces in a picture."""
-        async with self.pixels.part(await self._weight(form)):
-            decoded, faces = await self.thread(self.studio.find, form.picture)
+        async with self.decoded_pixels.acquire(await self._weight(form)):
+            decoded, faces = await self.run_in_thread(self.service.find_faces, form.picture)
         return schemas.FacesOut(
             size=decoded.image.size, format=decoded.format, notes=list(decoded.notes),
             faces=[schemas.FaceOut(**face.as_record()) for face in faces],
         )  # fmt: skip
 
-    async def translate(self, form: Form, order: Order) -> tuple[Prepared, list[Made]]:
-        """What is asked for of a picture."""
-        async with self.pixels.part(await self._weight(form)):
-            prepared: Prepared = await self.thread(self.studio.prepare, form.picture, order)
-            results = await asyncio.gather(
+    async def translate(self, form: UploadForm, request: TranslateRequest) -> tuple[PreparedPicture, list[Result]]:
+        """Translate the faces that the request asks for, by the methods that it asks for."""
+        async with self.decoded_pixels.acquire(await self._weight(form)):
+            prepared: PreparedPicture = await self.run_in_thread(self.service.prepare, form.picture, request)
+            outputs = await asyncio.gather(
                 *(
-                    self.batcher((bundle.method, bundle.target), crops.pixels, crops.landmarks, order.variant)
+                    self.batcher((bundle.method, bundle.target), crops.pixels, crops.landmarks, request.variant)
                     for bundle, crops in zip(prepared.bundles, prepared.crops, strict=True)
                 )
             )
-            return prepared, await self.thread(self.studio.finish, prepared, results)
+            return prepared, await self.run_in_thread(self.service.finish, prepared, outputs)
 
-    async def attend(self, request: Request, work: Awaitable[T]) -> T:
-        """Await work as long as the client is there and the time lasts.
+    async def run_while_connected(self, request: Request, work: Awaitable[T]) -> T:
+        """Await work; cancel it when the client disconnects or the timeout has passed.
 
         Raises:
-            Refusal: 504, the time is up.
-            ClientDisconnect: the client has gone; the work is dropped.
+            HttpProblem: 504, the timeout has passed.
+            ClientDisconnect: the client has disconnected.
         """
-        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(request))
         try:
             await asyncio.wait({task, gone}, timeout=self.settings.timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             if gone.done():
                 raise ClientDisconnect
-            raise Refusal(504, f"not done within {self.settings.timeout_seconds:g} s: try again, or a smaller picture")
+            raise HttpProblem(
+                504, f"not done within {self.settings.timeout_seconds:g} s: try again, or a smaller picture"
+            )
         finally:
             task.cancel()
             gone.cancel()
-            await asyncio.wait({task, gone})  # so that nothing of it is held when its place in the line is free
+            await asyncio.wait({task, gone})  # the work must hold nothing when its place in the queue becomes free
 
-    async def _weight(self, form: Form) -> int:
-        return max(LEAST_PIXELS, int(await self.thread(self.studio.measure, form.picture)))
+    async def _weight(self, form: UploadForm) -> int:
+        return max(MIN_PIXELS, int(await self.run_in_thread(self.service.pixel_count, form.picture)))
 
-    async def thread(self, function: Any, *arguments: Any) -> Any:
-        """What a function gives, away from the event loop."""
+    async def run_in_thread(self, function: Any, *arguments: Any) -> Any:
+        """Call a function in a worker thread and await what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
 
-async def _gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -130,46 +132,46 @@ def create_app(bundles: Sequence[Bundle], settings: Settings = Settings()) -> Fa
         version=__version__,
         summary="Drawn faces into photographs of people, and people into drawings",
         description=(
-            "Every result is invented: no likeness of anybody, and marked as generated. Failures are JSON, "
-            '`{"error": "one line"}`. No picture is kept or logged.'
+            "Every result is invented, is nobody's likeness, and is marked as generated. Failures are JSON, "
+            '`{"error": "one line"}`. The server keeps and logs no picture.'
         ),
-        docs_url=None,  # its page would load scripts from elsewhere
+        docs_url=None,  # its page would load scripts from another server
         redoc_url=None,
         lifespan=server.lifespan,
     )
     app.state.server = server
-    app.add_middleware(Guard, settings=settings)
-    _add_failures(app)
+    app.add_middleware(SecurityMiddleware, settings=settings)
+    _add_error_handlers(app)
     _add_routes(app, server)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     return app
 
 
-def _add_failures(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(UserError)
-    async def told(_: Request, error: Exception) -> Response:
-        if isinstance(error, Refusal):
-            return answer(error)
+    async def user_error(_: Request, error: Exception) -> Response:
+        if isinstance(error, HttpProblem):
+            return error.response()
         if isinstance(error, PictureError):
-            return answer(Refusal(422, str(error)))
-        raise error  # a network that fails is no fault of the client's
+            return HttpProblem(422, str(error)).response()
+        raise error  # a network that fails is not the client's fault: 500
 
     @app.exception_handler(HTTPException)
-    async def unknown(request: Request, error: Exception) -> Response:
+    async def http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        line = {404: f"there is nothing at {request.url.path[:80]!r}", 405: f"{request.method} is not allowed here"}
-        response = answer(Refusal(error.status_code, line.get(error.status_code, str(error.detail))))
+        lines = {404: f"there is nothing at {request.url.path[:80]!r}", 405: f"{request.method} is not allowed here"}
+        response = HttpProblem(error.status_code, lines.get(error.status_code, str(error.detail))).response()
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(ClientDisconnect)
-    async def left(_: Request, __: Exception) -> Response:
-        return Response(status_code=CLIENT_GONE)  # to nobody
+    async def client_disconnected(_: Request, __: Exception) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)  # nobody receives it
 
 
 def _add_routes(app: FastAPI, server: Server) -> None:
     secured: list[Any] = [Depends(HTTPBearer(auto_error=False))] if server.settings.token is not None else []
-    problems = {s: p for s, p in schemas.PROBLEMS.items() if s != 401 or secured}
+    problems = {status: text for status, text in schemas.PROBLEMS.items() if status != 401 or secured}
     page = (PAGE / "index.html").read_bytes()
 
     @app.get("/", include_in_schema=False)
@@ -180,23 +182,23 @@ def _add_routes(app: FastAPI, server: Server) -> None:
     async def icon() -> Response:
         return Response((PAGE / "icon.svg").read_bytes(), media_type="image/svg+xml")
 
-    @app.get("/healthz", tags=["server"], summary="Whether it works")
+    @app.get("/healthz", tags=["server"], summary="Whether the server works")
     async def health() -> schemas.HealthOut:
-        return schemas.HealthOut(status="ok", version=__version__, waiting=len(server.line))
+        return schemas.HealthOut(status="ok", version=__version__, waiting=len(server.queue))
 
-    @app.get("/v1/methods", tags=["pictures"], summary="What is offered and allowed", dependencies=secured)
+    @app.get("/v1/methods", tags=["pictures"], summary="The methods and the limits", dependencies=secured)
     async def methods() -> schemas.MethodsOut:
-        defaults, settings = server.studio.defaults(), server.settings
+        defaults, settings = server.service.defaults(), server.settings
         rows = [
             schemas.MethodOut(
                 method=b.method, source=b.source, to=b.target, px=b.px, megabytes=round(b.size_bytes / 1e6, 2),
                 sha256=b.sha256, licence=b.licence, default=(b.method, b.target) in defaults,
                 variants=b.variants,
             )
-            for b in server.studio.bundles
+            for b in server.service.bundles
         ]  # fmt: skip
         limits: dict[str, float] = {"max_bytes": settings.max_bytes, "max_pixels": settings.max_pixels}
-        limits |= {"max_faces": MAX_FACES, "timeout_seconds": settings.timeout_seconds}
+        limits |= {"max_faces": MAX_TRANSLATIONS, "timeout_seconds": settings.timeout_seconds}
         return schemas.MethodsOut(methods=rows, limits=limits)
 
     @app.post(
@@ -204,9 +206,9 @@ def _add_routes(app: FastAPI, server: Server) -> None:
         responses=problems, openapi_extra=schemas.FACES_FORM,
     )  # fmt: skip
     async def faces(request: Request) -> schemas.FacesOut:
-        async with received(request, server.settings, server.store, frozenset()) as form:
-            with server.line.place():
-                return await server.attend(request, server.faces(form))
+        async with read_upload(request, server.settings, server.body_bytes, frozenset()) as form:
+            with server.queue.admit():
+                return await server.run_while_connected(request, server.faces(form))
 
     @app.post(
         "/v1/translate", tags=["pictures"], summary="Translate the faces in a picture", dependencies=secured,
@@ -217,42 +219,42 @@ def _add_routes(app: FastAPI, server: Server) -> None:
         ),
         responses=problems | {
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-            406: {"model": schemas.Problem, "description": "several results, and only a PNG is accepted"},
+            406: {"model": schemas.ProblemOut, "description": "several results, and the client accepts only a PNG"},
         },
     )  # fmt: skip
-    async def translate(request: Request, accept: Annotated[str, Depends(_accept)]) -> Response:
-        async with received(request, server.settings, server.store, FIELDS) as form:
-            order = read_order(form, sorted({b.method for b in server.studio.bundles}))
-            as_json = order.several or accept == "application/json"
-            if order.several and accept == "image/png":
-                raise Refusal(406, "several pictures do not fit into one PNG: accept application/json")
-            with server.line.place():
-                prepared, made = await server.attend(request, server.translate(form, order))
+    async def translate(request: Request, accept: Annotated[str, Depends(_accepted_type)]) -> Response:
+        async with read_upload(request, server.settings, server.body_bytes, FIELDS) as form:
+            asked = parse_request(form, sorted({b.method for b in server.service.bundles}))
+            as_json = asked.several or accept == "application/json"
+            if asked.several and accept == "image/png":
+                raise HttpProblem(406, "several pictures do not fit into one PNG: accept application/json")
+            with server.queue.admit():
+                prepared, results = await server.run_while_connected(request, server.translate(form, asked))
         if not as_json:
-            headers = {"Content-Disposition": f'inline; filename="{made[0].method}-{prepared.to}.png"'}
-            return Response(made[0].png, media_type="image/png", headers=headers)
-        return Response(await server.thread(_told, prepared, made), media_type="application/json")
+            headers = {"Content-Disposition": f'inline; filename="{results[0].method}-{prepared.to}.png"'}
+            return Response(results[0].png, media_type="image/png", headers=headers)
+        return Response(await server.run_in_thread(_as_json, prepared, results), media_type="application/json")
 
 
-def _accept(request: Request) -> str:
-    """`application/json` or `image/png` if only one of them is accepted, else nothing."""
+def _accepted_type(request: Request) -> str:
+    """`application/json` or `image/png` if the client accepts only one of them, else an empty string."""
     accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
     named = [kind for kind in ("application/json", "image/png") if kind in accepted]
     return named[0] if len(named) == 1 and not accepted & {"*/*", "image/*"} else ""
 
 
-def _told(prepared: Prepared, made: Sequence[Made]) -> str:
-    result = schemas.TranslateOut(
+def _as_json(prepared: PreparedPicture, results: Sequence[Result]) -> str:
+    answer = schemas.TranslateOut(
         to=prepared.to, layout=prepared.layout, notes=list(prepared.notes),
         results=[
             schemas.ResultOut(
-                method=m.method, faces=list(m.faces), size=m.size, png=_base64(m.png),
-                input_png=None if m.before is None else _base64(plain(m.before)),
+                method=result.method, faces=list(result.faces), size=result.size, png=_base64(result.png),
+                input_png=None if result.before is None else _base64(unmarked_png(result.before)),
             )
-            for m in made
+            for result in results
         ],
     )  # fmt: skip
-    return result.model_dump_json()
+    return answer.model_dump_json()
 
 
 def _base64(content: bytes) -> str:

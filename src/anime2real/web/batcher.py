@@ -1,7 +1,8 @@
 """Micro-batching: crops of different requests go through the network together.
 
-A call takes up to `size` crops of one translator. The first of them waits `wait_seconds` at most for company, and
-not at all while the network is busy, since others gather then anyway. A crop nobody waits for any more is dropped.
+A call takes up to `size` crops of one translator. The first crop of a batch waits at most `wait_seconds` for
+others, and not at all while the network is busy, because others arrive meanwhile. A crop whose request has ended is
+dropped.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ Landmarks = NDArray[np.float64]
 
 
 class Network(Protocol):
-    """What `Translator.translate` is."""
+    """The signature of `Translator.translate`."""
 
     def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int], /) -> Pixels:
         """(N, S, S, 3), (N, 5, 2) and N numbers to (N, S, S, 3)."""
@@ -29,110 +30,113 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class _Item:
+class _QueuedCrop:
     pixels: Pixels  # (S, S, 3)
     landmarks: Landmarks  # (5, 2)
     variant: int
     result: "asyncio.Future[Pixels]"
-    since: float
+    queued_at: float
 
 
 class Batcher:
-    """Runs in one event loop, which `start` takes.
+    """Gathers crops and runs the networks on them; it belongs to the event loop in which `start` is called.
 
     Args:
         networks: by key.
-        size: crops a call.
-        wait_seconds: of the first of a batch.
+        size: crops a call at most.
+        wait_seconds: how long the first crop of a batch waits for others.
     """
 
     def __init__(self, networks: Mapping[Hashable, Network], size: int, wait_seconds: float) -> None:
-        self._networks, self._size, self._wait = networks, size, wait_seconds
-        self._queues: dict[Hashable, deque[_Item]] = {key: deque() for key in networks}
+        self._networks, self._size, self._wait_seconds = networks, size, wait_seconds
+        self._queues: dict[Hashable, deque[_QueuedCrop]] = {key: deque() for key in networks}
         self._arrived = asyncio.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._task: asyncio.Task[None] | None = None
         self.calls = self.crops = 0
 
     def start(self) -> None:
-        """Begin to serve; to be called in the event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        """Start the background task; must be called in the event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """End; whoever still waits is cancelled."""
+        """Stop the background task and cancel the crops that still wait."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
         for queue in self._queues.values():
-            for item in queue:
-                item.result.cancel()
+            for crop in queue:
+                crop.result.cancel()
         self._pool.shutdown(cancel_futures=True)
 
     async def __call__(self, key: Hashable, pixels: Pixels, landmarks: Landmarks, variant: int = 0) -> Pixels:
-        """Translate crops (K, S, S, 3), with landmarks (K, 5, 2), each in the company that it meets.
+        """Translate the crops of one request, (K, S, S, 3), with landmarks (K, 5, 2), together with other requests'.
 
         Raises:
             UserError: the network fails for one of them.
         """
         loop = asyncio.get_running_loop()
-        items = [
-            _Item(p, m, variant, loop.create_future(), loop.time()) for p, m in zip(pixels, landmarks, strict=True)
+        crops = [
+            _QueuedCrop(p, m, variant, loop.create_future(), loop.time())
+            for p, m in zip(pixels, landmarks, strict=True)
         ]
-        self._queues[key].extend(items)
+        self._queues[key].extend(crops)
         self._arrived.set()
         try:
-            return np.stack(await asyncio.gather(*(item.result for item in items)))
+            return np.stack(await asyncio.gather(*(crop.result for crop in crops)))
         finally:
-            for item in items:
-                item.result.cancel()  # of no effect on those that are done
+            for crop in crops:
+                crop.result.cancel()  # has no effect on those that are done
 
-    async def _serve(self) -> None:
+    async def _run(self) -> None:
         while True:
-            key = self._oldest()
+            key = self._longest_waiting()
             if key is None:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
             queue = self._queues[key]
-            while len(queue) < self._size and (left := self._left(queue)) > 0:
+            while len(queue) < self._size and (remaining := self._remaining_wait(queue)) > 0:
                 self._arrived.clear()
                 try:
-                    await asyncio.wait_for(self._arrived.wait(), left)
+                    await asyncio.wait_for(self._arrived.wait(), remaining)
                 except TimeoutError:
                     break
-            await self._run(key, [queue.popleft() for _ in range(min(self._size, len(queue)))])
+            await self._translate(key, [queue.popleft() for _ in range(min(self._size, len(queue)))])
 
-    def _left(self, queue: deque[_Item]) -> float:
-        """Seconds that the first of the queue still waits for company."""
-        return self._wait - (asyncio.get_running_loop().time() - queue[0].since) if self._size > 1 else 0.0
+    def _remaining_wait(self, queue: deque[_QueuedCrop]) -> float:
+        """Seconds that the first crop of a queue still waits for others."""
+        if self._size == 1:
+            return 0.0
+        return self._wait_seconds - (asyncio.get_running_loop().time() - queue[0].queued_at)
 
-    def _oldest(self) -> Hashable | None:
-        """The key whose first crop has waited longest, after those that nobody waits for are dropped."""
+    def _longest_waiting(self) -> Hashable | None:
+        """Drop the crops whose requests have ended; then the key whose first crop has waited longest."""
         for key, queue in self._queues.items():
-            if any(item.result.done() for item in queue):
-                self._queues[key] = deque(item for item in queue if not item.result.done())
+            if any(crop.result.done() for crop in queue):
+                self._queues[key] = deque(crop for crop in queue if not crop.result.done())
         keys = [key for key, queue in self._queues.items() if queue]
-        return min(keys, key=lambda key: self._queues[key][0].since, default=None)
+        return min(keys, key=lambda key: self._queues[key][0].queued_at, default=None)
 
-    async def _run(self, key: Hashable, items: Sequence[_Item]) -> None:
-        """One call; where it fails, one by one, so that a crop fails for itself alone."""
-        items = [item for item in items if not item.result.done()]
-        if not items:
+    async def _translate(self, key: Hashable, crops: Sequence[_QueuedCrop]) -> None:
+        """Run the network once; if that fails, once for each crop, so that one bad crop fails alone."""
+        crops = [crop for crop in crops if not crop.result.done()]
+        if not crops:
             return
-        pixels, landmarks = np.stack([i.pixels for i in items]), np.stack([i.landmarks for i in items])
+        pixels, landmarks = np.stack([c.pixels for c in crops]), np.stack([c.landmarks for c in crops])
         try:
             results = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._networks[key], pixels, landmarks, [item.variant for item in items]
+                self._pool, self._networks[key], pixels, landmarks, [crop.variant for crop in crops]
             )
         except Exception as error:
-            if len(items) > 1:
-                for item in items:
-                    await self._run(key, [item])
-            elif not items[0].result.done():
-                items[0].result.set_exception(error if isinstance(error, UserError) else UserError(str(error)))
+            if len(crops) > 1:
+                for crop in crops:
+                    await self._translate(key, [crop])
+            elif not crops[0].result.done():
+                crops[0].result.set_exception(error if isinstance(error, UserError) else UserError(str(error)))
             return
         self.calls += 1
-        self.crops += len(items)
-        for item, result in zip(items, results, strict=True):
-            if not item.result.done():
-                item.result.set_result(result)
+        self.crops += len(crops)
+        for crop, result in zip(crops, results, strict=True):
+            if not crop.result.done():
+                crop.result.set_result(result)

@@ -1,4 +1,4 @@
-"""What the API takes and gives, for OpenAPI."""
+"""The bodies of the API's requests and responses, as OpenAPI describes them."""
 
 from typing import Any, Final, Literal
 
@@ -11,15 +11,13 @@ from anime2real.domain import Domain
 class FaceOut(BaseModel):
     """A face; numbers are px of the upright picture, pixel centres at whole numbers + 0.5."""
 
-    box: tuple[float, float, float, float] = Field(
-        description="left, top, right, bottom of the crop, if it stood upright"
-    )
+    box: tuple[float, float, float, float] = Field(description="left, top, right, bottom of the crop, turned upright")
     landmarks: list[tuple[float, float]] = Field(
         description="left eye, right eye, nose, left and right mouth corner, as seen"
     )
-    tilt_degrees: float = Field(description="the eye line against the horizontal, clockwise on screen")
+    tilt_degrees: float = Field(description="angle of the eye line to the horizontal, positive clockwise on screen")
     domain: Domain
-    score: float = Field(ge=0, le=1, description="how sure it is that this is a face")
+    score: float = Field(ge=0, le=1, description="how certain the finder is that this is a face")
 
 
 class FacesOut(BaseModel):
@@ -27,31 +25,31 @@ class FacesOut(BaseModel):
 
     size: tuple[int, int] = Field(description="width and height, px, of the upright picture")
     format: str
-    faces: list[FaceOut] = Field(description="the largest first; their places are the `face` of /v1/translate")
+    faces: list[FaceOut] = Field(description="the largest first; the position is the `face` of /v1/translate")
     notes: list[str]
 
 
 class ResultOut(BaseModel):
-    """One result."""
+    """One result of POST /v1/translate."""
 
     method: str
-    faces: list[int | None] = Field(description="those in it, by number; null for the centre square")
+    faces: list[int | None] = Field(description="the numbers of the faces in it; null for the centre square")
     size: tuple[int, int] = Field(description="width and height, px")
     png: str = Field(description="the file, base64, marked as generated (XMP trainedAlgorithmicMedia)")
     input_png: str | None = Field(description="the crop that went in, base64, not marked; null for layout=paste")
 
 
 class TranslateOut(BaseModel):
-    """Everything that was asked for."""
+    """The results of POST /v1/translate."""
 
     to: Domain
     layout: Literal["face", "pair", "paste"]
-    results: list[ResultOut] = Field(description="a method at a time, in it a face at a time")
+    results: list[ResultOut] = Field(description="for each method, for each face")
     notes: list[str]
 
 
 class MethodOut(BaseModel):
-    """A translator."""
+    """A translator that the server offers."""
 
     method: str
     source: Domain = Field(serialization_alias="from")
@@ -61,25 +59,25 @@ class MethodOut(BaseModel):
     sha256: str
     licence: str
     default: bool
-    variants: int = Field(description="results that it can make of one face; the field `variant` chooses")
+    variants: int = Field(description="how many results it can make of one face; the field `variant` chooses")
 
 
 class MethodsOut(BaseModel):
-    """What is offered, and what is allowed."""
+    """The methods that the server offers, and its limits."""
 
     methods: list[MethodOut]
     limits: dict[str, float] = Field(description="max_bytes, max_pixels, max_faces, timeout_seconds")
 
 
 class HealthOut(BaseModel):
-    """That it works, and how busy it is."""
+    """That the server works, and how busy it is."""
 
     status: Literal["ok"]
     version: str
-    waiting: int = Field(description="requests with work to do")
+    waiting: int = Field(description="requests that wait or are in work")
 
 
-class Problem(BaseModel):
+class ProblemOut(BaseModel):
     """What went wrong and what to do, in one line."""
 
     error: str
@@ -104,39 +102,39 @@ TRANSLATE_FORM: Final = form(
     {
         "to": {
             "type": "string", "enum": ["auto", "anime", "real"], "default": "auto",
-            "description": "auto: the domain that the (first) face is not of",
+            "description": "auto: the domain that the (first) face does not belong to",
         },
         "method": {
             "type": "array", "items": {"type": "string"},
-            "description": "names of /v1/methods, the field repeated for several; `all`; the best one if not given",
+            "description": "names from /v1/methods, the field repeated for several; `all`; the best one if not given",
         },
         "face": {
             "type": "string", "pattern": "^([0-9]+|all|centre)$", "default": "0",
-            "description": "a number, the largest face is 0; all; or centre, the centre square taken for a face",
+            "description": "a number, the largest face is 0; all; or centre, which takes the centre square for a face",
         },
         "layout": {
             "type": "string", "enum": ["face", "pair", "paste"], "default": "face",
-            "description": "the face alone; beside what went in; pasted back into the picture",
+            "description": "the face alone; beside the crop that went in; pasted back into the picture",
         },
         "variant": {
             "type": "integer", "minimum": 0, "maximum": MOST_VARIANTS - 1, "default": 0,
-            "description": "which result, of methods that make several: 0 is the usual one",
+            "description": "which result, for methods that make several: 0 is the usual one",
         },
     }
 )  # fmt: skip
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem, "description": text}
+    status: {"model": ProblemOut, "description": text}
     for status, text in (
         (400, "a field is wrong"),
         (401, "the token is missing or wrong"),
-        (403, "another site's page asks"),
-        (408, "the picture comes too slowly"),
+        (403, "the request comes from another site's page"),
+        (408, "the picture arrives too slowly"),
         (413, "the picture has too many bytes"),
-        (415, "the body is no multipart form"),
+        (415, "the body is not a multipart form"),
         (421, "the server does not go by that name"),
         (422, "the picture cannot be read, or there is no such face"),
-        (429, "too many are waiting: come back after Retry-After seconds"),
-        (504, "the work took too long"),
+        (429, "too many requests are waiting: try again after Retry-After seconds"),
+        (504, "the work took longer than the timeout"),
     )
 }

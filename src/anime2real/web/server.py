@@ -1,4 +1,4 @@
-"""Run the server: uvicorn around the application, without a line of log for what it is asked."""
+"""Run an application with uvicorn; requests are not logged."""
 
 import contextlib
 import socket
@@ -12,50 +12,61 @@ from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
 from anime2real.image.open import reason
 from anime2real.web.app import create_app
-from anime2real.web.protocol import impatient
+from anime2real.web.protocol import timeout_protocol
 from anime2real.web.settings import Settings
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
 
-GRACE_SECONDS = 5
-"""How long those in work may go on once the server is told to end."""
+SHUTDOWN_SECONDS = 5
+"""How long requests in work may go on once the server is told to end."""
 
 
 def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve the page and the API until Ctrl-C or SIGTERM.
 
     Raises:
         BundleError: one of the bundles is damaged.
-        UserError: the address cannot be had.
+        UserError: there are no bundles, or the address cannot be listened at.
     """
     if not bundles:
         raise UserError("no bundles come with this installation: there is nothing to serve")
-    listener = listen(settings.host, settings.port)
-    app = create_app(bundles, settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"anime2real is at http://{host}:{listener.getsockname()[1]}/ (Ctrl-C ends it)", flush=True)
+    listener = open_listener(settings.host, settings.port)
     if not settings.loopback and settings.token is None:
         print("note: everybody who can reach this address may use it: --token asks for one", file=sys.stderr)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in order, and raises it again
-        around(app, settings).run(sockets=[listener])
+    run(create_app(bundles, settings), settings, listener, "anime2real is at {address} (Ctrl-C ends it)")
 
 
-def around(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """uvicorn, with an end to its patience."""
+def run(app: FastAPI, settings: Settings, listener: socket.socket, announcement: str) -> None:
+    """Run an application until Ctrl-C or SIGTERM.
+
+    Args:
+        app: the application.
+        settings: its address and timeouts.
+        listener: from `open_listener`.
+        announcement: printed first, with the URL in the place of `{address}`.
+    """
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(announcement.format(address=f"http://{host}:{listener.getsockname()[1]}/"), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down in order, and raises it again
+        uvicorn_server(app, settings).run(sockets=[listener])
+
+
+def uvicorn_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """uvicorn with this project's timeouts and without its log of requests."""
     return uvicorn.Server(
         uvicorn.Config(
-            app, http=impatient(settings.idle_seconds), ws="none", access_log=False, log_level="warning",
-            server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=BACKLOG,
+            app, http=timeout_protocol(settings.idle_seconds), ws="none", access_log=False, log_level="warning",
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, backlog=BACKLOG,
         )
     )  # fmt: skip
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket at which clients may already wait.
+def open_listener(host: str, port: int) -> socket.socket:
+    """A listening socket; clients may connect to it before the application runs.
 
     Raises:
-        UserError: the address cannot be had.
+        UserError: the address cannot be listened at.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -67,7 +78,7 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that is none
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name
         raise UserError(
             f"{host}:{port} cannot be listened at ({reason(error)}): give another --host or --port"
         ) from error

@@ -1,6 +1,6 @@
-"""The work on a picture, in plain functions of its bytes: decode, find faces, cut out; put together, encode.
+"""The work on a picture as functions of its bytes: decode, find faces, cut out; then put together and encode.
 
-What stands between, the networks, is the batcher's. Everything here runs in threads, away from the event loop.
+The batcher runs the networks in between. Everything here runs in worker threads, not in the event loop.
 """
 
 import io
@@ -23,27 +23,27 @@ from anime2real.pipeline import Crops, centre, line_up, put_back
 from anime2real.translate_files import Layout
 from anime2real.translator import available_cores
 from anime2real.web.batcher import Pixels
-from anime2real.web.errors import Refusal
-from anime2real.web.request import Order
+from anime2real.web.problem import HttpProblem
+from anime2real.web.request import TranslateRequest
 from anime2real.web.settings import Settings
-from anime2real.web.translators import SplitTranslator
+from anime2real.web.translators import ParallelTranslator
 
-MAX_FACES: Final = 32
+MAX_TRANSLATIONS: Final = 32
 """Translations that one request may ask for: faces times methods."""
 
 NAME: Final = "the picture"
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A picture ready for the networks.
+class PreparedPicture:
+    """A picture whose crops are ready for the networks.
 
     Attributes:
         image: RGB.
         to, layout: of the results.
-        faces: the places of the chosen ones in the list of faces; None is the centre square.
+        faces: the numbers of the chosen faces; None is the centre square.
         bundles: to run.
-        crops: what each of them takes.
+        crops: for each bundle, what it takes.
         notes: what the user should know.
     """
 
@@ -57,15 +57,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Made:
+class Result:
     """A finished picture.
 
     Attributes:
         method: that made it.
-        faces: as `Prepared.faces`, those in it.
+        faces: the numbers of the faces in it, as in `PreparedPicture`.
         size: (width, height), px.
         png: the file, marked as generated.
-        before: the crop that went in, (S, S, 3); None where the whole picture is shown.
+        before: the crop that went in, (S, S, 3); None where the result is the whole picture.
     """
 
     method: str
@@ -75,41 +75,41 @@ class Made:
     before: Pixels | None
 
 
-class Studio:
-    """Holds the networks, and works within the limits.
+class TranslationService:
+    """Holds the networks, and works on pictures within the server's limits.
 
     Args:
         bundles: to offer, in the order in which they are listed.
         settings: limits and threads.
 
     Raises:
-        BundleError: the best one to a domain is damaged; the others are loaded when they are first needed.
+        BundleError: the default bundle of a domain is damaged; the others are loaded when they are first needed.
     """
 
     def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
         self.bundles = tuple(bundles)
         self.workers = max(2, threads := settings.threads or available_cores())
         self._limits = Limits(settings.max_bytes, settings.max_pixels)
-        self._parts = ThreadPoolExecutor(threads, thread_name_prefix="part")
-        self.translators = {(b.method, b.target): SplitTranslator(b, threads, self._parts) for b in bundles}
+        self._crop_pool = ThreadPoolExecutor(threads, thread_name_prefix="crop")
+        self.translators = {(b.method, b.target): ParallelTranslator(b, threads, self._crop_pool) for b in bundles}
         for key in sorted(self.defaults()):
             self.translators[key].load()
-        default_finder(1)  # the first client need not wait for it
+        default_finder(1)  # load it now, so that the first client need not wait
 
     def close(self) -> None:
-        """Let the threads end."""
-        self._parts.shutdown(cancel_futures=True)
+        """Shut the threads down."""
+        self._crop_pool.shutdown(cancel_futures=True)
 
     def defaults(self) -> set[tuple[str, Domain]]:
         """Method and domain of the best bundle to each domain."""
         return {(method, to) for to in DOMAINS if (method := self._default(to)) is not None}
 
     def _default(self, to: Domain, *, with_variants: bool = False) -> str | None:
-        there = [b.method for b in self.bundles if b.target == to and (b.variants > 1 or not with_variants)]
-        return best_method(there)
+        available = [b.method for b in self.bundles if b.target == to and (b.variants > 1 or not with_variants)]
+        return best_method(available)
 
-    def measure(self, content: bytes) -> int:
-        """Pixels of a picture, from its header.
+    def pixel_count(self, content: bytes) -> int:
+        """Width times height of a picture, from its header.
 
         Raises:
             PictureError: it cannot be read, or is beyond the limits.
@@ -118,78 +118,81 @@ class Studio:
             width, height = picture.size
             return width * height
 
-    def find(self, content: bytes) -> tuple[Decoded, list[Face]]:
-        """A picture and the faces in it, the largest first.
+    def find_faces(self, content: bytes) -> tuple[Decoded, list[Face]]:
+        """A decoded picture and the faces in it, the largest first.
 
         Raises:
             PictureError: it cannot be read, or is beyond the limits.
         """
         decoded = decode(content, limits=self._limits, name=NAME)
-        return decoded, default_finder(1)(decoded.image)  # the pictures' threads are the parallelism
+        return decoded, default_finder(1)(decoded.image)  # several pictures run at once, so one thread each is enough
 
-    def prepare(self, content: bytes, order: Order) -> Prepared:
-        """A picture cut up for the networks that the order names.
+    def prepare(self, content: bytes, request: TranslateRequest) -> PreparedPicture:
+        """Decode a picture and cut out the crops for the networks that the request names.
 
         Raises:
             PictureError: it cannot be read, or is beyond the limits.
-            Refusal: there is no such face or method, or more is asked for than allowed.
+            HttpProblem: there is no such face or method, or more is asked for than allowed.
         """
-        if order.face == "centre":
+        if request.face == "centre":
             decoded, chosen = decode(content, limits=self._limits, name=NAME), {}
         else:
-            decoded, faces = self.find(content)
-            chosen = _chosen(faces, order.face)
+            decoded, faces = self.find_faces(content)
+            chosen = _choose_faces(faces, request.face)
         largest = min(chosen) if chosen else None
-        to = order.direction(None if largest is None else chosen[largest].domain)
-        bundles = order.bundles(
-            self.bundles, self._default(to, with_variants=order.variant > 0) or self._default(to), to
-        )
-        if (count := len(bundles) * max(1, len(chosen))) > MAX_FACES:
-            raise Refusal(
-                422, f"that is {count} translations, more than the {MAX_FACES} allowed: choose one face or one method"
+        to = request.direction(None if largest is None else chosen[largest].domain)
+        default = self._default(to, with_variants=request.variant > 0) or self._default(to)
+        bundles = request.bundles(self.bundles, default, to)
+        if (count := len(bundles) * max(1, len(chosen))) > MAX_TRANSLATIONS:
+            raise HttpProblem(
+                422,
+                f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
             )  # fmt: skip
         image = decoded.image
         crops = [line_up(image, list(chosen.values()), b) if chosen else centre(image, b.px) for b in bundles]
         notes = decoded.notes
-        if ready := sum(face.domain == to for face in chosen.values()):
+        if count := sum(face.domain == to for face in chosen.values()):
             kind = "photographed" if to == "real" else "drawn"
-            notes = (*notes, f"{ready} of {len(chosen)} faces look {kind} already: is to={to} meant?")
-        return Prepared(image, to, order.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
+            notes = (*notes, f"{count} of {len(chosen)} faces look {kind} already: is to={to} meant?")
+        return PreparedPicture(image, to, request.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
 
-    def finish(self, prepared: Prepared, results: Sequence[Pixels]) -> list[Made]:
-        """The pictures that were asked for, a method at a time, in it a face at a time.
+    def finish(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> list[Result]:
+        """The pictures that were asked for: for each method, for each face.
 
         Args:
             prepared: what went in.
-            results: (K, S, S, 3) of each bundle.
+            outputs: (K, S, S, 3), each network's.
         """
-        made = []
-        for bundle, crops, translated in zip(prepared.bundles, prepared.crops, results, strict=True):
+        results = []
+        for bundle, crops, translated in zip(prepared.bundles, prepared.crops, outputs, strict=True):
             if prepared.layout == "paste":
-                whole = put_back(prepared.image, crops.frames, translated)
-                made.append(Made(bundle.method, prepared.faces, whole.size, encode(whole, "PNG"), None))
+                image = put_back(prepared.image, crops.frames, translated)
+                results.append(Result(bundle.method, prepared.faces, image.size, encode(image, "PNG"), None))
                 continue
             for face, before, after in zip(prepared.faces, crops.pixels, translated, strict=True):
                 shown = Image.fromarray(
                     after if prepared.layout == "face" else np.concatenate([before, after], axis=1)
                 )  # fmt: skip
-                made.append(Made(bundle.method, (face,), shown.size, encode(shown, "PNG"), before))
-        return made
+                results.append(Result(bundle.method, (face,), shown.size, encode(shown, "PNG"), before))
+        return results
 
 
-def _chosen(faces: Sequence[Face], face: int | str) -> dict[int, Face]:
+def _choose_faces(faces: Sequence[Face], face: int | str) -> dict[int, Face]:
+    """The faces that a request asks for, by number."""
     if not faces:
-        raise Refusal(422, f"{NAME} shows no face that can be found; if it is one and nothing else, send face=centre")
+        raise HttpProblem(
+            422, f"{NAME} shows no face that can be found; if it is one and nothing else, send face=centre"
+        )
     if face == "all":
         return dict(enumerate(faces))
     if not isinstance(face, int) or face >= len(faces):
         there = "is one, number 0" if len(faces) == 1 else f"are {len(faces)}, from 0"
-        raise Refusal(422, f"{NAME} has no face {face}: there {there}")
+        raise HttpProblem(422, f"{NAME} has no face {face}: there {there}")
     return {face: faces[face]}
 
 
-def plain(pixels: Pixels) -> bytes:
-    """The PNG of a crop that went in, which nothing marks as generated."""
+def unmarked_png(pixels: Pixels) -> bytes:
+    """The PNG of a crop that went in; it is not generated, so it carries no mark."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()

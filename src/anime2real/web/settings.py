@@ -1,4 +1,4 @@
-"""What a server allows: limits, times, and who may ask."""
+"""The settings of a server: its address, limits, timeouts, and who may ask."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ class Settings:
 
     Attributes:
         host, port: to listen at; port 0 takes a free one.
-        token: that clients must bring; none needed if None.
-        names: host names, besides the loopback's, that a server without a token answers to (1 to 253 characters each).
+        token: that clients must send; None if they need none.
+        host_names: names, besides the loopback's, that a server without a token answers to (1 to 253 characters each).
         max_bytes: of a picture's file.
         max_pixels: width times height of a picture.
-        queue: requests with work to do, waiting and running; further ones are told to come back.
+        queue: requests that wait or are in work; further ones get 429.
         timeout_seconds: from a picture's arrival to its answer.
-        body_seconds: for a whole request to arrive.
-        idle_seconds: between two pieces of a request, or of an answer taken away.
-        batch: crops a call of the network; 1 sends each alone.
-        batch_wait_ms: how long the first of a batch waits for company.
-        threads: CPU threads of the network; those that this process may use if None.
-        held_bytes: of all requests' bodies in memory.
-        held_pixels: of all decoded pictures at once; a picture counts as a million at least.
+        body_seconds: for a request's body to arrive.
+        idle_seconds: between two pieces of a request, and for a client to read a piece of an answer.
+        batch: crops a call of the network at most.
+        batch_wait_ms: how long the first crop of a batch waits for others.
+        threads: CPU threads of the network; None for all that this process may use.
+        held_bytes: of all bodies in memory together.
+        held_pixels: of all decoded pictures together; a smaller picture counts as a million pixels.
 
     Raises:
         UsageError: a number is out of range or the token cannot be sent in a header.
@@ -34,7 +34,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     token: str | None = None
-    names: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     max_bytes: int = 16 * 2**20
     max_pixels: int = 24_000_000
     queue: int = 64
@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this machine can reach the server."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:

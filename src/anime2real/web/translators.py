@@ -1,7 +1,7 @@
-"""The shipped translators as the server calls them: one crop over all threads, a batch shared out among them.
+"""The networks as the server calls them: a single crop uses all threads, a batch is one crop a thread.
 
-Two threads on one crop wait for each other at every layer, and for whoever takes their core in between. On a crop each
-they need not. The bytes are the same either way.
+Two threads that share a crop wait for each other at every layer, and for other programs that take their cores in
+between; threads with a crop each do not wait. Both ways give the same bytes.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from anime2real.translator import Translator
 from anime2real.web.batcher import Landmarks, Pixels
 
 
-class SplitTranslator:
-    """A translator that is loaded when it is first needed.
+class ParallelTranslator:
+    """A translator that is loaded when it is first needed, and runs the crops of a batch in parallel.
 
     Args:
         bundle: to run.
         threads: CPU threads, at least 1.
-        pool: where the crops of a batch run; as many threads.
+        pool: runs the crops of a batch; it has as many threads.
     """
 
     def __init__(self, bundle: Bundle, threads: int, pool: ThreadPoolExecutor) -> None:
@@ -33,7 +33,7 @@ class SplitTranslator:
         self._loading = threading.Lock()
 
     def load(self) -> None:
-        """Load what a crop alone needs.
+        """Load what a single crop needs.
 
         Raises:
             BundleError: the bundle is damaged.
@@ -41,7 +41,15 @@ class SplitTranslator:
         self._translator(self._threads)
 
     def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int] = (), /) -> Pixels:
-        """(N, S, S, 3), (N, 5, 2) and N numbers, all 0 if not given, to (N, S, S, 3).
+        """Translate a batch.
+
+        Args:
+            pixels: (N, S, S, 3).
+            landmarks: (N, 5, 2), shares of the side.
+            variants: N numbers; all 0 if not given.
+
+        Returns:
+            (N, S, S, 3).
 
         Raises:
             UserError: the bundle is damaged or the network fails.
@@ -50,21 +58,21 @@ class SplitTranslator:
         if len(pixels) == 1:
             return self._translator(self._threads).translate(pixels, landmarks, variants)
         single = self._translator(1)
-        # One by one: larger parts leave the cache, a thread that is done has none of the other's to take over, and some
-        # networks (U-GAT-IT's linear layers) round otherwise in company.
+        # One crop a call: larger parts do not fit into the cache, a thread that is done could not take over another's
+        # crops, and some networks (U-GAT-IT's linear layers) round otherwise in a batch.
         places = [slice(i, i + 1) for i in range(len(pixels))]
-        parts = self._pool.map(lambda at: single.translate(pixels[at], landmarks[at], variants[at]), places)
-        return np.concatenate(list(parts))
+        results = self._pool.map(lambda at: single.translate(pixels[at], landmarks[at], variants[at]), places)
+        return np.concatenate(list(results))
 
     def _translator(self, threads: int) -> Translator:
         with self._loading:
             if threads not in self._loaded:
                 self._loaded[threads] = Translator(self.bundle, threads=threads)
-                _trim()
+                _release_freed_memory()
             return self._loaded[threads]
 
 
-def _trim() -> None:
-    """Give the system back what loading has freed: some 350 MB for CycleGAN, which glibc would keep."""
+def _release_freed_memory() -> None:
+    """Return to the system what loading has freed: some 350 MB for CycleGAN, which glibc would keep."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,7 +1,7 @@
 // The page: a picture comes in, its faces are shown, one is chosen, and what became of it lies under a slider.
 
 import { ask, Failure } from "/page/api.js";
-import { onPicture } from "/page/given.js";
+import { onPicture } from "/page/picture_input.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, back: null, variant: 0, all: false, whole: null, seen: false };

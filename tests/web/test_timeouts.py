@@ -1,4 +1,4 @@
-"""Slow clients, dying ones and too many: nobody holds anybody up."""
+"""Clients that are slow, that disconnect, or that are too many: none of them holds up the others."""
 
 import asyncio
 import concurrent.futures
@@ -52,7 +52,8 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """In the place of every network."""
     gate = Gate()
     monkeypatch.setattr(
-        "anime2real.web.translators.SplitTranslator.__call__", lambda _, pixels, landmarks, __: gate(pixels, landmarks)
+        "anime2real.web.translators.ParallelTranslator.__call__",
+        lambda _, pixels, landmarks, __: gate(pixels, landmarks),
     )
     yield gate
     gate.open.set()
@@ -97,7 +98,7 @@ def test_who_stops_sending_is_told_and_others_go_on(bundles: list[Bundle]) -> No
         answer = read(slow)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"nothing came" in answer
-        until(lambda: served.state.store.held == 0)
+        until(lambda: served.state.body_bytes.held == 0)
 
 
 def test_who_trickles_is_told(bundles: list[Bundle]) -> None:
@@ -135,8 +136,8 @@ def test_an_answer_that_nobody_takes_is_given_up(bundles: list[Bundle]) -> None:
     with live.running(bundles, idle_seconds=0.5) as served, connected(served) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.sendall(request("/v1/translate", len(body), "localhost") + body)
-        until(lambda: len(served.state.line) == 1)
-        until(lambda: len(served.state.line) == 0 and served.state.store.held == 0, 20)
+        until(lambda: len(served.state.queue) == 1)
+        until(lambda: len(served.state.queue) == 0 and served.state.body_bytes.held == 0, 20)
         time.sleep(1.5)
         with pytest.raises(ConnectionResetError):
             _drain(deaf)
@@ -149,18 +150,18 @@ def test_work_of_a_client_that_has_gone_is_dropped(bundles: list[Bundle], gate: 
         body = HEAD + FACE + TAIL
         with connected(served) as dying:
             dying.sendall(request("/v1/translate", len(body), "localhost") + body)
-            until(lambda: len(served.state.line) == 2)
-        until(lambda: len(served.state.line) == 1)
+            until(lambda: len(served.state.queue) == 2)
+        until(lambda: len(served.state.queue) == 1)
         gate.open.set()
         assert first.result().status_code == 200
         assert gate.crops == 1
-        until(lambda: served.state.store.held == 0)
+        until(lambda: served.state.body_bytes.held == 0)
 
 
 def test_too_many_are_told_to_come_back(bundles: list[Bundle], gate: Gate) -> None:
     with live.running(bundles, queue=2) as served, concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(served.post, "/v1/translate") for _ in range(2)]
-        until(lambda: len(served.state.line) == 2)
+        until(lambda: len(served.state.queue) == 2)
         refused = served.post("/v1/translate")
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
@@ -175,7 +176,7 @@ def test_too_many_bytes_at_once_are_told_to_come_back(bundles: list[Bundle]) -> 
     with live.running(bundles, held_bytes=len(FACE) + 5000) as served, connected(served) as holding:
         body = HEAD + FACE + TAIL
         holding.sendall(request("/v1/faces", len(body), "localhost") + body[:-100])
-        until(lambda: served.state.store.held > len(FACE) - 5000)
+        until(lambda: served.state.body_bytes.held > len(FACE) - 5000)
         refused = served.post("/v1/faces")
         assert refused.status_code == 429
         assert "retry-after" in refused.headers
@@ -189,7 +190,7 @@ def test_what_takes_too_long_ends_with_a_line(bundles: list[Bundle], gate: Gate)
         late = served.post("/v1/translate")
         assert late.status_code == 504
         assert "0.4 s" in late.json()["error"]
-        assert len(served.state.line) == 0
+        assert len(served.state.queue) == 0
         gate.open.set()
         assert served.post("/v1/faces").status_code == 200
 
