@@ -1,7 +1,7 @@
 """How the site is built: sphinx-build -W docs site.
 
-The pages are plain Markdown and read as well without it. The two extensions beside this file make what no page
-holds: the commands' help, from the program itself, and equations as MathML, so that a reader's browser asks nobody.
+The pages are plain Markdown and read as well without it. The two extensions in _building write equations as MathML, so
+that a reader's browser asks nobody, and links that lead out of docs/ as paths.
 """
 
 import sys
@@ -15,19 +15,12 @@ project = "anime2real"
 version = release = __version__
 project_copyright = "the authors of anime2real, Apache-2.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_help", "mathml", "outside"]
+extensions = ["myst_parser", "mathml", "outside"]
 highlight_language = "sh"
 exclude_patterns = ["_building", "try"]  # docs/try is a page of its own: scripts/build_try.py builds it
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
-autodoc_member_order = "bysource"
-napoleon_numpy_docstring = False
-napoleon_use_ivar = True
-default_role = "literal"  # docstrings say `name`, as Markdown does
 
 html_theme = "furo"
 html_title = f"anime2real {release}"

@@ -523,7 +523,7 @@ def test_the_site(tmp_path: Path) -> None:
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= set(pages)
     for option in ("--average-half-life", "--max-megapixels", "--layout", "--preference"):
         assert option in pages["commands"]
-    for name in ("anime2real.Translator.load", "anime2real.face.find_faces", "anime2real.image.provenance.source_type"):
+    for name in ("translator-load", "find-faces", "read-marks"):
         assert f'id="{name}"' in pages["api"]
     assert pages["methods"].count("<math") > 8
     for name, text in pages.items():  # whoever reads the site asks nobody else

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bundle", "Translator", "UserError", "__version__"]
 
-_HOMES = {"Bundle": "bundle", "Translator": "translator", "UserError": "errors"}
+_HOMES = {"Bundle": "bundle.format", "Translator": "translator", "UserError": "errors"}
 
 
 def __getattr__(name: str) -> Any:
