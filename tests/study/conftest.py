@@ -1,4 +1,4 @@
-"""Answers are not waited for until they lie on the disk: there are many, and a busy disk takes its time."""
+"""The tests do not wait until each of many answers lies on the disk, which is slow when the disk is busy."""
 
 import sqlite3
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_disk_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
 
     def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:

@@ -6,45 +6,53 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from studies import METHODS, PREFERENCE, material
+from studies import METHODS, PREFERENCE, pictures
 
 from anime2real.cli.main import main
-from anime2real.study.analysis import find
+from anime2real.study.analysis import analyse
 from anime2real.study.answers import Answers
+from anime2real.study.create import create_study
 from anime2real.study.report import page
-from anime2real.study.server import create
+from anime2real.study.server import create_app
 from anime2real.study.simulate import simulate
-from anime2real.study.trials import Plan, make
+from anime2real.study.trials import Study
+from anime2real.web.settings import Settings
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    return make(tmp_path / "study", {"real": material(4), "anime": material(4)}, comparisons=2, controls=2, checks=1)
+def study(tmp_path: Path) -> Study:
+    return create_study(
+        tmp_path / "study", {"real": pictures(4), "anime": pictures(4)}, comparisons=2, controls=2, checks=1
+    )
 
 
-def test_a_rater_answers_everything(plan: Plan) -> None:
-    client = TestClient(create(plan))
+def client_of(study: Study) -> TestClient:
+    return TestClient(create_app(study), base_url="http://127.0.0.1:8020")
+
+
+def test_a_rater_answers_everything(study: Study) -> None:
+    client = client_of(study)
     rater = client.post("/v1/raters", json={}).json()["rater"]
     shown: dict[str, tuple[list[str], int]] = {}
-    while (told := client.post("/v1/next", json={"rater": rater}).json())["trial"] is not None:
-        assert told["done"] == len(shown)
-        assert told["total"] == len(plan.trials)
+    while (pair := client.post("/v1/next", json={"rater": rater}).json())["trial"] is not None:
+        assert pair["done"] == len(shown)
+        assert pair["total"] == len(study.trials)
         side = len(shown) % 2
-        shown[told["trial"]] = told["pictures"], side
-        answer = {"rater": rater, "trial": told["trial"], "chosen": side, "milliseconds": 1234}
+        shown[pair["trial"]] = pair["pictures"], side
+        answer = {"rater": rater, "trial": pair["trial"], "chosen": side, "milliseconds": 1234}
         assert client.post("/v1/answers", json=answer).json() == {"new": True}
         assert client.post("/v1/answers", json=answer).json() == {"new": False}
-    assert len(shown) == len(plan.trials)
-    for answer in Answers(plan).all():
+    assert len(shown) == len(study.trials)
+    for answer in Answers(study).all():
         pictures, side = shown[answer.trial.name]
         chosen = next(s for s in answer.trial.sides if pictures[side].endswith(s.picture))
-        assert answer.chosen == chosen.what  # what was on the side that was clicked
+        assert answer.chosen == chosen.source  # what was on the side that was clicked
         assert answer.milliseconds == 1234
 
 
-def test_pictures_come_without_a_mark_and_nothing_else_comes(plan: Plan) -> None:
-    client = TestClient(create(plan))
-    for trial in plan.trials[:6]:
+def test_pictures_come_without_a_mark_and_nothing_else_comes(study: Study) -> None:
+    client = client_of(study)
+    for trial in study.trials[:6]:
         for side in trial.sides:
             reply = client.get(f"/pictures/{side.picture}")
             assert reply.status_code == 200
@@ -56,14 +64,22 @@ def test_pictures_come_without_a_mark_and_nothing_else_comes(plan: Plan) -> None
         assert client.get(f"/pictures/{name}").status_code == 404
 
 
-def test_the_page_comes_whole_and_guarded(plan: Plan) -> None:
-    client = TestClient(create(plan))
+def test_the_page_carries_the_security_headers(study: Study) -> None:
+    client = client_of(study)
     for name in ("/", "/study.js", "/study.css"):
         reply = client.get(name)
         assert reply.status_code == 200
         assert "unsafe-inline" not in reply.headers["content-security-policy"]
         assert "http" not in reply.text.replace("http-equiv", "")
     assert not any(method in client.get("/").text for method in METHODS)
+
+
+def test_other_sites_may_not_ask(study: Study) -> None:
+    client = client_of(study)
+    assert client.post("/v1/raters", json={}, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.post("/v1/raters", json={}, headers={"Host": "evil.example"}).status_code == 421
+    named = TestClient(create_app(study, Settings(host_names=("faces.example",))), base_url="http://faces.example")
+    assert named.post("/v1/raters", json={}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -76,35 +92,43 @@ def test_the_page_comes_whole_and_guarded(plan: Plan) -> None:
         ("/v1/answers", {"rater": "0" * 16, "trial": "none", "chosen": 0, "milliseconds": -1}, 422),
     ],
 )
-def test_nonsense_is_refused_in_words(plan: Plan, path: str, body: dict[str, object], status: int) -> None:
-    reply = TestClient(create(plan)).post(path, json=body)
+def test_nonsense_is_refused_in_words(study: Study, path: str, body: dict[str, object], status: int) -> None:
+    reply = client_of(study).post(path, json=body)
     assert reply.status_code == status
     assert "\n" not in reply.json()["error"]
-    assert len(Answers(plan).all()) == 0
+    assert len(Answers(study).all()) == 0
 
 
-def test_the_report_shows_every_figure(plan: Plan) -> None:
-    answers = Answers(plan)
-    simulate(plan, answers, 12, PREFERENCE)
-    text = page(find(answers.all(), plan.methods))
+def test_the_report_shows_every_figure(study: Study) -> None:
+    answers = Answers(study)
+    simulate(study, answers, 12, PREFERENCE)
+    text = page(analyse(answers.all(), study.methods))
     assert "good over poor" in text
     assert "Taken for real" in text
     assert "more harshly" in text
     assert text.count("<svg") == 3
-    assert "<script" not in page(find([], plan.methods))
+    assert "<script" not in page(analyse([], study.methods))
 
 
 def test_the_command_simulates_reports_and_exports(
-    plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["study", "-o", str(plan.folder)]
+    command = ["study", "-o", str(study.folder)]
     planted = ["--simulate", "5", "--preference", "good=1", "poor=-1"]
     written = ["--report", str(tmp_path / "r.html"), "--csv", str(tmp_path / "a.csv"), "--json"]
     assert main([*command, *planted, *written]) == 0
     assert '"harshness_gap"' in capsys.readouterr().out
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 1 + 5 * len(plan.trials)
+    assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 1 + 5 * len(study.trials)
     assert main([*command, "--simulate", "1", "--preference", "goood=1"]) == 2
     assert "goood" in capsys.readouterr().err
     assert main(["study", "-o", str(tmp_path / "none")]) == 2
     assert "no study yet" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_one_line(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("anime2real.cli.study.find_spec", lambda name: None if name == "scipy" else object())
+    assert main(["study", "-o", str(study.folder), "--json"]) == 1
+    assert capsys.readouterr().err == 'error: a study needs scipy: pip install "anime2real[study]"\n'

@@ -1,21 +1,21 @@
-"""The study's figures against values worked out elsewhere, and against raters whose preferences were planted."""
+"""The statistics of a study, against published values and against simulated raters with known preferences."""
 
 import math
 
 import numpy as np
 import pytest
 
-from anime2real.study.statistics import difference, ranking, share, strengths
+from anime2real.study.statistics import bradley_terry, difference, proportion, rank_methods
 
 
 def test_wilsons_interval_is_the_published_one() -> None:
     # Newcombe, 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
     for successes, count, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)):
-        found = share(successes, count)
+        found = proportion(successes, count)
         assert found.value == pytest.approx(successes / count)
         assert found.low == pytest.approx(low, abs=1e-4)
         assert found.high == pytest.approx(high, abs=1e-4)
-    assert share(29, 29).low == pytest.approx(0.8830, abs=1e-4)
+    assert proportion(29, 29).low == pytest.approx(0.8830, abs=1e-4)
 
 
 def test_newcombes_interval_is_the_published_one() -> None:
@@ -25,35 +25,35 @@ def test_newcombes_interval_is_the_published_one() -> None:
         ((9, 10), (3, 10), 0.1705, 0.8090),
         ((10, 10), (0, 10), 0.6075, 1.0),
     ):
-        found = difference(share(*one), share(*two))
+        found = difference(proportion(*one), proportion(*two))
         assert found.low == pytest.approx(low, abs=1e-4)
         assert found.high == pytest.approx(high, abs=1e-4)
 
 
-def test_nothing_is_no_share() -> None:
-    empty = share(0, 0)
+def test_nothing_is_no_proportion() -> None:
+    empty = proportion(0, 0)
     assert math.isnan(empty.value)
     assert (empty.low, empty.high) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="no share"):
-        share(3, 2)
+    with pytest.raises(ValueError, match="not a proportion"):
+        proportion(3, 2)
 
 
 def test_two_methods_strengths_are_the_odds() -> None:
-    logs = strengths(np.array([[0.0, 30.0], [10.0, 0.0]]), prior=0.0)
+    logs = bradley_terry(np.array([[0.0, 30.0], [10.0, 0.0]]), prior=0.0)
     assert logs[0] - logs[1] == pytest.approx(math.log(3))
     assert logs.sum() == pytest.approx(0.0)
 
 
 def test_three_methods_strengths_fulfil_the_likelihood_equations() -> None:
     wins = np.array([[0.0, 9.0, 14.0], [6.0, 0.0, 11.0], [2.0, 7.0, 0.0]])
-    s = np.exp(strengths(wins, prior=0.0))
+    s = np.exp(bradley_terry(wins, prior=0.0))
     games = wins + wins.T
     expected = (games * s[:, None] / (s[:, None] + s[None])).sum(1)
     np.testing.assert_allclose(expected, wins.sum(1), rtol=1e-6)
 
 
 def test_one_that_never_won_has_a_strength() -> None:
-    logs = strengths(np.array([[0.0, 5.0], [0.0, 0.0]]))
+    logs = bradley_terry(np.array([[0.0, 5.0], [0.0, 0.0]]))
     assert np.isfinite(logs).all()
     assert logs[0] > logs[1]
 
@@ -70,7 +70,7 @@ def test_planted_preferences_are_found_within_their_intervals(seed: int) -> None
             i, j = random.choice(3, 2, replace=False)
             chosen = i if random.random() < 1 / (1 + math.exp(taste[j] - taste[i])) else j
             answers.append((f"r{rater}", methods[chosen], methods[i + j - chosen]))
-    found = ranking(answers, methods, resamples=200)
+    found = rank_methods(answers, methods, resamples=200)
     assert list(np.argsort(-found.logs)) == [0, 1, 2]
     margin = 0.1  # three seeds at 95 % and three methods: one in two tests would see one just outside
     assert (found.low - margin <= planted).all()
@@ -83,10 +83,10 @@ def test_planted_preferences_are_found_within_their_intervals(seed: int) -> None
 
 def test_one_raters_answers_are_resampled_one_by_one() -> None:
     answers = [("me", "a", "b")] * 12 + [("me", "b", "a")] * 4
-    found = ranking(answers, ("a", "b"), resamples=100)
+    found = rank_methods(answers, ("a", "b"), resamples=100)
     assert found.low[0] < found.logs[0] < found.high[0]
 
 
 def test_an_unknown_method_is_an_error() -> None:
     with pytest.raises(ValueError, match="about 'c'"):
-        ranking([("me", "c", "a")], ("a", "b"))
+        rank_methods([("me", "c", "a")], ("a", "b"))

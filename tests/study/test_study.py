@@ -1,4 +1,4 @@
-"""A whole study: made, answered by raters with planted preferences, and found out."""
+"""A study from its making, over simulated answers, to its analysis."""
 
 import csv
 import json
@@ -7,46 +7,49 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from studies import METHODS, PREFERENCE, material
+from studies import METHODS, PREFERENCE, pictures
 
-from anime2real.study.analysis import as_json, find
+from anime2real.study.analysis import analyse, as_json
 from anime2real.study.answers import Answers
+from anime2real.study.create import DirectionPictures, create_study
 from anime2real.study.simulate import simulate
-from anime2real.study.trials import Material, Plan, StudyError, make, read
+from anime2real.study.trials import Study, StudyError, read_study
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    return make(tmp_path / "study", {"real": material(), "anime": material()}, comparisons=8, controls=6, checks=4)
+def study(tmp_path: Path) -> Study:
+    return create_study(
+        tmp_path / "study", {"real": pictures(), "anime": pictures()}, comparisons=8, controls=6, checks=4
+    )
 
 
-def test_a_study_is_read_as_it_was_made(plan: Plan) -> None:
-    again = read(plan.folder)
-    assert again == plan
-    kinds = [(t.to, t.kind) for t in plan.trials]
+def test_a_study_is_read_as_it_was_made(study: Study) -> None:
+    again = read_study(study.folder)
+    assert again == study
+    kinds = [(t.to, t.kind) for t in study.trials]
     for to in ("real", "anime"):
         assert kinds.count((to, "methods")) == 3 * 8
         assert kinds.count((to, "real")) == 3 * 6
         assert kinds.count((to, "attention")) == 4
-    assert len({t.name for t in plan.trials}) == len(plan.trials)
+    assert len({t.name for t in study.trials}) == len(study.trials)
 
 
-def test_names_and_bytes_of_pictures_tell_nothing(plan: Plan) -> None:
-    files = {side.picture for trial in plan.trials for side in trial.sides}
-    assert {p.name for p in (plan.folder / "pictures").iterdir()} == files
+def test_names_and_bytes_of_pictures_tell_nothing(study: Study) -> None:
+    files = {side.picture for trial in study.trials for side in trial.sides}
+    assert {p.name for p in (study.folder / "pictures").iterdir()} == files
     assert not any(name in file for file in files for name in (*METHODS, "real", "spoiled"))
 
 
-def test_raters_see_everything_once_in_an_order_and_on_sides_of_their_own(plan: Plan) -> None:
-    one, two = plan.for_rater("one"), plan.for_rater("two")
-    assert one == plan.for_rater("one")
-    assert {t.name for t, _ in one} == {t.name for t in plan.trials}
+def test_raters_see_everything_once_in_an_order_and_on_sides_of_their_own(study: Study) -> None:
+    one, two = study.for_rater("one"), study.for_rater("two")
+    assert one == study.for_rater("one")
+    assert {t.name for t, _ in one} == {t.name for t in study.trials}
     assert [t.name for t, _ in one] != [t.name for t, _ in two]
     assert 0.2 < np.mean([swapped for _, swapped in one]) < 0.8
 
 
-def test_a_rater_goes_on_where_they_stopped(plan: Plan) -> None:
-    answers = Answers(plan)
+def test_a_rater_goes_on_where_they_stopped(study: Study) -> None:
+    answers = Answers(study)
     for done in range(5):
         following = answers.next("me")
         assert following is not None
@@ -54,16 +57,16 @@ def test_a_rater_goes_on_where_they_stopped(plan: Plan) -> None:
         assert before == done
         assert answers.record("me", trial.name, 0, 900)
         assert not answers.record("me", trial.name, 1, 900)  # the first answer counts
-    again = Answers(read(plan.folder))
-    assert len(again.of("me")) == 5
-    assert {a.chosen for a in again.all()} <= {s.what for t in plan.trials for s in t.sides[:1]}
-    for trial, _ in plan.for_rater("me"):
+    again = Answers(read_study(study.folder))
+    assert len(again.answered("me")) == 5
+    assert {a.chosen for a in again.all()} <= {s.source for t in study.trials for s in t.sides[:1]}
+    for trial, _ in study.for_rater("me"):
         again.record("me", trial.name, 1, 1)
     assert again.next("me") is None
 
 
-def test_several_answer_at_once(plan: Plan) -> None:
-    answers = Answers(plan)
+def test_several_answer_at_once(study: Study) -> None:
+    answers = Answers(study)
 
     def answer(rater: str) -> None:
         while (following := answers.next(rater)) is not None:
@@ -74,14 +77,14 @@ def test_several_answer_at_once(plan: Plan) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers.all()) == 6 * len(plan.trials)
+    assert len(answers.all()) == 6 * len(study.trials)
 
 
-def test_planted_preferences_fooling_and_harshness_are_found(plan: Plan) -> None:
-    answers = Answers(plan)
-    simulate(plan, answers, 30, PREFERENCE, fooled={"real": 0.2, "anime": 0.45}, seed=1)
-    simulate(plan, answers, 4, PREFERENCE, careless=1.0, seed=2)
-    found = find(answers.all(), plan.methods)
+def test_planted_preferences_fooling_and_harshness_are_found(study: Study) -> None:
+    answers = Answers(study)
+    simulate(study, answers, 30, PREFERENCE, fooled={"real": 0.2, "anime": 0.45}, seed=1)
+    simulate(study, answers, 4, PREFERENCE, careless=1.0, seed=2)
+    found = analyse(answers.all(), study.methods)
     assert set(found.excluded) <= {rater for rater in found.raters if rater.startswith("simulated-2")}
     assert len(found.excluded) >= 2  # by a coin, six of eight right in one of seven
     for to in ("real", "anime"):
@@ -89,44 +92,44 @@ def test_planted_preferences_fooling_and_harshness_are_found(plan: Plan) -> None
         assert logs["good"] > logs["middling"] > logs["poor"]
         wins = found.wins[to, "good", "poor"]
         assert wins.low - 0.05 <= 1 / (1 + np.exp(-2.0)) <= wins.high + 0.05
-    assert found.directions["real"].low - 0.03 <= 0.2 <= found.directions["real"].high + 0.03
-    assert found.harshness is not None
-    assert found.harshness.low <= 0.25 <= found.harshness.high
-    assert found.harshness.low > 0
-    told = json.loads(json.dumps(as_json(found)))
-    assert told["harshness_gap"]["share"] == pytest.approx(found.harshness.value, abs=1e-3)
-    assert {entry["method"] for entry in told["strengths"]} == set(METHODS)
+    assert found.fooling_by_direction["real"].low - 0.03 <= 0.2 <= found.fooling_by_direction["real"].high + 0.03
+    assert found.harshness_gap is not None
+    assert found.harshness_gap.low <= 0.25 <= found.harshness_gap.high
+    assert found.harshness_gap.low > 0
+    figures = json.loads(json.dumps(as_json(found)))
+    assert figures["harshness_gap"]["share"] == pytest.approx(found.harshness_gap.value, abs=1e-3)
+    assert {entry["method"] for entry in figures["strengths"]} == set(METHODS)
 
 
-def test_nothing_answered_finds_nothing(plan: Plan) -> None:
-    found = find([], plan.methods)
+def test_nothing_answered_finds_nothing(study: Study) -> None:
+    found = analyse([], study.methods)
     assert found.raters == ()
-    assert found.harshness is None
+    assert found.harshness_gap is None
     assert as_json(found)["wins"] == []
 
 
-def test_answers_are_exported(plan: Plan, tmp_path: Path) -> None:
-    answers = Answers(plan)
-    simulate(plan, answers, 2, PREFERENCE)
-    assert answers.export(tmp_path / "answers.csv") == 2 * len(plan.trials)
+def test_answers_are_exported(study: Study, tmp_path: Path) -> None:
+    answers = Answers(study)
+    simulate(study, answers, 2, PREFERENCE)
+    assert answers.export(tmp_path / "answers.csv") == 2 * len(study.trials)
     rows = list(csv.DictReader((tmp_path / "answers.csv").open(encoding="utf-8")))
     assert {row["kind"] for row in rows} == {"methods", "real", "attention"}
     assert all(int(row["milliseconds"]) >= 0 for row in rows)
 
 
-def test_what_cannot_be_is_refused_in_one_line(plan: Plan, tmp_path: Path) -> None:
+def test_what_cannot_be_is_refused_in_one_line(study: Study, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no study"):
-        read(tmp_path)
+        read_study(tmp_path)
     with pytest.raises(StudyError, match="another folder"):
-        make(plan.folder, {"real": material()})
-    uneven = Material({"a": material(3).results["good"], "b": material(4).results["poor"]}, material().real)
+        create_study(study.folder, {"real": pictures()})
+    uneven = DirectionPictures({"a": pictures(3).results["good"], "b": pictures(4).results["poor"]}, pictures().real)
     with pytest.raises(StudyError, match="same pictures"):
-        make(tmp_path / "uneven", {"real": uneven})
+        create_study(tmp_path / "uneven", {"real": uneven})
     assert not (tmp_path / "uneven").exists()
     with pytest.raises(StudyError, match="no side"):
-        Answers(plan).record("me", "nothing", 0, 1)
+        Answers(study).record("me", "nothing", 0, 1)
     with pytest.raises(StudyError, match="no preference for poor"):
-        simulate(plan, Answers(plan), 1, {"good": 1.0, "middling": 0.0})
-    (plan.folder / "study.json").write_text("{}")
+        simulate(study, Answers(study), 1, {"good": 1.0, "middling": 0.0})
+    (study.folder / "study.json").write_text("{}")
     with pytest.raises(StudyError, match="damaged"):
-        read(plan.folder)
+        read_study(study.folder)

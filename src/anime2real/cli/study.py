@@ -1,4 +1,4 @@
-"""`anime2real study`: make a study, ask people (or made-up ones), tell what was found."""
+"""The command `study`: make a study, serve it to raters or simulate them, and analyse the answers."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
 
-if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
-    from anime2real.study.trials import Plan
+if TYPE_CHECKING:  # imported when the command runs, so that `--help` answers at once
+    from anime2real.study.trials import Study
 
 Many = Parameter(consume_multiple=True)
 
@@ -35,11 +35,12 @@ def study(
     as_json: Annotated[bool, Parameter(name="--json")] = False,
     host: str = "127.0.0.1",
     port: int = 8020,
+    name: list[str] | None = None,
 ) -> int:
     """Ask people, blind, which method is better, and whether they can tell its results from real pictures.
 
-    The first time METHODS and --data make the study in the folder; later the folder alone is enough. Without
-    --report, --csv, --json or --simulate the study's page is served until Ctrl-C. Needs the extra `web`.
+    The first call, with METHODS and --data, makes the study in its folder; later calls need the folder alone. Without
+    --report, --csv, --json or --simulate the study's page is served until Ctrl-C. Needs the extra `study`.
 
     Args:
         methods: methods that ship, folders of bundles, or names on the Hub (hf://OWNER/NAME).
@@ -49,52 +50,75 @@ def study(
         comparisons: pairs to show for each two methods and direction.
         controls: results beside real pictures, for each method and direction.
         checks: attention checks, for each direction.
-        seed: of the choice.
-        simulate: let so many made-up raters answer.
-        preference: their log strengths, as METHOD=0.5; 0 for what is not named.
-        report: write the findings to this page.
+        seed: of the choice of pictures.
+        simulate: answer for this many simulated raters.
+        preference: their log strengths, as METHOD=0.5; 0 for methods that are not named.
+        report: write the analysis to this page.
         csv: write the answers to this file.
-        as_json: print the findings.
-        host: address to serve on; only this machine reaches the usual one.
-        port: to serve on.
+        as_json: print the analysis.
+        host: the address to listen at; with the default, only this machine can reach the page.
+        port: 0 for any that is free.
+        name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
     """
-    from anime2real.study.analysis import as_json as told
-    from anime2real.study.analysis import find
+    missing = [module for module in ("fastapi", "uvicorn", "scipy") if find_spec(module) is None]
+    if missing:
+        raise UserError(f'a study needs {", ".join(missing)}: pip install "anime2real[study]"')
     from anime2real.study.answers import Answers
-    from anime2real.study.report import write_report
-    from anime2real.study.trials import PLAN, gathered, make, read
 
-    if (output / PLAN).is_file():
-        plan = read(output)
-    elif not methods or data is None:
-        raise UsageError(f"{output} is no study yet: name methods and --data PACK to make it")
-    else:
-        material = gathered(
-            methods, data, to or list(DOMAINS), max(comparisons, controls, checks),
-            lambda what: print(f"translating: {what}", file=sys.stderr),
-        )  # fmt: skip
-        plan = make(output, material, comparisons=comparisons, controls=controls, checks=checks, seed=seed)
-        print(f"{output}: {len(plan.trials)} pairs", file=sys.stderr)
-    answers = Answers(plan)
+    opened = _open_or_create(methods, output, data, to, comparisons, controls, checks, seed)
+    answers = Answers(opened)
     if simulate:
-        from anime2real.study.simulate import simulate as make_up
+        from anime2real.study.simulate import simulate as simulate_raters
 
-        make_up(plan, answers, simulate, _preferences(preference or [], plan), seed=seed)
+        simulate_raters(opened, answers, simulate, _preferences(preference or [], opened), seed=seed)
     if csv is not None:
         print(f"{csv}: {answers.export(csv)} answers", file=sys.stderr)
     if report is not None or as_json:
-        found = find(answers.all(), plan.methods)
+        from anime2real.study import analysis
+        from anime2real.study.report import write_report
+
+        figures = analysis.analyse(answers.all(), opened.methods)
         if report is not None:
-            print(write_report(found, report), file=sys.stderr)
+            print(write_report(figures, report), file=sys.stderr)
         if as_json:
-            print(json.dumps(told(found), indent=1))
+            print(json.dumps(analysis.as_json(figures), indent=1))
     if not (simulate or csv or report or as_json):
-        _serve(plan, host, port)
+        from anime2real.study.server import serve
+        from anime2real.web.settings import Settings
+
+        serve(opened, Settings(host=host, port=port, host_names=tuple(name or ())))
     return 0
 
 
-def _preferences(given: list[str], plan: "Plan") -> dict[str, float]:
-    names = {name for group in plan.methods.values() for name in group}
+def _open_or_create(
+    methods: list[str] | None,
+    output: Path,
+    data: Path | None,
+    to: list[Domain] | None,
+    comparisons: int,
+    controls: int,
+    checks: int,
+    seed: int,
+) -> "Study":
+    from anime2real.study.trials import STUDY_FILE, read_study
+
+    if (output / STUDY_FILE).is_file():
+        return read_study(output)
+    if not methods or data is None:
+        raise UsageError(f"{output} is no study yet: name methods and --data PACK to make it")
+    from anime2real.study.create import create_study, translate_pack
+
+    pictures = translate_pack(
+        methods, data, to or list(DOMAINS), max(comparisons, controls, checks),
+        lambda step: print(f"translating: {step}", file=sys.stderr),
+    )  # fmt: skip
+    created = create_study(output, pictures, comparisons=comparisons, controls=controls, checks=checks, seed=seed)
+    print(f"{output}: {len(created.trials)} pairs", file=sys.stderr)
+    return created
+
+
+def _preferences(given: list[str], study: "Study") -> dict[str, float]:
+    names = {name for group in study.methods.values() for name in group}
     chosen = dict.fromkeys(names, 0.0)
     for word in given:
         name, _, value = word.partition("=")
@@ -105,17 +129,3 @@ def _preferences(given: list[str], plan: "Plan") -> dict[str, float]:
         except ValueError as error:
             raise UsageError(f"--preference {word}: give a number, such as {name}=0.5") from error
     return chosen
-
-
-def _serve(plan: "Plan", host: str, port: int) -> None:
-    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        raise UserError('the study\'s page needs FastAPI and uvicorn: pip install "anime2real[web]"')
-    import uvicorn
-
-    from anime2real.study.server import create
-
-    print(f"the study is at http://{host}:{port}/ (Ctrl-C ends it; nothing is lost)", file=sys.stderr)
-    try:
-        uvicorn.run(create(plan), host=host, port=port, log_level="warning", access_log=False)
-    except SystemExit as error:  # uvicorn has said why, such as a port in use
-        raise UserError(f"cannot serve on {host}:{port}: is the port in use? give another with --port") from error

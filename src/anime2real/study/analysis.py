@@ -1,6 +1,6 @@
-"""What a study found: who wins, whom anybody takes for real, and whether photographs are judged more harshly."""
+"""The analysis of a study: which method wins, which is taken for real, and how harshly photographs are judged."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,107 +8,125 @@ from typing import Any, Final
 
 from anime2real.domain import Domain
 from anime2real.study.answers import Answer
-from anime2real.study.statistics import CONFIDENCE, Ranking, Share, difference, ranking, share
+from anime2real.study.statistics import CONFIDENCE, Proportion, Ranking, difference, proportion, rank_methods
 
-ATTENTIVE: Final = 0.75
-"""Share of the attention checks that a rater must pass to count; one who met none counts."""
+MIN_ATTENTION: Final = 0.75
+"""The proportion of attention checks that a rater must pass to count; a rater who saw none counts."""
 
 
 @dataclass(frozen=True)
-class Findings:
+class Analysis:
     """All figures.
 
     Attributes:
-        raters: who answered at all.
+        raters: who answered.
         excluded: of them, those who failed the attention checks.
         wins: (direction, method, other method) -> how often the method was chosen.
-        rankings: by direction, where two methods or more were compared.
-        fooled: (direction, method) -> how often its result was taken for the real picture.
-        directions: by direction, the same over all methods.
-        harshness: fooling rate of drawings less that of photographs: above zero, photographs are judged more
-            harshly; None where not both directions were asked about.
-        milliseconds: median time of an answer, by kind of trial.
+        rankings: by direction, where at least two methods were compared.
+        fooling: (direction, method) -> how often its result was taken for the real picture.
+        fooling_by_direction: the same over all methods.
+        harshness_gap: the fooling rate of drawings minus that of photographs: above zero, photographs are judged more
+            harshly; None unless both directions were asked about.
+        median_milliseconds: of an answer, by kind of trial.
     """
 
     raters: tuple[str, ...]
     excluded: tuple[str, ...]
-    wins: Mapping[tuple[Domain, str, str], Share]
+    wins: Mapping[tuple[Domain, str, str], Proportion]
     rankings: Mapping[Domain, Ranking]
-    fooled: Mapping[tuple[Domain, str], Share]
-    directions: Mapping[Domain, Share]
-    harshness: Share | None
-    milliseconds: Mapping[str, float]
+    fooling: Mapping[tuple[Domain, str], Proportion]
+    fooling_by_direction: Mapping[Domain, Proportion]
+    harshness_gap: Proportion | None
+    median_milliseconds: Mapping[str, float]
 
 
-def find(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) -> Findings:
-    """Work out everything.
+def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) -> Analysis:
+    """Work out all figures.
 
     Args:
-        answers: all of them.
+        answers: all answers of the study.
         methods: of the study, by direction.
     """
     raters = tuple(sorted({a.rater for a in answers}))
-    excluded = tuple(sorted(rater for rater in raters if not _attentive([a for a in answers if a.rater == rater])))
+    excluded = tuple(
+        rater for rater in raters if not _passes_attention_checks([a for a in answers if a.rater == rater])
+    )
     counted = [a for a in answers if a.rater not in excluded]
-    wins: dict[tuple[Domain, str, str], Share] = {}
+    wins: dict[tuple[Domain, str, str], Proportion] = {}
     rankings: dict[Domain, Ranking] = {}
+    fooling: dict[tuple[Domain, str], Proportion] = {}
+    by_direction: dict[Domain, Proportion] = {}
     for to, names in methods.items():
         pairs = [a for a in counted if a.trial.kind == "methods" and a.trial.to == to]
-        chosen: dict[tuple[str, str], int] = defaultdict(int)
-        for a in pairs:
-            chosen[a.chosen, a.refused] += 1
-        for one in names:
-            for two in names:
-                if one != two and (games := chosen[one, two] + chosen[two, one]):
-                    wins[to, one, two] = share(chosen[one, two], games)
+        wins |= {(to, *pair): rate for pair, rate in _win_rates(pairs, names).items()}
         if len(names) > 1 and pairs:
-            rankings[to] = ranking([(a.rater, a.chosen, a.refused) for a in pairs], names)
-    fooled: dict[tuple[Domain, str], Share] = {}
-    directions: dict[Domain, Share] = {}
-    for to, names in methods.items():
+            rankings[to] = rank_methods([(a.rater, a.chosen, a.rejected) for a in pairs], names)
         controls = [a for a in counted if a.trial.kind == "real" and a.trial.to == to]
         for name in names:
-            if asked := [a for a in controls if name in (a.chosen, a.refused)]:
-                fooled[to, name] = share(sum(a.chosen == name for a in asked), len(asked))
+            if asked := [a for a in controls if name in (a.chosen, a.rejected)]:
+                fooling[to, name] = proportion(sum(a.chosen == name for a in asked), len(asked))
         if controls:
-            directions[to] = share(sum(a.chosen != "real" for a in controls), len(controls))
-    harshness = difference(directions["anime"], directions["real"]) if len(directions) == 2 else None
-    times = {
-        kind: float(median(of)) for kind in ("methods", "real", "attention")
-        if (of := [a.milliseconds for a in counted if a.trial.kind == kind])
-    }  # fmt: skip
-    return Findings(raters, excluded, wins, rankings, fooled, directions, harshness, times)
+            by_direction[to] = proportion(sum(a.chosen != "real" for a in controls), len(controls))
+    return Analysis(
+        raters, excluded, wins, rankings, fooling, by_direction,
+        difference(by_direction["anime"], by_direction["real"]) if len(by_direction) == 2 else None,
+        _median_times(counted),
+    )  # fmt: skip
 
 
-def _attentive(answers: Sequence[Answer]) -> bool:
-    checks = [a.chosen == a.trial.right for a in answers if a.trial.kind == "attention"]
-    return not checks or sum(checks) >= ATTENTIVE * len(checks)
+def _passes_attention_checks(answers: Sequence[Answer]) -> bool:
+    passed = [a.chosen == a.trial.expected for a in answers if a.trial.kind == "attention"]
+    return not passed or sum(passed) >= MIN_ATTENTION * len(passed)
 
 
-def as_json(found: Findings) -> dict[str, Any]:
-    """For `--json`."""
+def _win_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[tuple[str, str], Proportion]:
+    """How often each method was chosen over each other one, where they were compared at all."""
+    chosen = Counter((a.chosen, a.rejected) for a in answers)
+    return {
+        (first, second): proportion(chosen[first, second], games)
+        for first in methods
+        for second in methods
+        if first != second and (games := chosen[first, second] + chosen[second, first])
+    }
 
-    def told(one: Share) -> dict[str, float | int]:
+
+def _median_times(answers: Sequence[Answer]) -> dict[str, float]:
+    """Median milliseconds by kind of trial, where there are answers of that kind."""
+    return {
+        kind: float(median(times))
+        for kind in ("methods", "real", "attention")
+        if (times := [a.milliseconds for a in answers if a.trial.kind == kind])
+    }
+
+
+def as_json(analysis: Analysis) -> dict[str, Any]:
+    """The figures as `--json` prints them."""
+
+    def numbers(rate: Proportion) -> dict[str, float | int]:
         return {
-            "share": round(one.value, 4),
-            "low": round(one.low, 4),
-            "high": round(one.high, 4),
-            "answers": one.count,
+            "share": round(rate.value, 4),
+            "low": round(rate.low, 4),
+            "high": round(rate.high, 4),
+            "answers": rate.count,
         }
 
+    gap = analysis.harshness_gap
     return {
         "confidence": CONFIDENCE,
-        "raters": len(found.raters),
-        "excluded": len(found.excluded),
-        "wins": [{"to": to, "method": a, "over": b, **told(s)} for (to, a, b), s in found.wins.items()],
-        "strengths": [
-            {"to": to, "method": m, "log_strength": round(float(v), 4), "low": round(float(low), 4),
-             "high": round(float(high), 4)}
-            for to, r in found.rankings.items()
-            for m, v, low, high in zip(r.methods, r.logs, r.low, r.high, strict=True)
+        "raters": len(analysis.raters),
+        "excluded": len(analysis.excluded),
+        "wins": [
+            {"to": to, "method": method, "over": over, **numbers(rate)}
+            for (to, method, over), rate in analysis.wins.items()
         ],
-        "fooling": [{"to": to, "method": m, **told(s)} for (to, m), s in found.fooled.items()],
-        "fooling_by_direction": [{"to": to, **told(s)} for to, s in found.directions.items()],
-        "harshness_gap": None if found.harshness is None else told(found.harshness),
-        "median_milliseconds": dict(found.milliseconds),
+        "strengths": [
+            {"to": to, "method": method, "log_strength": round(float(log), 4), "low": round(float(low), 4),
+             "high": round(float(high), 4)}
+            for to, ranking in analysis.rankings.items()
+            for method, log, low, high in zip(ranking.methods, ranking.logs, ranking.low, ranking.high, strict=True)
+        ],
+        "fooling": [{"to": to, "method": method, **numbers(rate)} for (to, method), rate in analysis.fooling.items()],
+        "fooling_by_direction": [{"to": to, **numbers(rate)} for to, rate in analysis.fooling_by_direction.items()],
+        "harshness_gap": None if gap is None else numbers(gap),
+        "median_milliseconds": dict(analysis.median_milliseconds),
     }  # fmt: skip

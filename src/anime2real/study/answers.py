@@ -1,6 +1,6 @@
-"""What was answered, in SQLite: nothing is lost by a crash, and several people answer at once.
+"""The answers, in an SQLite database: a crash loses none, and several raters answer at once.
 
-A rater is a random word; nothing else is known of anybody.
+A rater is a random word; nothing else is stored about anybody.
 """
 
 import csv
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real.atomic import atomic_file
-from anime2real.study.trials import Plan, StudyError, Trial
+from anime2real.study.trials import Study, StudyError, Trial
 
 DATABASE: Final = "answers.sqlite"
 
@@ -22,7 +22,7 @@ create table if not exists answers (
     rater text not null,
     trial text not null,
     chosen text not null,
-    refused text not null,
+    rejected text not null,
     milliseconds integer not null check (milliseconds >= 0),
     answered text not null,
     primary key (rater, trial)
@@ -35,16 +35,16 @@ class Answer:
     """One answer.
 
     Attributes:
-        rater: who.
-        trial: to what.
-        chosen, refused: a method, `real` or `spoiled`.
-        milliseconds: from when both pictures stood there.
+        rater: who answered.
+        trial: that was answered.
+        chosen, rejected: the sources of the two pictures: a method, `real` or `spoiled`.
+        milliseconds: from the moment when both pictures were shown.
     """
 
     rater: str
     trial: Trial
     chosen: str
-    refused: str
+    rejected: str
     milliseconds: int
 
 
@@ -52,20 +52,20 @@ class Answers:
     """The answers of a study.
 
     Args:
-        plan: the study.
+        study: its trials, and the folder where the database lies.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._trials = {trial.name: trial for trial in plan.trials}
-        self._path = plan.folder / DATABASE
-        with self._open() as connection:
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._trials = {trial.name: trial for trial in study.trials}
+        self._path = study.folder / DATABASE
+        with self._connect() as connection:
             connection.execute("pragma journal_mode = wal")
             connection.execute(_TABLE)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection of one's own: threads share none; a writer waits for another up to 10 s."""
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """A new connection: threads cannot share one; a writer waits up to 10 s for another."""
         try:
             with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
                 yield connection
@@ -73,16 +73,16 @@ class Answers:
             raise StudyError(f"{self._path} cannot be used ({error}): is it another program's?") from error
 
     def record(self, rater: str, trial: str, chosen: int, milliseconds: int) -> bool:
-        """Keep an answer; the first one to a trial counts.
+        """Store an answer; only a rater's first answer to a trial counts.
 
         Args:
-            rater: who.
+            rater: who answered.
             trial: its name.
-            chosen: 0 or 1, the side in the plan's order.
-            milliseconds: it took.
+            chosen: 0 or 1, the side in the order of the study's file.
+            milliseconds: how long the rater took.
 
         Returns:
-            whether it was new.
+            Whether it was the first.
 
         Raises:
             StudyError: no such trial, or no such side.
@@ -90,40 +90,40 @@ class Answers:
         if trial not in self._trials or chosen not in (0, 1):
             raise StudyError(f"there is no side {chosen} of a trial {trial!r} in this study")
         sides = self._trials[trial].sides
-        row = (rater, trial, sides[chosen].what, sides[1 - chosen].what, max(0, milliseconds))
-        with self._open() as connection:
+        row = (rater, trial, sides[chosen].source, sides[1 - chosen].source, max(0, milliseconds))
+        with self._connect() as connection:
             cursor = connection.execute(
                 "insert or ignore into answers values (?, ?, ?, ?, ?, ?)",
                 (*row, datetime.now(UTC).isoformat(timespec="seconds")),
             )
             return cursor.rowcount == 1
 
-    def of(self, rater: str) -> set[str]:
-        """Names of the trials that a rater has answered."""
-        with self._open() as connection:
+    def answered(self, rater: str) -> set[str]:
+        """The names of the trials that a rater has answered."""
+        with self._connect() as connection:
             return {name for (name,) in connection.execute("select trial from answers where rater = ?", (rater,))}
 
     def next(self, rater: str) -> tuple[Trial, bool, int] | None:
-        """The rater's next trial, whether its sides are exchanged, and how many have been answered; None at the end."""
-        done = self.of(rater)
-        left = (pair for pair in self._plan.for_rater(rater) if pair[0].name not in done)
-        following = next(left, None)
+        """The rater's next trial, whether its sides are swapped, and how many are answered; None after the last."""
+        done = self.answered(rater)
+        remaining = (pair for pair in self._study.for_rater(rater) if pair[0].name not in done)
+        following = next(remaining, None)
         return None if following is None else (*following, len(done))
 
     def all(self) -> list[Answer]:
         """Every answer, oldest first."""
-        with self._open() as connection:
+        with self._connect() as connection:
             rows = connection.execute(
-                "select rater, trial, chosen, refused, milliseconds from answers order by answered, rater, trial"
+                "select rater, trial, chosen, rejected, milliseconds from answers order by answered, rater, trial"
             ).fetchall()
-        return [Answer(r, self._trials[t], chosen, refused, ms) for r, t, chosen, refused, ms in rows]
+        return [Answer(r, self._trials[t], chosen, rejected, ms) for r, t, chosen, rejected, ms in rows]
 
     def export(self, path: Path) -> int:
-        """Write a CSV with a line an answer; returns how many."""
+        """Write a CSV file with a line an answer; returns how many."""
         answers = self.all()
         with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(["rater", "trial", "kind", "to", "chosen", "refused", "milliseconds"])
+            table.writerow(["rater", "trial", "kind", "to", "chosen", "rejected", "milliseconds"])
             for a in answers:
-                table.writerow([a.rater, a.trial.name, a.trial.kind, a.trial.to, a.chosen, a.refused, a.milliseconds])
+                table.writerow([a.rater, a.trial.name, a.trial.kind, a.trial.to, a.chosen, a.rejected, a.milliseconds])
         return len(answers)

@@ -1,4 +1,4 @@
-"""A study's findings as one self-contained page: tables, and the figures as drawings of lines."""
+"""The analysis of a study as one self-contained HTML page: tables, and intervals drawn as SVG."""
 
 import html
 from collections.abc import Sequence
@@ -7,30 +7,30 @@ from typing import Final
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
-from anime2real.study.analysis import Findings
-from anime2real.study.statistics import Share
+from anime2real.study.analysis import Analysis
+from anime2real.study.statistics import Proportion
 
 WIDTH, ROW, LEFT = 700, 30, 230
 NAMES: Final = {"real": "photographs", "anime": "drawings"}
 
 
-def write_report(found: Findings, path: Path) -> Path:
-    """Write the page; returns its path."""
+def write_report(analysis: Analysis, path: Path) -> Path:
+    """Write the page; return its path."""
     with atomic_file(path) as temporary:
-        temporary.write_text(page(found), encoding="utf-8")
+        temporary.write_text(page(analysis), encoding="utf-8")
     return path
 
 
-def page(found: Findings) -> str:
+def page(analysis: Analysis) -> str:
     """The page as HTML."""
     parts = [
-        f"<p>{len(found.raters)} people answered; {len(found.excluded)} of them failed the attention checks and are "
-        "left out. Bars are 95 % intervals.</p>"
+        f"<p>{len(analysis.raters)} people answered; {len(analysis.excluded)} of them failed the attention checks "
+        "and are left out. Bars are 95 % intervals.</p>"
     ]
-    for to, ranking in found.rankings.items():
+    for to, ranking in analysis.rankings.items():
         order = sorted(ranking.methods, key=lambda m: -ranking.logs[ranking.methods.index(m)])
-        rows = [(f"{a} over {b}", found.wins[to, a, b]) for i, a in enumerate(order) for b in order[i + 1 :]
-                if (to, a, b) in found.wins]  # fmt: skip
+        rows = [(f"{a} over {b}", analysis.wins[to, a, b]) for i, a in enumerate(order) for b in order[i + 1 :]
+                if (to, a, b) in analysis.wins]  # fmt: skip
         parts.append(f"<h2>Which looks better, as {NAMES[to]}</h2>")
         parts.append(intervals(rows, "chosen over the other", middle=0.5))
         places = [ranking.methods.index(method) for method in order]
@@ -39,26 +39,26 @@ def page(found: Findings) -> str:
             for i in places
         ]
         parts.append(table(("method", "log strength (Bradley-Terry)", "95 % interval"), strengths))
-    if found.fooled:
+    if analysis.fooling:
         parts.append("<h2>Taken for real</h2>")
-        rows = [(f"{m}, {NAMES[to]}", share) for (to, m), share in found.fooled.items()]
-        rows += [(f"all {NAMES[to]}", share) for to, share in found.directions.items()]
+        rows = [(f"{m}, {NAMES[to]}", rate) for (to, m), rate in analysis.fooling.items()]
+        rows += [(f"all {NAMES[to]}", rate) for to, rate in analysis.fooling_by_direction.items()]
         parts.append(intervals(rows, "taken for the real one (0.5: nobody can tell)", middle=0.5))
-    if found.harshness is not None:
-        gap = found.harshness
+    if analysis.harshness_gap is not None:
+        gap = analysis.harshness_gap
         parts.append("<h2>Are photographs judged more harshly?</h2>")
         parts.append(
             f"<p>Drawings were taken for real {100 * gap.value:+.1f} points more often than photographs (95 % interval "
             f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}). Above zero, people judge photographs more harshly.</p>"
         )
-    if found.milliseconds:
-        cells = [(kind, f"{ms / 1000:.1f} s") for kind, ms in found.milliseconds.items()]
+    if analysis.median_milliseconds:
+        cells = [(kind, f"{ms / 1000:.1f} s") for kind, ms in analysis.median_milliseconds.items()]
         parts.append("<h2>Time taken</h2>" + table(("kind of question", "median"), cells))
     return _PAGE.format(content="\n".join(parts), version=__version__)
 
 
-def intervals(rows: Sequence[tuple[str, Share]], title: str, middle: float) -> str:
-    """Shares and their intervals on one axis from 0 to 1, as SVG."""
+def intervals(rows: Sequence[tuple[str, Proportion]], title: str, middle: float) -> str:
+    """Proportions and their intervals on one axis from 0 to 1, as SVG."""
     height = ROW * len(rows) + 46
     scale = WIDTH - LEFT - 90
 
@@ -71,17 +71,17 @@ def intervals(rows: Sequence[tuple[str, Share]], title: str, middle: float) -> s
         for v in (0, 0.25, 0.5, 0.75, 1)
     ]
     marks.append(f'<line class="middle" x1="{x(middle):.1f}" x2="{x(middle):.1f}" y1="6" y2="{height - 36}"/>')
-    for i, (name, one) in enumerate(rows):
+    for i, (name, rate) in enumerate(rows):
         y = ROW * i + 22
         marks.append(
             f'<text class="name" x="{LEFT - 12}" y="{y + 5}">{html.escape(name)}</text>'
-            f'<line class="bar" x1="{x(one.low):.1f}" x2="{x(one.high):.1f}" y1="{y}" y2="{y}"/>'
-            f'<circle cx="{x(one.value):.1f}" cy="{y}" r="5"/>'
-            f'<text class="value" x="{WIDTH - 80}" y="{y + 5}">{one.value:.2f} <tspan>n={one.count}</tspan></text>'
+            f'<line class="bar" x1="{x(rate.low):.1f}" x2="{x(rate.high):.1f}" y1="{y}" y2="{y}"/>'
+            f'<circle cx="{x(rate.value):.1f}" cy="{y}" r="5"/>'
+            f'<text class="value" x="{WIDTH - 80}" y="{y + 5}">{rate.value:.2f} <tspan>n={rate.count}</tspan></text>'
         )
-    told = "; ".join(f"{name}: {one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for name, one in rows)
+    label = "; ".join(f"{name}: {rate.value:.2f} ({rate.low:.2f} to {rate.high:.2f})" for name, rate in rows)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(f"{title}. {told}")}">'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(f"{title}. {label}")}">'
         + "".join(marks)
         + f'<text class="axis" x="{x(0.5):.1f}" y="{height - 3}">{html.escape(title)}</text></svg>'
     )

@@ -1,6 +1,6 @@
-"""The study's page and its API: raters come, see pairs, answer, and go on later where they stopped.
+"""The study's page and its API: raters see pairs, answer, and later continue where they stopped.
 
-Needs the extra `web`. Nothing is kept of anybody but the answers, under a random word.
+Nothing is stored about anybody but the answers, under a random word.
 """
 
 import functools
@@ -15,86 +15,101 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from pydantic import BaseModel, Field
-from starlette.middleware.base import RequestResponseEndpoint
 from starlette.staticfiles import StaticFiles
 
 from anime2real import __version__
 from anime2real.errors import UserError
 from anime2real.study.answers import Answers
-from anime2real.study.trials import PICTURES, Plan, StudyError, Trial
-from anime2real.web.middleware import SECURITY_HEADERS
+from anime2real.study.trials import PICTURES, Study, StudyError, Trial
+from anime2real.web.middleware import SecurityMiddleware
+from anime2real.web.problem import HttpProblem
+from anime2real.web.server import open_listener, run
+from anime2real.web.settings import Settings
 
 PAGE: Final = Path(__file__).parent / "page"
-LONGEST: Final = 24 * 3600 * 1000
-"""Milliseconds that an answer may have taken."""
+MAX_MILLISECONDS: Final = 24 * 3600 * 1000
+"""The longest time that an answer may have taken."""
 
 Rater = Annotated[str, Field(pattern="^[0-9a-f]{16}$", description="the word that POST /v1/raters gave")]
 
 
-class Asked(BaseModel):
-    """Who asks for a trial."""
+class NextIn(BaseModel):
+    """The rater who asks for a trial."""
 
     rater: Rater
 
 
-class Answered(BaseModel):
-    """An answer, in the order in which the pictures were shown."""
+class AnswerIn(BaseModel):
+    """An answer; `chosen` counts the pictures in the order in which they were shown."""
 
     rater: Rater
     trial: Annotated[str, Field(max_length=32)]
     chosen: Annotated[int, Field(ge=0, le=1)]
-    milliseconds: Annotated[int, Field(ge=0, le=LONGEST)]
+    milliseconds: Annotated[int, Field(ge=0, le=MAX_MILLISECONDS)]
 
 
 def question(trial: Trial) -> str:
-    """What is asked about a trial."""
+    """The question that a trial asks."""
     if trial.kind == "real":
         return "Which one is a real photograph?" if trial.to == "real" else "Which one was drawn by a person?"
     return "Which one looks more like a photograph?" if trial.to == "real" else "Which one is the better drawing?"
 
 
-def create(plan: Plan) -> FastAPI:
+def serve(study: Study, settings: Settings) -> None:
+    """Serve the study's page until Ctrl-C or SIGTERM.
+
+    Raises:
+        UserError: the address cannot be listened at.
+    """
+    listener = open_listener(settings.host, settings.port)
+    announcement = "the study is at {address} (Ctrl-C ends it; nothing is lost)"
+    run(create_app(study, settings), settings, listener, announcement)
+
+
+def create_app(study: Study, settings: Settings = Settings()) -> FastAPI:  # noqa: B008 - frozen
     """The application for one study."""
-    answers = Answers(plan)
     app = FastAPI(title="anime2real study", version=__version__, docs_url=None, redoc_url=None)
-    known = {side.picture for trial in plan.trials for side in trial.sides}
+    app.add_middleware(SecurityMiddleware, settings=settings)
+    _add_error_handlers(app)
+    _add_routes(app, study)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(UserError)
+    async def user_error(_: Request, error: UserError) -> JSONResponse:
+        return (error if isinstance(error, HttpProblem) else HttpProblem(400, str(error))).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(step) for step in first["loc"][1:])
+        return HttpProblem(422, f"{field or 'the request'}: {first['msg']}").response()
+
+
+def _add_routes(app: FastAPI, study: Study) -> None:
+    answers = Answers(study)
+    known = {side.picture for trial in study.trials for side in trial.sides}
 
     @functools.lru_cache(maxsize=512)
-    def bare(name: str) -> bytes:
-        # Pixels alone: the mark of a generated picture would tell whoever looks into the file.
+    def png_without_metadata(name: str) -> bytes:
+        # The mark of a generated picture would tell a rater who looks into the file which one is real.
         buffer = io.BytesIO()
-        with Image.open(plan.folder / PICTURES / name) as picture:
+        with Image.open(study.folder / PICTURES / name) as picture:
             Image.fromarray(np.asarray(picture.convert("RGB"))).save(buffer, "PNG")
         return buffer.getvalue()
 
-    @app.middleware("http")
-    async def guard(request: Request, answer: RequestResponseEndpoint) -> Response:
-        response = await answer(request)
-        response.headers.update({**SECURITY_HEADERS, "Cache-Control": "no-store"})
-        return response
-
-    @app.exception_handler(UserError)
-    async def refused(request: Request, error: UserError) -> JSONResponse:
-        del request
-        return JSONResponse({"error": str(error)}, status_code=400)
-
-    @app.exception_handler(RequestValidationError)
-    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        del request
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"][1:])
-        return JSONResponse({"error": f"{place or 'the request'}: {first['msg']}"}, status_code=422)
-
     @app.post("/v1/raters")
     def new_rater() -> dict[str, str]:
-        """A random word for somebody who begins."""
+        """A random word for a rater who begins."""
         return {"rater": secrets.token_hex(8)}
 
     @app.post("/v1/next")
-    def next_trial(asked: Asked) -> dict[str, Any]:
+    def next_trial(body: NextIn) -> dict[str, Any]:
         """The rater's next pair; `trial` is null when all are answered."""
-        following = answers.next(asked.rater)
-        total = len(plan.trials)
+        following = answers.next(body.rater)
+        total = len(study.trials)
         if following is None:
             return {"trial": None, "done": total, "total": total}
         trial, swapped, done = following
@@ -109,20 +124,17 @@ def create(plan: Plan) -> FastAPI:
         }
 
     @app.post("/v1/answers")
-    def answer(answered: Answered) -> dict[str, bool]:
-        """Keep an answer; the first one to a trial counts."""
-        swapped = {trial.name: swapped for trial, swapped in plan.for_rater(answered.rater)}
-        if answered.trial not in swapped:
+    def answer(body: AnswerIn) -> dict[str, bool]:
+        """Store an answer; only a rater's first answer to a trial counts."""
+        swapped = {trial.name: swapped for trial, swapped in study.for_rater(body.rater)}
+        if body.trial not in swapped:
             raise StudyError("there is no such trial in this study: load the page again")
-        chosen = 1 - answered.chosen if swapped[answered.trial] else answered.chosen
-        return {"new": answers.record(answered.rater, answered.trial, chosen, answered.milliseconds)}
+        chosen = 1 - body.chosen if swapped[body.trial] else body.chosen
+        return {"new": answers.record(body.rater, body.trial, chosen, body.milliseconds)}
 
     @app.get("/pictures/{name}")
     def picture(name: str) -> Response:
         """A picture of a trial, without metadata."""
         if name not in known:
-            return JSONResponse({"error": "there is no such picture in this study"}, status_code=404)
-        return Response(bare(name), media_type="image/png")
-
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
-    return app
+            raise HttpProblem(404, "there is no such picture in this study")
+        return Response(png_without_metadata(name), media_type="image/png")

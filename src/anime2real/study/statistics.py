@@ -1,29 +1,30 @@
-"""What answers say, and how surely: shares with intervals, strengths of methods, and the harshness gap.
+"""The statistics of a study: proportions with intervals, and the methods' Bradley-Terry strengths.
 
 Pure functions of counts and arrays. Intervals are 95 % unless told otherwise.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 PRIOR = 0.5
-"""Wins and losses that every pair of methods is given beforehand, so that a method that never won has a strength."""
+"""Wins and losses added to every pair of methods, so that a method that never won has a finite strength."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share of answers.
+class Proportion:
+    """A proportion of answers, or the difference of two.
 
     Attributes:
-        value: in [0, 1]; NaN of nothing.
-        low, high: of the interval.
+        value: in [0, 1]; NaN if there are no answers.
+        low, high: the ends of its interval.
         count: answers.
     """
 
@@ -33,44 +34,43 @@ class Share:
     count: int
 
 
-def share(successes: int, count: int, confidence: float = CONFIDENCE) -> Share:
-    """A proportion with Wilson's score interval (Wilson, 1927), which holds at few answers and at 0 and 1.
+def proportion(successes: int, count: int, confidence: float = CONFIDENCE) -> Proportion:
+    """A proportion with Wilson's score interval (Wilson, 1927), which holds for few answers and at 0 and 1.
 
     Raises:
         ValueError: more successes than answers, or a negative number.
     """
     if not 0 <= successes <= count:
-        raise ValueError(f"{successes} of {count} is no share")
+        raise ValueError(f"{successes} of {count} is not a proportion")
     if count == 0:
-        return Share(float("nan"), 0.0, 1.0, 0)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    p = successes / count
-    scale = 1 + z**2 / count
-    middle = (p + z**2 / (2 * count)) / scale
-    half = z / scale * (p * (1 - p) / count + z**2 / (4 * count**2)) ** 0.5
-    return Share(p, max(0.0, middle - half), min(1.0, middle + half), count)
+        return Proportion(float("nan"), 0.0, 1.0, 0)
+    interval = binomtest(successes, count).proportion_ci(confidence, method="wilson")
+    return Proportion(successes / count, float(interval.low), float(interval.high), count)
 
 
-def difference(one: Share, two: Share) -> Share:
-    """`one` minus `two`, independent, with Newcombe's hybrid score interval (Newcombe, 1998, method 10)."""
-    value = one.value - two.value
-    low = value - ((one.value - one.low) ** 2 + (two.high - two.value) ** 2) ** 0.5
-    high = value + ((one.high - one.value) ** 2 + (two.value - two.low) ** 2) ** 0.5
-    return Share(value, max(-1.0, low), min(1.0, high), one.count + two.count)
+def difference(first: Proportion, second: Proportion) -> Proportion:
+    """`first` minus `second`, independent, with Newcombe's hybrid score interval (Newcombe, 1998, method 10).
+
+    It is computed from the two Wilson intervals here, because scipy has no such interval.
+    """
+    value = first.value - second.value
+    low = value - np.hypot(first.value - first.low, second.high - second.value)
+    high = value + np.hypot(first.high - first.value, second.value - second.low)
+    return Proportion(value, max(-1.0, float(low)), min(1.0, float(high)), first.count + second.count)
 
 
-def strengths(wins: Floats, prior: float = PRIOR) -> Floats:
+def bradley_terry(wins: Floats, prior: float = PRIOR) -> Floats:
     """Bradley-Terry strengths: P(i is chosen over j) = s_i / (s_i + s_j) (Bradley and Terry, 1952).
 
     Maximum likelihood by minorisation-maximisation (Hunter, "MM algorithms for generalized Bradley-Terry models", 2004,
-    equation 3), which climbs at every step.
+    equation 3), whose likelihood rises at every step. scipy has no fit of this model.
 
     Args:
-        wins: (M, M), how often row i was chosen over column j; the diagonal is not looked at.
+        wins: (M, M), how often row i was chosen over column j; the diagonal is ignored.
         prior: added to every pair, both ways.
 
     Returns:
-        (M,) log strengths, natural, with mean zero.
+        (M,) natural logarithms of the strengths, with mean zero.
     """
     count = len(wins)
     wins = wins + prior * (1 - np.eye(count))
@@ -82,9 +82,9 @@ def strengths(wins: Floats, prior: float = PRIOR) -> Floats:
         pairs = games / (strength[:, None] + strength[None])
         new = total / pairs.sum(1)
         new /= np.exp(np.log(new).mean())
-        settled = bool(np.abs(np.log(new / strength)).max() < 1e-10)
+        converged = bool(np.abs(np.log(new / strength)).max() < 1e-10)
         strength = new
-        if settled:
+        if converged:
             break
     logs: Floats = np.log(strength)
     return logs
@@ -92,13 +92,13 @@ def strengths(wins: Floats, prior: float = PRIOR) -> Floats:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Methods by strength.
+    """The strengths of the methods of one direction.
 
     Attributes:
-        methods: in the order given.
+        methods: M names, in the order given.
         logs: (M,) log strengths.
-        low, high: (M,) their intervals.
-        chances: (M, M), of row i being chosen over column j, by the strengths.
+        low, high: (M,) the ends of their intervals.
+        chances: (M, M), the probability of row i being chosen over column j, by the strengths.
     """
 
     methods: tuple[str, ...]
@@ -108,34 +108,36 @@ class Ranking:
     chances: Floats
 
 
-def ranking(
+def rank_methods(
     answers: Sequence[tuple[str, str, str]], methods: Sequence[str], *, resamples: int = 500, seed: int = 0
 ) -> Ranking:
-    """Strengths with intervals from a bootstrap over raters, whose answers hang together; over answers if one rates.
+    """Strengths with percentile intervals from a bootstrap.
+
+    The bootstrap resamples raters, because the answers of one rater depend on each other; with a single rater it
+    resamples answers.
 
     Args:
-        answers: (rater, chosen method, other method).
-        methods: M names; answers about others are an error.
+        answers: (rater, chosen method, rejected method).
+        methods: M names.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Raises:
-        ValueError: a method that is not among `methods`.
+        ValueError: an answer is about a method that is not among `methods`.
     """
-    places = {method: i for i, method in enumerate(methods)}
-    for _, chosen, other in answers:
-        if chosen not in places or other not in places:
-            raise ValueError(f"an answer about {chosen!r} and {other!r}, of {', '.join(methods)}")
+    columns = {method: i for i, method in enumerate(methods)}
+    for _, chosen, rejected in answers:
+        if chosen not in columns or rejected not in columns:
+            raise ValueError(f"an answer about {chosen!r} and {rejected!r}, of {', '.join(methods)}")
     raters = sorted({rater for rater, _, _ in answers})
-    units = {rater: i for i, rater in enumerate(raters)}
-    alone = len(raters) < 2
-    tables = np.zeros((max(1, len(answers) if alone else len(raters)), len(methods), len(methods)))
-    for i, (rater, chosen, other) in enumerate(answers):
-        tables[i if alone else units[rater], places[chosen], places[other]] += 1
-    logs = strengths(tables.sum(0))
+    rows = {rater: i for i, rater in enumerate(raters)}
+    by_answer = len(raters) < 2
+    tables = np.zeros((max(1, len(answers) if by_answer else len(raters)), len(methods), len(methods)))
+    for i, (rater, chosen, rejected) in enumerate(answers):
+        tables[i if by_answer else rows[rater], columns[chosen], columns[rejected]] += 1
+    logs = bradley_terry(tables.sum(0))
     random = np.random.default_rng(seed)
-    drawn = [strengths(tables[random.integers(len(tables), size=len(tables))].sum(0)) for _ in range(resamples)]
+    drawn = [bradley_terry(tables[random.integers(len(tables), size=len(tables))].sum(0)) for _ in range(resamples)]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    chances = 1 / (1 + np.exp(logs[None] - logs[:, None]))
-    return Ranking(tuple(methods), logs, low, high, chances)
+    return Ranking(tuple(methods), logs, low, high, expit(logs[:, None] - logs[None]))
