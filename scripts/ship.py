@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from anime2real.bundle.card import model_card
 from anime2real.bundle.format import Bundle, load, save
-from anime2real.bundle.registry import SHIPPED
+from anime2real.bundle.installed import CORE, ELSEWHERE
 from anime2real.errors import UserError
 
 TAKEN: Final = (
@@ -51,13 +51,20 @@ def rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
+def home_of(method: str) -> Path:
+    """The folder of this clone whose folders are the bundles of a method: the package's, or that of a distribution."""
+    if name := ELSEWHERE.get(method):
+        return Path(__file__).parent.parent / "bundles" / name / "src" / f"anime2real_bundles_{name}"
+    return CORE
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundles", nargs="+", type=Path)
     parser.add_argument("--name", help="of the method; its own if not given")
     parser.add_argument("--measured", nargs="*", type=Path, default=[])
     parser.add_argument("--limits", type=Path, help="Markdown that ends the card")
-    parser.add_argument("--into", type=Path, default=SHIPPED)
+    parser.add_argument("--into", type=Path, help="if not given, where the method's bundles lie in this clone")
     options = parser.parse_args()
     try:
         limits = "\n" + options.limits.read_text(encoding="utf-8") if options.limits else ""
@@ -66,7 +73,8 @@ def main() -> None:
             bundle = load(folder)
             figures = bundle.figures | figures_of(bundle, reports)
             shipped = replace(bundle, method=options.name or bundle.method, figures=figures)
-            print(save(shipped, bundle.model(), model_card(shipped) + limits, options.into / shipped.name).folder)
+            into = options.into or home_of(shipped.method)
+            print(save(shipped, bundle.model(), model_card(shipped) + limits, into / shipped.name).folder)
     except (UserError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

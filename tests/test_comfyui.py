@@ -56,7 +56,7 @@ def interface(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The node's class, by the way that ComfyUI takes: a spec from the folder's file, the entry point, the list."""
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", tmp_path / "shipped")
+    tiny.ship_only(monkeypatch, tmp_path / "shipped")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
     tiny.write_bundle(tmp_path / "shipped" / "difference-anime-to-real", tiny.model(add=0.5), method="difference")

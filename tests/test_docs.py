@@ -206,7 +206,7 @@ def little_bundles(folder: Path) -> Iterator[None]:
     several = folder / "galatea-styles-anime-to-real"
     tiny.write_bundle(several, tiny.styled_model(SIZE), method="galatea-styles", px=SIZE, conditions=("style",))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("anime2real.bundle.registry.SHIPPED", folder)
+        tiny.ship_only(patch, folder)
         yield
 
 

@@ -22,7 +22,7 @@ PHOTOGRAPH = ROOT / "docs" / "pictures" / "astronaut.jpg"
 @pytest.fixture(autouse=True)
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Negatives to people, and brighter pictures to drawings."""
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", tmp_path)
+    tiny.ship_only(monkeypatch, tmp_path)
     tiny.write_bundle(tmp_path / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", tiny.model(add=0.5), source="real", target="anime")
     yield

@@ -104,7 +104,7 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
 
 
 def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", tmp_path)
+    tiny.ship_only(monkeypatch, tmp_path)
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
     translator = Translator.load("cyclegan", to="anime")
     assert (translator.bundle.source, translator.px) == ("real", PX)

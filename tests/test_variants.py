@@ -135,11 +135,13 @@ def test_the_best_method_that_makes_several_is_taken(
     tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ships = tmp_path / "ships"
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", ships)
+    tiny.ship_only(monkeypatch, ships)
     tiny.write_bundle(ships / "a", method="galatea")
     command = ["translate", "--crop", "none", str(grey)]
     assert main([*command, "-o", str(tmp_path / "none"), "--variants", "2"]) == 2
-    assert "no bundle to real that ships makes several results" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no bundle to real that is installed makes several results" in said
+    assert 'pip install "anime2real[methods]" (in a clone: pip install ./bundles/more)' in said
     tiny.write_bundle(ships / "b", tiny.styled_model(), method="galatea-styles", conditions=("style",))
     assert main([*command, "-o", str(tmp_path / "two"), "--variants", "2"]) == 0
     assert level(tmp_path / "two" / "grey-variant-2.png") == pytest.approx(expected(1), abs=1)

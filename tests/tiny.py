@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from anime2real.bundle.format import Bundle, save
@@ -48,6 +49,11 @@ def model(
     file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(file)
     return bytes(file.SerializeToString())
+
+
+def ship_only(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the bundles in a folder be all that are installed."""
+    patch.setattr("anime2real.bundle.registry.bundle_folders", lambda: {"anime2real": folder})
 
 
 def write_bundle(

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 import tiny
 
-from anime2real.bundle import registry
 from anime2real.bundle.format import BundleError, load
 from anime2real.bundle.registry import UnknownMethodError, best_method, find, resolve, shipped
 
 
 def test_shipped_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "SHIPPED", tmp_path)
+    tiny.ship_only(monkeypatch, tmp_path)
     with pytest.raises(UnknownMethodError, match="nor any other"):
-        find("cyclegan", "real")
+        find("galatea", "real")
     tiny.write_bundle(tmp_path / "cyclegan-anime-to-real")
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
     tiny.write_bundle(tmp_path / "difference-anime-to-real", method="difference")
@@ -36,7 +35,7 @@ def test_what_really_ships_is_whole() -> None:
 
 
 def test_names_of_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "SHIPPED", tmp_path / "shipped")
+    tiny.ship_only(monkeypatch, tmp_path / "shipped")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
     (tmp_path / "nothing").mkdir()

@@ -37,7 +37,7 @@ def bundle(tmp_path: Path) -> str:
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three bundles that ship: cyclegan both ways, difference one."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", folder)
+    tiny.ship_only(monkeypatch, folder)
     tiny.write_bundle(folder / "cyclegan-anime-to-real")
     tiny.write_bundle(folder / "cyclegan-real-to-anime", source="real", target="anime")
     tiny.write_bundle(folder / "difference-anime-to-real", tiny.model(add=0.5), method="difference")

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """cyclegan both ways, difference one; at two sizes."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", folder)
+    tiny.ship_only(monkeypatch, folder)
     tiny.write_bundle(folder / "cyclegan-anime-to-real", tiny.model(32, scale=-1.0), px=32, figures={"kid": 0.125})
     tiny.write_bundle(folder / "cyclegan-real-to-anime", source="real", target="anime")
     tiny.write_bundle(folder / "difference-anime-to-real", method="difference")

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from toys import TINY, Toy, stop_at
 
 from anime2real.bundle.format import STYLE, Bundle, BundleError, read
-from anime2real.bundle.registry import SHIPPED
+from anime2real.bundle.installed import CORE
 from anime2real.cli.train import export
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
@@ -275,7 +275,7 @@ def test_both_directions_are_wanted_and_each_once(tmp_path: Path) -> None:
 def test_a_folder_called_as_a_method_is_not_the_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("galatea").mkdir()  # as a run's own would be
-    assert all(bundle.folder.parent == SHIPPED for bundle in bundles_of(["galatea"]).values())
+    assert all(bundle.folder.parent == CORE for bundle in bundles_of(["galatea"]).values())
 
 
 def test_a_run_starts_from_bundles_and_says_so(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from anime2real.bundle.format import Bundle, read
-from anime2real.bundle.registry import SHIPPED
+from anime2real.bundle.installed import CORE
 from anime2real.train import weight_averaging as soup
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import network_of
@@ -133,7 +133,7 @@ def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeyp
 
 def test_what_holds_no_generator_is_refused() -> None:
     with pytest.raises(TrainError, match="holds no generator"):
-        network_of(read(SHIPPED / "difference-anime-to-real"))
+        network_of(read(CORE / "difference-anime-to-real"))
 
 
 def test_a_part_may_have_shares_of_its_own(

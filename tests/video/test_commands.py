@@ -30,7 +30,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """cyclegan, both ways."""
-    monkeypatch.setattr("anime2real.bundle.registry.SHIPPED", tmp_path / "shipped")
+    tiny.ship_only(monkeypatch, tmp_path / "shipped")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-anime-to-real")
     tiny.write_bundle(tmp_path / "shipped" / "cyclegan-real-to-anime", source="real", target="anime")
 

@@ -1,4 +1,4 @@
-"""Which bundles there are, by name: those that come with the package, folders of others, and those on the Hub."""
+"""Which bundles there are, by name: those that are installed, folders of others, and those on the Hub."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,25 +6,32 @@ from typing import Final
 
 from anime2real.bundle.format import MANIFEST, Bundle, BundleError, read
 from anime2real.bundle.hub import fetch, is_hub_name
+from anime2real.bundle.installed import ELSEWHERE, bundle_folders, install_command
 from anime2real.domain import Domain, other
 from anime2real.errors import UsageError, nearest
 
-SHIPPED: Final = Path(__file__).parent.parent / "bundles"
 PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
 """Methods, the best first: what `best_method` chooses from."""
 
 
 class UnknownMethodError(BundleError, UsageError):
-    """No bundle of that method, or none that goes that way, comes with the package."""
+    """No bundle of that method, or none that goes that way, is installed."""
 
 
 def shipped() -> list[Bundle]:
-    """The bundles that come with the package, by name; their models are checked when they are used.
+    """The bundles of the package and of installed distributions, by name; their models are checked when they are used.
 
     Raises:
-        BundleError: one of them is damaged.
+        BundleError: one of them is damaged, or two have one name.
     """
-    return [read(path.parent) for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))]
+    found: dict[str, Bundle] = {}
+    for folder in bundle_folders().values():
+        for manifest in folder.glob(f"*/{MANIFEST}"):
+            bundle = read(manifest.parent)
+            if (twin := found.setdefault(bundle.name, bundle)) is not bundle:
+                both = f"in {twin.folder} and in {bundle.folder}"
+                raise BundleError(f"{bundle.name} is installed twice, {both}: uninstall one of them")
+    return [found[name] for name in sorted(found)]
 
 
 def best_method(methods: Collection[str]) -> str | None:
@@ -46,11 +53,16 @@ def default_method(to: Domain, *, with_variants: bool = False) -> str:
         UnknownMethodError: none does.
         BundleError: one of the shipped bundles is damaged.
     """
-    ships = {b.method for b in shipped() if b.target == to and (b.variants > 1 or not with_variants)}
-    if method := best_method(ships):
+    return _best_of(shipped(), to, with_variants)
+
+
+def _best_of(bundles: list[Bundle], to: Domain, with_variants: bool) -> str:
+    able = {b.method for b in bundles if b.target == to and (b.variants > 1 or not with_variants)}
+    if method := best_method(able):
         return method
     if with_variants:
-        raise UnknownMethodError(f"no bundle to {to} that ships makes several results of a picture")
+        advice = f": galatea-styles does, {install_command('galatea-styles')}" if to == "real" else ""
+        raise UnknownMethodError(f"no bundle to {to} that is installed makes several results of a picture{advice}")
     raise UnknownMethodError(f"no bundle to {to} comes with this installation: give the folder of one")
 
 
@@ -67,13 +79,15 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
         BundleError: one of the shipped bundles is damaged.
     """
     bundles = shipped()
-    method = method or default_method(to, with_variants=with_variants)
+    method = method or _best_of(bundles, to, with_variants)
     for bundle in bundles:
         if (bundle.method, bundle.target) == (method, to):
             return bundle
     methods = sorted({b.method for b in bundles})
     if method in methods:
         raise UnknownMethodError(f"no {method!r} bundle to {to} ships: there is one to {other(to)}")
+    if method in ELSEWHERE:
+        raise UnknownMethodError(f"no bundle of {method!r} is installed: {install_command(method)}")
     if not methods:
         raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
     raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
@@ -114,5 +128,8 @@ def resolve(name: str) -> list[Bundle]:
         return [read(path) for path in inside]
     if is_hub_name(name) or folder.exists():
         return [open_bundle(name)]
+    method = name.removesuffix("-anime-to-real").removesuffix("-real-to-anime")
+    if method in ELSEWHERE:
+        raise UnknownMethodError(f"no bundle of {method!r} is installed: {install_command(method)}")
     names = sorted({n for bundle in known for n in (bundle.method, bundle.name)})
     raise BundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")
