@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anime2real.train.augment import varied
+from anime2real.train.augment import augmented
 from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.efficientnet import pretrained
@@ -54,16 +54,18 @@ class PlainCycleGAN:
 
     def __init__(self, device: torch.device, size: int, config: CycleGANConfig | GalateaConfig) -> None:
         del size
-        judge_width = config.discriminator_width if isinstance(config, CycleGANConfig) else config.patch_width
+        discriminator_width = config.discriminator_width if isinstance(config, CycleGANConfig) else config.patch_width
         networks = [plain_generator(config.width, config.blocks) for _ in range(2)]
-        networks += [plain_discriminator(judge_width) for _ in range(2)]
-        self.to_real, self.to_anime, self.judge_real, self.judge_anime = (n.to(device) for n in networks)
+        networks += [plain_discriminator(discriminator_width) for _ in range(2)]
+        self.to_real, self.to_anime, self.discriminator_real, self.discriminator_anime = (
+            n.to(device) for n in networks
+        )
         for network in networks:
             initialise(network)
         generators = [*self.to_real.parameters(), *self.to_anime.parameters()]
-        self.judges = [*self.judge_real.parameters(), *self.judge_anime.parameters()]
+        self.discriminators = [*self.discriminator_real.parameters(), *self.discriminator_anime.parameters()]
         self.generator_adam = torch.optim.Adam(generators, lr=2e-4, betas=(0.5, 0.999))
-        self.judge_adam = torch.optim.Adam(self.judges, lr=2e-4, betas=(0.5, 0.999))
+        self.discriminator_adam = torch.optim.Adam(self.discriminators, lr=2e-4, betas=(0.5, 0.999))
         self.pools: list[list[Tensor]] = [[], []]
 
     def pooled(self, pool: list[Tensor], fakes: Tensor) -> Tensor:
@@ -81,29 +83,29 @@ class PlainCycleGAN:
         return torch.stack(chosen)
 
     def step(self, anime: Tensor, real: Tensor) -> None:
-        for p in self.judges:
+        for p in self.discriminators:
             p.requires_grad_(False)
         fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
         cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
         same_real, same_anime = self.to_real(real), self.to_anime(anime)
-        adversarial = (self.judge_real(fake_real) - 1).square().mean() + (
-            self.judge_anime(fake_anime) - 1
+        adversarial = (self.discriminator_real(fake_real) - 1).square().mean() + (
+            self.discriminator_anime(fake_anime) - 1
         ).square().mean()
         cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
         identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
         self.generator_adam.zero_grad()
         (adversarial + 10 * cycle + 5 * identity).backward()
         self.generator_adam.step()
-        for p in self.judges:
+        for p in self.discriminators:
             p.requires_grad_(True)
-        self.judge_adam.zero_grad()
-        for judge, picture, fake, pool in (
-            (self.judge_real, real, fake_real, self.pools[0]),
-            (self.judge_anime, anime, fake_anime, self.pools[1]),
+        self.discriminator_adam.zero_grad()
+        for discriminator, picture, fake, pool in (
+            (self.discriminator_real, real, fake_real, self.pools[0]),
+            (self.discriminator_anime, anime, fake_anime, self.pools[1]),
         ):
-            loss = (judge(picture) - 1).square().mean() + judge(self.pooled(pool, fake)).square().mean()
+            loss = (discriminator(picture) - 1).square().mean() + discriminator(self.pooled(pool, fake)).square().mean()
             (0.5 * loss).backward()
-        self.judge_adam.step()
+        self.discriminator_adam.step()
 
 
 class PackageFeatures(nn.Module):
@@ -131,14 +133,14 @@ class PlainGalatea(PlainCycleGAN):
         super().__init__(device, size, config)
         width, features = config.projection_width, PackageFeatures()
         self.projected = [ProjectedDiscriminator(width, features).to(device) for _ in range(2)]  # type: ignore[arg-type]
-        heads = [p for judge in self.projected for p in judge.parameters() if p.requires_grad]
-        self.judges += heads
+        heads = [p for discriminator in self.projected for p in discriminator.parameters() if p.requires_grad]
+        self.discriminators += heads
         generators = self.generator_adam.param_groups[0]["params"]
         self.generator_adam = torch.optim.Adam(generators, lr=2e-4, betas=(0.0, 0.99))
-        self.judge_adam = torch.optim.Adam(self.judges, lr=2e-4, betas=(0.0, 0.99))
+        self.discriminator_adam = torch.optim.Adam(self.discriminators, lr=2e-4, betas=(0.0, 0.99))
 
     def step(self, anime: Tensor, real: Tensor) -> None:
-        for p in self.judges:
+        for p in self.discriminators:
             p.requires_grad_(False)
         fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
         cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
@@ -146,17 +148,20 @@ class PlainGalatea(PlainCycleGAN):
         cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
         identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
         loss = 10 * cycle + 5 * identity
-        fakes = ((self.projected[0], self.judge_real, fake_real), (self.projected[1], self.judge_anime, fake_anime))
+        fakes = (
+            (self.projected[0], self.discriminator_real, fake_real),
+            (self.projected[1], self.discriminator_anime, fake_anime),
+        )
         for projected, patch, fake in fakes:
-            loss = loss + generator_loss(projected(varied(fake))) + 0.5 * (patch(fake) - 1).square().mean()
+            loss = loss + generator_loss(projected(augmented(fake))) + 0.5 * (patch(fake) - 1).square().mean()
         self.generator_adam.zero_grad()
         loss.backward()
         self.generator_adam.step()
-        for p in self.judges:
+        for p in self.discriminators:
             p.requires_grad_(True)
-        self.judge_adam.zero_grad()
+        self.discriminator_adam.zero_grad()
         for (projected, patch, fake), picture in zip(fakes, (real, anime), strict=True):
             seen = fake.detach()
-            loss = discriminator_loss(projected(varied(picture)), projected(varied(seen)))
+            loss = discriminator_loss(projected(augmented(picture)), projected(augmented(seen)))
             (loss + 0.5 * ((patch(picture) - 1).square().mean() + patch(seen).square().mean())).backward()
-        self.judge_adam.step()
+        self.discriminator_adam.step()

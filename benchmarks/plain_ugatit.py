@@ -136,17 +136,17 @@ class PlainUGATIT:
         make = lambda: PlainGenerator(size, config).to(device)  # noqa: E731
         self.to_real, self.to_anime = make(), make()
         layers, width = (config.local_layers, config.global_layers), config.discriminator_width
-        self.judges_real, self.judges_anime = (
+        self.discriminators_real, self.discriminators_anime = (
             [PlainDiscriminator(width, n).to(device) for n in layers] for _ in range(2)
         )
         self.generators = [self.to_real, self.to_anime]
-        self.judges = [*self.judges_real, *self.judges_anime]
+        self.discriminators = [*self.discriminators_real, *self.discriminators_anime]
         self.adams = [
             torch.optim.Adam(
                 list(chain.from_iterable(n.parameters() for n in networks)),
                 lr=config.learning_rate, betas=(0.5, 0.999), weight_decay=config.weight_decay,
             )
-            for networks in (self.generators, self.judges)
+            for networks in (self.generators, self.discriminators)
         ]  # fmt: skip
 
     def step(self, anime: Tensor, real: Tensor) -> None:
@@ -154,9 +154,12 @@ class PlainUGATIT:
         self.adams[1].zero_grad()
         loss = torch.zeros((), device=anime.device)
         (fake_real, _), (fake_anime, _) = self.to_real(anime), self.to_anime(real)
-        for judges, true, fake in ((self.judges_real, real, fake_real), (self.judges_anime, anime, fake_anime)):
-            for judge in judges:
-                for one, zero in zip(judge(true), judge(fake), strict=True):
+        for discriminators, true, fake in (
+            (self.discriminators_real, real, fake_real),
+            (self.discriminators_anime, anime, fake_anime),
+        ):
+            for discriminator in discriminators:
+                for one, zero in zip(discriminator(true), discriminator(fake), strict=True):
                     loss = loss + F.mse_loss(one, torch.ones_like(one)) + F.mse_loss(zero, torch.zeros_like(zero))
         (config.adversarial_weight * loss).backward()
         self.adams[1].step()
@@ -166,8 +169,8 @@ class PlainUGATIT:
         (cycled_anime, _), (cycled_real, _) = self.to_anime(fake_real), self.to_real(fake_anime)
         (same_anime, at_anime), (same_real, at_real) = self.to_anime(anime), self.to_real(real)
         adversarial = torch.zeros((), device=anime.device)
-        for judges, fake in ((self.judges_real, fake_real), (self.judges_anime, fake_anime)):
-            for score in chain.from_iterable(judge(fake) for judge in judges):
+        for discriminators, fake in ((self.discriminators_real, fake_real), (self.discriminators_anime, fake_anime)):
+            for score in chain.from_iterable(discriminator(fake) for discriminator in discriminators):
                 adversarial = adversarial + F.mse_loss(score, torch.ones_like(score))
         cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
         identity = F.l1_loss(same_anime, anime) + F.l1_loss(same_real, real)

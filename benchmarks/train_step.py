@@ -39,7 +39,7 @@ from anime2real.train.methods import METHODS
 from anime2real.train.methods.galatea_options import DETAIL, WORST
 from anime2real.train.methods.ugatit import UGATITConfig
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 SPEEDS = {
     "eager": Speed(channels_last=True),
@@ -59,10 +59,10 @@ FAST: Final = {
 """What each method is measured under unless told, and `--ships`."""
 BATCHES: Final = {"cyclegan": [64, 96], "galatea": [64, 96], "ugatit": [16, 32, 64], "ships": [8, 16]}
 QUICK: Final[dict[str, Any]] = {
-    "generator": "resnet", "worst_weight": 0.0, "attentive_weight": 0.0, "detail_weight": 0.0
+    "generator": "resnet", "worst_patch_weight": 0.0, "cam_discriminator_weight": 0.0, "detail_weight": 0.0
 }  # fmt: skip
 """Galatea's quick recipe; the pictures here know no hair."""
-SHIPS: Final[dict[str, Any]] = {"worst_weight": WORST, "detail_weight": DETAIL, "unshuffle": 2}
+SHIPS: Final[dict[str, Any]] = {"worst_patch_weight": WORST, "detail_weight": DETAIL, "unshuffle": 2}
 """What Galatea's defaults leave to a pack."""
 SHIPPED_SIZE: Final = 256
 SIZE, TOY_SIZE = 128, 32
@@ -147,10 +147,10 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def stepping(stepper: Stepper, sampler: Sampler) -> Callable[[], object]:
+def stepping(training_step: TrainingStep, sampler: Sampler) -> Callable[[], object]:
     """A step a call, each with its own pictures."""
     steps = itertools.count(1)
-    return lambda: stepper.step(sampler.draw(next(steps)), 2e-4, [0.001])
+    return lambda: training_step.step(sampler.draw(next(steps)), 2e-4, [0.001])
 
 
 def profile(step: Callable[[], object], pairs: int, device: torch.device, rows: int = 40) -> None:
@@ -173,18 +173,20 @@ def profile(step: Callable[[], object], pairs: int, device: torch.device, rows: 
 
 def tflop_a_pair(subject: Subject) -> float:
     """Arithmetic of one of our iterations, forward and backward, counted by torch."""
-    stepper = Stepper(subject.build(1), subject.pictures, 1, Speed(), subject.landmarks)
+    training_step = TrainingStep(subject.build(1), subject.pictures, 1, Speed(), subject.landmarks)
     draw = subject.sampler(1).draw(0)
     with FlopCounterMode(display=False) as counter:
-        stepper.step(draw, 2e-4, [0.0])
+        training_step.step(draw, 2e-4, [0.0])
     return counter.get_total_flops() / 1e12
 
 
 def reference_rate(subject: Subject, batch_size: int, seconds: float, *, same: bool) -> float:
     """Pairs a second of the reference, which is gone afterwards; of the `same` networks trained plainly, or its own."""
     if same:
-        stepper = Stepper(subject.build(batch_size), subject.pictures, batch_size, Speed(), subject.landmarks)
-        return rate(stepping(stepper, subject.sampler(batch_size)), batch_size, seconds, subject.device)
+        training_step = TrainingStep(
+            subject.build(batch_size), subject.pictures, batch_size, Speed(), subject.landmarks
+        )
+        return rate(stepping(training_step, subject.sampler(batch_size)), batch_size, seconds, subject.device)
     plain = REFERENCES[subject.name](subject.device, subject.size, subject.config)
     shape = (batch_size, 3, subject.size, subject.size)
     anime, real = (torch.rand(shape, device=subject.device) * 2 - 1 for _ in range(2))
@@ -200,11 +202,11 @@ def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, o
     begin = time.perf_counter()
     try:
         parity = preflight(subject.build(batch_size), subject.pictures, sampler.draw(0), speed, subject.landmarks)
-        stepper = Stepper(subject.build(batch_size), subject.pictures, batch_size, speed, subject.landmarks)
-        stepper.step(sampler.draw(0), 2e-4, [0.001])
+        training_step = TrainingStep(subject.build(batch_size), subject.pictures, batch_size, speed, subject.landmarks)
+        training_step.step(sampler.draw(0), 2e-4, [0.001])
         synchronise(device)
         ready = time.perf_counter() - begin
-        pairs = rate(stepping(stepper, sampler), batch_size, options.seconds, device)
+        pairs = rate(stepping(training_step, sampler), batch_size, options.seconds, device)
     except torch.OutOfMemoryError:
         print(f"ours, {speed_name:16s} batch {batch_size:3d}: more memory than the device has")
         return 0.0
@@ -215,7 +217,7 @@ def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, o
         flush=True,
     )
     if options.profile:
-        profile(stepping(stepper, sampler), batch_size, device)
+        profile(stepping(training_step, sampler), batch_size, device)
     return pairs if parity.holds else 0.0
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from anime2real.data.pack import Pack
 from anime2real.image.picture import write
-from anime2real.train.augment import varied
+from anime2real.train.augment import augmented
 from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.sample_grid import to_uint8
@@ -43,16 +43,19 @@ def train(options: argparse.Namespace) -> None:
     print(f"{len(rows):,} drawings on {device}", flush=True)
     generator = FastGenerator(options.width).to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(generator).requires_grad_(False).eval()
-    judge = ProjectedDiscriminator().to(device, memory_format=torch.channels_last)
-    heads = [p for p in judge.parameters() if p.requires_grad]
+    discriminator = ProjectedDiscriminator().to(device, memory_format=torch.channels_last)
+    heads = [p for p in discriminator.parameters() if p.requires_grad]
     adam = {"lr": 2e-4, "betas": (0.0, 0.99), "fused": True}
-    generator_adam, judge_adam = torch.optim.Adam(generator.parameters(), **adam), torch.optim.Adam(heads, **adam)
+    generator_adam, discriminator_adam = (
+        torch.optim.Adam(generator.parameters(), **adam),
+        torch.optim.Adam(heads, **adam),
+    )
     beta = 0.5 ** (options.batch / HALF_LIFE)
     options.output.mkdir(parents=True, exist_ok=True)
     start = last = time.perf_counter()
     step = 0
     while (used := (time.perf_counter() - start) / 60 / options.minutes) < 1:
-        for group in (*generator_adam.param_groups, *judge_adam.param_groups):
+        for group in (*generator_adam.param_groups, *discriminator_adam.param_groups):
             group["lr"] = 2e-4 * min(1.0, 3 * (1 - used))
         index = torch.randint(len(pictures), (options.batch,), device=device)
         real = pictures[index].permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -61,17 +64,17 @@ def train(options: argparse.Namespace) -> None:
             fake = generator(torch.randn(options.batch, LATENT, device=device))
             for p in heads:
                 p.requires_grad_(False)
-            loss = generator_loss(judge(varied(fake)))
+            loss = generator_loss(discriminator(augmented(fake)))
         generator_adam.zero_grad()
         loss.backward()
         generator_adam.step()
         for p in heads:
             p.requires_grad_(True)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            judge_loss = discriminator_loss(judge(varied(real)), judge(varied(fake.detach())))
-        judge_adam.zero_grad()
-        judge_loss.backward()
-        judge_adam.step()
+            told_apart = discriminator_loss(discriminator(augmented(real)), discriminator(augmented(fake.detach())))
+        discriminator_adam.zero_grad()
+        told_apart.backward()
+        discriminator_adam.step()
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1 - beta)
             for own, other in zip(average.buffers(), generator.buffers(), strict=True):
@@ -79,12 +82,12 @@ def train(options: argparse.Namespace) -> None:
         step += 1
         if time.perf_counter() - last > 20 or step == 100:
             last = time.perf_counter()
-            if not torch.isfinite(loss + judge_loss):
+            if not torch.isfinite(loss + told_apart):
                 sys.exit(f"the losses are no numbers after {step} steps")
             seen, seconds = step * options.batch, last - start
             print(
                 f"{used:5.1%}  {seen:,} pictures, {seen / seconds:,.0f} a second, generator {loss.item():.3f}, "
-                f"judge {judge_loss.item():.3f}, {options.minutes - seconds / 60:.1f} min left",
+                f"discriminator {told_apart.item():.3f}, {options.minutes - seconds / 60:.1f} min left",
                 flush=True,
             )
             sheet(average, device, options.output / "candidates.png")

@@ -20,7 +20,7 @@ TOP = Path(__file__).parent.parent
 EXAMPLES = TOP / "examples"
 PHOTOGRAPH = TOP / "docs" / "pictures" / "astronaut.jpg"
 
-QUICK = ["--generator", "resnet", "--worst-weight", "0", "--attentive-weight", "0", "--detail-weight", "0"]
+QUICK = ["--generator", "resnet", "--worst-patch-weight", "0", "--cam-discriminator-weight", "0", "--detail-weight", "0"]
 RUNS: dict[str, tuple[str, list[str]]] = {
     "difference": ("difference", ["--learning-rate", "0.1", "--batch-size", "4"]),
     "autoencoder": ("autoencoder", ["--width", "8", "--batch-size", "4"]),

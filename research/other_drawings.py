@@ -1,7 +1,7 @@
 """KID to the test photographs of what bundles make of drawings that no choice among them was made on.
 
-    python research/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --images 500
-    python research/other_drawings.py packs/sharp-256 cyclegan galatea --least-scale 0.65 --split test --drawing-scale 0
+    python research/other_drawings.py packs/sharp-256 cyclegan galatea --min-scale 0.65 --images 500
+    python research/other_drawings.py packs/sharp-256 cyclegan galatea --min-scale 0.65 --split test --drawing-scale 0
 
 Whoever measures many networks on the same test drawings and keeps the best has chosen by luck, too, and its figure
 there flatters it. All of them have seen the training drawings, but nothing was chosen by those: they tell whether a
@@ -35,17 +35,17 @@ def main() -> None:
     parser.add_argument("bundles", nargs="+", help="as of `anime2real evaluate`")
     parser.add_argument("--images", type=int, default=500, help="drawings at most")
     parser.add_argument("--seed", type=int, default=0, help="by which they are drawn")
-    parser.add_argument("--least-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
+    parser.add_argument("--min-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
     parser.add_argument("--split", choices=[*SPLITS], default="train", help="of the drawings")
-    parser.add_argument("--drawing-scale", type=float, help="--least-scale of the drawings, where it is another one")
+    parser.add_argument("--drawing-scale", type=float, help="--min-scale of the drawings, where it is another one")
     parser.add_argument("--features", default="VGG", help="as of `anime2real evaluate`, one of them")
     options = parser.parse_args()
     try:
         pack, features = Pack(options.pack), Features(options.features)
-        scale = options.least_scale if options.drawing_scale is None else options.drawing_scale
+        scale = options.min_scale if options.drawing_scale is None else options.drawing_scale
         drawn = pack.of_scale(pack.rows("anime", options.split), scale)
         drawn = np.random.default_rng(options.seed).permutation(drawn)[: max(0, options.images)]
-        photographs = pack.of_scale(pack.rows("real", "test"), options.least_scale)
+        photographs = pack.of_scale(pack.rows("real", "test"), options.min_scale)
         for rows, what in ((drawn, f"{SPLITS[options.split]} drawings"), (photographs, "test photographs")):
             if len(rows) < 2:
                 raise PackError(f"{len(rows)} {what} of that scale in {options.pack}: at least two are needed")

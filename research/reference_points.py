@@ -7,9 +7,9 @@ in the second, by the features named. A translator that drew perfectly in the ma
 source's figure, not zero. The last line is JSON.
 
 With `--hair` also for what Galatea's discriminators see as real in a pack with hair: photographs of all sources,
-drawn so that fringes and long hair are commoner (`--match-hair 0.5`), and those with all hair dyed in colours of drawn
-hair, which is what a translator that keeps the hair should reach. `--least-scale` leaves out pictures of fewer pixels,
-as Galatea's option does, `--test-least-scale` does so among the test pictures; `--px` measures at another size.
+drawn so that fringes and long hair are commoner (`--hair-resampling 0.5`), and those with all hair recoloured as drawn
+hair, which is what a translator that keeps the hair should reach. `--min-scale` leaves out pictures of fewer pixels,
+as Galatea's option does, `--test-min-scale` does so among the test pictures; `--px` measures at another size.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from anime2real.image.pixels import to_float, to_uint8
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import resized
 from anime2real.measure.features import Features
-from anime2real.train.hair_recolouring import dyed
+from anime2real.train.hair_recolouring import recoloured
 from anime2real.train.methods.galatea_options import MATCH
 from anime2real.train.sampler import matched
 
@@ -40,16 +40,16 @@ LEAST: Final = 32
 """Pictures that a source needs for a distance to say something."""
 
 
-def rows_of(pack: Pack, domain: Domain, least_scale: float, split: Split = "train") -> NDArray[np.int64]:
+def rows_of(pack: Pack, domain: Domain, min_scale: float, split: Split = "train") -> NDArray[np.int64]:
     """The rows of a domain and a split whose scale is at least so much.
 
     Raises:
         PackError: if the pack does not know scales.
     """
-    return pack.of_scale(pack.rows(domain, split), least_scale)
+    return pack.of_scale(pack.rows(domain, split), min_scale)
 
 
-def as_shown(pack: Pack, images: int, least_scale: float) -> dict[str, NDArray[np.uint8]]:
+def as_shown(pack: Pack, images: int, min_scale: float) -> dict[str, NDArray[np.uint8]]:
     """Photographs (N, S, S, 3) as Galatea's discriminators see them, by what was done to them.
 
     Raises:
@@ -58,7 +58,7 @@ def as_shown(pack: Pack, images: int, least_scale: float) -> dict[str, NDArray[n
     if pack.hair is None or not pack.marks_drawn_hair:
         raise PackError(f"{pack.folder} knows no hair, which --hair needs: prepare it with --hair")
     random = np.random.default_rng(0)
-    drawings, rows = pack.rows("anime", "train"), rows_of(pack, "real", least_scale)
+    drawings, rows = pack.rows("anime", "train"), rows_of(pack, "real", min_scale)
     told = np.array([row for row in drawings if pack.index[row]["hair"] is not None], np.int64)
     wanted = hair_places(pack.hair, told)
     weighted = matched(rows, hair_places(pack.hair, rows), wanted, MATCH)
@@ -66,7 +66,7 @@ def as_shown(pack: Pack, images: int, least_scale: float) -> dict[str, NDArray[n
     colours = random.permutation(pack.hair_colours("anime", "train"))[: len(some)]
     mask = torch.from_numpy(pack.hair[some])[:, None].float() / 255
     picture = torch.from_numpy(to_float(pack.images[some]))
-    changed = dyed(picture, mask, torch.from_numpy(colours), torch.ones(len(some)))
+    changed = recoloured(picture, mask, torch.from_numpy(colours), torch.ones(len(some)))
     return {"all sources": pack.images[plain], "hair matched": pack.images[some],
             "hair matched and dyed": to_uint8(changed.numpy())}  # fmt: skip
 
@@ -79,21 +79,21 @@ def main() -> None:
     parser.add_argument("--features", nargs="+", default=["VGG", "Lite0"])
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--px", type=int)
-    parser.add_argument("--least-scale", type=float, default=0.0)
-    parser.add_argument("--test-least-scale", type=float, default=0.0)
+    parser.add_argument("--min-scale", type=float, default=0.0)
+    parser.add_argument("--test-min-scale", type=float, default=0.0)
     parser.add_argument("--hair", action="store_true")
     options = parser.parse_args()
     try:
         pack, test = Pack(options.pack), Pack(options.test)
         measured = []
         px = options.px or test.size
-        shown = as_shown(pack, options.images, options.least_scale) if options.hair else {}
+        shown = as_shown(pack, options.images, options.min_scale) if options.hair else {}
         for name in options.features:
             features = Features(name)
             for domain in DOMAINS:
-                shown_there = test.images[rows_of(test, domain, options.test_least_scale, "test")]
+                shown_there = test.images[rows_of(test, domain, options.test_min_scale, "test")]
                 target = features(resized(shown_there, px))
-                rows = rows_of(pack, domain, options.least_scale)
+                rows = rows_of(pack, domain, options.min_scale)
                 sources = np.array(pack.sources(rows))
                 pictures = {}
                 for source in np.unique(sources).tolist():

@@ -1,6 +1,6 @@
 """How sharp results are beside photographs, and beside what training shows of them.
 
-    python research/sharpness.py packs/sharp-256 galatea --least-scale 0.65
+    python research/sharpness.py packs/sharp-256 galatea --min-scale 0.65
 
 The mean absolute Laplacian of grey levels in the middle of a lined-up face, of 255, of each picture: in the median, the
 fifth percentile, and how many lie below `--soft`. First of the pack's test photographs, as they are and cut out as in
@@ -50,13 +50,13 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("bundles", nargs="*", help="as of `anime2real evaluate`")
     parser.add_argument("--images", type=int, default=300, help="of each domain at most")
-    parser.add_argument("--least-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
+    parser.add_argument("--min-scale", type=float, default=0.0, help="as of `anime2real evaluate`")
     parser.add_argument("--soft", type=float, default=3.0, help="what counts as soft")
     options = parser.parse_args()
     try:
         pack = Pack(options.pack)
         rows = {
-            d: pack.of_scale(pack.rows(d, "test"), options.least_scale)[: options.images] for d in ("anime", "real")
+            d: pack.of_scale(pack.rows(d, "test"), options.min_scale)[: options.images] for d in ("anime", "real")
         }
         for domain, found in rows.items():
             if not len(found):

@@ -5,11 +5,11 @@
 set -eu
 anime2real train cyclegan --minutes 20 --data "$1/sharp" -o "$2/cyclegan-sharp"
 anime2real train ugatit --minutes 20 --data "$1/sharp" -o "$2/ugatit-sharp"
-few="--attentive-weight 0 --detail-weight 0 --dye 0.5 --hair-weight 5 --match-hair 0.5 --batch-size 32"
+few="--cam-discriminator-weight 0 --detail-weight 0 --hair-recolouring 0.5 --hair-weight 5 --hair-resampling 0.5 --batch-size 32"
 for generator in resnet ugatit; do
-  anime2real train galatea $few --generator $generator --least-scale 0.65 --minutes 20 \
+  anime2real train galatea $few --generator $generator --min-scale 0.65 --minutes 20 \
     --data "$1/sharp-256" -o "$2/galatea-$generator"
 done
-further="--further-averages 0.1 --further-averages 0.25"
-anime2real train galatea --least-scale 0.65 $further --minutes 20 --data "$1/sharp-256" -o "$2/galatea-whole"
-anime2real train galatea --least-scale 0.65 $further --minutes 20 --data "$1/sharp-256" -o "$2/galatea-whole-16" --batch-size 16
+further="--ema-shares 0.1 --ema-shares 0.25"
+anime2real train galatea --min-scale 0.65 $further --minutes 20 --data "$1/sharp-256" -o "$2/galatea-whole"
+anime2real train galatea --min-scale 0.65 $further --minutes 20 --data "$1/sharp-256" -o "$2/galatea-whole-16" --batch-size 16

@@ -1,6 +1,6 @@
 """Keep some of a pack's photographs out of training, to measure by: sharp ones, which no archive has a test split of.
 
-    python scripts/hold_out.py choose packs/sharp-256 --least-scale 0.65 --of-each 150 > scripts/held_out.txt
+    python scripts/hold_out.py choose packs/sharp-256 --min-scale 0.65 --of-each 150 > scripts/held_out.txt
     python scripts/hold_out.py apply packs/sharp-256 scripts/held_out.txt
 
 `choose` names so many training photographs of each source, those whose names' sums come first, so that neither age nor
@@ -21,13 +21,13 @@ from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 
 
-def choose(pack: Pack, least_scale: float, of_each: int) -> list[str]:
+def choose(pack: Pack, min_scale: float, of_each: int) -> list[str]:
     """Names of training photographs, `of_each` of every source, of at least so many file pixels for each pixel.
 
     Raises:
         PackError: the pack does not know the scale asked for, or a source has too few.
     """
-    rows = pack.of_scale(pack.rows("real", "train"), least_scale)
+    rows = pack.of_scale(pack.rows("real", "train"), min_scale)
     sources = np.array(pack.sources(rows))
     names = []
     for source in np.unique(sources).tolist():
@@ -70,7 +70,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     choosing = commands.add_parser("choose")
     choosing.add_argument("pack", type=Path)
-    choosing.add_argument("--least-scale", type=float, default=0.0)
+    choosing.add_argument("--min-scale", type=float, default=0.0)
     choosing.add_argument("--of-each", type=int, default=150)
     applying = commands.add_parser("apply")
     applying.add_argument("pack", type=Path)
@@ -78,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.command == "choose":
-            print("\n".join(choose(Pack(options.pack), options.least_scale, options.of_each)))
+            print("\n".join(choose(Pack(options.pack), options.min_scale, options.of_each)))
         else:
             print(json.dumps({"held_out": apply(options.pack, set(options.names.read_text("utf-8").split()))}))
     except (UserError, OSError) as error:

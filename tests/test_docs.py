@@ -510,7 +510,7 @@ def test_the_site(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= set(pages)
-    for option in ("--average-half-life", "--max-megapixels", "--layout", "--preference"):
+    for option in ("--ema-half-life", "--max-megapixels", "--layout", "--preference"):
         assert option in pages["commands"]
     for name in ("translator-load", "find-faces", "read-marks"):
         assert f'id="{name}"' in pages["api"]

@@ -23,12 +23,17 @@ from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.ugatit import UGATITConfig
-from anime2real.train.step import Stepper
+from anime2real.train.step import TrainingStep
 
 SIZE = 32
 
-QUICK: dict[str, Any] = {"generator": "resnet", "worst_weight": 0.0, "attentive_weight": 0.0, "detail_weight": 0.0}
-"""Galatea without its generators and judges that take long."""
+QUICK: dict[str, Any] = {
+    "generator": "resnet",
+    "worst_patch_weight": 0.0,
+    "cam_discriminator_weight": 0.0,
+    "detail_weight": 0.0,
+}
+"""Galatea without its generators and discriminators that take long."""
 
 TINY: dict[str, Any] = {
     "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
@@ -80,11 +85,11 @@ def with_hair(pack: Path, output: Path) -> Path:
 
 def stop_at(patch: pytest.MonkeyPatch, number: int) -> None:
     """Ask the process to end as a training begins its step of that number, counted from 1."""
-    step, count = Stepper.step, itertools.count(1)
+    step, count = TrainingStep.step, itertools.count(1)
 
-    def interrupted(self: Stepper, *arguments: Any) -> Any:
+    def interrupted(self: TrainingStep, *arguments: Any) -> Any:
         if next(count) == number:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, *arguments)
 
-    patch.setattr(Stepper, "step", interrupted)
+    patch.setattr(TrainingStep, "step", interrupted)

@@ -10,7 +10,7 @@ from toys import SIZE, Toy, smooth_picture, with_hair
 from anime2real.cli import train as command
 from anime2real.data.prepare import prepare
 from anime2real.train import loop
-from anime2real.train.export.run import export_products
+from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
 
 
@@ -46,7 +46,7 @@ def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exporting takes longer than training here."""
-    monkeypatch.setattr(loop, "export_products", lambda *_: [])
+    monkeypatch.setattr(loop, "export_translators", lambda *_: [])
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one way will do: the other takes as long again."""
 
     def first(method: Method, *arguments: Any) -> list[Path]:
-        products = method.products()[:1]
+        translators = method.translators()[:1]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(method, "products", lambda: products)
-            return export_products(method, *arguments)
+            patch.setattr(method, "translators", lambda: translators)
+            return export_translators(method, *arguments)
 
     for module in (loop, command):
-        monkeypatch.setattr(module, "export_products", first)
+        monkeypatch.setattr(module, "export_translators", first)

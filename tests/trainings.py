@@ -17,13 +17,13 @@ from toys import SIZE, TINY, Toy
 
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.hair_recolouring import to_image
-from anime2real.train.loop import Sitting, Status, train
+from anime2real.train.loop import Session, Status, train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainConfig
 from anime2real.train.step import Speed
 
-PLAIN = Sitting("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
+PLAIN = Session("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)
 
 
 STEPS = 7
@@ -34,8 +34,8 @@ def config(method: str, steps: int = STEPS, **changes: Any) -> TrainConfig:
     return TrainConfig(method, options, Budget(pairs=steps * options.batch_size), seed=3, samples=2)
 
 
-def run(method: str, toy: Toy, folder: Path, sitting: Sitting = PLAIN, **changes: Any) -> Status:
-    return train(config(method, **changes), toy.pack, folder, sitting)
+def run(method: str, toy: Toy, folder: Path, session: Session = PLAIN, **changes: Any) -> Status:
+    return train(config(method, **changes), toy.pack, folder, session)
 
 
 def state(folder: Path) -> dict[str, torch.Tensor]:

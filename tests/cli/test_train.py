@@ -10,7 +10,7 @@ from toys import Toy
 from anime2real.bundle.format import read
 from anime2real.cli import train as command
 from anime2real.cli.main import main
-from anime2real.train.loop import Sitting
+from anime2real.train.loop import Session
 
 SMALL = ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2", "--device", "cpu"]
 
@@ -57,17 +57,17 @@ def test_presets_are_epochs_of_fifteen_thousand_pairs(toy: Toy, capsys: pytest.C
 def test_the_folder_for_compiled_code_reaches_the_loop(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sittings: list[Sitting] = []
+    sessions: list[Session] = []
 
-    def noted(config: object, data: Path, run: Path, sitting: Sitting) -> SimpleNamespace:
-        sittings.append(sitting)
+    def noted(config: object, data: Path, run: Path, session: Session) -> SimpleNamespace:
+        sessions.append(session)
         return SimpleNamespace(finished=True)
 
     monkeypatch.setattr(command, "train", noted)
     arguments = ["train", "ugatit", "--data", str(toy.pack), "-o", str(tmp_path / "run")]
     assert main([*arguments, "--compile-cache", str(tmp_path / "cache")]) == 0
     assert main(arguments) == 0
-    assert [sitting.compile_cache for sitting in sittings] == [tmp_path / "cache", None]
+    assert [session.compile_cache for session in sessions] == [tmp_path / "cache", None]
 
 
 @pytest.mark.parametrize(

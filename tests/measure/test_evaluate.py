@@ -214,18 +214,18 @@ def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.Ca
     sharp = scaled.rows("real", "test")[:3].tolist() + scaled.rows("anime", "test")[:2].tolist()
     for row in sharp:
         scaled.index[row]["scale"] = 1.0
-    report = evaluate([bundle], scaled, [Colours()], least_scale=0.9, quiet=True)
-    assert report["protocol"]["least_scale"] == 0.9
+    report = evaluate([bundle], scaled, [Colours()], min_scale=0.9, quiet=True)
+    assert report["protocol"]["min_scale"] == 0.9
     assert report["protocol"]["images"] == {"anime": 2, "real": 3}
     assert report["results"][0]["images"] == 3
     with pytest.raises(EvaluationError, match=r"0 anime test pictures: .* of a scale of at least 1\.5"):
-        evaluate([bundle], scaled, [Colours()], least_scale=1.5, quiet=True)
+        evaluate([bundle], scaled, [Colours()], min_scale=1.5, quiet=True)
     old = Pack(pack)
     old.index[0]["scale"] = None
     with pytest.raises(PackError, match="does not know its pictures' scale"):
-        evaluate([bundle], old, [Colours()], least_scale=0.9, quiet=True)
-    assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--least-scale", "-1"]) == 2
-    assert "--least-scale is 0 or more" in capsys.readouterr().err
+        evaluate([bundle], old, [Colours()], min_scale=0.9, quiet=True)
+    assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--min-scale", "-1"]) == 2
+    assert "--min-scale is 0 or more" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
@@ -281,7 +281,7 @@ def test_the_script_measures_training_drawings_against_test_photographs(
     expected = kid(features(known.images[drawn]), features(known.images[known.rows("real", "test")]))
     assert f"KID-Lite0 ·10³ {1e3 * expected.mean:.1f} ± {1e3 * expected.std:.1f}, 6 drawings" in told
     with pytest.raises(SystemExit, match=r"error: 0 training drawings of that scale in .*pack: at least two"):
-        run(same, "--features", "Lite0", "--least-scale", 99)
+        run(same, "--features", "Lite0", "--min-scale", 99)
     with pytest.raises(SystemExit, match="error: 0 test drawings of that scale"):
         run(same, "--features", "Lite0", "--split", "test", "--drawing-scale", 0)
     assert "6 drawings" in run(same, "--features", "Lite0", "--images", 6, "--drawing-scale", 0)

@@ -38,6 +38,6 @@ def test_the_script_measures_a_pack(
     assert len(facts) == 3
     assert all(fact["of"] > 0 for fact in facts.values())
     with pytest.raises(SystemExit, match=r"error: .* no anime test pictures of that scale"):
-        run(str(toy.pack), "--least-scale", "50")
+        run(str(toy.pack), "--min-scale", "50")
     with pytest.raises(SystemExit, match="error: "):
         run(str(Path(toy.pack).parent / "none"))

@@ -37,8 +37,8 @@ def test_the_networks_that_ship_are_measured_against_themselves_trained_plainly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stepped = []
-    built = train_step.Stepper
-    monkeypatch.setattr(train_step, "Stepper", lambda *given: stepped.append(given[3]) or built(*given))
+    built = train_step.TrainingStep
+    monkeypatch.setattr(train_step, "TrainingStep", lambda *given: stepped.append(given[3]) or built(*given))
     batches = ["--reference-batches", "2", "--batches", "2"]
     train_step.main([*TOY, *batches, "--speeds", "bf16", "eager", "--method", "galatea", "--ships"])
     lines = capsys.readouterr().out.splitlines()
@@ -75,15 +75,18 @@ def test_the_reference_of_ugatit_is_the_same_network(light: bool) -> None:
         image = torch.rand(2, 3, SIZE, SIZE) * 2 - 1
         for mine, other in zip(method.to_real.classified(image), generator(image), strict=True):
             torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
-    for judge, others in ((method.judge_real, plain.judges_real), (method.judge_anime, plain.judges_anime)):
+    for discriminator, others in (
+        (method.discriminator_real, plain.discriminators_real),
+        (method.discriminator_anime, plain.discriminators_anime),
+    ):
         weights = [sum(p.numel() for p in part.parameters()) for part in others]
-        assert weights == [sum(p.numel() for p in part.parameters()) for part in judge.children()]
+        assert weights == [sum(p.numel() for p in part.parameters()) for part in discriminator.children()]
 
 
 def test_the_reference_of_ugatit_moves_all_its_weights_and_clips_rho() -> None:
     torch.manual_seed(0)
     plain = PlainUGATIT(torch.device("cpu"), SIZE, replace(TINY["ugatit"], learning_rate=0.5))
-    weights = [p for network in (*plain.generators, *plain.judges) for p in network.parameters()]
+    weights = [p for network in (*plain.generators, *plain.discriminators) for p in network.parameters()]
     before = [p.detach().clone() for p in weights]
     plain.step(*(torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for _ in range(2)))
     assert not any(torch.equal(a, b) for a, b in zip(before, weights, strict=True))

@@ -14,14 +14,14 @@ from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea, sta
 from anime2real.cli.train import export
 from anime2real.data.pack import Pack
 from anime2real.image.cielab import to_lab as measured_lab
-from anime2real.train.hair_recolouring import chosen, dyed, to_image, to_lab
+from anime2real.train.hair_recolouring import chosen_colours, recoloured, to_image, to_lab
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.galatea import DYES
+from anime2real.train.methods.galatea import HAIR_COLOURS
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 PINK, BLUE, BLOND, BLACK = (60.0, 45.0, -8.0), (45.0, 5.0, -40.0), (80.0, 2.0, 35.0), (12.0, 2.0, 1.0)
 
@@ -73,7 +73,7 @@ def test_colours_beyond_the_gamut_keep_their_lightness_and_hue() -> None:
 def test_the_hairs_mean_becomes_the_colour(level: float, colour: tuple[float, float, float]) -> None:
     image = strands(level)
     wanted = torch.tensor([colour])
-    result = dyed(image, upper(), wanted, torch.ones(1))
+    result = recoloured(image, upper(), wanted, torch.ones(1))
     before, after = mean_of(image)[0], mean_of(result)[0]
     assert (after[1:] - wanted[0, 1:]).norm() < 0.25 * wanted[0, 1:].norm() + 2
     # The lightness goes towards the colour's, not past it.
@@ -87,7 +87,7 @@ def test_strands_stay() -> None:
     for level in (0.08, 0.35):
         image = strands(level)
         before = to_lab(image)[0, 0, 0]
-        after = to_lab(dyed(image, upper(), torch.tensor([PINK]), torch.ones(1)))[0, 0, 0]
+        after = to_lab(recoloured(image, upper(), torch.tensor([PINK]), torch.ones(1)))[0, 0, 0]
         assert float(torch.corrcoef(torch.stack([before, after]))[0, 1]) > 0.97
         assert after.std() > 0.9 * before.std()
 
@@ -96,7 +96,7 @@ def test_what_is_no_hair_stays_bit_by_bit() -> None:
     image = torch.rand(3, 3, SIZE, SIZE) * 2 - 1
     mask = upper(3)
     mask[2] = 0
-    result = dyed(image, mask, torch.tensor([PINK] * 3), torch.tensor([1.0, 0.0, 1.0]))
+    result = recoloured(image, mask, torch.tensor([PINK] * 3), torch.tensor([1.0, 0.0, 1.0]))
     assert torch.equal(result[0, :, SIZE // 2 :], image[0, :, SIZE // 2 :])
     assert not torch.equal(result[0, :, : SIZE // 2], image[0, :, : SIZE // 2])
     assert torch.equal(result[1:], image[1:])
@@ -106,45 +106,47 @@ def test_a_bald_heads_rim_stays() -> None:
     mask = torch.zeros(2, 1, SIZE, SIZE)
     mask[0, :, 0] = mask[1, :, :2] = 1
     image = strands(0.3, 2)
-    result = dyed(image, mask, torch.tensor([PINK] * 2), torch.ones(2))
+    result = recoloured(image, mask, torch.tensor([PINK] * 2), torch.ones(2))
     assert torch.equal(result[0], image[0])
     assert not torch.equal(result[1], image[1])
 
 
 def test_half_a_mask_is_half_dyed_and_each_picture_by_itself() -> None:
     image, colours = strands(0.3, 2), torch.tensor([PINK, BLUE])
-    whole = dyed(image, upper(2), colours, torch.ones(2))
-    half = dyed(image, upper(2), colours, torch.full((2,), 0.5))
+    whole = recoloured(image, upper(2), colours, torch.ones(2))
+    half = recoloured(image, upper(2), colours, torch.full((2,), 0.5))
     torch.testing.assert_close(half, (image + whole) / 2)
-    alone = dyed(image[1:], upper(), colours[1:], torch.ones(1))
+    alone = recoloured(image[1:], upper(), colours[1:], torch.ones(1))
     torch.testing.assert_close(whole[1:], alone)
 
 
 def test_layout_and_precision_stay_and_no_gradient_is_kept() -> None:
     image = strands(0.3, 2).contiguous(memory_format=torch.channels_last).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        result = dyed(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2))
+        result = recoloured(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2))
     assert result.is_contiguous(memory_format=torch.channels_last)
     assert result.dtype == torch.float32
     assert not result.requires_grad
-    torch.testing.assert_close(result, dyed(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2)), atol=0, rtol=0)
+    torch.testing.assert_close(
+        result, recoloured(image, upper(2), torch.tensor([PINK] * 2), torch.ones(2)), atol=0, rtol=0
+    )
 
 
 def test_one_number_says_whether_and_how() -> None:
     table = torch.arange(8.0)[:, None].expand(8, 3)
     numbers = torch.rand(20_000, generator=torch.Generator().manual_seed(0))
-    colours, strength = chosen(table, numbers, 0.25)
+    colours, strength = chosen_colours(table, numbers, 0.25)
     assert float(strength.mean()) == pytest.approx(0.25, abs=0.01)
     counts = torch.bincount(colours[strength > 0][:, 0].long(), minlength=8)
     assert counts.min() > 0.8 * counts.max()
-    everyone, strength = chosen(table, torch.tensor([0.0, 1 - 2**-24]), 1.0)
+    everyone, strength = chosen_colours(table, torch.tensor([0.0, 1 - 2**-24]), 1.0)
     assert strength.tolist() == [1, 1]
     assert everyone[:, 0].tolist() == [0, 7]
 
 
 def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = galatea(dye=0.5)
-    method.see_hair(np.array([BLUE], np.float32))
+    method = galatea(hair_recolouring=0.5)
+    method.set_hair_colours(np.array([BLUE], np.float32))
     uniforms = torch.zeros(2, UNIFORMS)
     uniforms[:, -1] = torch.tensor([0.4, 0.6])
     image = strands(0.3, 2)
@@ -166,13 +168,13 @@ def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.Mo
 def test_the_mask_moves_with_the_picture(toy: Toy, haired: Path) -> None:
     """A picture that is its own mask stays so, mirrored and zoomed."""
     pack = Pack(haired)
-    method = galatea(dye=0.5)
+    method = galatea(hair_recolouring=0.5)
     masks = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (48, SIZE, SIZE), np.uint8))
     pictures = masks[..., None].expand(-1, -1, -1, 3).contiguous()
-    stepper = Stepper(method, pictures, 2, Speed(), None, masks)
+    training_step = TrainingStep(method, pictures, 2, Speed(), None, masks)
     seen: list[Batch] = []
     method.step = lambda batch: seen.append(batch) or {}  # type: ignore[method-assign, func-returns-value, assignment]
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 0.0, [0.0])
+    training_step.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 0.0, [0.0])
     hair = seen[0].real_hair
     assert hair is not None
     torch.testing.assert_close(hair.expand(-1, 3, -1, -1) * 2 - 1, seen[0].real, atol=1e-5, rtol=0)
@@ -181,26 +183,26 @@ def test_the_mask_moves_with_the_picture(toy: Toy, haired: Path) -> None:
 def test_the_dyeing_step_stays_on_the_device(haired: Path) -> None:
     pack = Pack(haired)
     assert pack.hair is not None
-    method = galatea(dye=0.5)
-    method.see_hair(pack.hair_colours("anime", "train"))
+    method = galatea(hair_recolouring=0.5)
+    method.set_hair_colours(pack.hair_colours("anime", "train"))
     for optimizer in method.optimizers.values():
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
     hair = torch.from_numpy(pack.hair)
-    stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed(), None, hair)
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
+    training_step = TrainingStep(method, torch.from_numpy(pack.images), 2, Speed(), None, hair)
+    training_step.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
-        stepper._body()
+        training_step._body()
     assert noted.seen == []
 
 
 def test_a_table_of_any_size_fills_the_dyes() -> None:
-    method = galatea(dye=0.5)
-    for count in (3, DYES, 3 * DYES):
-        method.see_hair(np.arange(count, dtype=np.float32)[:, None].repeat(3, 1))
-        kept = method.get_buffer("dyes")[:, 0]
+    method = galatea(hair_recolouring=0.5)
+    for count in (3, HAIR_COLOURS, 3 * HAIR_COLOURS):
+        method.set_hair_colours(np.arange(count, dtype=np.float32)[:, None].repeat(3, 1))
+        kept = method.get_buffer("hair_colours")[:, 0]
         assert kept[0] == 0
         assert kept[-1] >= count - 3
-        assert len(kept.unique()) == min(count, DYES)
+        assert len(kept.unique()) == min(count, HAIR_COLOURS)
 
 
 @pytest.mark.usefixtures("_one_bundle", "_no_bundles")
@@ -208,40 +210,40 @@ def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
     haired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = config("galatea")
-    assert plain.options.dye is None
+    assert plain.options.hair_recolouring is None
     assert train(plain, haired, tmp_path / "straight", PLAIN).finished
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
         assert not train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert train(plain, haired, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")
-    assert tomllib.loads((tmp_path / "straight" / "config.toml").read_text())["options"]["dye"] == 0.8
-    dyes = state(tmp_path / "straight")["dyes"]
-    assert dyes.shape == (DYES, 3)
-    assert {tuple(row) for row in dyes.tolist()} == {(40.0, 60.0, 40.0), (40.0, 10.0, -50.0)}
+    assert tomllib.loads((tmp_path / "straight" / "config.toml").read_text())["options"]["hair_recolouring"] == 0.8
+    hair_colours = state(tmp_path / "straight")["hair_colours"]
+    assert hair_colours.shape == (HAIR_COLOURS, 3)
+    assert {tuple(row) for row in hair_colours.tolist()} == {(40.0, 60.0, 40.0), (40.0, 10.0, -50.0)}
     bundle = json.loads((export(tmp_path / "straight", tmp_path / "out")[0] / "bundle.json").read_text())
-    assert bundle["training"]["options"]["dye"] == 0.8
+    assert bundle["training"]["options"]["hair_recolouring"] == 0.8
 
 
 def test_without_dye_there_is_no_table() -> None:
     """So that checkpoints of runs without it stay what they were."""
-    assert "dyes" in galatea(dye=0.5).state_dict()
+    assert "hair_colours" in galatea(hair_recolouring=0.5).state_dict()
     for dye in (0.0, None):
-        method = galatea(dye=dye)
+        method = galatea(hair_recolouring=dye)
         assert not method.wants_hair
-        assert "dyes" not in method.state_dict()
+        assert "hair_colours" not in method.state_dict()
 
 
 @pytest.mark.usefixtures("_no_bundles")
 def test_a_pack_without_hair_trains_undyed_and_says_so(toy: Toy, tmp_path: Path) -> None:
     assert train(config("galatea", 1), toy.pack, tmp_path / "run", PLAIN).finished
-    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["options"]["dye"] == 0.0
-    with pytest.raises(TrainError, match=r"knows no hair, which --dye needs: prepare it with --hair"):
-        train(config("galatea", 1, dye=0.3), toy.pack, tmp_path / "other", PLAIN)
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["options"]["hair_recolouring"] == 0.0
+    with pytest.raises(TrainError, match=r"knows no hair, which --hair-recolouring needs: prepare it with --hair"):
+        train(config("galatea", 1, hair_recolouring=0.3), toy.pack, tmp_path / "other", PLAIN)
     assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_a_share_is_a_share(share: float) -> None:
     with pytest.raises(TrainError, match="from 0 to 1"):
-        GalateaConfig(dye=share)
+        GalateaConfig(hair_recolouring=share)

@@ -21,14 +21,14 @@ from anime2real.domain import other as other_domain
 from anime2real.train import import_weights as warmstart
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
-from anime2real.train.loop import Sitting, train
+from anime2real.train.loop import Session, train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
 from anime2real.train.run.restore import restore
-from anime2real.train.step import Stepper
+from anime2real.train.step import TrainingStep
 
 WIDTH, PX = 32, 32
 
@@ -284,7 +284,7 @@ def test_a_run_starts_from_bundles_and_says_so(
     first, folders = both_ways
     options = replace(first.config, start_from=tuple(map(str, folders.values())), learning_rate=1e-9)
     config = TrainConfig("galatea", options, Budget(pairs=4))
-    status = train(config, toy.pack, tmp_path / "run", Sitting(device="cpu", quiet=True))
+    status = train(config, toy.pack, tmp_path / "run", Session(device="cpu", quiet=True))
     for path, domain in zip(status.bundles, ("real", "anime"), strict=True):
         manifest = json.loads((path / "bundle.json").read_text())
         assert manifest["to"] == domain
@@ -315,27 +315,29 @@ def test_trained_weights_are_warmed_up(toy: Toy, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("anime2real.train.method.WARMUP_PAIRS", 12)
     rates: dict[str, list[float]] = {}
     weights: dict[str, list[float]] = {"cold": [], "warm": []}
-    step = Stepper.step
+    step = TrainingStep.step
     for name in ("cold", "warm"):
         config = TrainConfig("galatea", replace(TINY["galatea"], learning_rate=1e-3), Budget(pairs=24))
         with monkeypatch.context() as patch:
             if name == "warm":
-                patch.setattr(Galatea, "begin", lambda self: setattr(self, "started_from", [{"name": "some"}]))
+                patch.setattr(
+                    Galatea, "load_initial_weights", lambda self: setattr(self, "started_from", [{"name": "some"}])
+                )
 
             def noted(
-                self: Stepper, draw: Any, rate: float, average: list[float], told: list[float] = weights[name]
+                self: TrainingStep, draw: Any, rate: float, average: list[float], told: list[float] = weights[name]
             ) -> Any:
                 told += average
                 return step(self, draw, rate, average)
 
-            patch.setattr(Stepper, "step", noted)
-            train(config, toy.pack, tmp_path / name, Sitting(device="cpu", quiet=True, log_seconds=0.0))
+            patch.setattr(TrainingStep, "step", noted)
+            train(config, toy.pack, tmp_path / name, Session(device="cpu", quiet=True, log_seconds=0.0))
         lines = (tmp_path / name / "stats.jsonl").read_text().splitlines()
         rates[name] = [json.loads(line)["learning_rate"] for line in lines]
     assert rates["cold"][:5] == [1e-3] * 5
     np.testing.assert_allclose(rates["warm"][:5], [1e-3 * share / 12 for share in (4, 6, 8, 10, 12)])
     assert rates["warm"][5:] == rates["cold"][5:]
-    np.testing.assert_allclose(weights["warm"], 1 - 0.5 ** (2 / config.average_half_life))
+    np.testing.assert_allclose(weights["warm"], 1 - 0.5 ** (2 / config.ema_half_life))
     assert weights["cold"][0] > 0.99
     assert weights["cold"] == sorted(weights["cold"], reverse=True)
 
@@ -352,17 +354,17 @@ def test_a_run_goes_on_without_the_bundles_that_it_started_from(
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
         stop_at(patch, 2)
-        assert not train(config, toy.pack, run, Sitting(device="cpu", quiet=True)).finished
+        assert not train(config, toy.pack, run, Session(device="cpu", quiet=True)).finished
     for folder in folders:
         shutil.rmtree(folder)
     restored = restore(run)
     started = {facts["name"] for facts in restored.method.started_from}
     assert started == {"galatea-real-to-anime", "galatea-anime-to-real"}
-    status = train(config, toy.pack, run, Sitting(device="cpu", quiet=True))
+    status = train(config, toy.pack, run, Session(device="cpu", quiet=True))
     assert status.progress.pairs == 8
     (bundle,) = export(run)
     assert "started_from" in read(bundle).training
     with pytest.raises(BundleError, match="neither a folder nor a bundle"):
-        train(config, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True))
+        train(config, toy.pack, tmp_path / "other", Session(device="cpu", quiet=True))
     corrected = replace(config, options=replace(options, start_from=()))  # what was refused has begun nothing
-    assert train(corrected, toy.pack, tmp_path / "other", Sitting(device="cpu", quiet=True)).finished
+    assert train(corrected, toy.pack, tmp_path / "other", Session(device="cpu", quiet=True)).finished

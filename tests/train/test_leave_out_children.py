@@ -14,7 +14,7 @@ from toys import Toy
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack, PackError
-from anime2real.train.loop import Sitting, train
+from anime2real.train.loop import Session, train
 from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.run.config import Budget, TrainConfig
 
@@ -155,7 +155,7 @@ def test_the_bundles_of_such_a_pack_say_so(toy: Toy, tmp_path: Path) -> None:
     folder = shutil.copytree(toy.pack, tmp_path / "pack")
     script.leave_out(folder, blue, 18.0)  # type: ignore[arg-type]
     options = DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=1, batch_size=4)
-    status = train(TrainConfig("difference", options, Budget(pairs=4)), folder, tmp_path / "run", Sitting("cpu"))
+    status = train(TrainConfig("difference", options, Budget(pairs=4)), folder, tmp_path / "run", Session("cpu"))
     training = read(status.bundles[0]).training
     assert training["children"] == Pack(folder).meta["children"]
     assert training["counts"]["real"]["train"] == len(Pack(folder).rows("real", "train"))

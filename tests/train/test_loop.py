@@ -16,13 +16,13 @@ from toys import SIZE, TINY, Toy, stop_at
 from trainings import HEAVY, PLAIN, STEPS, assert_same, config, run
 
 from anime2real.train.accelerated.parity import Parity
-from anime2real.train.export.run import export_products
+from anime2real.train.export.run import export_translators
 from anime2real.train.loop import train
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainError
 from anime2real.train.run.restore import restore
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 
 @pytest.mark.usefixtures("_no_bundles")
@@ -69,7 +69,7 @@ KILLED = """
     sys.path.insert(0, {tests!r})
     from trainings import config
     from anime2real.train.run import checkpoint
-    from anime2real.train.loop import Sitting, train
+    from anime2real.train.loop import Session, train
     from anime2real.train.step import Speed
 
     torch_save, saves = checkpoint.torch.save, []
@@ -83,8 +83,8 @@ KILLED = """
 
     checkpoint.torch.save = half
     checkpoint.torch.set_num_threads(1)
-    sitting = Sitting("cpu", Speed(), checkpoint_seconds=0.0, log_seconds=0.0, quiet=True)
-    train(config("cyclegan"), Path({pack!r}), Path({folder!r}), sitting)
+    session = Session("cpu", Speed(), checkpoint_seconds=0.0, log_seconds=0.0, quiet=True)
+    train(config("cyclegan"), Path({pack!r}), Path({folder!r}), session)
 """
 
 
@@ -136,26 +136,10 @@ def test_another_training_in_the_folder_is_refused_with_the_difference(toy: Toy,
 
 
 @pytest.mark.usefixtures("_no_bundles")
-def test_a_run_of_before_an_option_came_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3)
-        run("galatea", toy, tmp_path)
-    path = tmp_path / "config.toml"
-    lines = path.read_text().splitlines()
-    kept = [line for line in lines if not line.startswith(("further_averages", "vary"))]
-    assert len(kept) == len(lines) - 2
-    path.write_text("\n".join(line for line in kept if not line.startswith("balance")) + "\n")
-    with pytest.raises(TrainError, match="holds another training"):  # what it was before nobody knows
-        run("galatea", toy, tmp_path)
-    path.write_text("\n".join(kept) + "\n")
-    assert run("galatea", toy, tmp_path).finished
-
-
-@pytest.mark.usefixtures("_no_bundles")
-def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
+def test_further_emas_are_kept_through_a_stop_and_stand_beside_the_first(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    several = replace(config("cyclegan"), further_averages=(0.5, 1.0))
+    several = replace(config("cyclegan"), ema_shares=(0.5, 1.0))
     train(several, toy.pack, tmp_path / "straight", PLAIN)
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
@@ -166,9 +150,9 @@ def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
     method = restore(tmp_path / "straight").method
     first = restore(tmp_path / "plain").method.average["to_real"].state_dict()
     assert all(torch.equal(value, first[key]) for key, value in method.average["to_real"].state_dict().items())
-    usual, (product, _) = method.products()[0], method.further_products(1)
+    usual, (product, _) = method.translators()[0], method.ema_translators(1)
     assert product.module is method.average["to_real_2"]
-    assert method.products()[0].module is usual.module is method.average["to_real"]
+    assert method.translators()[0].module is usual.module is method.average["to_real"]
     # The longer, the nearer to where the run began.
     torch.manual_seed(several.seed)
     start = CycleGAN(several.options, SIZE).to_real.state_dict()
@@ -182,13 +166,13 @@ def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
     told: list[tuple[Path, Any, float | None]] = []
     monkeypatch.setattr(
         "anime2real.train.export.run.export_bundle",
-        lambda module, folder, **facts: told.append((folder, module, facts["training"].get("average_share"))),
+        lambda module, folder, **facts: told.append((folder, module, facts["training"].get("ema_share"))),
     )
     whole = restore(tmp_path / "straight")
-    export_products(whole.method, whole.config, whole.pack, tmp_path / "out", whole.facts, whole.progress)
+    export_translators(whole.method, whole.config, whole.pack, tmp_path / "out", whole.facts, whole.progress)
     assert [(str(target.relative_to(tmp_path / "out")), share) for target, _, share in told] == [
         (f"{folder}cyclegan-{way}", share)
-        for folder, share in (("", None), ("average-0.5/", 0.5), ("average-1/", 1.0))
+        for folder, share in (("", None), ("ema-0.5/", 0.5), ("ema-1/", 1.0))
         for way in ("anime-to-real", "real-to-anime")
     ]
     assert [module for _, module, _ in told][::2] == [
@@ -199,15 +183,15 @@ def test_further_averages_are_kept_through_a_stop_and_stand_beside_the_first(
 @pytest.mark.parametrize("share", [0.0, 1.5])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(TrainError, match=f"above 0 and up to 1, not {share:g}"):
-        replace(config("cyclegan"), further_averages=(share,))
+        replace(config("cyclegan"), ema_shares=(share,))
 
 
 @pytest.mark.usefixtures("_no_bundles")
 def test_averages_that_would_be_one_are_refused(toy: Toy, tmp_path: Path) -> None:
-    with pytest.raises(TrainError, match=r"--further-averages 0\.1 is given twice"):
-        replace(config("cyclegan"), further_averages=(0.1, 0.1000001))
+    with pytest.raises(TrainError, match=r"--ema-shares 0\.1 is given twice"):
+        replace(config("cyclegan"), ema_shares=(0.1, 0.1000001))
     with pytest.raises(TrainError, match="difference averages no weights"):
-        train(replace(config("difference"), further_averages=(0.1,)), toy.pack, tmp_path / "run", PLAIN)
+        train(replace(config("difference"), ema_shares=(0.1,)), toy.pack, tmp_path / "run", PLAIN)
     assert not (tmp_path / "run").exists()
 
 
@@ -230,16 +214,16 @@ def test_an_unknown_device_is_refused(toy: Toy, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_no_bundles")
 def test_a_run_goes_on_under_another_memory_layout(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fused Adam wants moments laid out as their parameters; a checkpoint brings them as they were."""
-    step, count = Stepper.step, [0]
+    step, count = TrainingStep.step, [0]
 
-    def interrupted(self: Stepper, *arguments: Any) -> Any:
+    def interrupted(self: TrainingStep, *arguments: Any) -> Any:
         count[0] += 1
         if count[0] == 6:  # three are the preflight's
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Stepper, "step", interrupted)
+        patch.setattr(TrainingStep, "step", interrupted)
         assert not run("cyclegan", toy, tmp_path, replace(PLAIN, speed=Speed(channels_last=True))).finished
     assert run("cyclegan", toy, tmp_path).finished
 

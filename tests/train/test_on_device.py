@@ -16,7 +16,7 @@ from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
 from anime2real.train.networks.tilt import WAYS
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_what_a_graph_cannot_capture_is_noticed(work: Callable[[torch.Tensor], o
 
 
 LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})]
-NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1))]
+NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 FULL = ("ugatit", replace(TINY["ugatit"], light=False))
 ATTENTIVE = (
     "galatea",
-    replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, attentive_weight=0.5),
+    replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, cam_discriminator_weight=0.5),
 )
 
 
@@ -66,11 +66,13 @@ def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> 
     pack = Pack(toy.pack)
     method = learning(name, options)
     landmarks = torch.rand(len(pack.images), 5, 2) * 2 - 1
-    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks)
+    training_step = TrainingStep(
+        method, torch.from_numpy(np.array(pack.images)), options.batch_size, Speed(), landmarks
+    )
     sampler = Sampler(*(pack.rows(d, "train") for d in ("anime", "real")), options.batch_size, seed=1)
-    stepper.step(sampler.draw(0), 1e-4, [0.1])
+    training_step.step(sampler.draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
-        stepper._body()  # what a graph captures
+        training_step._body()  # what a graph captures
     assert noted.seen == []
 
 
@@ -90,8 +92,8 @@ def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monke
     method = learning(name, options).to("meta")
     pictures = torch.zeros(4, SIZE, SIZE, 3, dtype=torch.uint8, device="meta")
     landmarks = torch.zeros(4, 5, 2, device="meta")
-    stepper = Stepper(method, pictures, options.batch_size, Speed(channels_last=True), landmarks)
+    training_step = TrainingStep(method, pictures, options.batch_size, Speed(channels_last=True), landmarks)
     with OnTheDeviceAlone("meta") as noted:
-        losses = stepper._body()
+        losses = training_step._body()
     assert noted.seen == []
     assert all(value.is_meta for value in losses.values())

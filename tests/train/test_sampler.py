@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toys import SIZE, TINY, Toy
 
 from anime2real.data.pack import Pack
-from anime2real.train.loop import Sitting, train
+from anime2real.train.loop import Session, train
 from anime2real.train.method import Augment
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
@@ -90,7 +90,7 @@ def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeyp
 
     monkeypatch.setattr("anime2real.train.loop.balanced", noted)
     options = replace(TINY["galatea"], balance=0.75)
-    train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Sitting("cpu"))
+    train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Session("cpu"))
     assert asked == [0.75, 0.75]
     with pytest.raises(TrainError, match="--balance"):
         GalateaConfig(balance=2.0)

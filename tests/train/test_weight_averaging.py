@@ -86,7 +86,7 @@ def test_its_bundle_says_what_it_is_of(
 
 
 def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
-    options = [{"dye": 0.8, "width": 32}, {"dye": 0.5, "width": 32, "start_from": ["there"]}]
+    options = [{"hair_recolouring": 0.8, "width": 32}, {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}]
     runs = [
         replace(bundle, training={**bundle.training, "options": own}) for bundle, own in zip(pair, options, strict=True)
     ]

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from anime2real.data.pack import Pack
-from anime2real.train.export.run import export_products
-from anime2real.train.loop import Sitting, train
+from anime2real.train.export.run import export_translators
+from anime2real.train.loop import Session, train
 from anime2real.train.methods import METHODS
 from anime2real.train.methods.autoencoder import AutoencoderConfig
 from anime2real.train.methods.cyclegan import CycleGANConfig
@@ -41,9 +41,9 @@ class Common:
         steps: budget in iterations.
         seed: of the networks, the order of the pictures and their variation.
         samples: sample grids over the run.
-        average_half_life: pairs after which a weight's share in the running average has halved.
-        further_averages: half-lives of averages beside that one, as shares of the pairs seen so far, given once for
-            each; their bundles go to bundles/average-SHARE.
+        ema_half_life: pairs after which a weight's share in the running average has halved.
+        ema_shares: half-lives of averages beside that one, as shares of the pairs seen so far, given once for
+            each; their bundles go to bundles/ema-SHARE.
         device: auto, cpu, cuda, cuda:1.
         checkpoint_seconds: between checkpoints.
         plain: without mixed precision, compiling, graph capture and streams, also on a GPU.
@@ -60,8 +60,8 @@ class Common:
     steps: int | None = None
     seed: int = 0
     samples: int = 12
-    average_half_life: float = 10_000.0
-    further_averages: tuple[float, ...] = ()
+    ema_half_life: float = 10_000.0
+    ema_shares: tuple[float, ...] = ()
     device: str = "auto"
     checkpoint_seconds: float = 120.0
     plain: Annotated[bool, Parameter(negative=())] = False
@@ -97,27 +97,27 @@ def start(method: str, common: Common, options: Any) -> int:
         options,
         budget_of(method, common, options),
         common.seed,
-        common.average_half_life,
-        common.further_averages,
+        common.ema_half_life,
+        common.ema_shares,
         common.samples,
     )
     if common.dry_run:
         pack = Pack(common.data)
         kind = METHODS[method][1]
-        config = dataclasses.replace(config, options=kind.settled(options, pack))
+        config = dataclasses.replace(config, options=kind.resolved(options, pack))
         network = kind(config.options, pack.size)  # type: ignore[call-arg]
-        network.begin()
+        network.load_initial_weights()
         weights = sum(p.numel() for p in network.parameters())
         print(f"{config.as_table()}\n{pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights")
         return 0
-    sitting = Sitting(
+    session = Session(
         common.device,
         Speed() if common.plain else None,
         checkpoint_seconds=common.checkpoint_seconds,
         quiet=common.quiet,
         compile_cache=common.compile_cache,
     )
-    return 0 if train(config, common.data, common.output, sitting).finished else 130
+    return 0 if train(config, common.data, common.output, session).finished else 130
 
 
 @app.command
@@ -176,7 +176,7 @@ def export(run: Path, output: Path | None = None) -> list[Path]:
         TrainError: if `run` is no run, or has no checkpoint yet.
     """
     restored = restore(run)
-    return export_products(
+    return export_translators(
         restored.method,
         restored.config,
         restored.pack,

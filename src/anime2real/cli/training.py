@@ -50,7 +50,7 @@ def prepare(
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
         near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
-        hair: find the hair too, which galatea's --dye, --hair-weight and --match-hair need.
+        hair: find the hair too, which galatea's --hair-recolouring, --hair-weight and --hair-resampling need.
         overwrite: replace a pack that is there.
         quiet: no progress.
     """
@@ -104,7 +104,7 @@ def evaluate(
     images: int = 1000,
     turn: float = 0.0,
     px: int | None = None,
-    least_scale: float = 0.0,
+    min_scale: float = 0.0,
     device: str = "auto",
     quiet: bool = False,
 ) -> int:
@@ -121,7 +121,7 @@ def evaluate(
         turn: degrees by which every picture is turned first, every second one the other way.
         px: pixels a side at which everything is measured; the pack's if not given. Each bundle gets the pack's pictures
             at its own size.
-        least_scale: pixels of its file a side that a test picture must have for each of the pack's: sharp ones alone.
+        min_scale: pixels of its file a side that a test picture must have for each of the pack's: sharp ones alone.
         device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: no progress.
     """
@@ -137,13 +137,13 @@ def evaluate(
         raise UsageError(f"--images must be at least 2, not {images}")
     if px is not None and not 32 <= px <= 1024:
         raise UsageError(f"--px goes from 32 to 1024, not {px}")
-    if least_scale < 0:
-        raise UsageError(f"--least-scale is 0 or more, not {least_scale:g}")
+    if min_scale < 0:
+        raise UsageError(f"--min-scale is 0 or more, not {min_scale:g}")
     chosen = [bundle for name in bundles for bundle in resolve(name)]
     pack = Pack(data)
-    judges = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
+    extractors = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
     report = measure(
-        chosen, pack, judges, images=images, turn_degrees=turn, px=px, least_scale=least_scale, quiet=quiet
+        chosen, pack, extractors, images=images, turn_degrees=turn, px=px, min_scale=min_scale, quiet=quiet
     )
     print(table(report))
     if json_ is not None:

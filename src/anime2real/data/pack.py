@@ -88,19 +88,19 @@ class Pack:
             return None
         return np.array([entry["scale"] for entry in self.index], np.float64)
 
-    def of_scale(self, rows: NDArray[np.int64], least_scale: float) -> NDArray[np.int64]:
+    def of_scale(self, rows: NDArray[np.int64], min_scale: float) -> NDArray[np.int64]:
         """Those of the rows (R,) whose scale is at least so much; all of them for 0.
 
         Raises:
             PackError: if the pack does not know scales.
         """
-        if not least_scale:
+        if not min_scale:
             return rows
         if self.scales is None:
             raise PackError(
-                f"{self.folder} does not know its pictures' scale, which --least-scale needs: prepare it again"
+                f"{self.folder} does not know its pictures' scale, which --min-scale needs: prepare it again"
             )
-        return rows[self.scales[rows] >= least_scale]
+        return rows[self.scales[rows] >= min_scale]
 
     def sources(self, rows: NDArray[np.int64]) -> list[str]:
         """The archive or folder that each of the rows (R,) came from, as `prepare` was given it."""

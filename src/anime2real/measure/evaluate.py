@@ -72,7 +72,7 @@ def evaluate(
     images: int = 1000,
     turn_degrees: float = 0.0,
     px: int | None = None,
-    least_scale: float = 0.0,
+    min_scale: float = 0.0,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Measure bundles on the test split of a pack.
@@ -85,7 +85,7 @@ def evaluate(
         turn_degrees: turn every picture by so much, every second one the other way.
         px: pixels a side that pictures and results are brought to before they are measured, so that bundles of several
             sizes can be told apart by what they draw; the pack's if not given.
-        least_scale: pixels of its file a side that a test picture must have for each of the pack's: so that sharp
+        min_scale: pixels of its file a side that a test picture must have for each of the pack's: so that sharp
             pictures alone are asked for and compared with. 0 asks for nothing.
         quiet: no progress on stderr.
 
@@ -97,7 +97,7 @@ def evaluate(
         PackError: a scale is asked for that the pack does not know.
     """
     domains: set[Domain] = {domain for bundle in bundles for domain in (bundle.source, bundle.target)}
-    subjects = {domain: _subjects(pack, domain, images, turn_degrees, least_scale) for domain in sorted(domains)}
+    subjects = {domain: _subjects(pack, domain, images, turn_degrees, min_scale) for domain in sorted(domains)}
     px = px or pack.size
     real = _real(subjects, features, {bundle.target for bundle in bundles}, px)
     protocol = {
@@ -108,7 +108,7 @@ def evaluate(
         "images": {domain: len(s.pixels) for domain, s in subjects.items()},
         "without_face": {domain: s.faceless for domain, s in subjects.items()},
         "turn_degrees": turn_degrees,
-        "least_scale": least_scale,
+        "min_scale": min_scale,
         "pack_px": pack.size,
         "px": px,
         "features": [f.name for f in features],
@@ -151,10 +151,10 @@ def _told(value: float | None, factor: float, unit: str) -> str:
     return "–" if value is None else f"{factor * value:.1f}{unit}"
 
 
-def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, least_scale: float) -> _Subjects:
-    rows = pack.of_scale(pack.rows(domain, "test"), least_scale)[:images]
+def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_scale: float) -> _Subjects:
+    rows = pack.of_scale(pack.rows(domain, "test"), min_scale)[:images]
     if len(rows) < 2:
-        told = f", of a scale of at least {least_scale:g}" if least_scale else ""
+        told = f", of a scale of at least {min_scale:g}" if min_scale else ""
         raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{told}")
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:

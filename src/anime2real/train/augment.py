@@ -1,4 +1,4 @@
-"""What a discriminator sees, varied differentiably.
+"""What a discriminator sees, augmented differentiably.
 
 Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020: colour, translation, cutout. Every
 picture gets its own variation; gradients pass through to the generator.
@@ -14,8 +14,8 @@ NUMBERS: Final = 7
 """Random numbers that a picture's variation takes."""
 
 
-def varied(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
-    """Vary pictures.
+def augmented(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
+    """Augment pictures, each its own way.
 
     Args:
         image: (N, 3, S, S) in [-1, 1].
@@ -23,12 +23,7 @@ def varied(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
     """
     if uniforms is None:
         uniforms = torch.rand(len(image), NUMBERS, device=image.device)
-    return cutout(uncut(image, uniforms), uniforms[:, 5:7])
-
-
-def uncut(image: Tensor, uniforms: Tensor) -> Tensor:
-    """`varied` without the cutout, for what is to be seen whole: (N, 3, H, W) and (N, NUMBERS) in [0, 1)."""
-    return translated(coloured(image, uniforms[:, :3]), uniforms[:, 3:5])
+    return cutout(shifted(coloured(image, uniforms[:, :3]), uniforms[:, 3:5]), uniforms[:, 5:7])
 
 
 def reused(uniforms: Tensor, turn: int) -> Tensor:
@@ -64,7 +59,7 @@ def coloured(image: Tensor, uniforms: Tensor) -> Tensor:
     return changed
 
 
-def translated(image: Tensor, uniforms: Tensor, share: float = 0.125) -> Tensor:
+def shifted(image: Tensor, uniforms: Tensor, share: float = 0.125) -> Tensor:
     """Shifted by up to `share` of the height, zeros coming in; uniforms: (N, 2)."""
     reach = round(share * image.shape[2])
     shift = reach - (uniforms * (2 * reach + 1)).long()

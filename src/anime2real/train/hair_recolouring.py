@@ -25,7 +25,7 @@ SHINE: Final = 1.45
 """Shares of the new mean lightness that a highlight has at most, unless it was as light before: what is not hair at the
 edge of a mask, as skin beside black hair, does not light up."""
 
-LEAST: Final = 0.04
+MIN_SHARE: Final = 0.04
 """Share of the picture below which hair is not dyed: it is a bald head's rim, or no hair."""
 
 DOUBT: Final = 30.0
@@ -56,7 +56,7 @@ def to_image(lab: Tensor) -> Tensor:
     return _encoded(_inside(_linear(lab)))
 
 
-def dyed(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tensor:
+def recoloured(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tensor:
     """Photographs with their hair dyed.
 
     The hair's mean chroma becomes the colour's, brighter strands taking more of it; its own differences in chroma stay
@@ -70,7 +70,7 @@ def dyed(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tenso
         strength: (N,) in [0, 1]; 0 leaves a picture as it is.
 
     Returns:
-        (N, 3, H, W) in [-1, 1], bit-equal to `image` where mask or strength is 0, or hair covers less than `LEAST`.
+        (N, 3, H, W) in [-1, 1], bit-equal to `image` where mask or strength is 0, or hair covers less than `MIN_SHARE`.
     """
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         picture, mask, colour = image.float(), mask.float(), colour.float()[:, :, None, None]
@@ -91,7 +91,7 @@ def dyed(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tenso
         # Where the mask is unsure, a pixel of another lightness than the hair's is less likely hair.
         doubt = 1 + ((light - mean_light).abs() / DOUBT).clamp_max(1.0)
         opacity = mask.clamp_min(1e-6) ** doubt * (mask > 0) * strength.float()[:, None, None, None]
-        opacity = opacity * (mask.mean((2, 3), keepdim=True) >= LEAST)
+        opacity = opacity * (mask.mean((2, 3), keepdim=True) >= MIN_SHARE)
         result = torch.where(opacity > 0, picture + opacity * (changed - picture), picture).to(image.dtype)
         if image.is_contiguous(memory_format=torch.channels_last):
             result = result.contiguous(memory_format=torch.channels_last)
@@ -145,7 +145,7 @@ def _encoded(linear: Tensor) -> Tensor:
     return (2 * encoded - 1).clamp(-1, 1)
 
 
-def chosen(colours: Tensor, uniforms: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def chosen_colours(colours: Tensor, uniforms: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """A colour of the table for each picture, and whether it is dyed at all, out of one number each.
 
     Args:

@@ -20,7 +20,7 @@ from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError
 
-_NOTED: Final = ("pairs", "minutes", "pack", "average_share", "started_from", "averaged_from")
+_NOTED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "averaged_from")
 
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 

@@ -25,23 +25,23 @@ from anime2real.data.pack import Pack
 from anime2real.train import sample_grid as samples
 from anime2real.train.accelerated.compile_cache import compile_cache
 from anime2real.train.accelerated.parity import preflight
-from anime2real.train.export.run import export_products
+from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
 from anime2real.train.methods import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import Progress
 from anime2real.train.run.config import TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
-from anime2real.train.sampler import Draw, Sampler, balanced, from_sources, matched
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.sampler import BatchIndices, Sampler, balanced, from_sources, matched
+from anime2real.train.step import Speed, TrainingStep
 
 RUN_AHEAD = 4
 """Steps that the host may be ahead of the device: enough to hide it, few enough for an honest clock."""
 
 
 @dataclass(frozen=True)
-class Sitting:
-    """What may differ between two sittings of one run.
+class Session:
+    """What may differ between two sessions of one run.
 
     Attributes:
         device: `auto`, `cpu`, `cuda`, `cuda:1`, …
@@ -62,34 +62,34 @@ class Sitting:
 
 @dataclass
 class Status:
-    """Where a finished or stopped sitting left the run."""
+    """Where a finished or stopped session left the run."""
 
     finished: bool
     progress: Progress
     bundles: list[Path] = field(default_factory=list)
 
 
-def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = None) -> Status:
+def train(config: TrainConfig, data: Path, run: Path, session: Session | None = None) -> Status:
     """Train, or resume.
 
     Args:
         config: what to train; `pack` is filled in here.
         data: the pack.
         run: the run folder.
-        sitting: how, this time.
+        session: how, this time.
 
     Raises:
         PackError: if `data` is not a whole pack.
         TrainError: if the run folder holds something else, the device is not there, or the losses are no numbers.
     """
-    sitting = sitting or Sitting()
-    device = find_device(sitting.device)
-    speed = sitting.speed or Speed.best(device)
+    session = session or Session()
+    device = find_device(session.device)
+    speed = session.speed or Speed.best(device)
     pack = Pack(data)
     _, kind = METHODS[config.method]
-    if config.further_averages and not kind.averaged:
-        raise TrainError(f"{config.method} averages no weights: leave --further-averages out")
-    options = kind.settled(config.options, pack)
+    if config.ema_shares and not kind.averaged:
+        raise TrainError(f"{config.method} averages no weights: leave --ema-shares out")
+    options = kind.resolved(config.options, pack)
     config = replace(config, options=options, pack=f"{data.name}:{pack.digest[:16]}")
     folder = RunFolder(run)
     folder.open(config, pack.meta)
@@ -102,31 +102,31 @@ def train(config: TrainConfig, data: Path, run: Path, sitting: Sitting | None = 
         torch.backends.cudnn.benchmark = True
     method: Method = kind(options, pack.size).to(device)  # type: ignore[call-arg]
     if method.wants_hair:
-        method.see_hair(pack.hair_colours("anime", "train"))
+        method.set_hair_colours(pack.hair_colours("anime", "train"))
     method.make_optimizers(options.learning_rate)
-    method.start_average(len(config.further_averages))
+    method.start_average(len(config.ema_shares))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if progress.step:
         method.started_from = folder.started_from()
     else:
-        method.begin()
+        method.load_initial_weights()
         if method.started_from:
-            method.start_average(len(config.further_averages))
+            method.start_average(len(config.ema_shares))
         folder.note_start(method.started_from)
-    say = _Speaker(folder, sitting.quiet)
+    say = _Speaker(folder, session.quiet)
     for line in passed:
         say(line)
-    loop = _Loop(config, pack, folder, sitting, device, speed, method, progress, say)
+    loop = _Loop(config, pack, folder, session, device, speed, method, progress, say)
     if not loop.done():
         say(f"{'resuming' if progress.step else 'training'} {config.method} on {facts['hardware']} at {loop.place()}")
-        cache = sitting.compile_cache if speed.compile or speed.fused else None
+        cache = session.compile_cache if speed.compile or speed.fused else None
         label = f"{config.method}-{pack.size}px-batch{config.options.batch_size}"
         with compile_cache(cache, device, label, say) if cache else nullcontext(_nothing) as keep:
             loop.run(keep)
     if not loop.done():
         say(f"stopped at {loop.place()}; the same command resumes")
         return Status(False, loop.progress)
-    bundles = export_products(method, config, pack.meta, folder.bundles, facts, loop.progress)
+    bundles = export_translators(method, config, pack.meta, folder.bundles, facts, loop.progress)
     say(f"done: {loop.place()}; bundles in {folder.bundles}")
     return Status(True, loop.progress, bundles)
 
@@ -163,39 +163,39 @@ def _soft(pack: Pack, method: Method, device: torch.device) -> torch.Tensor | No
     if not method.soft_scale:
         return None
     assert pack.scales is not None  # the method has asked for them
-    return torch.from_numpy(pack.scales < method.least_scale).to(device)
+    return torch.from_numpy(pack.scales < method.min_scale).to(device)
 
 
-def _exemplars(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: Method) -> NDArray[np.int64]:
-    """Those of a domain's rows (R,) that may be exemplars; an error where none is left."""
-    chosen = from_sources(rows, sources, method.exemplars)
-    least_scale = method.soft_scale or method.least_scale
-    chosen = pack.of_scale(chosen, least_scale)
+def _real_set(pack: Pack, rows: NDArray[np.int64], sources: list[str], method: Method) -> NDArray[np.int64]:
+    """Those of a domain's rows (R,) that may be in the real set; an error where none is left."""
+    chosen = from_sources(rows, sources, method.real_set)
+    min_scale = method.soft_scale or method.min_scale
+    chosen = pack.of_scale(chosen, min_scale)
     if not len(chosen):
         domain = pack.index[rows[0]]["domain"]
-        option = "--soft-scale" if method.soft_scale else "--least-scale"
+        option = "--soft-scale" if method.soft_scale else "--min-scale"
         raise TrainError(
-            f"no {domain} exemplar in {pack.folder} has {least_scale:g} pixels of its file for each of its own: "
-            f"ask for a smaller {option}"
+            f"no {domain} picture of the real set in {pack.folder} has {min_scale:g} pixels of its file for each of "
+            f"its own: ask for a smaller {option}"
         )
     return chosen
 
 
 def _rows(pack: Pack, method: Method, seed: int) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    """The training rows of drawings and photographs, each as often as it is drawn, and the exemplars', if any."""
+    """The training rows of each domain, repeated as they are drawn, and those of the real set, if it is another."""
     there = [pack.rows(domain, "train") for domain in ("anime", "real")]
     if not all(len(rows) for rows in there):
         raise TrainError("the pack has no training pictures of one domain: prepare it with both")
     sources = [pack.sources(rows) for rows in there]
     drawn = [balanced(r, s, method.balance, seed) for r, s in zip(there, sources, strict=True)]
-    shown = [_exemplars(pack, r, s, method) for r, s in zip(there, sources, strict=True)]
-    shown = shown if method.wants_exemplars else []
-    if method.match_hair:
+    shown = [_real_set(pack, r, s, method) for r, s in zip(there, sources, strict=True)]
+    shown = shown if method.wants_real_set else []
+    if method.hair_resampling:
         assert pack.hair is not None  # the method has asked for it
         told = np.array([row for row in there[0] if pack.index[row]["hair"] is not None], np.int64)
         wanted = hair_places(pack.hair, told)
         for both in filter(None, (drawn, shown)):
-            both[1] = matched(both[1], hair_places(pack.hair, both[1]), wanted, method.match_hair)
+            both[1] = matched(both[1], hair_places(pack.hair, both[1]), wanted, method.hair_resampling)
     return drawn, shown
 
 
@@ -205,18 +205,18 @@ class _Loop:
         config: TrainConfig,
         pack: Pack,
         folder: RunFolder,
-        sitting: Sitting,
+        session: Session,
         device: torch.device,
         speed: Speed,
         method: Method,
         progress: Progress,
         say: "_Speaker",
     ) -> None:
-        self.config, self.folder, self.sitting, self.say = config, folder, sitting, say
+        self.config, self.folder, self.session, self.say = config, folder, session, say
         self.method, self.speed, self.progress = method, speed, progress
         self.batch_size: int = config.options.batch_size
-        (drawings, photographs), exemplars = _rows(pack, method, config.seed)
-        self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, exemplars)
+        (drawings, photographs), real_set = _rows(pack, method, config.seed)
+        self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set)
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.landmarks = _landmarks(pack, method, device)
@@ -244,7 +244,7 @@ class _Loop:
             started: called after the first step, when everything is compiled.
         """
         self._preflight()
-        stepper = Stepper(self.method, self.pictures, self.batch_size, self.speed, *self._known())
+        training_step = TrainingStep(self.method, self.pictures, self.batch_size, self.speed, *self._known())
         ahead: deque[torch.cuda.Event] = deque()
         last_log = last_checkpoint = time.perf_counter()
         logged_pairs = self.progress.pairs
@@ -256,7 +256,7 @@ class _Loop:
         ):
             while not self.done() and not stop:
                 self._sample()
-                losses = stepper.step(self._draw(), self._learning_rate(), self._average_weights())
+                losses = training_step.step(self._draw(), self._learning_rate(), self._average_weights())
                 if first:
                     started()
                     first = False
@@ -272,7 +272,7 @@ class _Loop:
                     pairs=self.progress.pairs + self.batch_size,
                     seconds=now - self.started,
                 )
-                if now - last_log >= self.sitting.log_seconds or self.done():
+                if now - last_log >= self.session.log_seconds or self.done():
                     values = self._checked({key: float(value) for key, value in losses.items()})
                     rate = (self.progress.pairs - logged_pairs) / (time.perf_counter() - last_log)
                     last_log, logged_pairs = time.perf_counter(), self.progress.pairs
@@ -287,13 +287,13 @@ class _Loop:
                     stats.write(json.dumps(line) + "\n")
                     stats.flush()
                     self.say.progress(self._line(rate, values))
-                if time.perf_counter() - last_checkpoint >= self.sitting.checkpoint_seconds:
+                if time.perf_counter() - last_checkpoint >= self.session.checkpoint_seconds:
                     saver.save(self.method, self.progress)
                     last_checkpoint = time.perf_counter()
             self._sample()
             saver.save(self.method, self.progress)
 
-    def _draw(self, ahead: int = 0) -> Draw:
+    def _draw(self, ahead: int = 0) -> BatchIndices:
         draw = self.sampler.draw(self.progress.step + ahead)
         return replace(draw, real=self.method.arrange(draw.anime, draw.real, self.host_pictures))
 
@@ -308,9 +308,9 @@ class _Loop:
 
         A half-life in proportion to what has been seen is Karras et al., 2024, section 3.1.
         """
-        seen, half_life = max(1, self.progress.pairs), self.config.average_half_life
+        seen, half_life = max(1, self.progress.pairs), self.config.ema_half_life
         first = half_life if self.method.warmup_pairs else min(half_life, 0.05 * seen)
-        half_lives = [first, *(share * seen for share in self.config.further_averages)]
+        half_lives = [first, *(share * seen for share in self.config.ema_shares)]
         return [1.0 - math.pow(0.5, self.batch_size / each) for each in half_lives]
 
     def _sample(self) -> None:
@@ -322,7 +322,7 @@ class _Loop:
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _known(self) -> tuple[torch.Tensor | None, ...]:
-        """What is known of the pictures, in the order in which `Stepper` and `preflight` take it."""
+        """What is known of the pictures, in the order in which `TrainingStep` and `preflight` take it."""
         return self.landmarks, self.hair, self.soft
 
     def _preflight(self) -> None:

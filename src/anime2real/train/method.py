@@ -64,8 +64,8 @@ class Batch:
             zoomed and turned; None for methods that do not ask for them.
         anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
             that do not ask for it.
-        exemplars: other pictures, for the discriminators to see as real in place of these; None where these are.
-        anime_soft, real_soft: (N,) bool, which of these exemplars are softer than asked, and let in all the same; None
+        real_set: other pictures, for the discriminators to see as real in place of these; None where these are.
+        anime_soft, real_soft: (N,) bool, which of these real_set are softer than asked, and let in all the same; None
             where none is.
     """
 
@@ -76,13 +76,13 @@ class Batch:
     real_landmarks: Tensor | None = None
     anime_hair: Tensor | None = None
     real_hair: Tensor | None = None
-    exemplars: "Batch | None" = None
+    real_set: "Batch | None" = None
     anime_soft: Tensor | None = None
     real_soft: Tensor | None = None
 
 
 @dataclass(frozen=True)
-class Product:
+class TrainedTranslator:
     """A translator that training has made.
 
     Attributes:
@@ -111,14 +111,14 @@ class Method(nn.Module):
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
-        match_hair: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
-        exemplars: names of the sources whose pictures alone are the batch's `exemplars`; of all, if none is named.
-        least_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
-            has no exemplars.
+        hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
+        real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
+        min_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
+            has no real_set.
         soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
         started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
-            see; they are no judge of the results then. None for discriminators that see pixels.
+            see; they are no discriminator of the results then. None for discriminators that see pixels.
     """
 
     name: ClassVar[str]
@@ -130,9 +130,9 @@ class Method(nn.Module):
     wants_landmarks: bool = False
     wants_hair: bool = False
     balance: float = 0.0
-    match_hair: float = 0.0
-    exemplars: tuple[str, ...] = ()
-    least_scale: float = 0.0
+    hair_resampling: float = 0.0
+    real_set: tuple[str, ...] = ()
+    min_scale: float = 0.0
     soft_scale: float = 0.0
     started_from: Sequence[dict[str, Any]] = ()
 
@@ -145,9 +145,9 @@ class Method(nn.Module):
         self.side_streams: Sequence[torch.cuda.Stream] = ()
 
     @property
-    def wants_exemplars(self) -> bool:
-        """Whether its batches have `exemplars`."""
-        return bool(self.exemplars) or self.least_scale > 0
+    def wants_real_set(self) -> bool:
+        """Whether its batches have `real_set`."""
+        return bool(self.real_set) or self.min_scale > 0
 
     @property
     def warmup_pairs(self) -> int:
@@ -157,19 +157,19 @@ class Method(nn.Module):
         """
         return WARMUP_PAIRS if self.started_from else 0
 
-    def begin(self) -> None:
+    def load_initial_weights(self) -> None:
         """Take up weights that the options name; called once, before the first step of a run and never on resuming."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One training step; returns detached scalar losses on the device. Must not read anything back to the host."""
         raise NotImplementedError
 
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """The translators as they stand, averaged where the method averages."""
         raise NotImplementedError
 
     @classmethod
-    def settled(cls, options: Any, pack: Pack) -> Any:
+    def resolved(cls, options: Any, pack: Pack) -> Any:
         """The options with what they leave to the pack decided.
 
         Args:
@@ -182,7 +182,7 @@ class Method(nn.Module):
         del pack
         return options
 
-    def see_hair(self, colours: NDArray[np.float32]) -> None:
+    def set_hair_colours(self, colours: NDArray[np.float32]) -> None:
         """Keep the colours (K, 3), CIELAB, of the training drawings' hair; called once, if `wants_hair`."""
         del colours
 
@@ -229,13 +229,13 @@ class Method(nn.Module):
                     torch._foreach_mul_(change, weight)
                     torch._foreach_add_(average, change)
 
-    def further_products(self, place: int) -> list[Product]:
-        """The products by a further average in place of the first."""
+    def ema_translators(self, place: int) -> list[TrainedTranslator]:
+        """The translators by a further average in place of the first."""
         usual = {name: self.average[name] for name in self.averaged}
         try:
             for name in self.averaged:
                 self.average[name] = self.average[_averages_of(name, self.further)[1 + place]]
-            return self.products()
+            return self.translators()
         finally:
             for name, module in usual.items():
                 self.average[name] = module

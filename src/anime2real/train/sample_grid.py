@@ -12,7 +12,7 @@ from anime2real.atomic import atomic_file
 from anime2real.bundle.format import STYLE
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
-from anime2real.train.method import Method, Product
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.networks.tilt import tilts
 
 COLUMNS = 12
@@ -44,7 +44,7 @@ def draw(
         pictures: (P, S, S, 3) uint8, the pack.
         rows: which of them, by domain.
         path: of the PNG.
-        landmarks: (P, 5, 2) in [-1, 1], for products that want a condition.
+        landmarks: (P, 5, 2) in [-1, 1], for translators that want a condition.
     """
     strips = []
     for domain in DOMAINS:
@@ -52,7 +52,7 @@ def draw(
         inputs = pictures[chosen]
         image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         strips.append(inputs.cpu().numpy())
-        for product in method.products():
+        for product in method.translators():
             if product.source == domain:
                 module = product.module.to(pictures.device).eval()
                 told = told_to(product, len(chosen), None if landmarks is None else landmarks[chosen])
@@ -66,7 +66,7 @@ def draw(
         Image.fromarray(grid).save(temporary, format="PNG")
 
 
-def told_to(product: Product, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
+def told_to(product: TrainedTranslator, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
     """The arguments that a product takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
 
     Of styles, the usual one.

@@ -14,19 +14,19 @@ VARIATION = 5
 
 
 @dataclass(frozen=True)
-class Draw:
+class BatchIndices:
     """One step's host-side data.
 
     Attributes:
         anime, real: (N,) rows of the pack.
         uniforms: (N, 2 * VARIATION + UNIFORMS) in [0, 1), fp32.
-        exemplars: the same of the exemplars, where there are such.
+        real_set: the same of the real set, where it has pictures of its own.
     """
 
     anime: NDArray[np.int64]
     real: NDArray[np.int64]
     uniforms: NDArray[np.float32]
-    exemplars: "Draw | None" = None
+    real_set: "BatchIndices | None" = None
 
 
 def from_sources(rows: NDArray[np.int64], sources: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
@@ -105,7 +105,7 @@ class Sampler:
             an epoch.
         batch_size: N.
         seed: of the whole run.
-        exemplars: (A',), (R',) rows to draw exemplars from, if any are wanted.
+        real_set: (A',), (R',) rows of the real set, where it has pictures of its own.
     """
 
     def __init__(
@@ -114,22 +114,22 @@ class Sampler:
         real: NDArray[np.int64],
         batch_size: int,
         seed: int,
-        exemplars: Sequence[NDArray[np.int64]] = (),
+        real_set: Sequence[NDArray[np.int64]] = (),
     ) -> None:
-        self._rows = (anime, real, *exemplars)
+        self._rows = (anime, real, *real_set)
         self._batch_size = batch_size
         self._seed = seed
         self._cache: dict[tuple[int, int], NDArray[np.int64]] = {}
 
-    def draw(self, step: int) -> Draw:
+    def draw(self, step: int) -> BatchIndices:
         """The data of `step`, counted from 0."""
         generator = np.random.default_rng([self._seed, 2, step])
         shape = self._batch_size, 2 * VARIATION + UNIFORMS
         draws = [
-            Draw(self._walk(first, step), self._walk(first + 1, step), generator.random(shape, np.float32))
+            BatchIndices(self._walk(first, step), self._walk(first + 1, step), generator.random(shape, np.float32))
             for first in range(0, len(self._rows), 2)
         ]
-        return replace(draws[0], exemplars=draws[1]) if len(draws) > 1 else draws[0]
+        return replace(draws[0], real_set=draws[1]) if len(draws) > 1 else draws[0]
 
     def _walk(self, walk: int, step: int) -> NDArray[np.int64]:
         rows = self._rows[walk]

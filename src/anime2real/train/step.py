@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anime2real.train.method import SIDE_STREAMS, UNIFORMS, Augment, Batch, Method
 from anime2real.train.networks.tilt import mirrored
-from anime2real.train.sampler import VARIATION, Draw
+from anime2real.train.sampler import VARIATION, BatchIndices
 
 GRAPH_WARMUPS = 3
 
@@ -48,7 +48,7 @@ class Speed:
         return cls(bf16=on, fused=fused, compile=on, graph=on, streams=on, channels_last=on)
 
 
-class Stepper:
+class TrainingStep:
     """Runs iterations of a method.
 
     Args:
@@ -58,7 +58,7 @@ class Stepper:
         speed: which of the means above to use.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
         hair: (P, S, S) uint8 on the device, for methods that want it.
-        soft: (P,) bool on the device, pictures softer than the method asks exemplars to be, for those with a
+        soft: (P,) bool on the device, pictures softer than the method asks the real set to be, for those with a
             `soft_scale`.
     """
 
@@ -79,7 +79,7 @@ class Stepper:
         self.soft = soft if method.soft_scale else None
         self.speed = speed
         device = pictures.device
-        parts = 2 if method.wants_exemplars else 1
+        parts = 2 if method.wants_real_set else 1
         self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(parts, batch_size, 2 * VARIATION + UNIFORMS, device=device)
         self._average_weights = torch.zeros(1 + method.further, device=device)
@@ -98,7 +98,7 @@ class Stepper:
         if speed.streams and device.type == "cuda":
             method.side_streams = [torch.cuda.Stream(device) for _ in range(SIDE_STREAMS)]
 
-    def step(self, draw: Draw, learning_rate: float, average_weights: Sequence[float]) -> dict[str, Tensor]:
+    def step(self, draw: BatchIndices, learning_rate: float, average_weights: Sequence[float]) -> dict[str, Tensor]:
         """One iteration; returns detached scalar losses, overwritten by the next one where a graph is used.
 
         Args:
@@ -106,7 +106,7 @@ class Stepper:
             learning_rate: of this step.
             average_weights: 1 - beta of each running average.
         """
-        draws = [draw] if draw.exemplars is None else [draw, draw.exemplars]
+        draws = [draw] if draw.real_set is None else [draw, draw.real_set]
         rows = torch.from_numpy(np.stack([[part.anime, part.real] for part in draws]))
         uniforms = torch.from_numpy(np.stack([part.uniforms for part in draws]))
         if self.pictures.is_cuda:
@@ -129,11 +129,11 @@ class Stepper:
     def _body(self) -> dict[str, Tensor]:
         batch = self._batch(self._rows[0], self._uniforms[0])
         if len(self._rows) > 1:
-            exemplars = self._batch(self._rows[1], self._uniforms[1])
+            real_set = self._batch(self._rows[1], self._uniforms[1])
             if self.soft is not None:
                 anime_soft, real_soft = self.soft[self._rows[1]]
-                exemplars = replace(exemplars, anime_soft=anime_soft, real_soft=real_soft)
-            batch = replace(batch, exemplars=exemplars)
+                real_set = replace(real_set, anime_soft=anime_soft, real_soft=real_soft)
+            batch = replace(batch, real_set=real_set)
         losses = self.method.step(batch)
         self.method.update_average(self._average_weights)
         return losses
@@ -199,7 +199,7 @@ def _lay_channels_last(method: Method) -> None:
 def _lay_moments(method: Method) -> None:
     """Lay out the optimizers' moments as their parameters are, which fused Adam wants.
 
-    A checkpoint brings them as the sitting that wrote it had them.
+    A checkpoint brings them as the session that wrote it had them.
     """
     for optimizer in method.optimizers.values():
         for parameter, state in optimizer.state.items():

@@ -37,7 +37,7 @@ _OF_A_RUN: Final[tuple[str, ...]] = (
     "minutes",
     "seed",
     "started_from",
-    "average_share",
+    "ema_share",
     "torch",
     "date",
     "pack",
@@ -120,7 +120,9 @@ def save_average(
     seen = [
         bundle.training["discriminator_features"] for bundle in bundles if "discriminator_features" in bundle.training
     ]
-    noted |= {"discriminator_features": seen[0]} if seen else {}  # whichever saw them, they are no judge of the average
+    noted |= (
+        {"discriminator_features": seen[0]} if seen else {}
+    )  # whichever discriminator saw them, they cannot measure the average
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
     members = [
         _member(bundle, {name: round(given[number] / sum(given), 4) for name, given in every.items()}, shared)

@@ -132,11 +132,11 @@ def test_a_training_keeps_what_its_first_step_compiled(
     compiler.made, kept = b"code", []
     keep = compilecache._Cache.keep
     monkeypatch.setattr(compilecache._Cache, "keep", lambda self: (kept.append(self.path), keep(self)))
-    sitting = replace(PLAIN, compile_cache=tmp_path / "cache")
-    assert train(config("difference", steps=2), toy.pack, tmp_path / "plain", sitting).finished
+    session = replace(PLAIN, compile_cache=tmp_path / "cache")
+    assert train(config("difference", steps=2), toy.pack, tmp_path / "plain", session).finished
     assert not (tmp_path / "cache").exists()
-    sitting = replace(sitting, speed=Speed(compile=True))
-    assert train(config("difference", steps=3), toy.pack, tmp_path / "run", sitting).finished
+    session = replace(session, speed=Speed(compile=True))
+    assert train(config("difference", steps=3), toy.pack, tmp_path / "run", session).finished
     path = tmp_path / "cache" / machine_kind(CPU) / "difference-32px-batch4.bin"
     assert kept == [path, path]  # after the first step and at the end
     assert path.read_bytes().endswith(b"code")

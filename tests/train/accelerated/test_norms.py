@@ -23,9 +23,9 @@ from anime2real.train.methods import METHODS
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator, layer_instance_norm
-from anime2real.train.networks.ugatit_discriminator import AttentiveDiscriminator
+from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -278,18 +278,18 @@ def test_the_fused_judge_with_attention_is_the_judge(layers: int) -> None:
     class Joined(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.judge = AttentiveDiscriminator(8, layers).eval()
+            self.discriminator = CAMDiscriminator(8, layers).eval()
 
         def forward(self, image: Tensor) -> Tensor:
-            scores, logits = self.judge(image)
+            scores, logits = self.discriminator(image)
             return torch.cat([scores.flatten(1), logits], 1)
 
     compare(Joined(), noise(2, 3, 32, 48))
     compare(Joined(), noise(1, 3, 25, 31))
 
 
-NEAR = replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1, enlarge=2)
-EVEN = replace(TINY["galatea"], generator="ugatit", blocks=3, attentive_weight=1.0, vary="all")
+NEAR = replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1)
+EVEN = replace(TINY["galatea"], generator="ugatit", blocks=3, cam_discriminator_weight=1.0)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, nam
     parity = preflight(method, pictures, sampler.draw(0), speed, landmarks)
     assert parity.holds
     assert parity.losses < 1e-3
-    Stepper(method, pictures, 1, speed)
+    TrainingStep(method, pictures, 1, speed)
     networks = [part for key, child in method.named_children() if key != "average" for part in child.modules()]
     assert {part.fused for part in networks if hasattr(part, "fused")} == {True}
     assert not any(getattr(part, "fused", False) for part in method.average.modules())

@@ -15,7 +15,7 @@ from anime2real.data.hair import hair_places
 from anime2real.data.pack import Pack
 from anime2real.train.hair_recolouring import to_image
 from anime2real.train.loop import train
-from anime2real.train.losses.hair_colour import LIGHTNESS, hair_apart
+from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, usual_unshuffle
@@ -27,11 +27,11 @@ TEAL = (50.0, -20.0, -10.0)
 
 def test_hair_that_stays_costs_nothing() -> None:
     image = plain(*TEAL)
-    assert float(hair_apart(image, image, upper())) == pytest.approx(0.001, abs=1e-5)  # the root's floor
+    assert float(hair_distance(image, image, upper())) == pytest.approx(0.001, abs=1e-5)  # the root's floor
 
 
 def test_the_distance_is_that_of_the_colours() -> None:
-    found = hair_apart(plain(*TEAL), plain(60.0, -17.0, -14.0), upper())
+    found = hair_distance(plain(*TEAL), plain(60.0, -17.0, -14.0), upper())
     by_hand = ((LIGHTNESS * 10) ** 2 + 3**2 + 4**2) ** 0.5 / 100
     assert float(found) == pytest.approx(by_hand, rel=0.01)
 
@@ -39,8 +39,8 @@ def test_the_distance_is_that_of_the_colours() -> None:
 def test_what_is_no_hair_may_be_of_any_colour() -> None:
     before, after = plain(*TEAL), plain(*TEAL)
     after[:, :, SIZE // 2 :] = -1
-    assert float(hair_apart(before, after, upper())) == pytest.approx(0.001, abs=1e-5)
-    assert float(hair_apart(before, after, upper(1.0))) > 0.1
+    assert float(hair_distance(before, after, upper())) == pytest.approx(0.001, abs=1e-5)
+    assert float(hair_distance(before, after, upper(1.0))) > 0.1
 
 
 def test_strands_are_free_inside_a_cell() -> None:
@@ -49,28 +49,28 @@ def test_strands_are_free_inside_a_cell() -> None:
     light = torch.full((1, 1, 1, SIZE), 40.0)
     light[..., 1::2] = 60.0
     stripes = to_image(torch.cat([light, torch.zeros(1, 2, 1, SIZE)], 1).expand(1, 3, SIZE, SIZE).contiguous())
-    assert float(hair_apart(before, stripes, upper())) < 0.003
+    assert float(hair_distance(before, stripes, upper())) < 0.003
 
 
 def test_each_picture_counts_alike_and_a_bald_one_not() -> None:
     mask = torch.cat([upper(0.25), upper(1.0), torch.zeros(1, 1, SIZE, SIZE)])
     before = plain(*TEAL, count=3)
     after = torch.cat([plain(*TEAL), plain(50.0, -20.0, 0.0), plain(0.0, 0.0, 0.0)])
-    assert float(hair_apart(before, after, mask)) == pytest.approx((0.001 + 0.1) / 2, rel=0.02)
-    assert float(hair_apart(before, after, torch.zeros_like(mask))) == 0
+    assert float(hair_distance(before, after, mask)) == pytest.approx((0.001 + 0.1) / 2, rel=0.02)
+    assert float(hair_distance(before, after, torch.zeros_like(mask))) == 0
 
 
 def test_the_slope_is_finite_and_points_home() -> None:
     """Also where nothing has moved, where a root alone has none."""
     before = plain(*TEAL)
     same = before.clone().requires_grad_(True)
-    hair_apart(before, same, upper()).backward()
+    hair_distance(before, same, upper()).backward()
     assert same.grad is not None
     assert torch.isfinite(same.grad).all()
     after = plain(50.0, 20.0, 10.0).requires_grad_(True)
-    (slope,) = torch.autograd.grad(hair_apart(before, after, upper()), after)
+    (slope,) = torch.autograd.grad(hair_distance(before, after, upper()), after)
     step = (after - 0.2 * slope / slope.abs().max()).detach()
-    assert hair_apart(before, step, upper()) < hair_apart(before, after, upper())
+    assert hair_distance(before, step, upper()) < hair_distance(before, after, upper())
     assert not slope[:, :, SIZE // 2 :].any()
 
 
@@ -84,8 +84,8 @@ def test_galatea_pulls_the_hair_and_nothing_else_towards_its_colour() -> None:
     assert "hair" not in losses[0.0]
     fresh = galatea(hair_weight=5.0)
     with torch.no_grad():
-        expected = hair_apart(image, fresh.to_real(image), upper(count=2))
-        expected = expected + hair_apart(image.flip(1), fresh.to_anime(image.flip(1)), upper(0.25, count=2))
+        expected = hair_distance(image, fresh.to_real(image), upper(count=2))
+        expected = expected + hair_distance(image.flip(1), fresh.to_anime(image.flip(1)), upper(0.25, count=2))
     assert float(losses[5.0]["hair"]) == pytest.approx(float(expected), rel=1e-4)
     assert losses[5.0]["cycle"] == losses[0.0]["cycle"]
 
@@ -133,7 +133,7 @@ def test_the_loop_draws_photographs_as_the_method_matches(
 
     monkeypatch.setattr("anime2real.train.loop.Sampler", Noted)
     pack = Pack(haired)
-    assert train(config("galatea", 1, exemplars=("real",)), haired, tmp_path / "run", PLAIN).finished
+    assert train(config("galatea", 1, real_set=("real",)), haired, tmp_path / "run", PLAIN).finished
     for rows, features, wanted, strength in asked:
         assert set(rows) == set(pack.rows("real", "train"))
         assert features[:, 0] == pytest.approx(1.0)  # the upper half of every photograph is hair
@@ -146,29 +146,29 @@ def test_the_loop_draws_photographs_as_the_method_matches(
         assert len(rows) == 8 * len(pack.rows("real", "train"))  # all alike: each as often as the others
     assert np.array_equal(drawings_shown, pack.rows("anime", "train"))
     asked.clear()
-    assert train(config("galatea", 1, match_hair=0.0), haired, tmp_path / "plain", PLAIN).finished
+    assert train(config("galatea", 1, hair_resampling=0.0), haired, tmp_path / "plain", PLAIN).finished
     assert not asked
 
 
 def options_of(toy: Toy, **changes: Any) -> Any:
-    return type(galatea()).settled(replace(TINY["galatea"], **changes), Pack(toy.pack))
+    return type(galatea()).resolved(replace(TINY["galatea"], **changes), Pack(toy.pack))
 
 
 def test_what_the_pack_does_not_have_is_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=r"no source 'ffhq\.zip', only anime, real"):
-        options_of(toy, exemplars=("ffhq.zip",))
+        options_of(toy, real_set=("ffhq.zip",))
     with pytest.raises(TrainError, match="knows no hair, which --hair-weight needs"):
         train(config("galatea", 1, hair_weight=3.0), toy.pack, tmp_path / "run", PLAIN)
     with pytest.raises(TrainError, match="from 0 to 1"):
-        GalateaConfig(match_hair=2.0)
+        GalateaConfig(hair_resampling=2.0)
     assert options_of(toy).hair_weight == 0
-    assert options_of(toy, exemplars=("real",)).exemplars == ("real",)
+    assert options_of(toy, real_set=("real",)).real_set == ("real",)
 
 
 @pytest.mark.parametrize("weight", [None, 2.0, 0.0])
 def test_a_pack_with_hair_asks_for_its_colour_unless_told(haired: Path, weight: float | None) -> None:
-    settled = type(galatea()).settled(replace(TINY["galatea"], hair_weight=weight), Pack(haired))
-    assert settled.hair_weight == (10.0 if weight is None else weight)
+    resolved = type(galatea()).resolved(replace(TINY["galatea"], hair_weight=weight), Pack(haired))
+    assert resolved.hair_weight == (10.0 if weight is None else weight)
 
 
 def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired: Path, tmp_path: Path) -> None:
@@ -178,10 +178,12 @@ def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired
     pack = Pack(folder)
     masks[pack.rows("anime", "train")] = 0
     np.save(folder / "hair.npy", masks)
-    settled = type(galatea()).settled
+    resolved = type(galatea()).resolved
     with pytest.raises(TrainError, match="find its hair again"):
-        settled(TINY["galatea"], Pack(folder))
-    assert settled(replace(TINY["galatea"], hair_weight=0.0, match_hair=0.0), Pack(folder)).dye == 0.8
+        resolved(TINY["galatea"], Pack(folder))
+    assert (
+        resolved(replace(TINY["galatea"], hair_weight=0.0, hair_resampling=0.0), Pack(folder)).hair_recolouring == 0.8
+    )
     assert pack.marks_drawn_hair is False
     assert Pack(haired).marks_drawn_hair
 
@@ -191,6 +193,6 @@ def test_generators_work_at_128_pixels_or_a_little_more(size: int, r: int, toy: 
     assert usual_unshuffle(size) == r
     assert size // r >= 128
     assert size % (4 * r) == 0
-    assert Galatea.settled(GalateaConfig(), Pack(toy.pack)).unshuffle == 1
+    assert Galatea.resolved(GalateaConfig(), Pack(toy.pack)).unshuffle == 1
     with pytest.raises(TrainError, match="wants pictures of a multiple of 12 px, not 128"):
         Galatea(replace(TINY["galatea"], unshuffle=3), 128)

@@ -17,7 +17,7 @@ from anime2real.train.losses.styles import alike, half_usual, styles
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 
 def test_styles_are_normal_and_another_set_for_each_turn() -> None:
@@ -87,7 +87,9 @@ def test_a_result_is_brought_back_by_the_usual_style() -> None:
     image = picture(0).expand(4, -1, -1, -1)[..., :SIZE, :SIZE].contiguous()
     uniforms = torch.from_numpy(np.random.default_rng(0).random((4, UNIFORMS), np.float32))
     losses = method.step(Batch(image, image.flip(1), uniforms))
-    assert float(losses["alike"]) == pytest.approx(2.0, abs=1e-4)  # modulation begins at nothing: one result for all
+    assert float(losses["diversity"]) == pytest.approx(
+        2.0, abs=1e-4
+    )  # modulation begins at nothing: one result for all
     for codes in calls.values():
         translation, cycle, other = codes
         assert not translation[:2].any()
@@ -106,10 +108,10 @@ def test_the_step_with_styles_stays_on_the_device(toy: Toy) -> None:
     method = galatea(style_weight=1.0)
     for optimizer in method.optimizers.values():
         optimizer.step = lambda *_: None  # type: ignore[method-assign, assignment]
-    stepper = Stepper(method, torch.from_numpy(pack.images), 2, Speed())
-    stepper.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
+    training_step = TrainingStep(method, torch.from_numpy(pack.images), 2, Speed())
+    training_step.step(Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 2, 0).draw(0), 1e-4, [0.1])
     with OnTheDeviceAlone() as noted:
-        stepper._body()
+        training_step._body()
     assert noted.seen == []
 
 
@@ -117,7 +119,7 @@ def test_a_styled_generator_is_exported_with_its_styles(tmp_path: Path) -> None:
     method = galatea(style_weight=1.0)
     for block in method.average["to_real"].blocks:
         torch.nn.init.normal_(block.modulate.weight, 0.0, 0.3, torch.Generator().manual_seed(1))
-    product = next(p for p in method.products() if p.target == "real")
+    product = next(p for p in method.translators() if p.target == "real")
     assert product.conditions == ("style",)
     report = export_bundle(
         product.module, tmp_path / "bundle", method="galatea", source="anime", target="real", px=SIZE,
@@ -134,7 +136,7 @@ def test_a_styled_generator_is_exported_with_its_styles(tmp_path: Path) -> None:
 
 def test_without_styles_nothing_has_changed() -> None:
     plain = galatea()
-    assert plain.products()[0].conditions == ()
+    assert plain.translators()[0].conditions == ()
     assert not any("modulate" in name for name in plain.state_dict())
 
 

@@ -1,4 +1,4 @@
-"""What `galatea` promises of its judges, its generators and their steps."""
+"""What `galatea` promises of its discriminators, its generators and their steps."""
 
 import copy
 from dataclasses import replace
@@ -11,9 +11,9 @@ from toys import SIZE, TINY, batch
 from anime2real.bundle.format import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.methods.galatea import Galatea, Seen, judge_pair, worst
+from anime2real.train.methods.galatea import Galatea, Seen, discriminator_pair, worst_patch
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.ugatit import classified
+from anime2real.train.methods.ugatit import cam_loss
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError
 
@@ -23,7 +23,10 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     method = Galatea(TINY["galatea"], SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
-    generators, judges = [method.to_real, method.to_anime], [method.judge_real, method.judge_anime, method.patch_judges]
+    generators, discriminators = (
+        [method.to_real, method.to_anime],
+        [method.discriminator_real, method.discriminator_anime, method.patch_discriminators],
+    )
 
     def weights(networks: list[torch.nn.Module]) -> list[torch.Tensor]:
         return [p.detach().clone() for network in networks for p in network.parameters()]
@@ -31,37 +34,38 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     def moved(before: list[torch.Tensor], networks: list[torch.nn.Module]) -> bool:
         return any(not torch.equal(a, b) for a, b in zip(before, weights(networks), strict=True))
 
-    before = weights(generators), weights(judges)
+    before = weights(generators), weights(discriminators)
     losses, fake_real, fake_anime = method._generator_step(data)
     assert moved(before[0], generators)
-    assert not moved(before[1], judges)
+    assert not moved(before[1], discriminators)
     assert set(losses) == {"adversarial", "cycle", "identity", "patch"}
-    before = weights(generators), weights(judges)
+    before = weights(generators), weights(discriminators)
     method._discriminator_step(data, fake_real, fake_anime)
     assert not moved(before[0], generators)
-    assert moved(before[1], judges)
+    assert moved(before[1], discriminators)
     # The projections were drawn once, the features were learned elsewhere.
-    learns = {name for name, p in method.judge_real.named_parameters() if p.requires_grad}
+    learns = {name for name, p in method.discriminator_real.named_parameters() if p.requires_grad}
     assert all(name.startswith("heads.") for name in learns)
 
 
 def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_alone() -> None:
     torch.manual_seed(0)
-    method = Galatea(replace(TINY["galatea"], detail_weight=0.5, perceptual_weight=5.0, worst_weight=0.1), SIZE)
+    method = Galatea(replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1), SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
     points = torch.from_numpy(TEMPLATE).float() * 2 - 1
     data = replace(data, anime_landmarks=points.expand(2, 5, 2), real_landmarks=points.expand(2, 5, 2))
-    assert set(method.detail_judges) == {"real_eyes", "real_mouth", "anime_eyes", "anime_mouth"}
-    judges = [p.detach().clone() for p in method.detail_judges.parameters()]
-    losses, fake_real, fake_anime = method._generator_step(data)
-    assert 0 < losses["perceptual"] < 4
-    assert all(torch.equal(a, b) for a, b in zip(judges, method.detail_judges.parameters(), strict=True))
+    assert set(method.detail_discriminators) == {"real_eyes", "real_mouth", "anime_eyes", "anime_mouth"}
+    discriminators = [p.detach().clone() for p in method.detail_discriminators.parameters()]
+    _, fake_real, fake_anime = method._generator_step(data)
+    assert all(
+        torch.equal(a, b) for a, b in zip(discriminators, method.detail_discriminators.parameters(), strict=True)
+    )
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["detail_judges"] > 0
+    assert method._discriminator_step(data, fake_real, fake_anime)["detail_discriminators"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
-    for name, judge in method.detail_judges.items():
-        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in judge.parameters()), name
+    for name, discriminator in method.detail_discriminators.items():
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in discriminator.parameters()), name
     # What lies at no detail does not move the loss; what lies at the eyes does.
     corner, eyes = fake_real.clone(), fake_real.clone()
     corner[:, :, :4, :4] += 0.5
@@ -89,7 +93,7 @@ def test_galatea_trains_u_gat_its_generators_and_their_classifiers() -> None:
     logits = [method.to_real.classified(torch.cat([data.anime, data.real]), torch.zeros(8, STYLE))[1]]
     logits += [method.to_anime.classified(torch.cat([data.real, data.anime]), torch.zeros(8, STYLE))[1]]
     losses = method.step(data)
-    torch.testing.assert_close(losses["cam"], classified(logits[0]) + classified(logits[1]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(losses["cam"], cam_loss(logits[0]) + cam_loss(logits[1]), atol=1e-5, rtol=1e-5)
     for _ in range(12):
         last = method.step(data)["cam"]
     assert last < 0.5 * losses["cam"]  # they tell the two apart
@@ -100,38 +104,44 @@ def test_galatea_trains_u_gat_its_generators_and_their_classifiers() -> None:
     assert not torch.equal(usual, other)
 
 
-def test_galateas_attentive_judges_see_the_whole_picture_and_leave_the_generators_alone() -> None:
+def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generators_alone() -> None:
     torch.manual_seed(0)
-    method = Galatea(replace(TINY["galatea"], attentive_weight=0.5), SIZE)
+    method = Galatea(replace(TINY["galatea"], cam_discriminator_weight=0.5), SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
-    before = [p.detach().clone() for p in method.attentive_judges.parameters()]
+    before = [p.detach().clone() for p in method.cam_discriminators.parameters()]
     with torch.no_grad():
         expected = sum(
             (score - 1).square().mean()
-            for judge, image in (("real", method.to_real(data.anime)), ("anime", method.to_anime(data.real)))
-            for score in copy.deepcopy(method.attentive_judges[judge])(image)
+            for discriminator, image in (("real", method.to_real(data.anime)), ("anime", method.to_anime(data.real)))
+            for score in copy.deepcopy(method.cam_discriminators[discriminator])(image)
         )
     losses, fake_real, fake_anime = method._generator_step(data)
-    torch.testing.assert_close(losses["attentive"], torch.as_tensor(expected), atol=1e-4, rtol=1e-4)
-    assert all(torch.equal(a, b) for a, b in zip(before, method.attentive_judges.parameters(), strict=True))
+    torch.testing.assert_close(losses["cam_discriminator"], torch.as_tensor(expected), atol=1e-4, rtol=1e-4)
+    assert all(torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["attentive_judges"] > 0
+    assert method._discriminator_step(data, fake_real, fake_anime)["cam_discriminators"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
-    assert any(not torch.equal(a, b) for a, b in zip(before, method.attentive_judges.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     # As deep as published where there is room; larger pictures are reduced first.
     for side, layers in ((128, (5, 7)), (32, (5, 5)), (16, (4, 4))):
-        pair = judge_pair(side, 8)
-        assert tuple(len(judge.convolutions) + 1 for judge in (pair.local_judge, pair.global_judge)) == layers
-    large = Galatea(replace(TINY["galatea"], attentive_weight=0.5), 256)
+        pair = discriminator_pair(side, 8)
+        assert (
+            tuple(
+                len(discriminator.convolutions) + 1
+                for discriminator in (pair.local_discriminator, pair.global_discriminator)
+            )
+            == layers
+        )
+    large = Galatea(replace(TINY["galatea"], cam_discriminator_weight=0.5), 256)
     assert large.reduction == 2
     seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
-    halved = copy.deepcopy(large.attentive_judges["real"])(F.avg_pool2d(seen, 2))
+    halved = copy.deepcopy(large.cam_discriminators["real"])(F.avg_pool2d(seen, 2))
     works = large._judgements(dict.fromkeys(DOMAINS, Seen(seen, data.uniforms, None)))
     for score, wanted in zip(works["whole_real"](), halved, strict=True):
         torch.testing.assert_close(score, wanted)
-    with pytest.raises(TrainError, match="--attentive-weight needs pictures of at least"):
-        judge_pair(4, 8)
+    with pytest.raises(TrainError, match="--cam-discriminator-weight needs pictures of at least"):
+        discriminator_pair(4, 8)
 
 
 def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:
@@ -152,13 +162,13 @@ def test_the_worst_patch_has_a_loss_of_its_own() -> None:
     scores[0, 0, 1, 2] = -2.0
     scores[1, 0, 3, 3] = 0.0
     scores.requires_grad_()
-    loss = worst(scores)
+    loss = worst_patch(scores)
     assert float(loss) == pytest.approx((9 + 1) / 2)
     loss.backward()
     assert scores.grad is not None
     assert scores.grad.nonzero().tolist() == [[0, 0, 1, 2], [1, 0, 3, 3]]
     with pytest.raises(TrainError, match="--patch-weight"):
-        GalateaConfig(worst_weight=0.1, patch_weight=0.0)
+        GalateaConfig(worst_patch_weight=0.1, patch_weight=0.0)
 
 
 def test_frozen_features_are_rounded_once_to_what_autocast_makes_of_them() -> None:
@@ -167,10 +177,10 @@ def test_frozen_features_are_rounded_once_to_what_autocast_makes_of_them() -> No
     image = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
     method.precision = torch.bfloat16
     with method.autocast():
-        before = method.judge_real.features(image)
+        before = method.discriminator_real.features(image)
         method.fuse_parts()
-        after = method.judge_anime.features(image)
-    assert {value.dtype for value in method.judge_anime.features.buffers()} == {torch.bfloat16}
+        after = method.discriminator_anime.features(image)
+    assert {value.dtype for value in method.discriminator_anime.features.buffers()} == {torch.bfloat16}
     assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
-    assert method.judge_real.heads[0][0].bias.dtype == torch.float32  # what learns stays as it is
+    assert method.discriminator_real.heads[0][0].bias.dtype == torch.float32  # what learns stays as it is
     assert set(method.state_dict()) == kept  # and none of it is in checkpoints

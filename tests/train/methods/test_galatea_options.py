@@ -13,7 +13,7 @@ from trainings import PLAIN, assert_same, with_landmarks
 from anime2real.data.pack import Pack
 from anime2real.train.loop import train
 from anime2real.train.methods.galatea import Galatea
-from anime2real.train.methods.galatea_options import GalateaConfig, settled
+from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore
 
@@ -27,17 +27,17 @@ def known(haired: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_defaults_are_the_whole_recipe(known: Path) -> None:
-    options = settled(GalateaConfig(), Pack(known))
+    options = resolved(GalateaConfig(), Pack(known))
     chosen = {
         "generator": "ugatit",
         "patch_weight": 0.5,
-        "worst_weight": 0.2,
-        "attentive_weight": 1.0,
+        "worst_patch_weight": 0.2,
+        "cam_discriminator_weight": 1.0,
         "detail_weight": 0.5,
-        "dye": 0.8,
+        "hair_recolouring": 0.8,
         "hair_weight": 10.0,
-        "match_hair": 0.35,
-        "least_scale": 0.0,
+        "hair_resampling": 0.35,
+        "min_scale": 0.0,
         "learning_rate": 2e-4,
         "batch_size": 8,
     }
@@ -46,30 +46,34 @@ def test_the_defaults_are_the_whole_recipe(known: Path) -> None:
 
 
 def test_what_a_pack_does_not_know_is_left_out(toy: Toy, haired: Path, tmp_path: Path) -> None:
-    bare = settled(GalateaConfig(), Pack(toy.pack))
-    assert (bare.detail_weight, bare.dye, bare.hair_weight, bare.match_hair) == (0, 0, 0, 0)
-    assert (bare.worst_weight, bare.attentive_weight) == (0.2, 1.0)
-    hair = settled(GalateaConfig(), Pack(haired))
-    assert (hair.detail_weight, hair.dye, hair.hair_weight, hair.match_hair) == (0, 0.8, 10.0, 0.35)
-    faces = settled(GalateaConfig(), Pack(with_landmarks(toy.pack, tmp_path / "faces")))
-    assert (faces.detail_weight, faces.dye, faces.hair_weight, faces.match_hair) == (0.5, 0, 0, 0)
+    bare = resolved(GalateaConfig(), Pack(toy.pack))
+    assert (bare.detail_weight, bare.hair_recolouring, bare.hair_weight, bare.hair_resampling) == (0, 0, 0, 0)
+    assert (bare.worst_patch_weight, bare.cam_discriminator_weight) == (0.2, 1.0)
+    hair = resolved(GalateaConfig(), Pack(haired))
+    assert (hair.detail_weight, hair.hair_recolouring, hair.hair_weight, hair.hair_resampling) == (0, 0.8, 10.0, 0.35)
+    faces = resolved(GalateaConfig(), Pack(with_landmarks(toy.pack, tmp_path / "faces")))
+    assert (faces.detail_weight, faces.hair_recolouring, faces.hair_weight, faces.hair_resampling) == (0.5, 0, 0, 0)
     with pytest.raises(TrainError, match="has no landmarks, which --detail-weight needs: prepare it with --crop face"):
-        settled(GalateaConfig(detail_weight=0.5), Pack(toy.pack))
+        resolved(GalateaConfig(detail_weight=0.5), Pack(toy.pack))
 
 
 def test_there_is_no_worst_patch_without_patches(toy: Toy) -> None:
-    assert settled(GalateaConfig(patch_weight=0.0), Pack(toy.pack)).worst_weight == 0
+    assert resolved(GalateaConfig(patch_weight=0.0), Pack(toy.pack)).worst_patch_weight == 0
 
 
 def test_what_is_given_stays(known: Path) -> None:
     for value in (0.0, 0.1):
-        given = dict.fromkeys(("worst_weight", "detail_weight", "dye", "hair_weight", "match_hair"), value)
-        options = settled(GalateaConfig(**given), Pack(known))
+        given = dict.fromkeys(
+            ("worst_patch_weight", "detail_weight", "hair_recolouring", "hair_weight", "hair_resampling"), value
+        )
+        options = resolved(GalateaConfig(**given), Pack(known))
         assert {name: getattr(options, name) for name in given} == given
-    assert settled(options, Pack(known)) == options
+    assert resolved(options, Pack(known)) == options
 
 
-@pytest.mark.parametrize("name", ["cam_weight", "worst_weight", "attentive_weight", "detail_weight", "hair_weight"])
+@pytest.mark.parametrize(
+    "name", ["cam_weight", "worst_patch_weight", "cam_discriminator_weight", "detail_weight", "hair_weight"]
+)
 def test_a_weight_below_nothing_is_refused(name: str) -> None:
     with pytest.raises(TrainError, match=f"--{name.replace('_', '-')} is 0 or more, not -1"):
         GalateaConfig(**{name: -1.0})  # type: ignore[arg-type]
@@ -87,13 +91,21 @@ def test_the_defaults_train_with_all_judges_and_resume(
     config = TrainConfig("galatea", GalateaConfig(**SMALL), Budget(pairs=6), samples=1)
     assert train(config, known, tmp_path / "straight", PLAIN).finished
     losses = json.loads((tmp_path / "straight" / "stats.jsonl").read_text().splitlines()[-1])["losses"]
-    assert {"cam", "worst", "attentive", "detail", "hair", "attentive_judges", "detail_judges"} < set(losses)
+    assert {
+        "cam",
+        "worst_patch",
+        "cam_discriminator",
+        "detail",
+        "hair",
+        "discriminator_cam",
+        "discriminator_detail",
+    } < set(losses)
     with monkeypatch.context() as patch:
         stop_at(patch, 2)
         assert not train(config, known, tmp_path / "resumed", PLAIN).finished
     table = tomllib.loads((tmp_path / "resumed" / "config.toml").read_text())["options"]
-    assert (table["worst_weight"], table["detail_weight"]) == (0.2, 0.5)
-    assert restore(tmp_path / "resumed").config.options == settled(config.options, Pack(known))
+    assert (table["worst_patch_weight"], table["detail_weight"]) == (0.2, 0.5)
+    assert restore(tmp_path / "resumed").config.options == resolved(config.options, Pack(known))
     assert train(config, known, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")
 
@@ -102,16 +114,13 @@ def test_the_defaults_train_with_all_judges_and_resume(
 def test_a_run_by_the_quick_recipe_goes_on_as_it_was_begun(
     known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one of before its options had names; its folder is none of the whole recipe's."""
+    """And its folder is none of the default recipe's."""
     quick = GalateaConfig(**SMALL | QUICK)
     config = TrainConfig("galatea", quick, Budget(pairs=4), samples=1)
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         train(config, known, tmp_path, PLAIN)
-    path = tmp_path / "config.toml"
-    kept = [line for line in path.read_text().splitlines() if not line.startswith(tuple(QUICK))]
-    path.write_text("\n".join(kept) + "\n")
-    assert restore(tmp_path).config.options == settled(quick, Pack(known))
+    assert restore(tmp_path).config.options == resolved(quick, Pack(known))
     with pytest.raises(TrainError, match=r"options\.generator 'resnet' there, 'ugatit' here"):
         train(replace(config, options=GalateaConfig(**SMALL)), known, tmp_path, PLAIN)
     assert train(config, known, tmp_path, PLAIN).finished

@@ -18,17 +18,17 @@ from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
 from anime2real.train.methods.difference import Difference, DifferenceConfig
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.sampler import Sampler
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 
 def test_difference_converges_to_the_difference_of_the_domain_means(toy: Toy) -> None:
     pack = Pack(toy.pack)
     rows = {d: pack.rows(d, "train") for d in ("anime", "real")}
     method = Difference(DifferenceConfig(learning_rate=0.02, snapshot_every=200, snapshots=3, batch_size=8), SIZE)
-    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
+    training_step = TrainingStep(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
     sampler = Sampler(rows["anime"], rows["real"], 8, seed=1)
     for step in range(600):
-        stepper.step(sampler.draw(step), 0.0, [0.0])
+        training_step.step(sampler.draw(step), 0.0, [0.0])
     means = {d: pack.images[rows[d]].astype(np.float64).mean(0).transpose(2, 0, 1) / 127.5 for d in rows}
     expected = means["real"] - means["anime"]
     assert np.abs(expected).max() > 0.5
@@ -44,15 +44,15 @@ def test_difference_adds_its_vector_and_takes_it_away_the_other_way() -> None:
     method = Difference(DifferenceConfig(snapshot_every=1, snapshots=2, learning_rate=0.5, batch_size=2), SIZE)
     for _ in range(2):
         method.step(batch(2))
-    products = {(p.name, p.target): p for p in method.products()}
-    assert {name for name, _ in products} == {"difference", "difference-00001", "difference-00002"}
-    assert [p.final for p in method.products()] == [True, True, False, False, False, False]
+    translators = {(p.name, p.target): p for p in method.translators()}
+    assert {name for name, _ in translators} == {"difference", "difference-00001", "difference-00002"}
+    assert [p.final for p in method.translators()] == [True, True, False, False, False, False]
     image = batch(1, seed=5).anime * 0.1
     method.vector.mul_(0.1)  # so that nothing is clipped
-    products = {(p.name, p.target): p for p in method.products()}
-    there = products["difference", "real"].module(image)
+    translators = {(p.name, p.target): p for p in method.translators()}
+    there = translators["difference", "real"].module(image)
     torch.testing.assert_close(there, (image + method.vector).clamp(-1, 1))
-    torch.testing.assert_close(products["difference", "anime"].module(there), image, atol=1e-6, rtol=0)
+    torch.testing.assert_close(translators["difference", "anime"].module(there), image, atol=1e-6, rtol=0)
 
 
 def test_matched_pairs_have_the_least_total_distance() -> None:
@@ -124,8 +124,11 @@ def test_cyclegan_steps_follow_the_losses_written_out_plainly() -> None:
     method.zero_grad()
     mse, l1 = torch.nn.functional.mse_loss, torch.nn.functional.l1_loss
     fake_real, fake_anime = method.to_real(data.anime), method.to_anime(data.real)
-    with frozen(method.judge_real, method.judge_anime):
-        score_real, score_anime = method.judge_real.network(fake_real), method.judge_anime.network(fake_anime)
+    with frozen(method.discriminator_real, method.discriminator_anime):
+        score_real, score_anime = (
+            method.discriminator_real.network(fake_real),
+            method.discriminator_anime.network(fake_anime),
+        )
     adversarial = mse(score_real, torch.ones_like(score_real)) + mse(score_anime, torch.ones_like(score_anime))
     cycle = l1(method.to_anime(fake_real), data.anime) + l1(method.to_real(fake_anime), data.real)
     identity = l1(method.to_real(data.real), data.real) + l1(method.to_anime(data.anime), data.anime)
@@ -134,7 +137,7 @@ def test_cyclegan_steps_follow_the_losses_written_out_plainly() -> None:
     torch.testing.assert_close(losses["identity"], identity.detach())
     for expected, parameter in zip(gradients, method.to_real.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, expected, atol=1e-5, rtol=1e-4)
-    assert all(p.grad is None or not p.grad.any() for p in method.judge_real.parameters())
+    assert all(p.grad is None or not p.grad.any() for p in method.discriminator_real.parameters())
 
 
 def test_the_discriminators_step_leaves_the_generators_alone() -> None:
@@ -145,10 +148,12 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
     told = method._told(data)
     _, fake_real, fake_anime = method._generator_step(data, *told)
     before = [p.detach().clone() for p in method.to_real.parameters()]
-    judges = [p.detach().clone() for p in method.judge_real.parameters()]
+    discriminators = [p.detach().clone() for p in method.discriminator_real.parameters()]
     method._discriminator_step(data, told, (fake_real, told[0]), (fake_anime, told[1]))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.parameters(), strict=True))
-    assert any(not torch.equal(a, b) for a, b in zip(judges, method.judge_real.parameters(), strict=True))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(discriminators, method.discriminator_real.parameters(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
@@ -164,9 +169,9 @@ def test_every_method_steps_averages_and_offers_both_directions(name: str) -> No
         pairs = zip(method.average[averaged].parameters(), getattr(method, averaged).parameters(), strict=True)
         for average, current in pairs:
             torch.testing.assert_close(average, current)
-    products = [p for p in method.products() if p.final]
-    assert {(p.source, p.target) for p in products} == {("anime", "real"), ("real", "anime")}
-    for product in products:
+    translators = [p for p in method.translators() if p.final]
+    assert {(p.source, p.target) for p in translators} == {("anime", "real"), ("real", "anime")}
+    for product in translators:
         translated = product.module.eval()(batch(3).anime)
         assert translated.shape == (3, 3, SIZE, SIZE)
         assert translated.abs().max() <= 1
@@ -178,9 +183,9 @@ def test_an_autoencoder_learns_the_colour_of_the_other_domain(toy: Toy) -> None:
     method = Autoencoder(AutoencoderConfig(width=8, batch_size=8, learning_rate=2e-3), SIZE)
     method.make_optimizers(2e-3)
     method.start_average()
-    stepper = Stepper(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
+    training_step = TrainingStep(method, torch.from_numpy(np.array(pack.images)), 8, Speed())
     sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 8, seed=0)
-    losses = [float(stepper.step(sampler.draw(i), 2e-3, [1.0])["to_real"]) for i in range(60)]
+    losses = [float(training_step.step(sampler.draw(i), 2e-3, [1.0])["to_real"]) for i in range(60)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 

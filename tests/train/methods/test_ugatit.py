@@ -12,7 +12,7 @@ from toys import SIZE, TINY
 
 from anime2real.train.export.to_onnx import LIMIT, export_checked
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.ugatit import UGATIT, UGATITConfig, classified
+from anime2real.train.methods.ugatit import UGATIT, UGATITConfig, cam_loss
 from anime2real.train.networks.resnet import InstanceNorm, ResizeConvolution
 from anime2real.train.networks.ugatit import (
     ADAPTIVE_RHO,
@@ -23,9 +23,9 @@ from anime2real.train.networks.ugatit import (
     _doubled,
     clip_rho,
 )
-from anime2real.train.networks.ugatit_discriminator import AttentiveDiscriminator, SpectralConvolution, least_side
+from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator, SpectralConvolution, least_side
 from anime2real.train.run.config import TrainError
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.step import Speed, TrainingStep
 
 FULL = replace(TINY["ugatit"], light=False)
 
@@ -187,22 +187,22 @@ def test_the_two_steps_leave_each_others_gradients_and_weights_alone() -> None:
     trained = method()
     data = batch()
     generators = nn.ModuleList([trained.to_real, trained.to_anime])
-    judges = nn.ModuleList([trained.judge_real, trained.judge_anime])
+    discriminators = nn.ModuleList([trained.discriminator_real, trained.discriminator_anime])
     trained.step(data)  # so that all have gradients
 
     made = trained._translate(data)
-    before, weights, own = gradients(generators), copy.deepcopy(generators.state_dict()), gradients(judges)
+    before, weights, own = gradients(generators), copy.deepcopy(generators.state_dict()), gradients(discriminators)
     trained._discriminator_step(data, made.fake_real.detach(), made.fake_anime.detach())
     assert same(before, gradients(generators))
     assert all(torch.equal(value, weights[key]) for key, value in generators.state_dict().items())
-    assert not same(own, gradients(judges))
+    assert not same(own, gradients(discriminators))
 
-    before, weights = gradients(judges), {k: p.detach().clone() for k, p in judges.named_parameters()}
+    before, weights = gradients(discriminators), {k: p.detach().clone() for k, p in discriminators.named_parameters()}
     own = gradients(generators)
     trained._generator_step(data, made)
-    assert same(before, gradients(judges))
-    assert all(torch.equal(p, weights[k]) for k, p in judges.named_parameters())
-    assert all(p.requires_grad for p in judges.parameters())
+    assert same(before, gradients(discriminators))
+    assert all(torch.equal(p, weights[k]) for k, p in discriminators.named_parameters())
+    assert all(p.requires_grad for p in discriminators.parameters())
     assert not same(own, gradients(generators))
 
 
@@ -212,11 +212,11 @@ def test_a_step_follows_the_losses_written_out_plainly(config: UGATITConfig) -> 
     plain = copy.deepcopy(trained)
     data = batch()
     losses = trained.step(data)
-    assert set(losses) == {"adversarial", "cycle", "identity", "cam", "judge_real", "judge_anime"}
+    assert set(losses) == {"adversarial", "cycle", "identity", "cam", "discriminator_real", "discriminator_anime"}
     assert all(value.isfinite() for value in losses.values())
 
-    def scores_of(judge: nn.Module, image: Tensor) -> list[Tensor]:
-        scores: list[Tensor] = judge(image)
+    def scores_of(discriminator: nn.Module, image: Tensor) -> list[Tensor]:
+        scores: list[Tensor] = discriminator(image)
         return scores
 
     mse, l1, bce = F.mse_loss, F.l1_loss, F.binary_cross_entropy_with_logits
@@ -225,20 +225,26 @@ def test_a_step_follows_the_losses_written_out_plainly(config: UGATITConfig) -> 
     fake_anime, source_real = plain.to_anime.classified(data.real)
     same_anime, target_anime = plain.to_anime.classified(data.anime)
     judged = torch.zeros(())
-    for judge, real, fake in ((plain.judge_real, data.real, fake_real), (plain.judge_anime, data.anime, fake_anime)):
-        for scores in scores_of(judge, torch.cat([real, fake.detach()])):
+    for discriminator, real, fake in (
+        (plain.discriminator_real, data.real, fake_real),
+        (plain.discriminator_anime, data.anime, fake_anime),
+    ):
+        for scores in scores_of(discriminator, torch.cat([real, fake.detach()])):
             judged = (
                 judged + mse(scores[:2], torch.ones_like(scores[:2])) + mse(scores[2:], torch.zeros_like(scores[2:]))
             )
     judged.backward()
-    torch.testing.assert_close(losses["judge_real"] + losses["judge_anime"], judged.detach())
-    for mine, theirs in ((trained.judge_real, plain.judge_real), (trained.judge_anime, plain.judge_anime)):
+    torch.testing.assert_close(losses["discriminator_real"] + losses["discriminator_anime"], judged.detach())
+    for mine, theirs in (
+        (trained.discriminator_real, plain.discriminator_real),
+        (trained.discriminator_anime, plain.discriminator_anime),
+    ):
         for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(a.grad, b.grad, atol=1e-6, rtol=1e-4)
 
     adversarial = torch.zeros(())
-    for judge, fake in ((plain.judge_real, fake_real), (plain.judge_anime, fake_anime)):
-        adversarial = adversarial + sum(mse(s, torch.ones_like(s)) for s in scores_of(judge, fake))
+    for discriminator, fake in ((plain.discriminator_real, fake_real), (plain.discriminator_anime, fake_anime)):
+        adversarial = adversarial + sum(mse(s, torch.ones_like(s)) for s in scores_of(discriminator, fake))
     cycle = l1(plain.to_real(fake_anime), data.real) + l1(plain.to_anime(fake_real), data.anime)
     identity = l1(same_real, data.real) + l1(same_anime, data.anime)
     ones, zeros = torch.ones(2, 2), torch.zeros(2, 2)
@@ -263,8 +269,8 @@ def test_the_published_weights_are_the_defaults() -> None:
 
 def test_the_classifiers_loss_is_small_where_they_are_right() -> None:
     right = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])
-    assert classified(right) < 1e-3
-    assert classified(-right) > 10
+    assert cam_loss(right) < 1e-3
+    assert cam_loss(-right) > 10
 
 
 def test_its_classifiers_learn_to_tell_the_domains_apart() -> None:
@@ -286,9 +292,9 @@ def test_the_published_networks_are_as_large_as_the_authors() -> None:
     rest = 2 * c + 2 * c * c + c + 4 * 2 * c + 3 * (2 * w + w)  # classifiers, mix, AdaLIN's rho, LIN
     assert sum(p.numel() for p in light.parameters()) == convolutions + rest + 4 * c * c
     assert sum(p.numel() for p in full.parameters()) == convolutions + rest + 3 * c * c + 64 * 64 * c * c
-    assert [layer.out_channels for layer in AttentiveDiscriminator(8, 7).convolutions] == [8, 16, 32, 64, 128, 256]
+    assert [layer.out_channels for layer in CAMDiscriminator(8, 7).convolutions] == [8, 16, 32, 64, 128, 256]
     assert least_side(7) == 96
-    scores, logits = AttentiveDiscriminator(2, 7)(numbers(1, 3, 96, 96))
+    scores, logits = CAMDiscriminator(2, 7)(numbers(1, 3, 96, 96))
     assert scores.shape == (1, 1, 1, 1)
     assert logits.shape == (1, 2)
 
@@ -326,9 +332,9 @@ def test_both_directions_come_from_one_run_and_are_averages() -> None:
     first = copy.deepcopy(trained.average.state_dict())
     trained.step(batch())
     trained.update_average(torch.tensor([0.5]))
-    products = {(p.source, p.target): p.module for p in trained.products()}
-    assert set(products) == {("anime", "real"), ("real", "anime")}
-    assert products["anime", "real"] is trained.average["to_real"]
+    translators = {(p.source, p.target): p.module for p in trained.translators()}
+    assert set(translators) == {("anime", "real"), ("real", "anime")}
+    assert translators["anime", "real"] is trained.average["to_real"]
     for name in ("to_real", "to_anime"):
         network, average = getattr(trained, name), trained.average[name]
         for key, value in average.named_parameters():
@@ -344,9 +350,11 @@ def test_each_part_is_compiled_once_for_each_of_its_two_calls(monkeypatch: pytes
     torch.compiler.reset()
     pictures = torch.zeros(4, SIZE, SIZE, 3, dtype=torch.uint8)
     for _ in range(2):
-        stepper = Stepper(method(replace(TINY["ugatit"], blocks=2)), pictures, 2, Speed(bf16=True, compile=True))
+        training_step = TrainingStep(
+            method(replace(TINY["ugatit"], blocks=2)), pictures, 2, Speed(bf16=True, compile=True)
+        )
         for _ in range(2):
-            stepper._body()
+            training_step._body()
         assert counter.frame_count == 14
     torch.compiler.reset()
 
@@ -367,7 +375,7 @@ def test_the_norms_take_their_moments_in_full_precision() -> None:
 def test_mixed_precision_keeps_the_spectral_norm_and_the_classifiers_whole() -> None:
     trained = method()
     trained.precision = torch.bfloat16
-    layer = trained.judge_real.local_judge.convolutions[0]
+    layer = trained.discriminator_real.local_discriminator.convolutions[0]
     assert isinstance(layer, SpectralConvolution)
     with trained.autocast():
         assert layer.normed_weight().dtype == torch.bfloat16  # rounded for the convolution; see the test above

@@ -147,8 +147,8 @@ def test_upright_sees_an_upright_face() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_discriminators_take_every_way(way: Tilt) -> None:
     torch.manual_seed(0)
-    judge = TiltedDiscriminator(way, 8)
-    scores = judge(sample_pictures(2, SIZE, 0), condition_of(way, faces(2)))
+    discriminator = TiltedDiscriminator(way, 8)
+    scores = discriminator(sample_pictures(2, SIZE, 0), condition_of(way, faces(2)))
     assert scores.shape == (2, 1, 2, 2)
 
 
@@ -165,7 +165,7 @@ def test_a_tilted_cyclegan_steps_and_exports(way: Tilt) -> None:
         losses = method.step(batch)
     assert all(value.isfinite() for value in losses.values())
     method.update_average(torch.tensor([1.0]))
-    for product in method.products():
+    for product in method.translators():
         assert product.name == f"cyclegan-{way}"
         assert product.conditions == inputs_of(way)
         assert isinstance(product.module, Conditioned)

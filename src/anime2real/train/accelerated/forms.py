@@ -34,7 +34,7 @@ from anime2real.train.networks.ugatit import (
     Modulation,
     ReflectingEncoder,
 )
-from anime2real.train.networks.ugatit_discriminator import SLOPE, AttentiveDiscriminator, SpectralConvolution
+from anime2real.train.networks.ugatit_discriminator import SLOPE, CAMDiscriminator, SpectralConvolution
 
 _FIRST_BLOCK = 2
 
@@ -75,28 +75,28 @@ def generated_with_attention(
     return _decoded_by_layers(decoder, padded), logits
 
 
-def judged(judge: PatchDiscriminator, image: Tensor) -> Tensor:
+def patch_discriminated(discriminator: PatchDiscriminator, image: Tensor) -> Tensor:
     """The scores that `PatchDiscriminator` gives an image (N, C, H, W)."""
-    x = _halved(F.pad(narrow(image), (1, 1, 1, 1)), judge.convolution1.weight, judge.convolution1.bias)
+    x = _halved(F.pad(narrow(image), (1, 1, 1, 1)), discriminator.convolution1.weight, discriminator.convolution1.bias)
     x = F.leaky_relu(x, 0.2)
-    for convolution in (judge.convolution2, judge.convolution3, judge.convolution4):
+    for convolution in (discriminator.convolution2, discriminator.convolution3, discriminator.convolution4):
         x = convolution(x)
         x, _ = fused_norm(x, Surroundings(x.shape[2], x.shape[3], activation="leaky"))
-    score = judge.score
+    score = discriminator.score
     assert score.bias is not None
     return _scored(x, score.weight, padding=1) + score.bias.view(1, -1, 1, 1)
 
 
-def judged_with_attention(judge: AttentiveDiscriminator, image: Tensor) -> tuple[Tensor, Tensor]:
-    """What `AttentiveDiscriminator` makes of an image (N, 3, H, W): scores and logits."""
-    first, *others = judge.convolutions
+def cam_discriminated(discriminator: CAMDiscriminator, image: Tensor) -> tuple[Tensor, Tensor]:
+    """What `CAMDiscriminator` makes of an image (N, 3, H, W): scores and logits."""
+    first, *others = discriminator.convolutions
     assert isinstance(first, SpectralConvolution)
     x = _halved(reflected(narrow(image), 1), first.normed_weight(), first.bias)
     for convolution in others:
         assert isinstance(convolution, SpectralConvolution)
         x = F.conv2d(_activated_by_reflection(x), convolution.normed_weight(), convolution.bias, convolution.stride)
-    attended, logits = judge.attention(F.leaky_relu(x, SLOPE))
-    return _scored(reflected(attended, 1), judge.score.normed_weight()), logits
+    attended, logits = discriminator.attention(F.leaky_relu(x, SLOPE))
+    return _scored(reflected(attended, 1), discriminator.score.normed_weight()), logits
 
 
 def _activated_by_reflection(x: Tensor) -> Tensor:

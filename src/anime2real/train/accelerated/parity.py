@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from anime2real.train.method import Method
-from anime2real.train.sampler import Draw
-from anime2real.train.step import Speed, Stepper
+from anime2real.train.sampler import BatchIndices
+from anime2real.train.step import Speed, TrainingStep
 
 MARGIN = 1.5
 FLOOR = 0.01
@@ -47,7 +47,7 @@ class Parity:
 def preflight(
     method: Method,
     pictures: Tensor,
-    draw: Draw,
+    draw: BatchIndices,
     speed: Speed,
     landmarks: Tensor | None = None,
     hair: Tensor | None = None,
@@ -102,11 +102,11 @@ def _exact(tf32: bool) -> Iterator[None]:
 
 
 def _one_step(
-    method: Method, pictures: Tensor, draw: Draw, speed: Speed, *known: Tensor | None
+    method: Method, pictures: Tensor, draw: BatchIndices, speed: Speed, *known: Tensor | None
 ) -> tuple[Tensor, dict[str, float]]:
     """All gradients after one step of a copy, flattened in fp64, and its losses."""
     trial = copy.deepcopy(method)
-    losses = Stepper(trial, pictures, len(draw.anime), speed, *known).step(draw, 0.0, [0.0] * (1 + method.further))
+    losses = TrainingStep(trial, pictures, len(draw.anime), speed, *known).step(draw, 0.0, [0.0] * (1 + method.further))
     gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
     # A method without gradients (the difference vector) is compared by its state.
     values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]

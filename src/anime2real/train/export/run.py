@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from anime2real.train.export.to_onnx import export_bundle
-from anime2real.train.method import Method, Product
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import Progress
 from anime2real.train.run.config import TrainConfig
 
 
-def export_products(
+def export_translators(
     method: Method, config: TrainConfig, pack: dict[str, Any], output: Path, facts: dict[str, Any], progress: Progress
 ) -> list[Path]:
     """Write a bundle for each product below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
 
-    Those of further averages go to a folder each, average-SHARE.
+    Those of further averages go to a folder each, ema-SHARE.
 
     Args:
         method: as it stands.
@@ -47,12 +47,12 @@ def export_products(
         "date": datetime.now(UTC).date().isoformat(),
         "torch": facts["torch"],
     }
-    products = [(output, product, training) for product in method.products()]
-    for place, share in enumerate(config.further_averages):
-        parent, told = output / f"average-{share:g}", training | {"average_share": share}
-        products += [(parent, product, told) for product in method.further_products(place) if product.final]
+    translators = [(output, product, training) for product in method.translators()]
+    for place, share in enumerate(config.ema_shares):
+        parent, told = output / f"ema-{share:g}", training | {"ema_share": share}
+        translators += [(parent, product, told) for product in method.ema_translators(place) if product.final]
     written = []
-    for parent, product, told in products:
+    for parent, product, told in translators:
         target = bundle_folder(parent, product)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(
@@ -84,7 +84,7 @@ def _without_rights(facts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key not in ("licence", "rights")}
 
 
-def bundle_folder(parent: Path, product: Product) -> Path:
+def bundle_folder(parent: Path, product: TrainedTranslator) -> Path:
     """Where a product's bundle goes; what is not final goes one folder deeper."""
     name = f"{product.name}-{product.source}-to-{product.target}"
     return parent / name if product.final else parent / "snapshots" / name

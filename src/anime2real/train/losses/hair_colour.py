@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.train.hair_recolouring import LEAST, to_lab
+from anime2real.train.hair_recolouring import MIN_SHARE, to_lab
 
 CELL: Final = 1 / 16
 """Side of a cell, in sides of the picture."""
@@ -20,12 +20,12 @@ LIGHTNESS: Final = 0.7
 """Weight of L* beside a* and b*, as in `measure.hair`: photographs have light and shadow where drawings have none."""
 
 
-def hair_apart(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
+def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
     """The mean distance of the hair's colours, in hundreds of CIELAB: 0.02 is just seen.
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1], S a multiple of 16.
-        mask: (N, 1, S, S) in [0, 1], where `before` shows hair; pictures with less than `dye.LEAST` of it do not count.
+        mask: (N, 1, S, S) in [0, 1], where `before` shows hair; pictures with less than `MIN_SHARE` of it do not count.
 
     Returns:
         scalar; 0 where no picture counts. Each picture that does has the same weight.
@@ -41,5 +41,5 @@ def hair_apart(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
         distance = ((LIGHTNESS * light).square() + a.square() + b.square() + 1e-2).sqrt()
         weight = share[:, 0]
         own = (distance * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-3)
-        counts = (mask.mean((1, 2, 3)) >= LEAST).float()
+        counts = (mask.mean((1, 2, 3)) >= MIN_SHARE).float()
         return (own * counts).sum() / counts.sum().clamp_min(1.0) / 100

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from anime2real.train.method import Augment, Batch, Method, Product, adam
+from anime2real.train.method import Augment, Batch, Method, TrainedTranslator, adam
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.run.config import EPOCH_PAIRS
 
@@ -95,11 +95,11 @@ class Autoencoder(Method):
         _, columns = linear_sum_assignment(cost)
         return np.asarray(real[columns])
 
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
         return [
-            Product(self.name, "anime", "real", self.average["to_real"]),
-            Product(self.name, "real", "anime", self.average["to_anime"]),
+            TrainedTranslator(self.name, "anime", "real", self.average["to_real"]),
+            TrainedTranslator(self.name, "real", "anime", self.average["to_anime"]),
         ]
 
 

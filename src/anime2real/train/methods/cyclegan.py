@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.train.method import Batch, Method, Product, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (
     Conditioned,
@@ -86,9 +86,9 @@ class CycleGAN(Method):
         maps = [frozen_translators(Path(run), size) for run in config.maps]
         self.to_real = TiltedGenerator(config.tilt, config.width, config.blocks, [m["anime"] for m in maps])
         self.to_anime = TiltedGenerator(config.tilt, config.width, config.blocks, [m["real"] for m in maps])
-        self.judge_real = TiltedDiscriminator(config.tilt, config.discriminator_width)
-        self.judge_anime = TiltedDiscriminator(config.tilt, config.discriminator_width)
-        for part in (self.to_real, self.to_anime, self.judge_real, self.judge_anime):
+        self.discriminator_real = TiltedDiscriminator(config.tilt, config.discriminator_width)
+        self.discriminator_anime = TiltedDiscriminator(config.tilt, config.discriminator_width)
+        for part in (self.to_real, self.to_anime, self.discriminator_real, self.discriminator_anime):
             initialise(part.network)
         # A whole batch is drawn from the pool at once, into distinct slots.
         slots = max(config.pool_size, config.batch_size)
@@ -109,7 +109,7 @@ class CycleGAN(Method):
         betas = (0.5, 0.999)
         self.optimizers = {
             "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
-            "discriminators": adam([self.judge_real, self.judge_anime], learning_rate, betas),
+            "discriminators": adam([self.discriminator_real, self.discriminator_anime], learning_rate, betas),
         }
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -143,7 +143,7 @@ class CycleGAN(Method):
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
-        with frozen(self.judge_real, self.judge_anime), self.autocast():
+        with frozen(self.discriminator_real, self.discriminator_anime), self.autocast():
             from_anime, from_real = self.both(
                 lambda: self.to_real(torch.cat([anime, real]), torch.cat([told_anime, told_real])),
                 lambda: self.to_anime(torch.cat([real, anime]), torch.cat([told_real, told_anime])),
@@ -154,7 +154,8 @@ class CycleGAN(Method):
                 lambda: self.to_real(fake_anime, told_real), lambda: self.to_anime(fake_real, told_anime)
             )
             score_real, score_anime = self.both(
-                lambda: self.judge_real(fake_real, told_anime), lambda: self.judge_anime(fake_anime, told_real)
+                lambda: self.discriminator_real(fake_real, told_anime),
+                lambda: self.discriminator_anime(fake_anime, told_real),
             )
             adversarial = squared(score_real, 1.0) + squared(score_anime, 1.0)
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
@@ -176,24 +177,30 @@ class CycleGAN(Method):
         optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             scores_real, scores_anime = self.both(
-                lambda: self.judge_real(torch.cat([batch.real, fake_real[0]]), torch.cat([told[1], fake_real[1]])),
-                lambda: self.judge_anime(torch.cat([batch.anime, fake_anime[0]]), torch.cat([told[0], fake_anime[1]])),
+                lambda: self.discriminator_real(
+                    torch.cat([batch.real, fake_real[0]]), torch.cat([told[1], fake_real[1]])
+                ),
+                lambda: self.discriminator_anime(
+                    torch.cat([batch.anime, fake_anime[0]]), torch.cat([told[0], fake_anime[1]])
+                ),
             )
             loss_real, loss_anime = least_squares(scores_real), least_squares(scores_anime)
         (loss_real + loss_anime).backward()
         optimizer.step()
-        return {"judge_real": loss_real.detach(), "judge_anime": loss_anime.detach()}
+        return {"discriminator_real": loss_real.detach(), "discriminator_anime": loss_anime.detach()}
 
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
         name = "cyclegan" if self.config.tilt == "none" else f"cyclegan-{self.config.tilt}"
         conditions = inputs_of(self.config.tilt)
-        products = []
+        translators = []
         for source, target in (("anime", "real"), ("real", "anime")):
             module = self.average[f"to_{target}"]
             shown = Conditioned(cast(TiltedGenerator, module)) if conditions else module
-            products.append(Product(name, cast(Domain, source), cast(Domain, target), shown, conditions=conditions))
-        return products
+            translators.append(
+                TrainedTranslator(name, cast(Domain, source), cast(Domain, target), shown, conditions=conditions)
+            )
+        return translators
 
 
 def squared(scores: Tensor, target: float) -> Tensor:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from anime2real.train.method import Augment, Batch, Method, Product
+from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,16 @@ class Difference(Method):
         self.snapshots.copy_(torch.where(current[:, None, None, None], self.vector, self.snapshots))
         return {"difference": difference.abs().mean()}
 
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """Both directions of the vector, then of each finished snapshot."""
-        products = [
-            Product("difference", "anime", "real", Addition(self.vector)),
-            Product("difference", "real", "anime", Addition(-self.vector)),
+        translators = [
+            TrainedTranslator("difference", "anime", "real", Addition(self.vector)),
+            TrainedTranslator("difference", "real", "anime", Addition(-self.vector)),
         ]
         every = self.config.snapshot_every
         for kept in range(min(len(self.snapshots), int(self.iteration) // every)):
             offset = self.snapshots[kept]
             name = f"difference-{(kept + 1) * every:05d}"
-            products.append(Product(name, "anime", "real", Addition(offset), final=False))
-            products.append(Product(name, "real", "anime", Addition(-offset), final=False))
-        return products
+            translators.append(TrainedTranslator(name, "anime", "real", Addition(offset), final=False))
+            translators.append(TrainedTranslator(name, "real", "anime", Addition(-offset), final=False))
+        return translators

@@ -9,23 +9,17 @@ know from the first step what eyes, hair and skin are, and faces stand after min
 
 What the discriminators see is varied (Zhao et al., 2020), since 15,000 pictures are few. A PatchGAN beside them
 (`patch_weight`) sees what stride-4 features do not: lines and texture; others, for each of eyes and mouth
-(`detail_weight`, see `networks/details.py`), look from near. These see pictures as they are, or varied as well
-(`vary`). Part of what the cycle must keep can be asked for in
-features rather than in pixels (`perceptual_weight`), which do not want every pixel hidden somewhere in the result:
-
-    P(x) = mean over strides 4, 8 of the mean over places of Σ over channels of (φ̂(F(G(x))) - φ̂(x))²
-
-with φ̂ the same frozen features, of unit length at each place (Zhang et al., 2018).
+(`detail_weight`, see `networks/details.py`), look from near. These see pictures as they are.
 
 Hair keeps its colour and its place where the pack knows hair (`hair_weight`, see `networks/hair_colour.py`). And what
 is translated need not be what is learned from: inputs come from all sources, the pictures that discriminators see as
-real from the sharp ones alone (`exemplars`, `least_scale`), or soft ones, too, beside results as soft (`soft_scale`).
+real from the sharp ones alone (`real_set`, `min_scale`), or soft ones, too, beside results as soft (`soft_scale`).
 
 With `style_weight` the generators are told a style, too, and one drawing gives several people (`networks/styles.py`).
 
 The generators are U-GAT-IT's (`networks/ugatit.py`), which see a picture as a whole before they decide on its colours,
 or CycleGAN's (`generator`). The former's classifiers learn as in U-GAT-IT (`cam_weight`). Its discriminators, of which
-one sees a face as a whole, judge beside the others (`attentive_weight`).
+one sees a face as a whole, stand beside the others (`cam_discriminator_weight`).
 
 The options are in `galatea_options.py`.
 """
@@ -43,41 +37,41 @@ from torch import Tensor, nn
 
 from anime2real.bundle.format import STYLE
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS, Domain
-from anime2real.train import hair_recolouring as dye
-from anime2real.train.augment import cutout, reused, softened, uncut, varied
+from anime2real.domain import DOMAINS
+from anime2real.train.augment import augmented, reused, softened
 from anime2real.train.face_parts import DETAILS, detail
+from anime2real.train.hair_recolouring import chosen_colours, recoloured
 from anime2real.train.import_weights import bundles_of, start_from
-from anime2real.train.losses.hair_colour import hair_apart
+from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.styles import alike, half_usual, styles
-from anime2real.train.method import Batch, Method, Product, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, least_squares, squared
-from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, settled
-from anime2real.train.methods.ugatit import classified, taken_for_real, told_apart
+from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
+from anime2real.train.methods.ugatit import cam_loss, discriminators_loss, generators_loss
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_discriminator import JudgePair, least_side
+from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
 from anime2real.train.run.config import EPOCH_PAIRS, TrainError
 
 LEAST_SIDE = 32
-"""Pixels a side below which the frozen features leave nothing to judge."""
+"""Pixels a side below which the frozen features leave nothing to tell apart."""
 
 LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
 """Of U-GAT-IT's discriminators, where pictures are large enough."""
 
 CYCLES = 2
-"""Works of the generators' step that come before the judges'."""
+"""Works of the generators' step that come before the discriminators'."""
 
-DYES = 4096
+HAIR_COLOURS = 4096
 """Colours of drawn hair that photographs are dyed with."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judges of a domain see.
+    """What the discriminators of a domain see.
 
     Attributes:
         image: (N, 3, S, S) in [-1, 1].
@@ -94,7 +88,7 @@ class Galatea(Method):
     """Both directions at once.
 
     Args:
-        config: the method's options; what they leave to a pack is left out (see `settled`).
+        config: the method's options; what they leave to a pack is left out (see `resolved`).
         size: S, pixels a side, a multiple of 32.
 
     Raises:
@@ -117,34 +111,41 @@ class Galatea(Method):
             raise TrainError(f"--unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
         self.balance = config.balance
-        self.match_hair = config.match_hair or 0.0
-        self.exemplars = config.exemplars
-        self.least_scale, self.soft_scale = config.least_scale, config.soft_scale
+        self.hair_resampling = config.hair_resampling or 0.0
+        self.real_set = config.real_set
+        self.min_scale, self.soft_scale = config.min_scale, config.soft_scale
         self.wants_landmarks = bool(config.detail_weight)
         code = STYLE if config.style_weight else 0
         self.to_real, self.to_anime = (generator_of(config, size, code, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
-        self.judge_real = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
-        self.judge_anime = ProjectedDiscriminator(config.projection_width, features, config.enlarge)
-        self.wants_hair = bool(config.dye or config.hair_weight)
-        if config.dye:  # saved with the networks: a run resumes and is exported with the colours it began with
-            self.register_buffer("dyes", torch.zeros(DYES, 3))
+        self.discriminator_real = ProjectedDiscriminator(config.projection_width, features)
+        self.discriminator_anime = ProjectedDiscriminator(config.projection_width, features)
+        self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
+        if (
+            config.hair_recolouring
+        ):  # saved with the networks: a run resumes and is exported with the colours it began with
+            self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         patches = ("real", "anime") if config.patch_weight else ()
-        self.patch_judges = nn.ModuleDict({domain: PatchDiscriminator(config.patch_width) for domain in patches})
+        self.patch_discriminators = nn.ModuleDict(
+            {domain: PatchDiscriminator(config.patch_width) for domain in patches}
+        )
         details = [f"{domain}_{name}" for domain in ("real", "anime") for name in DETAILS]
-        self.detail_judges = nn.ModuleDict(
+        self.detail_discriminators = nn.ModuleDict(
             {name: PatchDiscriminator(config.patch_width) for name in (details if config.detail_weight else ())}
         )
         drawn = () if config.generator == "ugatit" else (self.to_real, self.to_anime)
         self.reduction = max(1, size // SIDE)
         whole = size // self.reduction
-        self.attentive_judges = nn.ModuleDict(
-            {name: judge_pair(whole, config.patch_width) for name in (DOMAINS if config.attentive_weight else ())}
+        self.cam_discriminators = nn.ModuleDict(
+            {
+                name: discriminator_pair(whole, config.patch_width)
+                for name in (DOMAINS if config.cam_discriminator_weight else ())
+            }
         )
-        for part in (*drawn, *self.patch_judges.values(), *self.detail_judges.values()):
+        for part in (*drawn, *self.patch_discriminators.values(), *self.detail_discriminators.values()):
             initialise(part)
 
-    def begin(self) -> None:
+    def load_initial_weights(self) -> None:
         """Take up the weights of `start_from`.
 
         Raises:
@@ -157,13 +158,13 @@ class Galatea(Method):
     def fuse_parts(self) -> None:
         """Those of the other methods; and weights that never change are rounded once, not by autocast at each call."""
         super().fuse_parts()
-        self.judge_real.features.to(self.precision)  # both judges'
+        self.discriminator_real.features.to(self.precision)  # both discriminators'
 
     def compile_parts(self) -> None:
-        """Those of the other methods', and the attentive judges."""
+        """Those of the other methods', and the attentive discriminators."""
         super().compile_parts()
-        for pair in self.attentive_judges.values():
-            assert isinstance(pair, JudgePair)
+        for pair in self.cam_discriminators.values():
+            assert isinstance(pair, DiscriminatorPair)
             pair.compile_parts()
 
     def make_optimizers(self, learning_rate: float) -> None:
@@ -175,34 +176,36 @@ class Galatea(Method):
         }
 
     @classmethod
-    def settled(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
-        """See `galatea_options.settled`."""
-        return settled(options, pack)
+    def resolved(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
+        """See `galatea_options.resolved`."""
+        return resolved(options, pack)
 
-    def see_hair(self, colours: NDArray[np.float32]) -> None:
-        """`DYES` of the colours, evenly spread over the drawings; repeated where there are fewer."""
-        if not self.config.dye:
+    def set_hair_colours(self, colours: NDArray[np.float32]) -> None:
+        """`HAIR_COLOURS` of the colours, evenly spread over the drawings; repeated where there are fewer."""
+        if not self.config.hair_recolouring:
             return
-        places = np.linspace(0, len(colours), DYES, endpoint=False).astype(np.int64)
-        self.get_buffer("dyes").copy_(torch.from_numpy(colours[places]))
+        places = np.linspace(0, len(colours), HAIR_COLOURS, endpoint=False).astype(np.int64)
+        self.get_buffer("hair_colours").copy_(torch.from_numpy(colours[places]))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The generators' step, then the discriminators' on the same fakes; some photographs are dyed before."""
-        exemplars = batch.exemplars
-        if exemplars is None:
+        real_set = batch.real_set
+        if real_set is None:
             batch = self._dyed(batch)
         else:
-            batch, exemplars = self.both(partial(self._dyed, batch), partial(self._dyed, exemplars))
-            batch = replace(batch, exemplars=exemplars)
+            batch, real_set = self.both(partial(self._dyed, batch), partial(self._dyed, real_set))
+            batch = replace(batch, real_set=real_set)
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses
 
     def _dyed(self, batch: Batch) -> Batch:
-        if not self.config.dye or batch.real_hair is None:
+        if not self.config.hair_recolouring or batch.real_hair is None:
             return batch
-        colours, strength = dye.chosen(self.get_buffer("dyes"), batch.uniforms[:, -1], self.config.dye)
-        return replace(batch, real=dye.dyed(batch.real, batch.real_hair, colours, strength))
+        colours, strength = chosen_colours(
+            self.get_buffer("hair_colours"), batch.uniforms[:, -1], self.config.hair_recolouring
+        )
+        return replace(batch, real=recoloured(batch.real, batch.real_hair, colours, strength))
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         config = self.config
@@ -219,7 +222,7 @@ class Galatea(Method):
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
             shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
-            seen: dict[Domain, Seen] = {
+            seen = {
                 "real": Seen(shown_real, reused(batch.uniforms, 0), batch.anime_landmarks),
                 "anime": Seen(shown_anime, reused(batch.uniforms, 1), batch.real_landmarks),
             }
@@ -229,8 +232,8 @@ class Galatea(Method):
             }
             works |= self._judgements(seen)
             if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
-                works["hair_real"] = partial(hair_apart, anime, fake_real, batch.anime_hair)
-                works["hair_anime"] = partial(hair_apart, real, fake_anime, batch.real_hair)
+                works["hair_real"] = partial(hair_distance, anime, fake_real, batch.anime_hair)
+                works["hair_anime"] = partial(hair_distance, real, fake_anime, batch.real_hair)
             done = self.together(works)
             cycled_real, cycled_anime = done["cycled_real"], done["cycled_anime"]
             adversarial = generator_loss(done["features_real"]) + generator_loss(done["features_anime"])
@@ -242,26 +245,25 @@ class Galatea(Method):
                 scores = [done["patch_real"], done["patch_anime"]]
                 losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
                 loss = loss + config.patch_weight * losses["patch"]
-                if config.worst_weight:
-                    losses["worst"] = worst(scores[0]) + worst(scores[1])
-                    loss = loss + config.worst_weight * losses["worst"]
-            if config.attentive_weight:
-                losses["attentive"] = taken_for_real(done["whole_real"]) + taken_for_real(done["whole_anime"])
-                loss = loss + config.attentive_weight * losses["attentive"]
+                if config.worst_patch_weight:
+                    losses["worst_patch"] = worst_patch(scores[0]) + worst_patch(scores[1])
+                    loss = loss + config.worst_patch_weight * losses["worst_patch"]
+            if config.cam_discriminator_weight:
+                losses["cam_discriminator"] = generators_loss(done["whole_real"]) + generators_loss(done["whole_anime"])
+                loss = loss + config.cam_discriminator_weight * losses["cam_discriminator"]
             if config.detail_weight:
-                losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.detail_judges]).sum()
+                losses["detail"] = torch.stack(
+                    [squared(done[place], 1.0) for place in self.detail_discriminators]
+                ).sum()
                 loss = loss + config.detail_weight * losses["detail"]
-            if config.perceptual_weight:
-                losses["perceptual"] = self._apart(cycled_anime, anime) + self._apart(cycled_real, real)
-                loss = loss + config.perceptual_weight * losses["perceptual"]
             if config.style_weight:
-                losses["alike"] = self._alike(batch, fake_real, fake_anime)
-                loss = loss + config.style_weight * losses["alike"]
+                losses["diversity"] = self._alike(batch, fake_real, fake_anime)
+                loss = loss + config.style_weight * losses["diversity"]
             if config.hair_weight and "hair_real" in done:
                 losses["hair"] = done["hair_real"] + done["hair_anime"]
                 loss = loss + config.hair_weight * losses["hair"]
             if logits_real is not None and logits_anime is not None:
-                losses["cam"] = classified(logits_real) + classified(logits_anime)
+                losses["cam"] = cam_loss(logits_real) + cam_loss(logits_anime)
                 loss = loss + config.cam_weight * losses["cam"]
         loss.backward()
         optimizer.step()
@@ -273,7 +275,7 @@ class Galatea(Method):
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
         # Real pictures first, then fakes; each picture is varied by numbers of its own.
-        shown = batch if batch.exemplars is None else batch.exemplars
+        shown = batch if batch.real_set is None else batch.real_set
         shown_real, shown_anime = _as_soft(batch, fake_real, fake_anime)
         real, anime = _as_soft(batch, shown.real, shown.anime)
         numbers = {
@@ -285,72 +287,86 @@ class Galatea(Method):
             "real": _joined(shown.real_landmarks, batch.anime_landmarks),
             "anime": _joined(shown.anime_landmarks, batch.real_landmarks),
         }
-        seen: dict[Domain, Seen] = {
+        seen = {
             "real": Seen(torch.cat([real, shown_real]), numbers["real"], landmarks["real"]),
             "anime": Seen(torch.cat([anime, shown_anime]), numbers["anime"], landmarks["anime"]),
         }
         with self.autocast():
             works = self._judgements(seen)
             done = self.together(works, place=CYCLES)
-            losses = {"judge_real": _hinge(done["features_real"]), "judge_anime": _hinge(done["features_anime"])}
-            loss = losses["judge_real"] + losses["judge_anime"]
-            for domain in self.patch_judges:
-                losses[f"patch_{domain}"] = least_squares(done[f"patch_{domain}"])
-                loss = loss + losses[f"patch_{domain}"]
-            if self.attentive_judges:
-                losses["attentive_judges"] = told_apart(done["whole_real"]) + told_apart(done["whole_anime"])
-                loss = loss + losses["attentive_judges"]
-            if self.detail_judges:
-                scores = [least_squares(done[place]) for place in self.detail_judges]
-                losses["detail_judges"] = torch.stack(scores).sum()
-                loss = loss + losses["detail_judges"]
+            losses = {
+                "discriminator_real": _hinge(done["features_real"]),
+                "discriminator_anime": _hinge(done["features_anime"]),
+            }
+            loss = losses["discriminator_real"] + losses["discriminator_anime"]
+            for domain in self.patch_discriminators:
+                losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
+                loss = loss + losses[f"discriminator_patch_{domain}"]
+            if self.cam_discriminators:
+                losses["discriminator_cam"] = discriminators_loss(done["whole_real"]) + discriminators_loss(
+                    done["whole_anime"]
+                )
+                loss = loss + losses["discriminator_cam"]
+            if self.detail_discriminators:
+                scores = [least_squares(done[place]) for place in self.detail_discriminators]
+                losses["discriminator_detail"] = torch.stack(scores).sum()
+                loss = loss + losses["discriminator_detail"]
         loss.backward()
         optimizer.step()
         return {key: value.detach() for key, value in losses.items()}
 
     def _judges(self) -> list[nn.Module]:
-        return [self.judge_real, self.judge_anime, self.patch_judges, self.attentive_judges, self.detail_judges]
+        return [
+            self.discriminator_real,
+            self.discriminator_anime,
+            self.patch_discriminators,
+            self.cam_discriminators,
+            self.detail_discriminators,
+        ]
 
-    def _judgements(self, seen: Mapping[Domain, Seen]) -> dict[str, Callable[[], Any]]:
-        """What each judge is to say of the pictures of its domain, by name: independent pieces of work.
+    def _judgements(self, seen: Mapping[str, Seen]) -> dict[str, Callable[[], Any]]:
+        """What each discriminator is to say of the pictures of its domain, by name: independent pieces of work.
 
         `features_real` and `whole_real` give lists of scores, `patch_real`, `real_eyes` and `real_mouth` scores; with
         as many for `anime`. Those that see more come first.
         """
-        on_features = {"real": self.judge_real, "anime": self.judge_anime}
+        on_features = {"real": self.discriminator_real, "anime": self.discriminator_anime}
         works: dict[str, Callable[[], Any]] = {}
-        beside: dict[str, Tensor] = {}
         for domain, of in seen.items():
-            beside[domain] = uncut(of.image, of.numbers) if self.config.vary == "all" else of.image
-            works[f"features_{domain}"] = partial(self._by_features, on_features[domain], of, beside[domain])
-        works |= {f"whole_{d}": partial(self._by_whole, judge, beside[d]) for d, judge in self.attentive_judges.items()}
-        works |= {f"patch_{d}": partial(judge, beside[d]) for d, judge in self.patch_judges.items()}
+            works[f"features_{domain}"] = partial(self._by_features, on_features[domain], of)
+        works |= {
+            f"whole_{d}": partial(self._by_whole, discriminator, seen[d].image)
+            for d, discriminator in self.cam_discriminators.items()
+        }
+        works |= {
+            f"patch_{d}": partial(discriminator, seen[d].image)
+            for d, discriminator in self.patch_discriminators.items()
+        }
         for domain, of in seen.items():
-            for name in DETAILS if self.detail_judges else ():
+            for name in DETAILS if self.detail_discriminators else ():
                 place = f"{domain}_{name}"
-                works[place] = partial(self._from_near, self.detail_judges[place], name, of)
+                works[place] = partial(self._from_near, self.detail_discriminators[place], name, of)
         return works
 
-    def _by_features(self, judge: nn.Module, of: Seen, beside: Tensor) -> list[Tensor]:
-        """The scores of a judge on features, of pictures varied; where those `beside` it see them so, of the same."""
-        cut = cutout(beside, of.numbers[:, 5:7]) if self.config.vary == "all" else varied(of.image, of.numbers)
-        scores: list[Tensor] = judge(cut)
+    def _by_features(self, discriminator: nn.Module, of: Seen) -> list[Tensor]:
+        """The scores that a discriminator on features gives augmented pictures."""
+        scores: list[Tensor] = discriminator(augmented(of.image, of.numbers))
         return scores
 
-    def _by_whole(self, judge: nn.Module, image: Tensor) -> list[Tensor]:
-        """The scores of an attentive judge."""
-        scores: list[Tensor] = judge(self._reduced(image))
+    def _by_whole(self, discriminator: nn.Module, image: Tensor) -> list[Tensor]:
+        """The scores of an attentive discriminator."""
+        scores: list[Tensor] = discriminator(self._reduced(image))
         return scores
 
-    def _from_near(self, judge: nn.Module, name: str, of: Seen) -> Tensor:
-        """The score that a judge of details gives."""
+    def _from_near(self, discriminator: nn.Module, name: str, of: Seen) -> Tensor:
+        """The score that a discriminator of details gives."""
         assert of.landmarks is not None  # the loop refuses packs without them
         cut = detail(name, self._reduced(of.image), of.landmarks)
-        score: Tensor = judge(uncut(cut, of.numbers) if self.config.vary == "all" else cut)
+        score: Tensor = discriminator(cut)
         return score
 
     def _reduced(self, image: Tensor) -> Tensor:
-        """The picture as judges of `SIDE` px see it."""
+        """The picture as discriminators of `SIDE` px see it."""
         return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
@@ -374,26 +390,17 @@ class Galatea(Method):
                 lambda: self.to_anime(torch.cat([batch.real[some]] * 2), codes[1]),
             )
         )
-        features: LiteFeatures = self.judge_real.features
+        features: LiteFeatures = self.discriminator_real.features
         return alike(features, fake_real[some], one_real, two_real) + alike(
             features, fake_anime[some], one_anime, two_anime
         )
 
-    def _apart(self, cycled: Tensor, image: Tensor) -> Tensor:
-        """P above."""
-        features: LiteFeatures = self.judge_real.features
-        with torch.no_grad():
-            wanted = features(image)[:2]
-        pairs = zip(features(cycled)[:2], wanted, strict=True)
-        unit = [(F.normalize(one.float(), dim=1), F.normalize(two.float(), dim=1)) for one, two in pairs]
-        return torch.stack([(one - two).square().sum(1).mean() for one, two in unit]).mean()
-
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
         told = ("style",) if self.config.style_weight else ()
         return [
-            Product(self.name, "anime", "real", self.average["to_real"], conditions=told),
-            Product(self.name, "real", "anime", self.average["to_anime"], conditions=told),
+            TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=told),
+            TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=told),
         ]
 
 
@@ -404,12 +411,12 @@ def generator_of(config: GalateaConfig, size: int, code: int, unshuffle: int) ->
     return ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
 
 
-def judge_pair(side: int, width: int) -> JudgePair:
+def discriminator_pair(side: int, width: int) -> DiscriminatorPair:
     """U-GAT-IT's two discriminators of a domain, as deep as published or, for smaller pictures, as `side` px allow."""
     fitting = [layers for layers in range(3, GLOBAL_LAYERS + 1) if least_side(layers) <= side]
     if not fitting:
-        raise TrainError(f"--attentive-weight needs pictures of at least {least_side(3)} px, not {side}")
-    return JudgePair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
+        raise TrainError(f"--cam-discriminator-weight needs pictures of at least {least_side(3)} px, not {side}")
+    return DiscriminatorPair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
 
 
 def _translated(
@@ -421,16 +428,16 @@ def _translated(
     return generator(image, style), None
 
 
-def worst(scores: Tensor) -> Tensor:
+def worst_patch(scores: Tensor) -> Tensor:
     """How far the lowest of each picture's scores, (N, 1, h, w), is from 1: the mean of the squares, a scalar."""
     return (scores.float().amin((1, 2, 3)) - 1).square().mean()
 
 
 def _as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
-    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the exemplars of their places."""
-    if batch.exemplars is None:
+    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the real_set of their places."""
+    if batch.real_set is None:
         return real, anime
-    return softened(real, batch.exemplars.real_soft), softened(anime, batch.exemplars.anime_soft)
+    return softened(real, batch.real_set.real_soft), softened(anime, batch.real_set.anime_soft)
 
 
 def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:

@@ -25,10 +25,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.bundle.format import MAX_MODEL_BYTES
-from anime2real.train.method import Batch, Method, Product, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, squared
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_discriminator import JudgePair, least_side
+from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
 from anime2real.train.run.config import TrainError
 
 
@@ -119,15 +119,19 @@ class UGATIT(Method):
         self.config = config
         self.to_real = UGATITGenerator(size, config.width, config.blocks, config.light)
         self.to_anime = UGATITGenerator(size, config.width, config.blocks, config.light)
-        self.judge_real = JudgePair(config.discriminator_width, config.local_layers, config.global_layers)
-        self.judge_anime = JudgePair(config.discriminator_width, config.local_layers, config.global_layers)
+        self.discriminator_real = DiscriminatorPair(
+            config.discriminator_width, config.local_layers, config.global_layers
+        )
+        self.discriminator_anime = DiscriminatorPair(
+            config.discriminator_width, config.local_layers, config.global_layers
+        )
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators."""
         betas = (0.5, 0.999)
         self.optimizers = {
             "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
-            "discriminators": adam([self.judge_real, self.judge_anime], learning_rate, betas),
+            "discriminators": adam([self.discriminator_real, self.discriminator_anime], learning_rate, betas),
         }
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -155,30 +159,30 @@ class UGATIT(Method):
         optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             scores_real, scores_anime = self.both(
-                lambda: self.judge_real(torch.cat([batch.real, fake_real])),
-                lambda: self.judge_anime(torch.cat([batch.anime, fake_anime])),
+                lambda: self.discriminator_real(torch.cat([batch.real, fake_real])),
+                lambda: self.discriminator_anime(torch.cat([batch.anime, fake_anime])),
             )
-        loss_real, loss_anime = told_apart(scores_real), told_apart(scores_anime)
+        loss_real, loss_anime = discriminators_loss(scores_real), discriminators_loss(scores_anime)
         (self.config.adversarial_weight * (loss_real + loss_anime)).backward()
         optimizer.step()
-        return {"judge_real": loss_real.detach(), "judge_anime": loss_anime.detach()}
+        return {"discriminator_real": loss_real.detach(), "discriminator_anime": loss_anime.detach()}
 
     def _generator_step(self, batch: Batch, made: Translated) -> dict[str, Tensor]:
         config = self.config
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
-        with frozen(self.judge_real, self.judge_anime), self.autocast():
+        with frozen(self.discriminator_real, self.discriminator_anime), self.autocast():
             cycled_real, cycled_anime = self.both(
                 lambda: self.to_real(made.fake_anime), lambda: self.to_anime(made.fake_real)
             )
             scores_real, scores_anime = self.both(
-                lambda: self.judge_real(made.fake_real), lambda: self.judge_anime(made.fake_anime)
+                lambda: self.discriminator_real(made.fake_real), lambda: self.discriminator_anime(made.fake_anime)
             )
         losses = {
-            "adversarial": taken_for_real(scores_real) + taken_for_real(scores_anime),
+            "adversarial": generators_loss(scores_real) + generators_loss(scores_anime),
             "cycle": absolute(cycled_real, batch.real) + absolute(cycled_anime, batch.anime),
             "identity": absolute(made.same_real, batch.real) + absolute(made.same_anime, batch.anime),
-            "cam": classified(made.logits_real) + classified(made.logits_anime),
+            "cam": cam_loss(made.logits_real) + cam_loss(made.logits_anime),
         }
         loss = (
             config.adversarial_weight * losses["adversarial"]
@@ -192,26 +196,26 @@ class UGATIT(Method):
         clip_rho(self.to_anime)
         return {key: value.detach() for key, value in losses.items()}
 
-    def products(self) -> list[Product]:
+    def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
         return [
-            Product(self.name, "anime", "real", self.average["to_real"]),
-            Product(self.name, "real", "anime", self.average["to_anime"]),
+            TrainedTranslator(self.name, "anime", "real", self.average["to_real"]),
+            TrainedTranslator(self.name, "real", "anime", self.average["to_anime"]),
         ]
 
 
-def taken_for_real(scores: list[Tensor]) -> Tensor:
+def generators_loss(scores: list[Tensor]) -> Tensor:
     """The generators' least-squares loss on a domain's four judgements of fakes, summed."""
     return torch.stack([squared(score, 1.0) for score in scores]).sum()
 
 
-def told_apart(scores: list[Tensor]) -> Tensor:
+def discriminators_loss(scores: list[Tensor]) -> Tensor:
     """The discriminators' least-squares loss on four judgements (2N, …), real pictures first, then fakes, summed."""
     halves = [score.chunk(2) for score in scores]
     return torch.stack([squared(real, 1.0) + squared(fake, 0.0) for real, fake in halves]).sum()
 
 
-def classified(logits: Tensor) -> Tensor:
+def cam_loss(logits: Tensor) -> Tensor:
     """The CAM loss on logits (2N, 2): a generator's classifiers tell pictures of its source, first, from its target."""
     source, target = logits.float().chunk(2)
     return F.softplus(-source).mean() + F.softplus(target).mean()

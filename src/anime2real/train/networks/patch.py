@@ -31,9 +31,9 @@ class PatchDiscriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Score image: (N, C, H, W), pictures in [-1, 1]."""
         if self.fused:
-            from anime2real.train.accelerated.forms import judged  # needs Triton
+            from anime2real.train.accelerated.forms import patch_discriminated  # needs Triton
 
-            return judged(self, image)
+            return patch_discriminated(self, image)
         x = F.leaky_relu(self.convolution1(image), 0.2)
         x = F.leaky_relu(self.norm(self.convolution2(x)), 0.2)
         x = F.leaky_relu(self.norm(self.convolution3(x)), 0.2)

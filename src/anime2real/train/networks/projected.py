@@ -21,14 +21,11 @@ class ProjectedDiscriminator(nn.Module):
     Args:
         width: channels of the projections.
         features: shared with others, or its own if not given.
-        enlarge: times that pictures are enlarged before the features see them, which were learned at 224 px (Sauer et
-            al., "StyleGAN-XL", 2022, section 3.2: smaller pictures are brought to that size).
     """
 
-    def __init__(self, width: int = 64, features: LiteFeatures | None = None, enlarge: int = 1) -> None:
+    def __init__(self, width: int = 64, features: LiteFeatures | None = None) -> None:
         super().__init__()
         self.features = features or LiteFeatures()
-        self.enlarge = enlarge
         self.channel_mix = nn.ModuleList(nn.Conv2d(c, width, 1) for c in CHANNELS)
         self.scale_mix = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in CHANNELS)
         for mix in (*self.channel_mix, *self.scale_mix):
@@ -38,8 +35,6 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Scores of image, (N, 3, S, S) in [-1, 1], S a multiple of 32: a (N, 1, s, s) for each scale."""
-        if self.enlarge > 1:
-            image = F.interpolate(image, scale_factor=self.enlarge, mode="bilinear", align_corners=False)
         scores: list[Tensor] = []
         deeper: Tensor | None = None
         layers = zip(self.features(image), self.channel_mix, self.scale_mix, self.heads, strict=True)

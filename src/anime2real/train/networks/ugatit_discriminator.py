@@ -107,7 +107,7 @@ def _rows(kernel: Tensor) -> Tensor:
     return (kernel.permute(0, 2, 3, 1) if _is_channels_last(kernel) else kernel).flatten(1)
 
 
-class AttentiveDiscriminator(nn.Module):
+class CAMDiscriminator(nn.Module):
     """Scores patches, and the whole picture by its attention's classifiers.
 
     Args:
@@ -130,9 +130,9 @@ class AttentiveDiscriminator(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Score image: (N, 3, H, W) in [-1, 1]: (N, 1, h, w) of its patches, (N, 2) of the whole, both unbounded."""
         if self.fused:
-            from anime2real.train.accelerated.forms import judged_with_attention  # needs Triton
+            from anime2real.train.accelerated.forms import cam_discriminated  # needs Triton
 
-            return judged_with_attention(self, image)
+            return cam_discriminated(self, image)
         x = image
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), SLOPE)
@@ -140,7 +140,7 @@ class AttentiveDiscriminator(nn.Module):
         return self.score(attended), logits
 
 
-class JudgePair(nn.Module):
+class DiscriminatorPair(nn.Module):
     """The local and the global discriminator of a domain.
 
     Args:
@@ -150,18 +150,18 @@ class JudgePair(nn.Module):
 
     def __init__(self, width: int = 64, local_layers: int = 5, global_layers: int = 7) -> None:
         super().__init__()
-        self.local_judge = AttentiveDiscriminator(width, local_layers)
-        self.global_judge = AttentiveDiscriminator(width, global_layers)
+        self.local_discriminator = CAMDiscriminator(width, local_layers)
+        self.global_discriminator = CAMDiscriminator(width, global_layers)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The four judgements of image, (N, 3, H, W) in [-1, 1]: local scores and logits, global scores and logits."""
-        return [*self.local_judge(image), *self.global_judge(image)]
+        return [*self.local_discriminator(image), *self.global_discriminator(image)]
 
     def compile_parts(self) -> None:
         """Compile both."""
-        for judge in (self.local_judge, self.global_judge):
-            if not judge.fused:
-                judge.compile(dynamic=False)
+        for discriminator in (self.local_discriminator, self.global_discriminator):
+            if not discriminator.fused:
+                discriminator.compile(dynamic=False)
 
 
 def least_side(layers: int) -> int:

@@ -32,7 +32,7 @@ class Progress:
     Attributes:
         step: iterations done.
         pairs: pictures of each domain seen, with repetition.
-        seconds: of wall clock that training has used, all sittings together.
+        seconds: of wall clock that training has used, all sessions together.
         sampled: sample grids drawn.
     """
 

@@ -48,8 +48,8 @@ class TrainConfig:
         options: the method's own configuration, a frozen dataclass.
         budget: how long.
         seed: of the networks, the order of the pictures and their variation.
-        average_half_life: pairs after which a weight's share in the running average has halved.
-        further_averages: the same of averages beside that one, each as a share of the pairs seen so far; each is
+        ema_half_life: pairs after which a weight's share in the running average has halved.
+        ema_shares: the same of averages beside that one, each as a share of the pairs seen so far; each is
             exported too.
         samples: times that the sample grid is drawn over the run.
         pack: name and sum of the pack (filled by the loop).
@@ -59,28 +59,28 @@ class TrainConfig:
     options: Any
     budget: Budget
     seed: int = 0
-    average_half_life: float = 10_000.0
-    further_averages: tuple[float, ...] = ()
+    ema_half_life: float = 10_000.0
+    ema_shares: tuple[float, ...] = ()
     samples: int = 12
     pack: str = ""
 
     def __post_init__(self) -> None:
-        if self.average_half_life <= 0:
-            raise TrainError(f"--average-half-life is more than 0, not {self.average_half_life:g}")
-        for share in self.further_averages:
+        if self.ema_half_life <= 0:
+            raise TrainError(f"--ema-half-life is more than 0, not {self.ema_half_life:g}")
+        for share in self.ema_shares:
             if not 0 < share <= 1:
-                raise TrainError(f"--further-averages are shares of the pairs seen, above 0 and up to 1, not {share:g}")
-        folders = [f"{share:g}" for share in self.further_averages]
+                raise TrainError(f"--ema-shares are shares of the pairs seen, above 0 and up to 1, not {share:g}")
+        folders = [f"{share:g}" for share in self.ema_shares]
         for name in folders:
             if folders.count(name) > 1:
-                raise TrainError(f"--further-averages {name} is given twice: each once")
+                raise TrainError(f"--ema-shares {name} is given twice: each once")
 
     def as_table(self) -> dict[str, Any]:
         """As it is written to config.toml: nested tables without empty values."""
         table = dataclasses.asdict(self)
         table["budget"] = {key: value for key, value in table["budget"].items() if value is not None}
         # TOML has lists alone.
-        table["further_averages"] = list(self.further_averages)
+        table["ema_shares"] = list(self.ema_shares)
         table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
         return table
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any
 
 import numpy as np
 import tomli_w
@@ -17,17 +17,6 @@ import torch
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.train.run.config import TrainConfig, TrainError
-
-_BEFORE: Final[dict[str, dict[str, Any]]] = {
-    "galatea": {
-        "generator": "resnet",
-        "worst_weight": 0.0,
-        "attentive_weight": 0.0,
-        "detail_weight": 0.0,
-        "vary": "features",
-    }
-}
-"""What a method did before it had these options."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class RunFolder:
         table = config.as_table()
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
-            differences = _differences(_completed(_read(path)), table)
+            differences = _differences(_read(path), table)
             if differences:
                 raise TrainError(
                     f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
@@ -82,12 +71,12 @@ class RunFolder:
                 temporary.write_text(json.dumps(pack, indent=1) + "\n")
 
     def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """config.toml, completed where the run was begun before some options came, pack.json and environment.json.
+        """config.toml, pack.json and environment.json.
 
         Raises:
             TrainError: where one is missing or cannot be read.
         """
-        table = _completed(_read(self.root / "config.toml"))
+        table = _read(self.root / "config.toml")
         try:
             pack, facts = (json.loads((self.root / f"{n}.json").read_text()) for n in ("pack", "environment"))
         except (OSError, ValueError) as error:
@@ -97,7 +86,7 @@ class RunFolder:
     def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
         """Keep what is to be noted of the bundles that the networks started from, if any: they may change or go."""
         path = self.root / "started_from.json"
-        if not started_from:  # of a sitting that stopped before its first checkpoint
+        if not started_from:  # of a session that stopped before its first checkpoint
             path.unlink(missing_ok=True)
             return
         with atomic_file(path) as temporary:
@@ -121,7 +110,7 @@ class RunFolder:
             file.write(line + "\n")
 
     def note_environment(self, device: torch.device, extra: dict[str, Any]) -> dict[str, Any]:
-        """Write environment.json (the newest sitting) and return it."""
+        """Write environment.json (the newest session) and return it."""
         cuda = device.type == "cuda"
         facts: dict[str, Any] = {
             "anime2real": __version__,
@@ -138,7 +127,7 @@ class RunFolder:
 
     @contextmanager
     def stats(self, step: int) -> Iterator[IO[str]]:
-        """stats.jsonl for appending, lines past `step` (from a sitting that was killed) taken out first."""
+        """stats.jsonl for appending, lines past `step` (from a session that was killed) taken out first."""
         path = self.root / "stats.jsonl"
         if path.exists():
             kept = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
@@ -160,12 +149,6 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
-
-
-def _completed(old: dict[str, Any]) -> dict[str, Any]:
-    """A table of a run begun before some options came, with what runs were before them."""
-    options = _BEFORE.get(old.get("method", ""), {})
-    return {"further_averages": []} | old | {"options": options | old.get("options", {})}
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

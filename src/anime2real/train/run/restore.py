@@ -37,12 +37,12 @@ def restore(run: Path) -> Restored:
     table, pack, facts = folder.records()
     kind, network = METHODS[table["method"]]
     options = options_from(kind, table.pop("options"))
-    further = tuple(table.pop("further_averages", ()))
+    further = tuple(table.pop("ema_shares"))
     budget = Budget(**table.pop("budget"))
-    config = TrainConfig(**table, options=options, budget=budget, further_averages=further)
+    config = TrainConfig(**table, options=options, budget=budget, ema_shares=further)
     method = network(options, pack["size"])  # type: ignore[call-arg]
     method.make_optimizers(options.learning_rate)
-    method.start_average(len(config.further_averages))
+    method.start_average(len(config.ema_shares))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if not progress.step:
         raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
@@ -59,7 +59,7 @@ def frozen_translators(run: Path, size: int) -> dict[Domain, nn.Module]:
     restored = restore(run)
     if restored.pack["size"] != size:
         raise TrainError(f"{run} translates {restored.pack['size']} px, this training {size}: maps must be of its size")
-    products = {p.source: p.module for p in restored.method.products() if p.final and not p.conditions}
-    if len(products) != 2:
+    translators = {p.source: p.module for p in restored.method.translators() if p.final and not p.conditions}
+    if len(translators) != 2:
         raise TrainError(f"{run} does not offer both directions without a condition: it cannot be a map")
-    return {source: module.requires_grad_(False).eval() for source, module in products.items()}
+    return {source: module.requires_grad_(False).eval() for source, module in translators.items()}
