@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anime2real.data.pack import Pack
-from anime2real.image.picture import write
+from anime2real.image.files import write
 from anime2real.train.augment import augmented
 from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss

@@ -104,7 +104,17 @@ def test_importing_is_light(environment: dict[str, str]) -> None:
 def test_public_names() -> None:
     import anime2real
 
-    assert set(anime2real.__all__) == {"Bundle", "Translator", "UserError", "__version__"}
+    names = {
+        "Bundle",
+        "Face",
+        "Translated",
+        "Translator",
+        "UserError",
+        "__version__",
+        "find_faces",
+        "translate_picture",
+    }
+    assert set(anime2real.__all__) == names
     assert all(getattr(anime2real, name) for name in anime2real.__all__)
     assert dir(anime2real) == sorted(anime2real.__all__)
     with pytest.raises(AttributeError, match="Translater"):

@@ -7,9 +7,10 @@ import pytest
 import tiny
 
 from anime2real.bundle import installed
-from anime2real.bundle.format import BundleError, load
+from anime2real.bundle.format import BundleError
 from anime2real.bundle.installed import CORE, ELSEWHERE, bundle_folders, clone_folders
 from anime2real.bundle.registry import UnknownMethodError, find, resolve, shipped
+from anime2real.bundle.save import load
 from anime2real.cli.main import main
 
 ROOT = Path(__file__).parent.parent.parent

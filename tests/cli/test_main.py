@@ -21,8 +21,10 @@ from anime2real.cli import main as cli
 from anime2real.cli import training as cli_making
 from anime2real.cli.main import main
 from anime2real.cli.terminal import Reporter
-from anime2real.image.picture import PictureError, read_marks
-from anime2real.translate_files import Outcome, find_pictures, name_results
+from anime2real.image.decode import PictureError
+from anime2real.image.files import find_pictures, name_results
+from anime2real.image.provenance import read_marks
+from anime2real.translate_files import Outcome
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
 

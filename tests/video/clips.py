@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face import find_faces
+from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Points, Similarity, around
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"

@@ -12,8 +12,7 @@ from live import EXAMPLES, Live
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
-from anime2real.image.picture import read_marks
-from anime2real.image.provenance import GENERATED
+from anime2real.image.provenance import GENERATED, read_marks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -21,9 +21,9 @@ from live import EXAMPLES
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.face import find_faces
-from anime2real.image.picture import decode, read_marks
-from anime2real.image.provenance import GENERATED, SOFTWARE
+from anime2real.face.finder import find_faces
+from anime2real.image.decode import decode
+from anime2real.image.provenance import GENERATED, SOFTWARE, read_marks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

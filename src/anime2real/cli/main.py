@@ -22,7 +22,7 @@ from anime2real.cli.terminal import Reporter, complain
 from anime2real.cli.training import evaluate, export, prepare, train
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
-from anime2real.image.open import printable
+from anime2real.image.decode import printable
 
 FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
@@ -74,8 +74,9 @@ def translate(
         threads: CPU threads; all cores if not given.
         as_json: a line of JSON a picture on stdout, failures among them.
     """
-    from anime2real.translate_files import Options, find_pictures, translate_files
-    from anime2real.translator import Translator
+    from anime2real.image.files import find_pictures
+    from anime2real.pipeline import Translator
+    from anime2real.translate_files import Options, translate_files
     from anime2real.video.files import Clips
 
     if bundle is not None and method is not None:
@@ -168,7 +169,7 @@ def compare(
         count: pictures of each domain at most.
     """
     from anime2real.bundle.registry import resolve
-    from anime2real.image.picture import PictureError
+    from anime2real.image.decode import PictureError
     from anime2real.measure.compare import from_pack, from_pictures, write_report
 
     if (data is None) == (pictures is None):
@@ -181,14 +182,13 @@ def compare(
     if not chosen:
         raise UsageError(f"none of the bundles goes to {to}")
     sources = sorted({bundle.source for bundle in chosen})
-    sizes = {bundle.px for bundle in chosen}
     failures: list[PictureError] = []
     if data is not None:
-        subjects = {source: from_pack(data, source, count, sizes) for source in sources}
+        subjects = {source: from_pack(data, source, count) for source in sources}
     elif len(sources) > 1:
         raise UsageError("the bundles go both ways: say with --to which way the pictures are to go")
     else:
-        found, failures = from_pictures(pictures or [], count, sizes)
+        found, failures = from_pictures(pictures or [], count)
         subjects = {sources[0]: found}
     for error in failures:
         complain(error)
@@ -204,9 +204,10 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
         pictures: files, folders and globs.
         as_json: a line of JSON a picture, failures among them.
     """
-    from anime2real.face import find_faces
-    from anime2real.image.picture import PictureError, collect, decode, read_marks
-    from anime2real.video.kinds import clip_kind, film_marks
+    from anime2real.face.finder import find_faces
+    from anime2real.image.decode import PictureError, decode
+    from anime2real.image.files import clip_kind, collect
+    from anime2real.image.provenance import film_marks, read_marks
 
     failures = 0
     for found in collect(pictures):

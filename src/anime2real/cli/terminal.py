@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from anime2real.image.open import printable
+from anime2real.image.decode import printable
 
 if TYPE_CHECKING:
     from anime2real.translate_files import Outcome

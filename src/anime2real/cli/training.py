@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
-from anime2real.image.open import printable
+from anime2real.image.decode import printable
 
 Many = Parameter(consume_multiple=True)
 

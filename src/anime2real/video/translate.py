@@ -24,14 +24,14 @@ from PIL import Image
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
-from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.image.open import printable, reason
-from anime2real.pipeline import Crops, line_up, put_back
-from anime2real.translator import BATCH, Translator
+from anime2real.face.geometry import Face
+from anime2real.image.decode import printable, reason
+from anime2real.image.files import clip_kind
+from anime2real.network import BATCH
+from anime2real.pipeline import Crops, NoFaceError, Translator, already_there, compose, cut_out, run
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
-from anime2real.video.kinds import clip_kind
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
 
@@ -177,7 +177,7 @@ def _translate(
     state = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder / _TRACKS, key, progress)
     times, held, seen = state
     if not seen:
-        raise ClipError(printable(f"{source}: no face found in any of {len(times)} frames"))
+        raise NoFaceError(printable(f"{source} ({len(times)} frames)"))
     to = options.to or _direction(seen)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(held), options.smooth) for track in seen)
@@ -202,10 +202,8 @@ def _translate(
                 clip.write_segment(temporary, counted())
     with atomic_file(target) as temporary:
         clip.join(segments, temporary)
-    ready_faces = sum(track.domain == to for track in tracks)
-    kind = "photographed" if to == "real" else "drawn"
-    odd = (f"{ready_faces} of {len(tracks)} faces look {kind} already",) if ready_faces else ()
-    return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, (*clip.notes, *odd))
+    notes = (*clip.notes, *already_there([track.domain for track in tracks], to))
+    return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, notes)
 
 
 def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoothing | None) -> Track:
@@ -286,7 +284,7 @@ def _cut_out(
         return _Cut(frame)
     faces = [Face(tracks[which].landmarks[number - tracks[which].first], tracks[which].domain, 1.0) for which in here]
     order = sorted(range(len(here)), key=lambda i: faces[i].crop.scale)  # the largest first, which is pasted on top
-    crops = line_up(frame.image, [faces[i] for i in order], translator.bundle)
+    crops = cut_out(frame.image, [faces[i] for i in order], translator.bundle)
     cut = _Cut(frame, crops, [here[i] for i in order])
     for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
         small = np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BOX)).astype(np.int16)
@@ -299,21 +297,15 @@ def _cut_out(
 
 def _replaced(batch: Sequence[_Cut], translator: Translator, made: dict[int, NDArray[np.uint8]]) -> Iterator[Frame]:
     """The frames of a batch; `made` holds each track's last result."""
-    cuts = [(cut.crops, np.array(cut.fresh)) for cut in batch if cut.crops is not None]
-    results: Iterator[NDArray[np.uint8]] = iter(())
-    if cuts:
-        pixels = np.concatenate([crops.pixels[fresh] for crops, fresh in cuts])
-        landmarks = np.concatenate([crops.landmarks[fresh] for crops, fresh in cuts])
-        starts = range(0, len(pixels), BATCH)
-        parts = [translator.translate(pixels[i : i + BATCH], landmarks[i : i + BATCH]) for i in starts]
-        results = (face for part in parts for face in part)
+    fresh = [cut.crops.some(np.array(cut.fresh)) for cut in batch if cut.crops is not None]
+    results = (face for faces in run(translator, fresh) for face in faces)
     for cut in batch:
         if cut.crops is None:
             yield cut.frame
             continue
-        made.update({which: next(results) for which, fresh in zip(cut.tracks, cut.fresh, strict=True) if fresh})
+        made.update({which: next(results) for which, anew in zip(cut.tracks, cut.fresh, strict=True) if anew})
         faces = np.stack([made[which] for which in cut.tracks])
-        yield replace(cut.frame, image=put_back(cut.frame.image, cut.crops.frames, faces))
+        yield replace(cut.frame, image=compose(cut.crops, faces, "paste")[0])
 
 
 def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) -> list[Path]:

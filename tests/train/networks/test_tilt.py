@@ -16,6 +16,7 @@ from trainings import PLAIN, faces, with_landmarks
 from anime2real.bundle.format import read
 from anime2real.cli.train import export
 from anime2real.face.geometry import tilt_of
+from anime2real.pipeline import Translator
 from anime2real.train.export.to_onnx import difference_from_torch, sample_pictures, to_onnx
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Augment, Batch
@@ -37,7 +38,6 @@ from anime2real.train.networks.tilt import (
 )
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.step import cropped, moved
-from anime2real.translator import Translator
 
 TILTED = [way for way in WAYS if way != "none"]
 

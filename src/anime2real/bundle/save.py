@@ -1,12 +1,70 @@
-"""The model card of a bundle, written from its manifest."""
+"""Save a bundle, with the model card that is made from its manifest, and load it back, its model checked too."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.format import Bundle
+from anime2real.atomic import atomic_folder
+from anime2real.bundle.format import (
+    CARD,
+    MANIFEST,
+    MODEL,
+    Bundle,
+    BundleError,
+    check_manifest,
+    check_model,
+    read,
+)  # fmt: skip
 
 LINEAGE: Final = ("averaged_from", "started_from")
 """Keys of `training` that tell of other bundles, which have such keys themselves."""
+
+
+def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
+    """Write a bundle, whole or not at all; one that is there is replaced.
+
+    Args:
+        bundle: what it is; the sum is filled in here.
+        model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
+        card: README.md.
+        folder: where.
+
+    Returns:
+        The bundle as it lies there.
+
+    Raises:
+        BundleError: something does not fit the format, `folder` holds something else or cannot be written.
+    """
+    manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
+    check_manifest(manifest, folder / MANIFEST)
+    check_model(model, folder / MODEL)
+    try:
+        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST} cannot hold this: {error}") from error
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
+    try:
+        with atomic_folder(folder) as partial:
+            (partial / MODEL).write_bytes(model)
+            (partial / CARD).write_text(card, encoding="utf-8")
+            (partial / MANIFEST).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return load(folder)
+
+
+def load(folder: Path | str) -> Bundle:
+    """Read a bundle from its folder and check its model too.
+
+    Raises:
+        BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
+    """
+    bundle = read(folder)
+    bundle.model()
+    return bundle
 
 
 def model_card(bundle: Bundle) -> str:

@@ -1,7 +1,7 @@
-"""Open pictures that strangers made, without decoding them.
+"""Decode pictures that strangers made: to RGB, sRGB, upright, 8 bits a channel.
 
-The format is told by the content, never by the name, and must be on a short list; bytes and pixels are
-counted first; whatever Pillow and the file system say becomes one line that names the file and what to do.
+The format is told by the content, never by the name, and must be on a short list; bytes and pixels are counted before
+anything is decoded; whatever Pillow and the file system say becomes one line that names the file and what to do.
 """
 
 import io
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
-from PIL import Image, features
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -33,6 +35,19 @@ FORMATS: Final[dict[str, type[ImageFile]]] = {
     "GIF": GifImageFile,
 }
 _FOREIGN: Final = {b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+Picture = Image.Image | NDArray[np.uint8] | Path | str
+"""A Pillow image, an (H, W, 3) uint8 array, or a file."""
 
 
 class PictureError(UserError):
@@ -50,6 +65,73 @@ class Limits:
 
     max_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as it was meant to be seen.
+
+    Attributes:
+        image: RGB, sRGB, upright, 8 bits a channel; none of the file's metadata.
+        format: a key of `FORMATS`.
+        size: (width, height) in pixels as stored, before turning upright.
+        notes: what the user should know, such as that only the first frame was read.
+    """
+
+    image: Image.Image
+    format: str
+    size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
+def decode(
+    source: Path | str | bytes,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    limits: Limits = Limits(),
+    name: str | None = None,
+) -> Decoded:
+    """Read a picture: first frame, upright, in sRGB, 8 bits a channel, transparency laid on `background`.
+
+    Args:
+        source: a file, or its bytes.
+        background: RGB, 0-255.
+        limits: on bytes and pixels.
+        name: what to call it in an error; the path otherwise.
+
+    Raises:
+        PictureError: it is missing, too large, of a format that is not on the list, or damaged.
+        ValueError: the background is not three numbers of 0-255.
+    """
+    if len(background) != 3 or not all(0 <= channel <= 255 for channel in background):
+        raise ValueError(f"background must be three numbers of 0-255, not {background}")
+    with opened(source, name, limits) as picture:
+        notes = ("animated: only the first frame is used",) if getattr(picture, "is_animated", False) else ()
+        if isinstance(picture.fp, Stream):
+            picture.fp.ends = True
+        picture.load()
+        image = to_rgb(picture, background)
+        turn = _TURNS.get(exif_of(picture).get(ExifTags.Base.Orientation, 1))
+        image = image if turn is None else image.transpose(turn)
+    image.info = {}  # saved again, an old profile or transparency would change colours, and GPS would leak
+    return Decoded(image, str(picture.format), picture.size, notes)
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Any picture as an RGB image, sRGB, 8 bits a channel: files are decoded, transparency is laid on white.
+
+    Raises:
+        PictureError: a file cannot be read, or an array is none of a picture.
+    """
+    if isinstance(picture, (str, Path)):
+        return decode(picture).image
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture.convert("RGBA") if picture.has_transparency_data else picture, (255, 255, 255))
+    if not isinstance(picture, np.ndarray):
+        raise PictureError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise PictureError(f"an array must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")
+    return Image.fromarray(picture)
 
 
 class Stream(io.BytesIO):
@@ -143,6 +225,56 @@ def _sniff(content: bytes) -> str:
         return "HEIC" if b"hei" in brands or b"hev" in brands else "a video or an unknown kind of picture"
     foreign = (kind for head, kind in _FOREIGN.items() if content.startswith(head))
     return next(foreign, "not a picture of a known kind")
+
+
+def to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """The picture in RGB, sRGB, 8 bits a channel, through its own profile where it has one.
+
+    Args:
+        picture: loaded; of mode 1, L, LA, P, RGB, RGBA, CMYK or I;16.
+        background: sRGB, 0-255: what shows through transparency, untouched by the profile.
+    """
+    profile = picture.info.get("icc_profile")
+    transparent = picture.info.get("transparency")
+    alpha = None
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip
+        values = np.asarray(picture).astype(np.uint32)
+        picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        if isinstance(transparent, int):
+            alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    elif picture.mode in ("LA", "RGBA") or transparent is not None:
+        picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
+        alpha = picture.getchannel("A")
+        picture = picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB")
+    elif picture.mode in ("1", "P"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    rgb = _to_srgb(picture, profile)
+    if alpha is None:
+        return rgb
+    base = Image.new("RGB", rgb.size, background)
+    base.paste(rgb, mask=alpha)
+    return base
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Through the picture's own profile where it fits; a broken one is passed over, as browsers do."""
+    if profile:
+        try:
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, ImportError):
+            pass
+    return picture.convert("RGB")
+
+
+def exif_of(picture: Image.Image) -> dict[int, Any]:
+    """The picture's EXIF; nothing if that is damaged, which is no reason to refuse the picture."""
+    try:
+        return dict(picture.getexif())
+    except Exception:  # as many kinds as there are ways to break a TIFF header
+        return {}
 
 
 def reason(error: BaseException) -> str:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from anime2real import __version__
-from anime2real.image import picture
-from anime2real.image.picture import Limits, PictureError, collect, decode, read_marks, square, write
+from anime2real.face.geometry import centre_box, square
+from anime2real.image.decode import FORMATS, Limits, PictureError, decode
+from anime2real.image.files import WRITABLE, collect, write
+from anime2real.image.provenance import read_marks
 
 ORIENTATION = 0x0112
 LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}}
@@ -289,7 +291,7 @@ def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(kind: str, monke
     def decoded(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(picture.FORMATS[kind], "load", decoded)
+    monkeypatch.setattr(FORMATS[kind], "load", decoded)
     assert "99 allowed" in refusal(content, limits=Limits(max_pixels=99))
 
 
@@ -413,7 +415,7 @@ def test_the_suffix_decides_and_the_marks_are_read_back(suffix: str, tmp_path: P
         "Software": f"anime2real {__version__}",
     }
     decoded = decode(path)
-    assert decoded.format == picture.WRITABLE[suffix.lower()]
+    assert decoded.format == WRITABLE[suffix.lower()]
     assert np.abs(np.asarray(decoded.image).astype(int) - np.asarray(smooth())).mean() < 6
     assert os.listdir(tmp_path) == [path.name]
 
@@ -519,7 +521,7 @@ def test_a_picture_without_marks_and_no_picture(tmp_path: Path) -> None:
 
 @given(width=st.integers(1, 5_000), height=st.integers(1, 5_000))
 def test_the_centre_box_is_inside_and_in_the_middle(width: int, height: int) -> None:
-    left, top, side = picture.centre_box(width, height)
+    left, top, side = centre_box(width, height)
     assert side == min(width, height)
     assert abs((width - side) - 2 * left) <= 1
     assert abs((height - side) - 2 * top) <= 1

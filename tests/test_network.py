@@ -12,9 +12,10 @@ from PIL import Image
 
 from anime2real import Translator, UserError
 from anime2real.bundle.format import BundleError
-from anime2real.face import TEMPLATE, find_faces
-from anime2real.image.picture import PictureError
-from anime2real.translator import TranslatorError, to_float, to_uint8
+from anime2real.face.finder import find_faces
+from anime2real.face.geometry import TEMPLATE
+from anime2real.image.decode import PictureError
+from anime2real.network import TranslatorError, to_float, to_uint8
 
 PX = tiny.PX
 
@@ -120,14 +121,14 @@ def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ],
 )  # fmt: skip
 def test_an_array_that_is_no_picture(identity: Translator, pixels: np.ndarray) -> None:
-    with pytest.raises(TranslatorError, match=r"\(H, W, 3\) uint8, not"):
+    with pytest.raises(PictureError, match=r"\(H, W, 3\) uint8, not"):
         identity(pixels)
 
 
 def test_another_size_or_object_is_refused(identity: Translator, tmp_path: Path) -> None:
     with pytest.raises(TranslatorError, match="takes"):
         identity.translate(np.zeros((1, PX, PX + 1, 3), np.uint8))
-    with pytest.raises(TranslatorError, match="not int"):
+    with pytest.raises(PictureError, match="not int"):
         identity(3)  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="not there"):
         identity(tmp_path / "nowhere.png")
