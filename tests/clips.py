@@ -13,7 +13,7 @@ from PIL import Image
 from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Points, Similarity, around
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 SIZE = (320, 240)
 
 

@@ -14,7 +14,7 @@ from anime2real.web.app import Server, create_app
 from anime2real.web.server import open_listener, uvicorn_server
 from anime2real.web.settings import Settings
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 FACE = (EXAMPLES / "aoi.png").read_bytes()
 
 
