@@ -386,7 +386,7 @@ def test_a_name_stays_on_its_line() -> None:
     assert refusal("two\nlines\x1b[31m\udcff.png").startswith("two?lines?[31m?.png is not there")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from([*LOSSY, *LOSSLESS, "GIF"]),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=4),
@@ -527,7 +527,7 @@ def test_the_centre_box_is_inside_and_in_the_middle(width: int, height: int) -> 
     assert abs((height - side) - 2 * top) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(1, 200), height=st.integers(1, 200), px=st.integers(1, 96))
 def test_one_colour_stays_one_colour(width: int, height: int, px: int) -> None:
     result = square(Image.new("RGB", (width, height), (10, 120, 250)), px)
