@@ -20,16 +20,6 @@ TOP = Path(__file__).parent.parent
 EXAMPLES = TOP / "examples"
 PHOTOGRAPH = TOP / "docs" / "pictures" / "astronaut.jpg"
 
-QUICK = [
-    "--generator",
-    "resnet",
-    "--worst-patch-weight",
-    "0",
-    "--cam-discriminator-weight",
-    "0",
-    "--detail-weight",
-    "0",
-]
 RUNS: dict[str, tuple[str, list[str]]] = {
     "difference": ("difference", ["--learning-rate", "0.1", "--batch-size", "4"]),
     "autoencoder": ("autoencoder", ["--width", "8", "--batch-size", "4"]),
@@ -37,7 +27,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "cyclegan-tilt": ("cyclegan", ["--tilt", "coordinates", "--width", "8", "--blocks", "1", "--batch-size", "2"]),
     "ugatit": ("ugatit", ["--width", "8", "--blocks", "2", "--discriminator-width", "8", "--local-layers", "4",
                           "--global-layers", "5", "--batch-size", "2"]),
-    "galatea-quick": ("galatea", [*QUICK, "--width", "8", "--blocks", "1", "--batch-size", "2"]),
+    "galatea-quick": ("galatea", ["--preset", "quick", "--width", "8", "--blocks", "1", "--batch-size", "2"]),
     "galatea": ("galatea", ["--width", "8", "--blocks", "2", "--batch-size", "2", "--hair-weight", "10"]),
 }  # fmt: skip
 """Name of a toy run: the method and its options."""

@@ -99,7 +99,8 @@ def commands() -> str:
     after = heading + after
     end = after.find("\n## ", 1)
     end = len(after) if end < 0 else end
-    page = before + after[:end] + "\n" + "\n".join(told) + "\n" + after[end:]
+    own_words = after[: after.index("\n### ")]  # each method's options follow in another order
+    page = before + own_words + "\n" + "\n".join(told) + "\n" + after[end:]
     page = re.sub(r" \*\[default: (False|\(\))\]\*", "", page)
     return f"{NOTE}\n\n# Commands\n\nWhat `anime2real COMMAND --help` prints.\n\n{tidy(page)}"
 

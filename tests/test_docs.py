@@ -99,7 +99,18 @@ SMALL_NETWORKS = {
     "difference": ["--batch-size", "4"],
     "autoencoder": ["--width", "8", "--batch-size", "4"],
     "cyclegan": ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2"],
-    "galatea": ["--width", "8", "--blocks", "2", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"],
+    "galatea": [
+        "--width",
+        "8",
+        "--blocks",
+        "2",
+        "--set",
+        "projection_width=8",
+        "--set",
+        "patch_width=8",
+        "--batch-size",
+        "2",
+    ],
 }
 
 

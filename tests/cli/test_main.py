@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from cyclopts import App
 from PIL import Image
 
 from anime2real import __version__
+from anime2real.cli import extras
 from anime2real.cli import main as cli
-from anime2real.cli import training as cli_making
 from anime2real.cli.main import main
 from anime2real.cli.terminal import Reporter
 from anime2real.image.decode import PictureError
@@ -387,35 +386,26 @@ def test_prepare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_training_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli_making, "find_spec", lambda name: None if name == "torch" else object())
-    for arguments in (["train", "cyclegan", "--data", "p", "-o", "r"], ["train", "--help"], ["export", "r"]):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "torch" else object())
+    for arguments in (["train", "cyclegan", "--data", "p", "-o", "r"], ["export", "r"]):
         assert main(arguments) == 1
         assert capsys.readouterr().err == 'error: training needs torch: pip install "anime2real[train]"\n'
 
 
-def test_train_and_export_hand_their_arguments_over(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = types.ModuleType("anime2real.cli.train")
-    app = App(name="train")
-
-    @app.command
-    def difference(*, data: Path, steps: int) -> int:
-        print(data, steps)
-        return 130
-
-    command.app = app  # type: ignore[attr-defined]
-    command.export = lambda run, output: [run / "bundles" if output is None else output]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "anime2real.cli.train", command)
-    monkeypatch.setattr(cli_making, "find_spec", lambda name: object())
-    assert main(["train", "difference", "--data", "pack", "--steps", "3"]) == 130
+def test_export_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = types.ModuleType("anime2real.train.export.run")
+    module.export_run = lambda run, output: [run / "bundles" if output is None else output]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "anime2real.train.export.run", module)
+    monkeypatch.setattr(extras, "find_spec", lambda name: object())
     assert main(["export", "run"]) == 0
     assert main(["export", "run", "-o", "there"]) == 0
-    assert capsys.readouterr().out.split() == ["pack", "3", str(Path("run/bundles")), "there"]
-    assert main(["train", "difference", "--data", "pack"]) == 2
-    assert "--steps" in capsys.readouterr().err
-    assert main(["train", "difference", "--help"]) == 0
-    assert "anime2real train difference" in capsys.readouterr().out
+    assert capsys.readouterr().out.split() == [str(Path("run/bundles")), "there"]
+
+
+def test_a_usage_error_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, wrong in (("train galatea", ["--data", "p"]), ("train galatea", ["--sets"]), ("methods", ["--no"])):
+        assert main([*command.split(), *wrong]) == 2
+        assert f"(anime2real {command} --help)" in capsys.readouterr().err
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

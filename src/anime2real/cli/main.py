@@ -19,7 +19,8 @@ from anime2real.bundle.registry import default_method, find, open_bundle, shippe
 from anime2real.cli.serving import serve
 from anime2real.cli.study import study
 from anime2real.cli.terminal import Reporter, complain
-from anime2real.cli.training import evaluate, export, prepare, train
+from anime2real.cli.train import app as training
+from anime2real.cli.training import evaluate, export, prepare
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.image.decode import printable
@@ -245,7 +246,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
 
 
 app.command(prepare)
-app.command(train, help_flags=(), version_flags=())
+app.command(training)
 app.command(export)
 app.command(evaluate)
 app.command(serve)
@@ -281,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a reader that has gone is still told from a failure
         return code
     except CycloptsError as error:
-        complain(f"{error} (anime2real --help)")
+        complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")
         return USAGE
     except UserError as error:
         complain(error)

@@ -1,18 +1,18 @@
-"""The commands that make things to train on, train, and export: `prepare`, `train`, `export`; and `evaluate`.
+"""The commands around a training: `prepare`, `export` and `evaluate`; `train` is in `cli/train.py`.
 
-torch is imported by the last three alone, and only once they run.
+The last two import torch, only once they run.
 """
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from anime2real.cli.extras import need_training
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UsageError, UserError
+from anime2real.errors import UsageError
 from anime2real.image.decode import printable
 
 Many = Parameter(consume_multiple=True)
@@ -67,17 +67,6 @@ def prepare(
     return 0
 
 
-def train(*tokens: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> Any:
-    """Train a method on a pack; the same command again resumes. Needs the extra `train`."""
-    _need_training()
-    from anime2real.cli.train import app as training
-
-    # A second parser around the real one: registered above, it would import torch for every mistyped command.
-    parser = App(name="anime2real", help_format="plaintext", suppress_keyboard_interrupt=False)
-    parser.command(training)
-    return parser(["train", *tokens], exit_on_error=False, print_error=False, result_action="return_value")
-
-
 def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None) -> int:
     """Write the bundles of a run as its newest checkpoint stands. Needs the extra `train`.
 
@@ -85,10 +74,10 @@ def export(run: Path, /, *, output: Annotated[Path | None, Parameter(name=["--ou
         run: the run folder.
         output: where the bundles go; into the run itself if not given.
     """
-    _need_training()
-    from anime2real.cli.train import export as write
+    need_training()
+    from anime2real.train.export.run import export_run
 
-    for folder in write(run, output):
+    for folder in export_run(run, output):
         print(printable(folder))
     return 0
 
@@ -151,12 +140,6 @@ def evaluate(
         with atomic_file(json_) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
-
-
-def _need_training() -> None:
-    missing = [name for name in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if find_spec(name) is None]
-    if missing:
-        raise UserError(f'training needs {", ".join(missing)}: pip install "anime2real[train]"')
 
 
 def _meanings(pairs: list[str]) -> dict[str, Domain] | None:

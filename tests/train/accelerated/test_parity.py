@@ -10,7 +10,6 @@ from toys import SIZE, TINY, Toy
 from anime2real.data.pack import Pack
 from anime2real.train.accelerated.parity import Parity, loss_distance, preflight
 from anime2real.train.methods.cyclegan import CycleGAN
-from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed
 
@@ -35,14 +34,14 @@ def test_another_memory_layout_holds_and_mixed_precision_only_rounds(toy: Toy) -
     assert 1e-4 < mixed.rounding < 0.6
 
 
-def test_a_compiler_that_is_wrong_is_caught(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    def miscompile(self: ResNetGenerator) -> None:
-        right = self.blocks.forward
-        self.blocks.forward = lambda x, code=None: right(x, code) + 0.2 * right(x, code).flip(3)  # type: ignore[method-assign]
+def test_a_form_that_is_wrong_is_caught(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def miscompute(method: CycleGAN) -> None:
+        for generator in (method.to_real, method.to_anime):
+            right = generator.network.blocks.forward
+            vars(generator.network.blocks)["forward"] = lambda x, code=None, right=right: right(x, code).lerp(x, 0.2)
 
-    monkeypatch.setattr(ResNetGenerator, "compile_parts", miscompile)
-    monkeypatch.setattr("anime2real.train.networks.patch.PatchDiscriminator.compile_parts", lambda self: None)
-    assert not check(toy.pack, Speed(compile=True)).holds
+    monkeypatch.setattr(CycleGAN, "fuse_parts", miscompute)
+    assert not check(toy.pack, Speed(fused=True)).holds
 
 
 def test_no_number_never_holds() -> None:
