@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.installed import CORE, ELSEWHERE
+from anime2real.bundle.registry import CORE, ELSEWHERE
 from anime2real.bundle.save import load, model_card, save
 from anime2real.errors import UserError
 

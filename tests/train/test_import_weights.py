@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from toys import TINY, Toy, stop_at
 
 from anime2real.bundle.format import STYLE, Bundle, BundleError, read
-from anime2real.bundle.installed import CORE
+from anime2real.bundle.registry import CORE
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
 from anime2real.train import import_weights as warmstart
