@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import javascript
 import live
-import node
 import numpy as np
 import pytest
 from live import FACE, Live
@@ -18,14 +18,14 @@ from anime2real.web.app import PAGE
 
 def test_it_asks_with_the_fields_of_a_form(server: Live) -> None:
     picture = np.frombuffer(FACE, np.uint8)
-    with node.modules(PAGE) as page:
+    with javascript.modules(PAGE) as page:
         offered = page("api.js", "ask", f"{server.url}/v1/methods", {})
         assert offered["limits"]["max_bytes"] == 16 * 2**20
         fields = {"to": "real", "layout": "pair"}
         made = page("api.js", "ask", f"{server.url}/v1/translate", {"picture": picture, "fields": fields})
         assert made["layout"] == "pair"
         assert made["results"][0]["size"] == [32, 16]
-        with pytest.raises(node.JavaScriptError, match="To is 'manga': give one of") as failed:
+        with pytest.raises(javascript.JavaScriptError, match="To is 'manga': give one of") as failed:
             page("api.js", "ask", f"{server.url}/v1/translate", {"picture": picture, "fields": {"to": "manga"}})
         assert failed.value.status == 400
 
@@ -38,7 +38,7 @@ def test_it_asks_for_the_token_until_it_is_right(bundles: list[Bundle]) -> None:
         asked.append(wrong)
         return next(words)
 
-    with live.running(bundles, token="letmein") as locked, node.modules(PAGE, {"token": token}) as page:
+    with live.running(bundles, token="letmein") as locked, javascript.modules(PAGE, {"token": token}) as page:
         options = {"askToken": {"callback": "token"}}
         assert page("api.js", "ask", f"{locked.url}/v1/methods", options)["methods"]
         assert asked == [False, True]
@@ -72,13 +72,14 @@ def busy() -> Iterator[str]:
 
 def test_it_waits_while_the_server_is_busy(busy: str) -> None:
     lines: list[str] = []
-    with node.modules(PAGE, {"report": lines.append}) as page:
+    with javascript.modules(PAGE, {"report": lines.append}) as page:
         assert page("api.js", "ask", busy, {"report": {"callback": "report"}}) == {"answer": 1}
     assert lines == ["The server is busy. Next try in 1 s…"]
 
 
 def test_a_server_that_is_gone_is_one_line() -> None:
-    with node.modules(PAGE) as page, pytest.raises(node.JavaScriptError, match="The server does not answer: see"):
+    gone = "The server does not answer: see"
+    with javascript.modules(PAGE) as page, pytest.raises(javascript.JavaScriptError, match=gone):
         page("api.js", "ask", "http://127.0.0.1:9/", {})
 
 

@@ -1,4 +1,4 @@
-// Calls functions of a page's JavaScript modules for Python: `node modules.mjs FOLDER`.
+// Calls functions of a page's JavaScript modules for Python: `node javascript.mjs FOLDER`.
 // A line {call: [module, function], arguments} is answered by a line {result} or {error}. In the arguments, {callback:
 // name} stands for a function that Python runs: a line {callback, arguments} is answered by a line {value}.
 // Arrays of numbers travel as base64.
