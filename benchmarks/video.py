@@ -30,7 +30,7 @@ from PIL import Image
 
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Face, Points, Similarity, around
-from anime2real.pipeline import Translator, compose, cut_out, run
+from anime2real.pipeline import Translator, compose, crop_faces, translate_crops
 from anime2real.video.clip import ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.flicker import change
@@ -120,8 +120,8 @@ def alone(source: Path, target: Path, translator: Translator, finder: Finder) ->
         for frame in film.frames():
             faces = finder(frame.image)
             if faces:
-                crops = cut_out(frame.image, faces, translator.bundle)
-                frame = replace(frame, image=compose(crops, run(translator, [crops])[0], "paste")[0])
+                crops = crop_faces(frame.image, faces, translator.bundle)
+                frame = replace(frame, image=compose(crops, translate_crops(translator, [crops])[0], "paste")[0])
             yield frame
 
     segment = target.with_suffix(".nut")

@@ -80,14 +80,14 @@ PHOTOGRAPH: Final = (
     ),
     Row(
         (
-            Box("pipeline.cut_out", "each face as the bundle wants it"),
+            Box("pipeline.crop_faces", "each face as the bundle wants it"),
             Box("face.geometry.align", "a similarity, which is kept"),
         ),
         "crops (K, S, S, 3) uint8, their landmarks and frames",
     ),
     Row(
         (
-            Box("pipeline.run", "crops of several in one batch"),
+            Box("pipeline.translate_crops", "crops of several in one batch"),
             Box("network.Network", "ONNX Runtime, on the CPU"),
             Box("bundle.registry.find", "which bundle: installed, folder, Hub"),
         ),

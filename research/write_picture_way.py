@@ -15,7 +15,7 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.face.geometry import Similarity
 from anime2real.image.decode import decode
-from anime2real.pipeline import cut_out, faces_in
+from anime2real.pipeline import crop_faces, faces_in
 
 TOP: Final = Path(__file__).parent.parent
 GOLDEN: Final = TOP / "tests" / "golden" / "picture_way.json"
@@ -47,7 +47,7 @@ def picture_way(path: Path) -> dict[str, Any]:
     bundle = Bundle(method="none", source="anime", target="real", px=PX)
     crops = []
     for leaning in (False, True):
-        cut = cut_out(image, faces[:CROPPED], bundle, leaning=leaning)
+        cut = crop_faces(image, faces[:CROPPED], bundle, leaning=leaning)
         for number, (pixels, frame, landmarks) in enumerate(zip(cut.pixels, cut.frames, cut.landmarks, strict=True)):
             crops.append(
                 {"face": number, "leaning": leaning, "px": PX, "frame": numbers(frame),

@@ -29,16 +29,16 @@ Layout = Literal["face", "pair", "paste"]
 Crop = Literal["face", "none"]
 """Find the faces and line them up; or take the centre square for one."""
 
-LOADED: Final = 8
-"""Translators that `translate_picture` keeps loaded, those used last."""
+CACHED: Final = 8
+"""Translators that `translate_picture` keeps loaded, the most recently used."""
 
 
 class NoFaceError(TranslatorError):
     """No face is found where one has to be.
 
     Args:
-        where: what was looked at.
-        instead: what to do if it shows a face all the same.
+        where: the name of the picture.
+        instead: what the user can do if the picture is a face.
     """
 
     def __init__(self, where: str, instead: str = "") -> None:
@@ -64,8 +64,8 @@ class Crops:
     frames: tuple[Similarity, ...]
     landmarks: NDArray[np.float64]
 
-    def some(self, chosen: NDArray[np.bool_]) -> "Crops":
-        """Those crops alone where `chosen` (K,) is true, for the network; faces and frames stay as they are."""
+    def select(self, chosen: NDArray[np.bool_]) -> "Crops":
+        """Only the crops for which `chosen` (K,) is true, as the network takes them; faces and frames stay complete."""
         return replace(self, pixels=self.pixels[chosen], landmarks=self.landmarks[chosen])
 
     def records(self) -> tuple[dict[str, Any], ...]:
@@ -112,7 +112,7 @@ class Translator(Network):
         """
         if method is None or not is_hub_name(method):
             return cls(find(method, to or "real"), threads=threads)
-        return cls(_going(open_bundle(method), method, to), threads=threads)
+        return cls(_checked(open_bundle(method), method, to), threads=threads)
 
     @classmethod
     def open(cls, folder: Path | str, *, threads: int | None = None) -> "Translator":
@@ -147,8 +147,8 @@ class Translator(Network):
         results: list[Image.Image] = []
         for part in batches(len(pictures)):
             images = [to_image(picture) for picture in pictures[part]]
-            crops = [cut_out(image, faces_in(image)[:1] if crop == "face" else (), self.bundle) for image in images]
-            made = run(self, crops, variant)
+            crops = [crop_faces(image, faces_in(image)[:1] if crop == "face" else (), self.bundle) for image in images]
+            made = translate_crops(self, crops, variant)
             results += [compose(one, result, "face")[0] for one, result in zip(crops, made, strict=True)]
         return results
 
@@ -190,12 +190,12 @@ def translate_picture(
         raise TranslatorError("there is no telling whether this is a drawing or a photograph: say what to translate to")
     if bundle is not None:
         translator = _opened(bundle)
-        _going(translator.bundle, bundle, to)
+        _checked(translator.bundle, bundle, to)
     else:
         translator = _shipped(method, to or other(faces[0].domain), method is None and variant > 0)
     chosen = [] if crop == "none" else faces if layout == "paste" else faces[:1]
-    crops = cut_out(image, chosen, translator.bundle)
-    made = compose(crops, run(translator, [crops], variant)[0], layout)[0]
+    crops = crop_faces(image, chosen, translator.bundle)
+    made = compose(crops, translate_crops(translator, [crops], variant)[0], layout)[0]
     return Translated(made, translator.bundle.method, translator.bundle.target, crops.faces)
 
 
@@ -206,7 +206,7 @@ def faces_in(
 
     Args:
         image: the picture.
-        where, instead: for the error: what to call the picture, and how the caller spells not to look for faces.
+        where, instead: for the error, as in `NoFaceError`.
         threads: CPU threads; the library's choice if not given.
 
     Raises:
@@ -218,23 +218,23 @@ def faces_in(
     return faces
 
 
-def cut_out(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, leaning: bool | None = None) -> Crops:
-    """The squares that a bundle takes of a picture.
+def crop_faces(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, leaning: bool | None = None) -> Crops:
+    """Cut the faces out of a picture, as squares that a bundle takes.
 
     Args:
         image: RGB.
         faces: to crop; none takes the centre square for one.
         bundle: to run.
-        leaning: whether a crop shows its face as it leans, in place of upright; as the bundle wants it if None: whoever
-            is told the tilt wants to see it.
+        leaning: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
+            that take the tilt as an input, since such a network has learned from tilted faces.
     """
     leaning = bundle.leaning if leaning is None else leaning
     if not faces:
         left, top, side = centre_box(*image.size)
         middle = square(image, bundle.px)
-        # Whoever has to be told where the landmarks are is told what is seen; upright where no face is.
-        seen = default_finder(1)(middle) if bundle.leaning else []
-        landmarks = seen[0].landmarks / bundle.px if seen else TEMPLATE
+        # Bundles that take the tilt or the landmarks get those of the face in the square; without one, upright ones.
+        inside = default_finder(1)(middle) if bundle.leaning else []
+        landmarks = inside[0].landmarks / bundle.px if inside else TEMPLATE
         frame = around((left + side / 2, top + side / 2), side)
         return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None])
     frames = tuple(upright(face.crop) if leaning else face.crop for face in faces)
@@ -243,7 +243,7 @@ def cut_out(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, leanin
     return Crops(image, tuple(faces), pixels, frames, landmarks)
 
 
-def run(network: Network, crops: Sequence[Crops], variant: int = 0) -> list[Pixels]:
+def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) -> list[Pixels]:
     """Translate the crops of pictures together, in batches that may hold faces of several.
 
     Returns:
@@ -272,26 +272,26 @@ def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
     return [Image.fromarray(result) for result in results]
 
 
-def already_there(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:
-    """A note where some of the faces, by their domains, look as if they were of the domain to translate to already."""
+def already_note(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:
+    """A note if some faces, by their domains, are in the domain to translate to already; else nothing."""
     count = domains.count(to)
     kind, wanted = ("photographed", "photographs") if to == "real" else ("drawn", "drawings")
     note = f"{count} of {len(domains)} faces look {kind} already: are {wanted} what they should become?"
     return (note,) if count else ()
 
 
-def _going(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
-    """The bundle, if it goes to a domain."""
+def _checked(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
+    """The bundle, which must translate to the domain `to`: else a BundleError."""
     if to not in (None, bundle.target):
         raise BundleError(f"{name} translates to {bundle.target}, not to {to}")
     return bundle
 
 
-@lru_cache(maxsize=LOADED)
+@lru_cache(maxsize=CACHED)
 def _shipped(method: str | None, to: Domain, with_variants: bool) -> Translator:
     return Translator(find(method, to, with_variants=with_variants))
 
 
-@lru_cache(maxsize=LOADED)
+@lru_cache(maxsize=CACHED)
 def _opened(bundle: str) -> Translator:
     return Translator.open(bundle)

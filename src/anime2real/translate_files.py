@@ -1,4 +1,4 @@
-"""Translate many files: pictures are decoded and searched for faces ahead, run in batches, written under their names.
+"""Translate many files: decode pictures ahead, run them in batches, write each result under its picture's name.
 
 One bad picture never stops the rest.
 """
@@ -21,12 +21,12 @@ from anime2real.errors import UserError
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import clip_kind, name_results, write
 from anime2real.network import Network, available_cores, batches
-from anime2real.pipeline import Crop, Crops, Layout, already_there, compose, cut_out, faces_in, run
+from anime2real.pipeline import Crop, Crops, Layout, already_note, compose, crop_faces, faces_in, translate_crops
 
 Format = Literal["png", "jpg", "webp", "avif"]
 
 DECODERS: Final = 4
-"""Threads that decode; a picture of the largest size allowed takes some 200 MB in each."""
+"""Threads that decode pictures; in each, a picture of the largest allowed size takes some 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Options:
         layout: each face alone, beside the crop that went in, or all pasted back into the picture.
         crop: find the faces, or take the centre square for one.
         format: the suffix of the results.
-        background: what shows through transparent pictures, RGB, 0-255.
-        overwrite: whether files that are there may be replaced. Inputs never are.
-        variants: results of each face of a picture, the usual one first, 1 or more; of clips there is the usual one.
+        background: the colour behind transparent pictures, RGB, 0-255.
+        overwrite: whether existing files may be replaced. Inputs never are.
+        variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
     """
 
     layout: Layout = "face"
@@ -55,13 +55,13 @@ class Outcome:
     """What became of a picture: `outputs` or `error`, never both.
 
     Attributes:
-        source: the picture, or None where an argument stood for none.
+        source: the file, or None if an argument matched no file.
         outputs: the results, the largest face's first, the variants of a face one after the other.
         faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
         seconds: for decoding and finding faces, its share of the batch, and writing.
         notes: what the user should know.
         error: one line.
-        record: of a clip: what stands in a line of JSON in place of `faces`.
+        record: for a clip: what its line of JSON has in place of `faces`.
     """
 
     source: Path | None
@@ -75,19 +75,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ClipJob:
-    """A file that is translated by itself.
-
-    Attributes:
-        suffix: of its result, without the dot.
-        run: translates it to a path.
-    """
+    """A clip to translate: the suffix of its result, without the dot, and a function that writes it to a path."""
 
     suffix: str
     run: Callable[[Path], Outcome]
 
 
 TakeClip = Callable[[Path, Options], ClipJob | UserError | None]
-"""What to do with a clip, or why it cannot be dealt with; None if it is to be taken for a picture."""
+"""Gives the job for a clip, or why it cannot be translated; None to treat it as a picture."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Item:
-    """One of the files: what it is and where its result goes, or why there will be none."""
+    """One file: where its result goes and, for a clip, its job; or why there will be no result."""
 
     source: Path | None
     target: Path | None = None
@@ -120,10 +115,10 @@ def translate_files(
 
     Args:
         network: to run.
-        found: the files, with an error in the place of what could not be found.
-        output: the folder of the results, made here.
-        options: how they are made.
-        take_clip: asked about each clip; without it, clips are pictures or errors.
+        found: the files; an error stands for an argument that matched none.
+        output: the folder of the results; it is made here.
+        options: how results are made.
+        take_clip: asked about each clip; by default every clip is treated as a picture.
 
     Yields:
         An outcome for each of `found`.
@@ -151,7 +146,7 @@ def _items(found: Sequence[Path | PictureError], output: Path, options: Options,
     taken = {source: take_clip(source, options) if clip_kind(source) else None for source in sources}
     clips = {source: job for source, job in taken.items() if isinstance(job, ClipJob)}
     targets: dict[Path, Path] = {}
-    by_suffix: dict[str, list[Path]] = {}  # names can only meet among results of one suffix
+    by_suffix: dict[str, list[Path]] = {}  # only results with the same suffix can get the same name
     for source in sources:
         by_suffix.setdefault(clips[source].suffix if source in clips else options.format, []).append(source)
     for suffix, alike in by_suffix.items():
@@ -205,8 +200,8 @@ def _load(item: _Item, bundle: Bundle, options: Options) -> _Loaded:
     faces = []
     if options.crop == "face":  # with one thread: several pictures are decoded at once
         faces = faces_in(decoded.image, where=printable(item.source), instead="give --crop none", threads=1)
-    crops = cut_out(decoded.image, faces, bundle)
-    notes = (*decoded.notes, *already_there([face.domain for face in faces], bundle.target))
+    crops = crop_faces(decoded.image, faces, bundle)
+    notes = (*decoded.notes, *already_note([face.domain for face in faces], bundle.target))
     return _Loaded(crops, notes, time.perf_counter() - start)
 
 
@@ -242,9 +237,9 @@ def _run_batch(
 
 
 def _translate(network: Network, crops: Sequence[Crops], variants: int) -> list[NDArray[np.uint8] | UserError]:
-    """(variants, K, S, S, 3) of each picture; where all fail together, one by one: a picture fails for itself alone."""
+    """(variants, K, S, S, 3) of each picture. If the batch fails, each runs alone, so that only the bad ones fail."""
     try:
-        by_variant = [run(network, crops, variant) for variant in range(variants)]
+        by_variant = [translate_crops(network, crops, variant) for variant in range(variants)]
     except UserError as error:
         return [error] if len(crops) == 1 else [_translate(network, [one], variants)[0] for one in crops]
     return [np.stack(results) for results in zip(*by_variant, strict=True)]
@@ -258,7 +253,7 @@ def _write(
     Args:
         results: (variants, K, S, S, 3).
         target: where the usual result of the largest face goes.
-        reserved: files that no further result may take; theirs are added.
+        reserved: paths that further results must not use; theirs are added.
     """
     by_variant = [compose(crops, faces, options.layout) for faces in results]
     images: list[Image.Image] = []

@@ -5,7 +5,6 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from pictures import BLUE, GREEN, RED, WHITE, cmyk_profile, grey_profile, noise, saved, smooth, swapped_profile
+from PIL import Image, ImageFile, ImageOps
 
-from anime2real import __version__
-from anime2real.face.geometry import centre_box, square
 from anime2real.image.decode import FORMATS, Limits, PictureError, decode
-from anime2real.image.files import WRITABLE, collect, write
-from anime2real.image.provenance import read_marks
 
 ORIENTATION = 0x0112
 LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}}
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}}
-RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-
-def smooth(width: int = 48, height: int = 32) -> Image.Image:
-    y, x = np.mgrid[:height, :width]
-    return Image.fromarray(np.stack([x * 5 % 256, y * 7 % 256, (x + y) * 3 % 256], -1).astype(np.uint8))
-
-
-def noise(width: int = 64, height: int = 64) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
-
-
-def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -49,42 +29,6 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: 
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)) for tag, data in parts
     )
-
-
-def icc(space: bytes, connection: bytes, kind: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """A version 2 colour profile of the given tags."""
-    table, body = b"", b""
-    start = 128 + 4 + 12 * len(tags)
-    for tag, data in tags.items():
-        table += tag + struct.pack(">II", start + len(body), len(data))
-        body += data + bytes(-len(data) % 4)
-    header = struct.pack(">I4sI4s4s4s", start + len(body), bytes(4), 0x02400000, kind, space, connection)
-    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D)
-    return header + bytes(128 - len(header)) + struct.pack(">I", len(tags)) + table + body
-
-
-def grey_profile() -> bytes:
-    """Grey, linear in light."""
-    white = b"XYZ " + bytes(4) + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D)
-    return icc(b"GRAY", b"XYZ ", b"mntr", {b"wtpt": white, b"kTRC": b"curv" + bytes(4) + struct.pack(">I", 0)})
-
-
-def cmyk_profile() -> bytes:
-    """Paper is white, black ink black, all of another ink middle grey (L* = 50)."""
-    colours = [(255, 128, 128)] + [(0 if i % 2 else 128, 128, 128) for i in range(1, 16)]  # i is CMYK in binary
-    cube = bytes(value for colour in colours for value in colour)
-    identity = struct.pack(">9I", *(0x10000 if i % 4 == 0 else 0 for i in range(9)))
-    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + bytes(range(256)) * 4 + cube + bytes(range(256)) * 3
-    return icc(b"CMYK", b"Lab ", b"prtr", {b"A2B0": lut})
-
-
-def swapped_profile() -> bytes:
-    """sRGB with the red and the green primary exchanged."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    places = {bytes(profile[i : i + 4]): i for i in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)}
-    red, green = places[b"rXYZ"], places[b"gXYZ"]
-    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
-    return bytes(profile)
 
 
 def pixels(content: bytes, **options: Any) -> np.ndarray:
@@ -402,212 +346,3 @@ def test_a_damaged_file_is_a_picture_or_one_line(kind: str, changes: list[tuple[
     except PictureError as error:
         result = str(error)
     assert result == "RGB" or (result.isprintable() and ": " in result)
-
-
-# What is written
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".avif", ".PNG"])
-def test_the_suffix_decides_and_the_marks_are_read_back(suffix: str, tmp_path: Path) -> None:
-    path = write(smooth(), tmp_path / f"face{suffix}")
-    assert read_marks(path) == {
-        "DigitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
-        "Software": f"anime2real {__version__}",
-    }
-    decoded = decode(path)
-    assert decoded.format == WRITABLE[suffix.lower()]
-    assert np.abs(np.asarray(decoded.image).astype(int) - np.asarray(smooth())).mean() < 6
-    assert os.listdir(tmp_path) == [path.name]
-
-
-def test_no_suffix_is_png_and_folders_are_made(tmp_path: Path) -> None:
-    path = write(smooth(), str(tmp_path / "new" / "face"))
-    assert path == tmp_path / "new" / "face.png"
-    assert np.array_equal(np.asarray(decode(path).image), np.asarray(smooth()))
-
-
-def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
-    path = write(smooth(), tmp_path / "face.png")
-    before = path.read_bytes()
-    with pytest.raises(PictureError, match=r"face\.png is already there: "):
-        write(noise(), path)
-    assert path.read_bytes() == before
-    write(noise(), path, overwrite=True)
-    assert path.read_bytes() != before
-
-
-def test_a_link_to_nowhere_is_there(tmp_path: Path) -> None:
-    (tmp_path / "face.png").symlink_to(tmp_path / "none.png")
-    with pytest.raises(PictureError, match="is already there"):
-        write(smooth(), tmp_path / "face.png")
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda folder: folder / "face.gif", "end the name in one of .png"),
-        (lambda folder: folder / "file.txt" / "face.png", "cannot be written"),
-        (lambda folder: folder / ("a" * 300 + ".png"), "cannot be written"),
-        (lambda folder: folder / "a\0b.png", "cannot be written"),
-    ],
-)
-def test_where_nothing_can_be_written(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_text("")
-    with pytest.raises(PictureError, match=said) as caught:
-        write(smooth(), make(tmp_path), overwrite=True)
-    assert str(caught.value).isprintable()
-    assert os.listdir(tmp_path) == ["file.txt"]
-
-
-def test_a_picture_too_large_for_the_format_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="cannot be written"):
-        write(Image.new("RGB", (16_384, 1)), tmp_path / "wide.webp")
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".avif"])
-def test_metadata_of_the_original_is_left_out(suffix: str, tmp_path: Path) -> None:
-    image = Image.new("RGB", (16, 16), RED)
-    image.info = {"icc_profile": swapped_profile(), "transparency": RED, "comment": b"home", "xmp": b"<x/>"}
-    result = np.asarray(decode(write(image, tmp_path / f"face{suffix}")).image).astype(int)
-    assert np.abs(result - RED).max() <= 4
-
-
-# The marks of others
-
-
-XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{}</r:RDF></x:xmpmeta>'
-IPTC = 'xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-
-
-@pytest.mark.parametrize(
-    ("inner", "stated"),
-    [
-        (f"<r:Description {IPTC} e:DigitalSourceType='x:made'/>", "x:made"),
-        (
-            f"<r:Description {IPTC}><e:DigitalSourceType> x:made </e:DigitalSourceType></r:Description>",
-            "x:made",
-        ),
-        (f"<r:Description {IPTC}><e:DigitalSourceType r:resource='x:made'/></r:Description>", "x:made"),
-        ("<r:Description/>", None),
-        ("<unclosed>", None),
-    ],
-)
-def test_xmp_of_others(inner: str, stated: str | None, tmp_path: Path) -> None:
-    path = tmp_path / "face.jpg"
-    path.write_bytes(saved(smooth(), "JPEG", xmp=XMP.format(inner).encode() + b"\n   \0"))
-    assert read_marks(path).get("DigitalSourceType") == stated
-
-
-def test_xmp_that_would_explode(tmp_path: Path) -> None:
-    entities = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "x"}">' for i in range(9))
-    inner = f"<r:Description {IPTC}><e:DigitalSourceType>&a8;</e:DigitalSourceType></r:Description>"
-    path = tmp_path / "face.jpg"
-    path.write_bytes(saved(smooth(), "JPEG", xmp=f"<!DOCTYPE a [{entities}]>{XMP.format(inner)}".encode()))
-    assert read_marks(path) == {}
-
-
-def test_a_picture_without_marks_and_no_picture(tmp_path: Path) -> None:
-    path = tmp_path / "face.png"
-    path.write_bytes(saved(smooth(), "PNG"))
-    assert read_marks(path) == {}
-    path.write_text("words")
-    with pytest.raises(PictureError):
-        read_marks(path)
-
-
-# Squares
-
-
-@given(width=st.integers(1, 5_000), height=st.integers(1, 5_000))
-def test_the_centre_box_is_inside_and_in_the_middle(width: int, height: int) -> None:
-    left, top, side = centre_box(width, height)
-    assert side == min(width, height)
-    assert abs((width - side) - 2 * left) <= 1
-    assert abs((height - side) - 2 * top) <= 1
-
-
-@settings(max_examples=40)
-@given(width=st.integers(1, 200), height=st.integers(1, 200), px=st.integers(1, 96))
-def test_one_colour_stays_one_colour(width: int, height: int, px: int) -> None:
-    result = square(Image.new("RGB", (width, height), (10, 120, 250)), px)
-    assert result.size == (px, px)
-    assert result.getcolors() == [(px * px, (10, 120, 250))]
-
-
-def test_the_middle_is_taken() -> None:
-    image = Image.new("RGB", (30, 10), BLUE)
-    image.paste(RED, (10, 0, 20, 10))
-    assert square(image, 10).getcolors() == [(100, RED)]
-
-
-def test_reducing_does_not_alias() -> None:
-    checks = np.indices((512, 512)).sum(0) % 2 * 255
-    reduced = np.asarray(square(Image.fromarray(checks.astype(np.uint8)), 16)).astype(int)
-    assert np.abs(reduced - 127.5).max() < 3
-
-
-# What arguments stand for
-
-
-@pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in (
-        "b.PNG",
-        "a.jpg",
-        "notes.txt",
-        ".hidden.png",
-        "sub/c.webp",
-        "sub/.d/e.png",
-        "[x].png",
-        "empty/f.txt",
-    ):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_folders_are_searched_in_order(tree: Path) -> None:
-    names = ["[x].png", "a.jpg", "b.PNG", "sub/c.webp"]
-    assert collect([tree]) == [tree / name for name in names]
-    assert collect(["."]) == [Path(name) for name in names]
-    assert collect(["sub/.d"]) == [Path("sub/.d/e.png")]  # named, not found
-
-
-def test_a_named_file_is_always_taken_and_taken_once(tree: Path) -> None:
-    assert collect(["notes.txt", ".hidden.png"]) == [Path("notes.txt"), Path(".hidden.png")]
-    assert collect(["sub/c.webp", tree / "sub", "sub/../sub/c.webp"]) == [Path("sub/c.webp")]
-
-
-def test_globs_are_expanded_where_the_shell_did_not(tree: Path) -> None:
-    assert collect(["*.jpg", "s*"]) == [Path("a.jpg"), Path("sub/c.webp")]
-    assert collect(["**/*.webp"]) == [Path("sub/c.webp")]
-    assert collect(["[x].png"]) == [Path("[x].png")]  # it is there: no pattern
-
-
-def test_one_bad_argument_does_not_stop_the_rest(tree: Path) -> None:
-    first, *bad, last = collect(["a.jpg", "none.png", "empty", "*.tiff", "a\0b", "b.PNG"])
-    assert (first, last) == (Path("a.jpg"), Path("b.PNG"))
-    said = [str(error) for error in bad if isinstance(error, PictureError)]
-    assert [line.split(":")[0] for line in said] == [
-        "none.png is not there",
-        "empty holds no pictures",
-        "*.tiff matches no file",
-        "a?b is not there",
-    ]
-
-
-def test_a_folder_that_cannot_be_searched(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = os.scandir
-
-    def denied(path: str) -> Any:
-        if Path(path).name == "sub":
-            raise PermissionError(13, "Permission denied", path)
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", denied)
-    *found, error = collect(["."])
-    assert found == [Path("[x].png"), Path("a.jpg"), Path("b.PNG")]
-    assert str(error) == "./sub cannot be read (Permission denied): check its rights"

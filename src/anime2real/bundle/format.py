@@ -1,8 +1,7 @@
-"""Bundles: a finished translator in a folder.
+"""Bundles: a finished translator in a folder: its network `model.onnx`, its manifest `bundle.json`, its model card.
 
-`model.onnx` is the translator, `bundle.json` says what it is, `README.md` is its model card. A bundle may
-come from anybody: reading one runs no code from it and follows no path in it; every key must fit the format,
-and the SHA-256 of the model must be the one that `bundle.json` gives.
+A bundle may come from a stranger. Reading one runs no code from it and follows no path in it; every key of the manifest
+must fit the format, and the model must have the SHA-256 that the manifest gives.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
 
 MOST_VARIANTS: Final = 16
-"""Results of one picture that the program offers of a bundle with styles."""
+"""Results of one picture that the program offers if a bundle takes styles."""
 
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
@@ -44,19 +43,19 @@ class Bundle:
     """What a bundle says of itself.
 
     Attributes:
-        method: that made it.
+        method: the method that made it.
         source: the domain of its input.
         target: the domain of its output.
-        px: pixels a side that it takes and gives.
+        px: side of its input and output, px.
         sha256: of model.onnx, 64 hex digits.
-        crop: rule by which the training pictures were cropped.
+        crop: the rule by which the training pictures were cropped.
         conditions: names of the inputs beside the picture.
         licence: of the weights.
-        rights: why.
-        training: what it was trained on.
-        figures: how it measured.
-        hardware: it was trained on.
-        folder: where it lies; empty while it is being made.
+        rights: why the weights have that licence.
+        training: the pictures, the time and the options of the training.
+        figures: what was measured.
+        hardware: what it was trained on.
+        folder: where it is; empty while it is being made.
         size_bytes: of model.onnx.
     """
 
@@ -82,12 +81,12 @@ class Bundle:
 
     @property
     def leaning(self) -> bool:
-        """Whether it wants to know how a face leans, and so to see it as it leans."""
+        """Whether the tilt or the landmarks are among its inputs; its crops then keep the tilt of the face."""
         return "tilt" in self.conditions or "landmarks" in self.conditions
 
     @property
     def variants(self) -> int:
-        """Results that it is offered for, of one picture."""
+        """How many results of one picture the program offers."""
         return MOST_VARIANTS if "style" in self.conditions else 1
 
     def manifest(self) -> dict[str, Any]:
@@ -176,10 +175,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "method": (_matches("[a-z0-9][a-z0-9_-]{0,63}"), "a name of a-z, 0-9, - and _"),
     "from": (lambda value: value in DOMAINS, "anime or real"),
     "to": (lambda value: value in DOMAINS, "anime or real"),
-    "px": (
-        lambda value: type(value) is int and MIN_PX <= value <= MAX_PX,
-        f"a number from {MIN_PX} to {MAX_PX}",
-    ),
+    "px": (lambda value: type(value) is int and MIN_PX <= value <= MAX_PX, f"a number from {MIN_PX} to {MAX_PX}"),
     "crop": (_is(str), "text"),
     "conditions": (lambda value: isinstance(value, list) and all(map(_is(str), value)), "a list of names"),
     "licence": (_is(str), "text"),
@@ -192,6 +188,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 
 
 def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse a manifest with a BundleError unless it has every key of the format, no other, and allowed values."""
     version = raw["format_version"]
     if type(version) is not int or version != FORMAT_VERSION:
         advice = "update anime2real" if type(version) is int and version > FORMAT_VERSION else "export it again"
@@ -226,11 +223,9 @@ _CHILDREN: Final[dict[str, dict[int, str]]] = {
 
 
 def check_model(content: bytes, path: Path) -> None:
-    """That a model is an ONNX file and refers to no other file, before ONNX Runtime sees it.
+    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is one ONNX file.
 
-    Raises:
-        BundleError: it is none, or an ONNX tensor in it names a file that holds its numbers (`external_data`): it may
-            name any path, a bundle comes from strangers, and its model is one file.
+    A tensor may name a file that holds its numbers (`external_data`), at any path of this machine.
     """
     try:
         outside = refers_outside(content)

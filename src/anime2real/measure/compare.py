@@ -27,7 +27,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import collect, encode
 from anime2real.network import Pixels
-from anime2real.pipeline import Translator, cut_out, run
+from anime2real.pipeline import Translator, crop_faces, translate_crops
 
 _NAMES: Final = {"anime": "drawings", "real": "photographs"}
 
@@ -155,8 +155,8 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
     """What goes in and what comes out, (N, S, S, 3) each: faces as they lean, so that every bundle gets the same."""
-    crops = [cut_out(subject.image, subject.faces, bundle, leaning=True) for subject in subjects]
-    results = run(Translator(bundle), crops)
+    crops = [crop_faces(subject.image, subject.faces, bundle, leaning=True) for subject in subjects]
+    results = translate_crops(Translator(bundle), crops)
     return np.concatenate([crop.pixels for crop in crops]), np.concatenate(results)
 
 

@@ -19,7 +19,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import Decoded, Limits, decode, opened
 from anime2real.image.files import encode
 from anime2real.network import available_cores
-from anime2real.pipeline import Crops, Layout, NoFaceError, already_there, compose, cut_out, faces_in
+from anime2real.pipeline import Crops, Layout, NoFaceError, already_note, compose, crop_faces, faces_in
 from anime2real.web.batcher import Pixels
 from anime2real.web.problem import HttpProblem
 from anime2real.web.request import TranslateRequest
@@ -145,8 +145,8 @@ class TranslationService:
                 f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
             )  # fmt: skip
         faces = list(chosen.values())
-        crops = tuple(cut_out(decoded.image, faces, bundle) for bundle in bundles)
-        notes = (*decoded.notes, *already_there([face.domain for face in faces], to))
+        crops = tuple(crop_faces(decoded.image, faces, bundle) for bundle in bundles)
+        notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
         return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), crops, notes)
 
     def finish(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> list[Result]:
