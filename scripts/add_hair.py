@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from anime2real.data.hair import add_hair
+from anime2real.data.hair_masks import add_hair
 from anime2real.errors import UserError
 
 

@@ -1,4 +1,4 @@
-"""How well `anime2real.measure.hair` finds the colour of hair: against the median colour inside hair masks.
+"""How well `anime2real.data.hair_colour` finds the colour of hair: against the median colour inside hair masks.
 
     python scripts/evaluate_hair.py celebamask-256.zip celebamask-parts-256.zip
 
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from anime2real.data.hair_colour import hair_colour
 from anime2real.face.finder import FaceFinder
 from anime2real.image.cielab import ciede2000, to_lab
-from anime2real.measure.hair import hair_colour
 
 HAIR, HAT = 13, 14
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.data.hair import note_hair
+from anime2real.data.hair_masks import note_hair
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from anime2real.data.hair import hair_mask, hair_session
+from anime2real.data.hair_masks import hair_mask, hair_session
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Similarity, align
 from anime2real.train.networks.hair_segmentation import HAIR_SIDE, HairNetwork

@@ -1,77 +1,75 @@
-// The page: the user gives a picture, the worker finds its faces and translates one, and a slider compares the result.
+// The page: a picture comes in, the worker finds its faces and translates one, and the result lies under a slider.
 
 import { onPicture } from "./picture_input.js";
 
 const $ = (id) => document.getElementById(id);
-const direction = () => document.querySelector("input[name=to]:checked")?.value;
-const announce = (line) => { $("status").textContent = line; };
+const chosen = () => document.querySelector("input[name=to]:checked")?.value;
+const say = (line) => { $("status").textContent = line; };
 
-/** A failure whose message is shown to the user. */
 class Failure extends Error {}
 
-// The worker is started from a blob, because this page's Content-Security-Policy holds for a blob's worker, not for a file's.
-const starter = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], { type: "text/javascript" });
-const worker = new Worker(URL.createObjectURL(starter), { type: "module" });
-const pending = new Map();
-let lastId = 0;
+// The worker begins as a blob, since a blob's worker is held by this page's Content-Security-Policy and a file's is not.
+const beginning = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], { type: "text/javascript" });
+const worker = new Worker(URL.createObjectURL(beginning), { type: "module" });
+const waiting = new Map();
+let asked = 0;
 
-worker.onmessage = ({ data: { id, answer, progress, problem } }) => {
-  const { resolve, reject, onProgress } = pending.get(id);
-  if (progress) return onProgress(progress);
-  pending.delete(id);
-  if (problem) reject(new Failure(problem));
+worker.onmessage = ({ data: { id, answer, told, refused } }) => {
+  const { resolve, reject, tell } = waiting.get(id);
+  if (told) return tell(told);
+  waiting.delete(id);
+  if (refused) reject(new Failure(refused));
   else resolve(answer);
 };
 worker.onerror = () => {
-  for (const { reject } of pending.values()) reject(new Failure("The part that computes cannot be started: load the page again, in a newer browser if that does not help."));
-  pending.clear();
+  for (const { reject } of waiting.values()) reject(new Failure("The part that computes cannot be started: load the page again, in a newer browser if that does not help."));
+  waiting.clear();
 };
 
-function ask(task, parameters, onProgress = () => {}) {
-  const id = ++lastId;
+function ask(task, given, tell = () => {}) {
+  const id = ++asked;
   return new Promise((resolve, reject) => {
-    pending.set(id, { resolve, reject, onProgress });
-    worker.postMessage({ id, task, ...parameters });
+    waiting.set(id, { resolve, reject, tell });
+    worker.postMessage({ id, task, ...given });
   });
 }
 
-// The number of the current question; the answer to an earlier one is dropped.
-let current = 0;
+// What is shown now; an answer to an earlier question is dropped.
+let turn = 0;
 let name = "picture";
 let faces = [];
 let size = [1, 1];
 let face = 0;
 let offered = { translators: {} };
-const urls = { picture: null, before: null, after: null };
+const shown = { picture: null, before: null, after: null };
 
-/** The object URL of a blob, in the place of the earlier one. */
-function urlOf(what, blob) {
-  if (urls[what]) URL.revokeObjectURL(urls[what]);
-  urls[what] = blob && URL.createObjectURL(blob);
-  return urls[what];
+function keep(what, blob) {
+  if (shown[what]) URL.revokeObjectURL(shown[what]);
+  shown[what] = blob && URL.createObjectURL(blob);
+  return shown[what];
 }
 
-function setBusy(line) {
+function busy(line) {
   $("busy").hidden = !line;
   $("viewer").setAttribute("aria-busy", String(Boolean(line)));
-  if (line) $("progress").textContent = line;
+  if (line) $("told").textContent = line;
 }
 
-function showError(error) {
+function complain(error) {
   if (!(error instanceof Failure)) console.error(error);
-  setBusy(null);
+  busy(null);
   $("message").hidden = false;
   $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
   $("message").scrollIntoView({ block: "nearest" });
 }
 
-function showWork(work) {
+function show(work) {
   $("start").hidden = work;
   $("work").hidden = !work;
   $("again").hidden = !work;
 }
 
-function clearResult() {
+function clear() {
   $("message").hidden = true;
   $("compare").classList.add("unseen");
   $("slider").disabled = true;
@@ -80,33 +78,33 @@ function clearResult() {
   $("made").textContent = "";
 }
 
-async function openPicture(file) {
+async function take(file) {
   if (!file) return;
-  const mine = ++current;
-  clearResult();
+  const mine = ++turn;
+  clear();
   faces = [];
   name = (file.name || "picture").replace(/\.[^.]*$/, "");
   $("faces").replaceChildren();
   $("found").textContent = "";
   $("heading").textContent = "Result";
   $("direction").disabled = true;
-  $("picture").src = urlOf("picture", file);
-  showWork(true);
-  const onProgress = (line) => mine === current && setBusy(line);
-  onProgress("Reading the picture…");
-  announce("Looking for faces…");
+  $("picture").src = keep("picture", file);
+  show(true);
+  const tell = (line) => mine === turn && busy(line);
+  tell("Reading the picture…");
+  say("Looking for faces…");
   try {
-    const answer = await ask("open", { file }, onProgress);
-    if (mine !== current) return;
+    const answer = await ask("open", { file }, tell);
+    if (mine !== turn) return;
     ({ faces, size } = answer);
     if (!faces.length) throw new Failure("No face found in the picture: give another, in which it is larger, upright and seen from the front.");
     $("direction").disabled = false;
     drawFaces();
-    chooseFace(0);
+    choose(0);
   } catch (error) {
-    if (mine !== current) return;
-    showWork(false);
-    showError(error);
+    if (mine !== turn) return;
+    show(false);
+    complain(error);
     $("choose").focus({ preventScroll: true });
   }
 }
@@ -125,16 +123,16 @@ function drawFaces() {
     const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
     const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
     Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
-    button.style.zIndex = String(number + 1); // the smaller ones lie on top
+    button.style.zIndex = String(number + 1); // the smaller lie on top
     button.append(Object.assign(document.createElement("span"), { textContent: String(number + 1) }));
-    button.addEventListener("click", () => chooseFace(number));
+    button.addEventListener("click", () => choose(number));
     return button;
   });
   $("faces").replaceChildren(...boxes);
   $("found").textContent = faces.length === 1 ? `One face found, ${kind(faces[0])}.` : `${faces.length} faces found. Choose one in the picture.`;
 }
 
-function chooseFace(number) {
+function choose(number) {
   face = number;
   [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = faces[number].domain === "anime" ? "real" : "anime";
@@ -143,24 +141,24 @@ function chooseFace(number) {
 }
 
 async function translate() {
-  const mine = ++current;
-  const to = direction();
-  clearResult();
+  const mine = ++turn;
+  const to = chosen();
+  clear();
   $("heading").textContent = to === "real" ? "As a person" : "As a drawing";
-  const onProgress = (line) => mine === current && setBusy(line);
-  onProgress("Translating…");
-  announce("Translating…");
+  const tell = (line) => mine === turn && busy(line);
+  tell("Translating…");
+  say("Translating…");
   try {
-    const result = await ask("translate", { face, to }, onProgress);
-    if (mine === current) await showResult(result, to);
+    const made = await ask("translate", { face, to }, tell);
+    if (mine === turn) await present(made, to);
   } catch (error) {
-    if (mine === current) showError(error);
+    if (mine === turn) complain(error);
   }
 }
 
-async function showResult({ before, after, ms, method, licence }, to) {
-  $("before").src = urlOf("before", before);
-  $("after").src = urlOf("after", after);
+async function present({ before, after, ms, method, licence }, to) {
+  $("before").src = keep("before", before);
+  $("after").src = keep("after", after);
   await Promise.all([$("before").decode(), $("after").decode()]).catch(() => {});
   const what = to === "real" ? "An invented person" : "An invented drawing";
   $("after").alt = `${what}, made by ${method}`;
@@ -168,18 +166,18 @@ async function showResult({ before, after, ms, method, licence }, to) {
   $("compare").classList.remove("unseen");
   $("slider").disabled = false;
   $("slider").value = "50";
-  moveCut();
-  $("download").href = urls.after;
+  cut();
+  $("download").href = shown.after;
   $("download").download = `${name}-${method}-${to}.png`;
   $("download").removeAttribute("aria-disabled");
   $("made").textContent = `Made by ${method} in ${(ms / 1000).toFixed(1)} s on this device. Licence of the network: ${licence}.`;
-  setBusy(null);
-  announce(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
+  busy(null);
+  say(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
   if (!document.body.dataset.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
   document.body.dataset.scrolled = "yes";
 }
 
-function moveCut() {
+function cut() {
   $("compare").style.setProperty("--cut", `${$("slider").value}%`);
   $("slider").setAttribute("aria-valuetext", `${$("slider").value} percent before`);
 }
@@ -187,15 +185,15 @@ function moveCut() {
 // What the user does.
 
 $("choose").addEventListener("click", () => $("file").click());
-onPicture([$("file")], openPicture, (words) => showError(new Failure(words)));
+onPicture([$("file")], take, (words) => complain(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to]")) input.addEventListener("change", translate);
-$("slider").addEventListener("input", moveCut);
+$("slider").addEventListener("input", cut);
 $("again").addEventListener("click", () => {
-  current++;
-  clearResult();
-  setBusy(null);
-  announce("");
-  showWork(false);
+  turn++;
+  clear();
+  busy(null);
+  say("");
+  show(false);
   $("choose").focus();
 });
 
@@ -204,5 +202,5 @@ try {
   $("limits").textContent = `, up to ${Math.round(offered.limits.bytes / 2 ** 20)} MB`;
   for (const input of document.querySelectorAll("input[name=to]")) input.disabled = !offered.translators[input.value];
 } catch (error) {
-  showError(error);
+  complain(error);
 }

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_folder
 from anime2real.data.duplicates import NEAR, distinct, likeness
-from anime2real.data.hair import add_hair
+from anime2real.data.hair_masks import add_hair
 from anime2real.data.pack import FORMAT_VERSION, PackError
 from anime2real.data.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 from anime2real.domain import DOMAINS, Domain

@@ -24,6 +24,8 @@ from anime2real.errors import UserError
 from anime2real.measure.distances import Vectors
 
 Pixels = NDArray[np.uint8]
+Maps = Callable[[Any], Iterator[Any]]
+"""From pictures, a uint8 tensor (N, 3, S, S), to the blocks' maps (N, C, H, W), one after another: `Features.maps`."""
 
 BATCH: Final = 32
 NAMES: Final = ("VGG", "Lite0", "Inception")
@@ -61,7 +63,7 @@ class Features:
         if torch.device(device).type == "cuda":
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         self.name = name
-        self.maps: Callable[[Any], Iterator[Any]] | None = None
+        self.maps: Maps | None = None
         self._network: Callable[[Any], Any]
         if name == "VGG":
             self.maps = _vgg_maps(device)
@@ -79,6 +81,26 @@ class Features:
                 batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH]))
                 parts.append(self._network(batch.permute(0, 3, 1, 2)).double().cpu().numpy())
         return np.concatenate(parts)
+
+
+def map_distances(maps: Maps, one: Pixels, two: Pixels) -> Vectors:
+    """How far pictures (N, S, S, 3) are from others, (N,), each from the one at its place.
+
+    Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018, equation 1, with every
+    weight 1 and averaged over the blocks,
+
+        d(x, y) = mean over blocks of mean over places of Σ over channels of (f̂(x) - f̂(y))²
+
+    with f̂ the maps, of unit length over the channels at each place. They are not negative, so 0 ≤ d ≤ 2. Without the
+    learned weights it compares with no published LPIPS.
+    """
+    import torch
+
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.concatenate([one, two])).permute(0, 3, 1, 2)
+        halves = (block.chunk(2) for block in maps(batch))
+        blocks = [(first - second).square().sum(1).mean((1, 2)) for first, second in halves]
+        return np.asarray(torch.stack(blocks).mean(0).double().cpu().numpy())
 
 
 def _scaled(image: Any) -> Any:
@@ -107,7 +129,7 @@ def _lite0(device: Any) -> Callable[[Any], Any]:
     return run
 
 
-def _vgg_maps(device: Any) -> Callable[[Any], Iterator[Any]]:
+def _vgg_maps(device: Any) -> Maps:
     import torch
     import torch.nn.functional as F
 
@@ -141,7 +163,7 @@ def _vgg_maps(device: Any) -> Callable[[Any], Iterator[Any]]:
     return run
 
 
-def _averaged(maps: Callable[[Any], Iterator[Any]], image: Any) -> Any:
+def _averaged(maps: Maps, image: Any) -> Any:
     """Vectors (N, ΣC): the mean over the places of each block, times √C."""
     import torch
 

@@ -1,25 +1,17 @@
 """Do results differ from one another as much as real pictures do? A generator that makes one face for all does not.
 
-The distance of two pictures is that of Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual
-Metric", 2018, equation 1, with every weight 1 and averaged over the blocks:
-
-    d(x, y) = mean over blocks of mean over places of Σ over channels of (f̂(x) - f̂(y))²
-
-with f̂ the features of `VGG`, of unit length over the channels at each place. They are not negative, so 0 ≤ d ≤ 2.
-Without the learned weights it compares with no published LPIPS.
+The distance of two pictures is `features.map_distances` by the maps of `VGG`.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.measure.distances import Vectors, interval, ratio_interval
+from anime2real.measure.features import Maps, map_distances
 
 Pixels = NDArray[np.uint8]
-Maps = Callable[[Any], Iterator[Any]]
-"""From pictures, uint8 (N, 3, S, S), to the blocks' maps (N, C, H, W), one after another: `Features.maps`."""
 
 PAIRS: Final = 8
 """In memory at a time: the maps of one pair take up to 26 MB a block."""
@@ -42,22 +34,11 @@ def pair_distances(pictures: Pixels, maps: Maps, *, images: int, seed: int = 0) 
     Raises:
         ValueError: fewer than two images, or more than there are.
     """
-    import torch
-
     if not 2 <= images <= len(pictures):
         raise ValueError(f"cannot pair {images} of {len(pictures)} pictures")
     rows = np.random.default_rng(seed).permutation(len(pictures))[: images // 2 * 2].reshape(-1, 2)
-    distances = []
-    with torch.inference_mode():
-        for start in range(0, len(rows), PAIRS):
-            pairs = rows[start : start + PAIRS]
-            batch = torch.from_numpy(pictures[pairs.T.flatten()]).permute(0, 3, 1, 2)
-            blocks = []
-            for block in maps(batch):
-                one, two = block.chunk(2)
-                blocks.append((one - two).square().sum(1).mean((1, 2)))
-            distances.append(torch.stack(blocks).mean(0).double().cpu().numpy())
-    return np.concatenate(distances)
+    parts = np.split(rows, range(PAIRS, len(rows), PAIRS))
+    return np.concatenate([map_distances(maps, pictures[part[:, 0]], pictures[part[:, 1]]) for part in parts])
 
 
 def variety_figures(results: Vectors, target: Vectors) -> dict[str, Any]:

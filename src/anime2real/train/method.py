@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
+from anime2real.train.accelerated import accelerate
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -107,6 +108,7 @@ class Method(nn.Module):
 
     Class attributes:
         name: what the command line calls it.
+        default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
@@ -122,6 +124,7 @@ class Method(nn.Module):
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
+    default_pairs: ClassVar[int]
     decay_from: ClassVar[float] = 0.5
     discriminator_features: ClassVar[str | None] = None
     augment: Augment = Augment()
@@ -167,7 +170,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def resolve(cls, options: Any, pack: Pack) -> Any:
+    def resolved(cls, options: Any, pack: Pack) -> Any:
         """The options with what they leave to the pack decided.
 
         Args:
@@ -195,18 +198,11 @@ class Method(nn.Module):
         """Fill `self.optimizers`; called once, after the networks lie on their device."""
         del learning_rate
 
-    def fuse_parts(self) -> None:
-        """Let the networks that have a fused form use it; their averages, which only translate, stay plain."""
+    def accelerate(self) -> None:
+        """Let the networks compute by their fused forms; their averages, which only translate, stay plain."""
         for name, child in self.named_children():
             if name != "average":
-                set_fused(child, True)
-
-    def compile_parts(self) -> None:
-        """Compile the parts that gain by it; called after `to(device)`."""
-        for child in self.children():
-            compile_parts = getattr(child, "compile_parts", None)
-            if callable(compile_parts):
-                compile_parts()
+                accelerate(child)
 
     def start_average(self, further: int = 0) -> None:
         """Copy every averaged network as it stands, and for so many further averages again."""
@@ -283,13 +279,6 @@ class Method(nn.Module):
 def _averages_of(name: str, further: int) -> list[str]:
     """What a network's averages are called in `Method.average`."""
     return [name, *(f"{name}_{place + 1}" for place in range(further))]
-
-
-def set_fused(network: nn.Module, fused: bool) -> None:
-    """Let every part of a network that has a fused form compute by it, or no longer."""
-    for part in network.modules():
-        if hasattr(part, "fused"):
-            vars(part)["fused"] = fused
 
 
 def adam(networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:

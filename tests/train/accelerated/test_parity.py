@@ -40,7 +40,7 @@ def test_a_form_that_is_wrong_is_caught(toy: Toy, monkeypatch: pytest.MonkeyPatc
             right = generator.network.blocks.forward
             vars(generator.network.blocks)["forward"] = lambda x, code=None, right=right: right(x, code).lerp(x, 0.2)
 
-    monkeypatch.setattr(CycleGAN, "fuse_parts", miscompute)
+    monkeypatch.setattr(CycleGAN, "accelerate", miscompute)
     assert not check(toy.pack, Speed(fused=True)).holds
 
 

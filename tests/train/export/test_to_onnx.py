@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime2real.bundle.save import load
-from anime2real.pipeline import Translator
+from anime2real.bundle.format import load
+from anime2real.train.accelerated import accelerate
 from anime2real.train.export.to_onnx import (
     LARGE,
     LIMIT,
@@ -26,6 +26,7 @@ from anime2real.train.export.to_onnx import (
 from anime2real.train.methods.difference import Addition
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.resnet import ResNetGenerator
+from anime2real.translator import Translator
 
 PX = 40  # a trunk of 10: no whole number of tiles
 TILED_PX = 32
@@ -144,9 +145,10 @@ def test_module_is_left_as_it_was_and_nothing_is_printed(capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
-def test_same_weights_same_bytes_compiled_or_not(file: bytes) -> None:
+def test_same_weights_same_bytes_accelerated_or_not(file: bytes) -> None:
+    pytest.importorskip("triton")
     module = resnet()
-    module.compile_parts()
+    accelerate(module)
     assert to_onnx(module, TILED_PX) == file
 
 

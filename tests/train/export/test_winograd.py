@@ -5,7 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anime2real.train.export.rewrites import BlockedConvolution, OneNodeInstanceNorm, PatchResize, lower
+from anime2real.train.export.rewrites import (
+    BlockedConvolution,
+    OneNodeInstanceNorm,
+    PatchResize,
+    ReflectedPatchResize,
+    lower,
+)
 from anime2real.train.export.winograd import SEEN, TILE, WinogradBlocks, reflected, tiled, windows
 from anime2real.train.networks.resnet import (
     Blocks,
@@ -16,6 +22,7 @@ from anime2real.train.networks.resnet import (
     ResNetGenerator,
     WideConvolution,
 )
+from anime2real.train.networks.ugatit import UGATITGenerator
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -65,16 +72,17 @@ def test_blocks_want_whole_tiles() -> None:
 
 @pytest.mark.parametrize("side", [1, 2, 5, 16])
 @pytest.mark.parametrize("bias", [False, True])
-def test_resize_convolution_is_doubling_then_convolution(side: int, bias: bool) -> None:
-    original = ResizeConvolution(5, 3, bias=bias)
+@pytest.mark.parametrize(("reflects", "rewritten"), [(False, PatchResize), (True, ReflectedPatchResize)])
+def test_resize_convolution(side: int, bias: bool, reflects: bool, rewritten: type[PatchResize]) -> None:
+    original = ResizeConvolution(5, 3, bias=bias, reflects=reflects)
     x = noise(2, 5, side, side)
     with torch.inference_mode():
-        close(PatchResize(original, side)(x), original.convolution(F.interpolate(x, scale_factor=2.0)), 1e-5)
+        close(rewritten(original, side)(x), original(x), 1e-5)
 
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_blocked_convolution(bias: bool) -> None:
-    original = WideConvolution(5, 3, block=4, bias=bias)
+    original = WideConvolution(5, 3, bias=bias)
     x = noise(2, 5, 12, 12)
     with torch.inference_mode():
         close(BlockedConvolution(original)(x), original(x), 1e-5)
@@ -94,6 +102,17 @@ def test_lowering_replaces_what_it_should_and_leaves_the_network_alone() -> None
     kinds = {type(part) for part in lowered.modules()}
     assert {WinogradBlocks, PatchResize, BlockedConvolution, OneNodeInstanceNorm} <= kinds
     assert not {ResidualBlock, ResizeConvolution, InstanceNorm} & kinds
+    with torch.inference_mode():
+        close(lowered(x), network(x))
+
+
+def test_the_doublings_of_a_generator_that_reflects_are_replaced() -> None:
+    network = UGATITGenerator(16, width=4, blocks=1)
+    x = noise(1, 3, 16, 16)
+    lowered = lower(network, x)
+    kinds = [type(part) for part in lowered.modules()]
+    assert kinds.count(ReflectedPatchResize) == 2
+    assert ResizeConvolution not in kinds
     with torch.inference_mode():
         close(lowered(x), network(x))
 

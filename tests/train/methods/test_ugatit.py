@@ -11,16 +11,14 @@ from toys import SIZE, TINY
 
 from anime2real.train.export.to_onnx import LIMIT, export_checked
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.options import UGATITConfig
-from anime2real.train.methods.ugatit import UGATIT, cam_loss
-from anime2real.train.networks.resnet import InstanceNorm, ResizeConvolution
+from anime2real.train.methods.ugatit import UGATIT, UGATITConfig, cam_loss
+from anime2real.train.networks.resnet import InstanceNorm
 from anime2real.train.networks.ugatit import (
     ADAPTIVE_RHO,
     AdaptiveLayerInstanceNorm,
     Attention,
     LayerInstanceNorm,
     UGATITGenerator,
-    _doubled,
     clip_rho,
 )
 from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator, SpectralConvolution, least_side
@@ -107,18 +105,9 @@ def test_attention_weighs_each_map_by_its_classifiers_weight(spectral: bool) -> 
     assert attention.average.weight.grad.any()
 
 
-def test_doubling_pads_the_doubled_picture_by_reflection() -> None:
-    layer = ResizeConvolution(3, 4)
-    x = numbers(2, 3, 5, 6)
-    doubled = F.pad(F.interpolate(x, scale_factor=2.0, mode="nearest"), (1, 1, 1, 1), mode="reflect")
-    torch.testing.assert_close(_doubled(layer, x), F.conv2d(doubled, layer.convolution.weight), atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_spectral_convolution_divides_by_the_largest_singular_value(layout: torch.memory_format) -> None:
+def test_spectral_convolution_divides_by_the_largest_singular_value() -> None:
     torch.manual_seed(0)
     layer = SpectralConvolution(3, 8, stride=2)
-    layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
     for _ in range(100):
         layer(numbers(1, 3, 8, 8))
     largest = torch.linalg.svdvals(layer.weight.flatten(1).detach())[0]
@@ -138,19 +127,6 @@ def test_spectral_convolution_divides_by_the_largest_singular_value(layout: torc
     layer.zero_grad()
     layer.normed_weight().square().sum().backward()
     torch.testing.assert_close(layer.weight.grad.double(), weight.grad, atol=1e-4, rtol=1e-4)
-    # In mixed precision the result is rounded, and nothing before it.
-    layer.eval()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rounded = layer.normed_weight()
-    assert torch.equal(rounded, layer.normed_weight().bfloat16())
-    assert rounded.stride() == layer.weight.stride()
-    grads = []
-    for wide in (False, True):
-        layer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not wide):
-            (layer.normed_weight().float() * 2.0).square().sum().backward()
-        grads.append(layer.weight.grad)
-    torch.testing.assert_close(*grads, atol=0.05, rtol=0.05)
 
 
 def test_rho_is_clipped_in_place_and_after_every_step() -> None:
@@ -361,6 +337,6 @@ def test_mixed_precision_keeps_the_spectral_norm_and_the_classifiers_whole() -> 
     layer = trained.discriminator_real.local_discriminator.convolutions[0]
     assert isinstance(layer, SpectralConvolution)
     with trained.autocast():
-        assert layer.normed_weight().dtype == torch.bfloat16  # rounded for the convolution; see the test above
+        assert layer.normed_weight().dtype == torch.float32  # until the convolution rounds it
         assert trained.to_real.classified(batch().anime)[1].dtype == torch.float32
     assert all(value.isfinite() for value in trained.step(batch()).values())

@@ -1,4 +1,4 @@
-"""The networks' clever forms against plain ones."""
+"""The networks are what their papers say: sizes, ranges, what they see."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from anime2real.train.augment import augmented, cutout, reused, shifted
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.efficientnet import CHANNELS, LiteFeatures, pretrained
+from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import (
@@ -14,7 +15,6 @@ from anime2real.train.networks.resnet import (
     ResizeConvolution,
     ResNetGenerator,
     WideConvolution,
-    blocked_convolution,
 )
 
 
@@ -23,35 +23,18 @@ def pictures(*shape: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_resize_convolution_is_doubling_then_convolving(bias: bool) -> None:
-    layer = ResizeConvolution(5, 7, bias=bias)
+@pytest.mark.parametrize("reflects", [False, True])
+def test_resize_convolution_is_doubling_then_convolving(bias: bool, reflects: bool) -> None:
+    layer = ResizeConvolution(5, 7, bias=bias, reflects=reflects)
     x = pictures(2, 5, 6, 9).requires_grad_()
-    plain = layer.convolution(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    doubled = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    doubled = F.pad(doubled, (1, 1, 1, 1), mode="reflect" if reflects else "constant")
+    weight, offset = layer.convolution.weight, layer.convolution.bias
+    plain = F.conv2d(doubled, weight, offset)
     torch.testing.assert_close(layer(x), plain, atol=1e-5, rtol=1e-5)
-    weights = layer.convolution.weight
-    for one, two in zip(
-        torch.autograd.grad(layer(x).square().sum(), (x, weights)),
-        torch.autograd.grad(plain.square().sum(), (x, weights)),
-        strict=True,
-    ):
+    gradients = [torch.autograd.grad(y.square().sum(), (x, weight)) for y in (layer(x), plain)]
+    for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(one, two, atol=1e-3, rtol=1e-4)
-
-
-@pytest.mark.parametrize("block", [1, 2, 4])
-@pytest.mark.parametrize("bias", [False, True])
-def test_a_blocked_convolution_is_a_convolution(block: int, bias: bool) -> None:
-    x, weight = pictures(2, 3, 14, 22), pictures(6, 3, 7, 7)
-    offset = pictures(6) if bias else None
-    torch.testing.assert_close(
-        blocked_convolution(x, weight, offset, block), F.conv2d(x, weight, offset), atol=1e-3, rtol=1e-4
-    )
-
-
-def test_a_wide_convolution_pads_by_reflection() -> None:
-    layer = WideConvolution(3, 4, block=4, bias=True)
-    x = pictures(1, 3, 8, 8)
-    plain = F.conv2d(F.pad(x, (3, 3, 3, 3), mode="reflect"), layer.convolution.weight, layer.convolution.bias)
-    torch.testing.assert_close(layer(x), plain)
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -63,7 +46,7 @@ def test_instance_norm_is_torchs() -> None:
 
 def test_a_constant_plane_vanishes_behind_the_first_norm() -> None:
     """Why a constant fourth channel cannot tell CycleGAN's generator anything."""
-    layer = WideConvolution(4, 8, block=4, bias=False)
+    layer = WideConvolution(4, 8, bias=False)
     x = pictures(1, 3, 16, 16)
     planes = [torch.cat([x, torch.full((1, 1, 16, 16), value)], dim=1) for value in (-0.7, 0.9)]
     one, two = (InstanceNorm()(layer(p)) for p in planes)
@@ -117,6 +100,13 @@ def test_the_autoencoder_has_no_way_around_its_code() -> None:
     for layer in network.encoder:
         code = layer(code)
     assert code.shape == (1, 64, 2, 2)
+
+
+def test_the_small_generator_draws() -> None:
+    torch.manual_seed(0)
+    drawn = FastGenerator(8)(torch.randn(2, LATENT))
+    assert drawn.shape == (2, 3, 128, 128)
+    assert drawn.abs().max() <= 1
 
 
 def test_the_projected_discriminator_judges_at_four_scales_on_frozen_features() -> None:

@@ -1,1 +1,29 @@
-"""The networks of `networks/` computed as a GPU likes it: kernels, fused forms, parity."""
+"""The networks of `networks/`, computed so that a GPU is busy: the same functions of the same weights.
+
+`forms.py` holds a fused form for each network that has one, `convolutions.py`, `norms.py` and `spectral_norm.py` what
+the forms are made of, `picture_kernels.py` and `moment_kernels.py` the Triton kernels, `parity.py` the comparison that
+each run begins with.
+"""
+
+from types import MethodType
+
+from torch import nn
+
+REPLACED = ("forward", "classified", "normed_weight")
+"""Methods of networks that a fused form may take the place of."""
+
+
+def accelerate(network: nn.Module) -> None:
+    """Let every part of a network that has a fused form compute by it, in place. Needs Triton."""
+    from anime2real.train.accelerated.forms import FORMS  # imports Triton
+
+    for part in network.modules():
+        for method, form in FORMS.get(type(part), {}).items():
+            vars(part)[method] = MethodType(form, part)
+
+
+def decelerate(network: nn.Module) -> None:
+    """Undo `accelerate`. Needs no Triton."""
+    for part in network.modules():
+        for method in REPLACED:
+            vars(part).pop(method, None)

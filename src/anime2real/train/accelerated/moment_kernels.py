@@ -1,4 +1,4 @@
-"""The Triton kernels behind `fused.py` that turn a picture's moments into AdaLIN, and its gradients into theirs.
+"""The Triton kernels behind `norms.py` that turn a picture's moments into AdaLIN, and its gradients into theirs.
 
 A program sees one picture. Compile-time arguments are in capitals: C channels, H×W pixels, EPS; SPLITS parts of the
 picture that left sums; BLOCK, the power of 2 that holds C.

@@ -5,16 +5,17 @@ steps they move the picture through memory a dozen times, and the convolutions w
 
     y = act(γ · (x - mean) / sqrt(variance + ε) + β) + residual
 
-is written once, already padded by reflection, and its gradient comes back the same way. The layouts in which the
-folded convolutions of `fast.py` leave and want their pixels are address arithmetic here, no passes of their own:
+is written once, already padded by reflection, and its gradient comes back the same way. The layouts in which
+`convolutions.py` leaves and wants pixels are address arithmetic here, no passes of their own:
 
 - `blocked` input: 2×2 pixels lie beside each other as 4·C channels, phase first;
 - `doubled` input: the four phases of a resize-convolution, each one shifted by its own place;
 - output in blocks of b×b pixels, as b²·C channels, phase first, zeros filling up the last blocks.
 
-`fused_layer_norm` is AdaLIN (`ugatit.layer_instance_norm`) in their place: an instance norm whose scale and shift come
-from the moments of all channels, so between the two looks at the picture a small kernel computes them, and in the
-backward pass another what the moments hand on. `activated` activates and pads alone.
+`fused_layer_norm` is AdaLIN (`ugatit.layer_instance_norm`) in their place. With standard deviations s_I and s_L and
+means m_I and m_L of channel and layer it is an instance norm under the scale γ · (ρ + (1 - ρ) · s_I / s_L) and the
+shift β + γ · (1 - ρ) · (m_I - m_L) / s_L, all (N, C). Between the two passes over the picture a small kernel computes
+both, and in the backward pass another computes what the moments hand on. `activated` activates and pads alone.
 
 Moments and sums are fp32; no atomic additions, so the same input gives the same bits.
 """
@@ -26,8 +27,7 @@ import torch
 import triton
 from torch import Tensor
 
-from anime2real.train.accelerated import moment_kernels as layer_kernels
-from anime2real.train.accelerated import picture_kernels as fused_kernels
+from anime2real.train.accelerated import moment_kernels, picture_kernels
 from anime2real.train.networks.resnet import EPSILON
 
 Layout = Literal["plain", "blocked", "doubled"]
@@ -195,7 +195,7 @@ class _FusedNorm(torch.autograd.Function):
         }  # fmt: skip
         _clear_rest(out, around)
         _run(
-            fused_kernels.forward,
+            picture_kernels.forward,
             tensors,
             x,
             tiling_of(around.height * around.width, channels, backward=False),
@@ -222,7 +222,7 @@ class _FusedNorm(torch.autograd.Function):
             "RESIDUAL": ctx.residual, "AFFINE": scale is not None, "KEEP": grad_plain is not None, "LAYER": False
         }  # fmt: skip
         _run(
-            fused_kernels.backward,
+            picture_kernels.backward,
             tensors,
             x,
             tiling_of(around.height * around.width, channels, backward=True),
@@ -257,11 +257,11 @@ class _FusedLayerNorm(torch.autograd.Function):
         tensors = [x if tensor is None else tensor for tensor in arguments]
         options = _constants(around, channels) | {"EPS": EPSILON, "RESIDUAL": residual is not None, "AFFINE": True}
         _clear_rest(out, around)
-        _launch(fused_kernels.forward, tensors, x, tiling, options, _SUM)
-        layer_kernels.layer_affine[(n,)](
+        _launch(picture_kernels.forward, tensors, x, tiling, options, _SUM)
+        moment_kernels.layer_affine[(n,)](
             partial, rho, gamma, beta, scale, shift, layer, **_picture(around, channels, tiling)
         )
-        _launch(fused_kernels.forward, tensors, x, tiling, options, _APPLY)
+        _launch(picture_kernels.forward, tensors, x, tiling, options, _APPLY)
         ctx.save_for_backward(x, rho, gamma, scale, shift, moments, layer)
         ctx.around, ctx.residual = around, residual is not None
         ctx.set_materialize_grads(False)
@@ -287,12 +287,12 @@ class _FusedLayerNorm(torch.autograd.Function):
         options = _constants(around, channels) | {
             "RESIDUAL": ctx.residual, "AFFINE": True, "KEEP": grad_plain is not None, "LAYER": True
         }  # fmt: skip
-        _launch(fused_kernels.backward, tensors, x, tiling, options, _SUM)
-        layer_kernels.layer_gradient[(n,)](
+        _launch(picture_kernels.backward, tensors, x, tiling, options, _SUM)
+        moment_kernels.layer_gradient[(n,)](
             partial, rho, gamma, moments, layer, carried, grad_rho, grad_gamma, grad_beta,
             **_picture(around, channels, tiling),
         )  # fmt: skip
-        _launch(fused_kernels.backward, tensors, x, tiling, options, _APPLY)
+        _launch(picture_kernels.backward, tensors, x, tiling, options, _APPLY)
         return grad_x, grad_residual, grad_rho.sum(0), grad_gamma, grad_beta, None
 
 
@@ -301,7 +301,7 @@ class _Activated(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, around: Surroundings) -> Tensor:
         x = _last(x)
         out = _new(x, x.shape[1], *around.padded)
-        _sweep(fused_kernels.activate, [x, out], x, around)
+        _sweep(picture_kernels.activate, [x, out], x, around)
         ctx.save_for_backward(x)
         ctx.around = around
         return out
@@ -310,7 +310,7 @@ class _Activated(torch.autograd.Function):
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         grad_x = torch.empty_like(x)
-        _sweep(fused_kernels.deactivate, [x, _last(grad_out), grad_x], x, ctx.around)
+        _sweep(picture_kernels.deactivate, [x, _last(grad_out), grad_x], x, ctx.around)
         return grad_x, None
 
 

@@ -1,4 +1,4 @@
-"""The Triton kernels behind `fused.py` that see pictures; those that see moments alone are in `layer_kernels.py`.
+"""The Triton kernels behind `norms.py` that see pictures; those that see moments alone are in `moment_kernels.py`.
 
 Pictures are channels last, so every address is that of a pixel plus a channel. Stages: 0 holds a picture's channels in
 registers between the two looks that a norm takes; 1 leaves sums of parts of a picture, which 2 adds up and applies.

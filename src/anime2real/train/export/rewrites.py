@@ -1,12 +1,12 @@
 """Rewrites a network into modules that compute the same and that ONNX Runtime runs faster on a CPU.
 
-The networks are written for training on a GPU. Before export, on a copy:
+Before export, on a copy:
 
 | module | becomes | because |
 |---|---|---|
 | InstanceNorm | one InstanceNormalization node | one pass instead of six |
 | WideConvolution to few channels | BlockedConvolution | ONNX Runtime computes 16 output channels at a time |
-| ResizeConvolution | PatchResize | 4/9 of the multiplications, in one MatMul |
+| ResizeConvolution | PatchResize or ReflectedPatchResize | 4/9 of the multiplications, in one MatMul |
 | Blocks, modulated or not | WinogradBlocks | 1/4 of the multiplications |
 
 Every kernel is derived in the graph from the trained one, so the file stores nothing more: ONNX Runtime folds
@@ -21,14 +21,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anime2real.train.accelerated import decelerate
 from anime2real.train.export.winograd import TILE, WinogradBlocks, windows
-from anime2real.train.method import set_fused
 from anime2real.train.networks.resnet import (
     EPSILON,
     Blocks,
     InstanceNorm,
     ResizeConvolution,
     WideConvolution,
+    edge_repeated,
 )
 
 BLOCK: Final = 2
@@ -49,9 +50,8 @@ class OneNodeInstanceNorm(nn.Module):
 class PatchResize(nn.Module):
     """ResizeConvolution as one MatMul of all 2×2 patches: (N, C, S, S) to (N, D, 2S, 2S).
 
-    Each output phase is a 2×2 convolution, see ResizeConvolution; a patch serves all four. The outputs are put
-    in place as rows of D numbers, before the channels come first again: ONNX Runtime moves whole rows quickly
-    and single numbers (DepthToSpace) slowly.
+    A patch serves all four output phases, see ResizeConvolution. The outputs are put in place as rows of D numbers,
+    before the channels come first again: ONNX Runtime moves whole rows quickly, single numbers (DepthToSpace) slowly.
 
     Args:
         original: whose parameters are shared.
@@ -88,6 +88,22 @@ class PatchResize(nn.Module):
         return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
 
 
+class ReflectedPatchResize(PatchResize):
+    """The same for a doubled picture that is padded by reflection: this repeats the edge of the one before.
+
+    Args:
+        original: whose parameters are shared.
+        side: S.
+    """
+
+    def __init__(self, original: ResizeConvolution, side: int) -> None:
+        super().__init__(original, side + 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double and convolve x: (N, C, S, S)."""
+        return super().forward(edge_repeated(x))[:, :, 2:-2, 2:-2]
+
+
 class BlockedConvolution(nn.Module):
     """WideConvolution to few channels, computed for a block of output pixels at once.
 
@@ -113,9 +129,7 @@ class BlockedConvolution(nn.Module):
 def plain_copy(module: nn.Module) -> nn.Module:
     """A copy of `module` on the CPU: fp32, eager, in eval mode, without gradients."""
     network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
-    for part in network.modules():
-        part._compiled_call_impl = None
-    set_fused(network, False)
+    decelerate(network)
     return network
 
 
@@ -140,7 +154,7 @@ def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
         case InstanceNorm():
             return OneNodeInstanceNorm()
         case ResizeConvolution() if shape[2] == shape[3]:
-            return PatchResize(part, shape[2])
+            return (ReflectedPatchResize if part.reflects else PatchResize)(part, shape[2])
         case WideConvolution() if _thin(part) and not any(side % BLOCK for side in shape[2:]):
             return BlockedConvolution(part)
         case Blocks() if len(part) and shape[2] == shape[3] and shape[2] % TILE == 0:

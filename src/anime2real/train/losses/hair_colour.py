@@ -17,7 +17,7 @@ CELL: Final = 1 / 16
 """Side of a cell, in sides of the picture."""
 
 LIGHTNESS: Final = 0.7
-"""Weight of L* beside a* and b*, as in `measure.hair`: photographs have light and shadow where drawings have none."""
+"""Weight of L* beside a* and b*, as in `data.hair_colour`: light and shadow are a photograph's, not a drawing's."""
 
 
 def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:

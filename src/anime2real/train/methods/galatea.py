@@ -54,7 +54,7 @@ from anime2real.train.networks.projected import ProjectedDiscriminator, discrimi
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
-from anime2real.train.run.config import TrainError
+from anime2real.train.run.config import EPOCH_PAIRS, TrainError
 
 LEAST_SIDE = 32
 """Pixels a side below which the frozen features leave nothing to tell apart."""
@@ -98,6 +98,7 @@ class Galatea(Method):
 
     name = "galatea"
     discriminator_features = "Lite0"
+    default_pairs = 50 * EPOCH_PAIRS
     averaged = ("to_real", "to_anime")
     decay_from = 2 / 3
 
@@ -154,17 +155,10 @@ class Galatea(Method):
         starts = bundles_of(self.config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
 
-    def fuse_parts(self) -> None:
-        """Those of the other methods; and weights that never change are rounded once, not by autocast at each call."""
-        super().fuse_parts()
+    def accelerate(self) -> None:
+        """As of all methods; weights that never change are also rounded once, not by autocast at each call."""
+        super().accelerate()
         self.discriminator_real.features.to(self.precision)  # both discriminators'
-
-    def compile_parts(self) -> None:
-        """Those of the other methods', and the attentive discriminators."""
-        super().compile_parts()
-        for pair in self.cam_discriminators.values():
-            assert isinstance(pair, DiscriminatorPair)
-            pair.compile_parts()
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
@@ -175,7 +169,7 @@ class Galatea(Method):
         }
 
     @classmethod
-    def resolve(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
+    def resolved(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
         """See `galatea_options.resolved`."""
         return resolved(options, pack)
 

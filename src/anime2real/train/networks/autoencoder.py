@@ -42,7 +42,3 @@ class ConvolutionalAutoencoder(nn.Module):
         for layer in self.decoder:
             x = layer(x)
         return torch.tanh(self.head(F.pad(x, (1, 1, 1, 1), mode="reflect")))
-
-    def compile_parts(self) -> None:
-        """Compile the whole."""
-        self.compile(dynamic=False)

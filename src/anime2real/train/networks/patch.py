@@ -26,22 +26,12 @@ class PatchDiscriminator(nn.Module):
         self.convolution4 = nn.Conv2d(4 * width, 8 * width, 4, stride=1, padding=1, bias=False)
         self.score = nn.Conv2d(8 * width, 1, 4, stride=1, padding=1)
         self.norm = InstanceNorm()
-        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
 
     def forward(self, image: Tensor) -> Tensor:
         """Score image: (N, C, H, W), pictures in [-1, 1]."""
-        if self.fused:
-            from anime2real.train.accelerated.forms import patch_discriminated  # needs Triton
-
-            return patch_discriminated(self, image)
         x = F.leaky_relu(self.convolution1(image), 0.2)
         x = F.leaky_relu(self.norm(self.convolution2(x)), 0.2)
         x = F.leaky_relu(self.norm(self.convolution3(x)), 0.2)
         x = F.leaky_relu(self.norm(self.convolution4(x)), 0.2)
         scores: Tensor = self.score(x)
         return scores
-
-    def compile_parts(self) -> None:
-        """Compile the whole: five layers make one small graph."""
-        if not self.fused:
-            self.compile(dynamic=False)

@@ -17,9 +17,7 @@ EPSILON: Final = 1e-5
 class InstanceNorm(nn.Module):
     """Instance normalisation without affine parameters: each channel of each picture to mean 0 and variance 1.
 
-    Written out rather than `nn.InstanceNorm2d`, which reshapes to (1, N*C, H, W): that breaks the channels-last layout,
-    costs two copies a layer, and has been miscompiled by torch 2.11. The two moments are plain fp32 sums, which compile
-    to one pass over memory. A convolution before it needs no bias: the mean takes it out.
+    A convolution before it needs no bias: the mean takes it out. The moments are fp32 sums whatever the precision of x.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,14 +29,20 @@ class InstanceNorm(nn.Module):
 
 
 class ResizeConvolution(nn.Module):
-    """Nearest-neighbour doubling, then a 3×3 convolution with zero padding: (N, C, H, W) to (N, D, 2H, 2W).
+    """Nearest-neighbour doubling, then a 3×3 convolution: (N, C, H, W) to (N, D, 2H, 2W).
 
-    Computed without the doubled picture: of the nine taps, each of the four output phases sees only 2×2 distinct
-    pixels, so one 2×2 convolution to 4·D channels does it, with 4/9 of the multiplications. Same function.
+    Computed without the doubled picture, by 4/9 of the multiplications: of the nine taps each of the four output phases
+    sees 2×2 distinct pixels, so one 2×2 convolution to 4·D channels does it.
+
+    Args:
+        in_channels, out_channels: C and D.
+        bias: whether to add one.
+        reflects: the doubled picture is padded by reflection, else by zeros.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False, reflects: bool = False) -> None:
         super().__init__()
+        self.reflects = reflects
         self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
         # fold[phase, tap of 2, tap of 3]: an even output pixel sees its left neighbour once and itself twice.
         fold = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]], [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]])
@@ -57,60 +61,45 @@ class ResizeConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Double and convolve x: (N, C, H, W)."""
-        outputs = self.convolution.out_channels
+        if not self.reflects:
+            return self._doubled(x)
+        # Of a doubled picture, reflection repeats the edge of the one before.
+        return self._doubled(edge_repeated(x))[:, :, 2:-2, 2:-2]
+
+    def _doubled(self, x: Tensor) -> Tensor:
+        """With zeros around the doubled picture."""
+        outputs, bias = self.convolution.out_channels, self.convolution.bias
         n, _, height, width = x.shape
         phases = F.conv2d(x, self.kernel(), padding=1).view(n, 2, 2, outputs, height + 1, width + 1)
         rows = [
             torch.stack([phases[:, a, b, :, a : a + height, b : b + width] for b in (0, 1)], dim=-1) for a in (0, 1)
         ]
         doubled = torch.stack(rows, dim=3).reshape(n, outputs, 2 * height, 2 * width)
-        bias = self.convolution.bias
         return doubled if bias is None else doubled + bias.view(1, -1, 1, 1)
 
 
-class WideConvolution(nn.Module):
-    """A 7×7 convolution with reflection padding, for few channels on one side: (N, C, H, W) to (N, D, H, W).
+def edge_repeated(x: Tensor) -> Tensor:
+    """(N, C, H, W) with its outermost pixels once more on each side: (N, C, H + 2, W + 2)."""
+    x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
+    return torch.cat([x[:, :, :, :1], x, x[:, :, :, -1:]], dim=3)
 
-    Tensor cores want at least tens of channels on both sides; three leave nine tenths of them idle. So on a GPU a block
-    of b×b pixels is taken as one pixel of b² times the channels, with the kernel shifted into each place, and a plain
-    small convolution does it. Same function; H and W must be multiples of b.
+
+class WideConvolution(nn.Module):
+    """c7s1: a 7×7 convolution with reflection padding, (N, C, H, W) to (N, D, H, W).
 
     Args:
         in_channels, out_channels: C and D.
-        block: b, so that b² times the smaller of C and D is some tens.
         bias: whether to add one.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, block: int, bias: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
         super().__init__()
-        self.block = block
-        self.convolution = nn.Conv2d(in_channels, out_channels, 7, bias=bias)
+        self.convolution = nn.Conv2d(in_channels, out_channels, 7, padding=3, padding_mode="reflect", bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x: (N, C, H, W)."""
-        x = F.pad(x, (3, 3, 3, 3), mode="reflect")
-        weight, bias = self.convolution.weight, self.convolution.bias
-        return blocked_convolution(x, weight, bias, self.block) if x.is_cuda else F.conv2d(x, weight, bias)
-
-
-def blocked_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, b: int) -> Tensor:
-    """conv2d(x, weight, bias) without padding, computed on blocks of b×b pixels.
-
-    Args:
-        x: (N, C, H + 6, W + 6), H and W multiples of b.
-        weight: (D, C, 7, 7).
-        bias: (D,).
-        b: side of a block.
-    """
-    # A block of outputs sees 6 + b pixels a side, rounded up to whole blocks; the rounding's weights are zero.
-    extra = -6 % b
-    shifted = [F.pad(weight, (j, b - 1 - j + extra, i, b - 1 - i + extra)) for i in range(b) for j in range(b)]
-    kernel = F.pixel_unshuffle(torch.stack(shifted, dim=1).flatten(0, 1), b)  # D·b² in pixel_shuffle's order
-    x = F.pixel_unshuffle(F.pad(x, (0, extra, 0, extra)), b)
-    layout = torch.channels_last
-    x = F.conv2d(x.contiguous(memory_format=layout), kernel.contiguous(memory_format=layout))
-    x = F.pixel_shuffle(x, b)
-    return x if bias is None else x + bias.view(1, -1, 1, 1)
+        convolved: Tensor = self.convolution(x)
+        return convolved
 
 
 class ResidualBlock(nn.Module):
@@ -118,14 +107,14 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, bias=False)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        y = torch.relu(self.norm(self.first(F.pad(x, (1, 1, 1, 1), mode="reflect"))))
-        translated: Tensor = x + self.norm(self.second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
+        y = torch.relu(self.norm(self.first(x)))
+        translated: Tensor = x + self.norm(self.second(y))
         return translated
 
 
@@ -151,9 +140,9 @@ class ModulatedBlock(ResidualBlock):
         assert code is not None
         values = self.modulate(code)[:, :, None, None].to(x.dtype)
         scale1, shift1, scale2, shift2 = values.chunk(4, dim=1)
-        y = self.norm(self.first(F.pad(x, (1, 1, 1, 1), mode="reflect")))
+        y = self.norm(self.first(x))
         y = torch.relu(y * (1 + scale1) + shift1)
-        y = self.norm(self.second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
+        y = self.norm(self.second(y))
         modulated: Tensor = x + y * (1 + scale2) + shift2
         return modulated
 
@@ -173,7 +162,7 @@ class Encoder(nn.Module):
 
     def __init__(self, width: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = WideConvolution(in_channels, width, block=2, bias=False)
+        self.stem = WideConvolution(in_channels, width, bias=False)
         self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)
         self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1, bias=False)
         self.norm = InstanceNorm()
@@ -192,8 +181,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.up1 = ResizeConvolution(4 * width, 2 * width)
         self.up2 = ResizeConvolution(2 * width, width)
-        # Blocks of so many pixels that the GPU's convolution has 48 outputs.
-        self.head = WideConvolution(width, out_channels, block=4 if out_channels <= 4 else 2, bias=True)
+        self.head = WideConvolution(width, out_channels, bias=True)
         self.norm = InstanceNorm()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -228,29 +216,13 @@ class ResNetGenerator(nn.Module):
             *(ModulatedBlock(4 * width, code) if code else ResidualBlock(4 * width) for _ in range(blocks))
         )
         self.decoder = Decoder(width, 3 * unshuffle**2)
-        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
         """Translate image: (N, C, H, W), pictures in [-1, 1], H and W multiples of 4r, to (N, 3, H, W) in [-1, 1]."""
         if self.unshuffle > 1:
             image = F.pixel_unshuffle(image, self.unshuffle)
-        output: Tensor
-        if self.fused:
-            from anime2real.train.accelerated.forms import generated  # needs Triton
-
-            output = generated(self.encoder, self.blocks, self.decoder, image, code)
-        else:
-            output = self.decoder(self.blocks(self.encoder(image), code))
+        output: Tensor = self.decoder(self.blocks(self.encoder(image), code))
         return F.pixel_shuffle(output, self.unshuffle) if self.unshuffle > 1 else output
-
-    def compile_parts(self) -> None:
-        """Compile encoder, block and decoder, each once: the nine blocks share the code of one."""
-        if self.fused:
-            return
-        self.encoder.compile(dynamic=False)
-        for block in self.blocks:
-            block.compile(dynamic=False)
-        self.decoder.compile(dynamic=False)
 
 
 def initialise(network: nn.Module, std: float = 0.02) -> None:

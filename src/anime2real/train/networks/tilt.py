@@ -9,16 +9,17 @@ and no generator paints it.
 
 import math
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.face.geometry import SWAPPED
-from anime2real.train.methods.options import Tilt
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator
+
+Tilt = Literal["none", "plane", "coordinates", "landmarks", "film", "upright"]
 
 WAYS: Final = get_args(Tilt)
 CHANNELS: Final[dict[str, int]] = {
@@ -120,10 +121,6 @@ class TiltedGenerator(nn.Module):
         output: Tensor = self.network(torch.cat(parts if more is None else [*parts, more], dim=1), code)
         return output
 
-    def compile_parts(self) -> None:
-        """Compile the network's parts."""
-        self.network.compile_parts()
-
 
 class TiltedDiscriminator(nn.Module):
     """A patch discriminator that is told the tilt; for `film`, which is no picture, by coordinates.
@@ -146,10 +143,6 @@ class TiltedDiscriminator(nn.Module):
             image = torch.cat([image, _planes_for(self.way, image, condition)], dim=1)
         scores: Tensor = self.network(image)
         return scores
-
-    def compile_parts(self) -> None:
-        """Compile the network."""
-        self.network.compile_parts()
 
 
 class Conditioned(nn.Module):

@@ -74,10 +74,6 @@ def layer_instance_norm(x: Tensor, rho: Tensor, gamma: Tensor, beta: Tensor) -> 
     in x, so the whole is one multiplication and one addition a number, and the layer's moments are the means of the
     channels'.
 
-    With standard deviations s_I and s_L and means m_I and m_L it is an instance norm under the scale
-    gamma · (rho + (1 - rho) · s_I / s_L) and the shift beta + gamma · (1 - rho) · (m_I - m_L) / s_L, all (N, C): so
-    `fused.py` computes it on a GPU.
-
     Args:
         x: (N, C, H, W).
         rho: (C,) in [0, 1].
@@ -140,16 +136,16 @@ class ReflectingEncoder(nn.Module):
 
     def __init__(self, width: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.stem = WideConvolution(in_channels, width, block=2, bias=False)
-        self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, bias=False)
-        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, bias=False)
+        self.stem = WideConvolution(in_channels, width, bias=False)
+        self.down1 = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, padding_mode="reflect", bias=False)
+        self.down2 = nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1, padding_mode="reflect", bias=False)
         self.norm = InstanceNorm()
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode image: (N, C, H, W) in [-1, 1]."""
         x = torch.relu(self.norm(self.stem(image)))
-        x = torch.relu(self.norm(self.down1(_reflected(x))))
-        return torch.relu(self.norm(self.down2(_reflected(x))))
+        x = torch.relu(self.norm(self.down1(x)))
+        return torch.relu(self.norm(self.down2(x)))
 
 
 class Modulation(nn.Module):
@@ -182,15 +178,15 @@ class AdaptiveBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, bias=False)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
         self.norm1 = AdaptiveLayerInstanceNorm(channels)
         self.norm2 = AdaptiveLayerInstanceNorm(channels)
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """x: (N, C, H, W), with gamma and beta: (N, C), to (N, C, H, W)."""
-        y = torch.relu(self.norm1(self.first(_reflected(x)), gamma, beta))
-        adapted: Tensor = x + self.norm2(self.second(_reflected(y)), gamma, beta)
+        y = torch.relu(self.norm1(self.first(x), gamma, beta))
+        adapted: Tensor = x + self.norm2(self.second(y), gamma, beta)
         return adapted
 
 
@@ -199,14 +195,16 @@ class LayerInstanceDecoder(nn.Module):
 
     def __init__(self, width: int, out_channels: int = 3) -> None:
         super().__init__()
-        self.up1, self.norm1 = ResizeConvolution(4 * width, 2 * width), LayerInstanceNorm(2 * width)
-        self.up2, self.norm2 = ResizeConvolution(2 * width, width), LayerInstanceNorm(width)
-        self.head = WideConvolution(width, out_channels, block=4 if out_channels <= 4 else 2, bias=False)
+        self.up1 = ResizeConvolution(4 * width, 2 * width, reflects=True)
+        self.norm1 = LayerInstanceNorm(2 * width)
+        self.up2 = ResizeConvolution(2 * width, width, reflects=True)
+        self.norm2 = LayerInstanceNorm(width)
+        self.head = WideConvolution(width, out_channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Decode x: (N, 4w, H/4, W/4)."""
-        x = torch.relu(self.norm1(_doubled(self.up1, x)))
-        x = torch.relu(self.norm2(_doubled(self.up2, x)))
+        x = torch.relu(self.norm1(self.up1(x)))
+        x = torch.relu(self.norm2(self.up2(x)))
         return torch.tanh(self.head(x))
 
 
@@ -234,7 +232,6 @@ class UGATITGenerator(nn.Module):
         self.modulation = Modulation(channels, 1 if light else (size // (4 * unshuffle)) ** 2, code)
         self.adaptive_blocks = nn.ModuleList(AdaptiveBlock(channels) for _ in range(blocks))
         self.decoder = LayerInstanceDecoder(width, 3 * unshuffle**2)
-        self.fused = False  # whether to compute by `fast.py`: the same function, for a GPU
         draw_weights(self)
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
@@ -243,19 +240,11 @@ class UGATITGenerator(nn.Module):
 
     def classified(self, image: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The translation, and the logits (N, 2) that the picture was of the source domain."""
-        translated: Tensor
-        if self.fused:
-            from anime2real.train.accelerated.forms import generated_with_attention  # needs Triton
-
-            image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
-            parts = self.encoder, self.blocks, self.attention, self.modulation, self.adaptive_blocks, self.decoder
-            translated, logits = generated_with_attention(*parts, image, code)
-        else:
-            x, logits = self._attended(image)
-            gamma, beta = self.modulation(x, code)
-            for block in self.adaptive_blocks:
-                x = block(x, gamma, beta)
-            translated = self.decoder(x)
+        x, logits = self._attended(image)
+        gamma, beta = self.modulation(x, code)
+        for block in self.adaptive_blocks:
+            x = block(x, gamma, beta)
+        translated: Tensor = self.decoder(x)
         return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated, logits
 
     def attention_map(self, image: Tensor) -> Tensor:
@@ -267,13 +256,6 @@ class UGATITGenerator(nn.Module):
         attended: tuple[Tensor, Tensor] = self.attention(self.blocks(self.encoder(image)))
         return attended
 
-    def compile_parts(self) -> None:
-        """Compile encoder, blocks, attention and decoder, each once: blocks of a kind share the code of one."""
-        if self.fused:
-            return
-        for part in (self.encoder, *self.blocks, self.attention, *self.adaptive_blocks, self.decoder):
-            part.compile(dynamic=False)
-
 
 def draw_weights(network: nn.Module) -> None:
     """Draw the weights of convolutions and linear layers from N(0, 0.02²) and zero the biases, as in the paper."""
@@ -281,18 +263,3 @@ def draw_weights(network: nn.Module) -> None:
     for part in network.modules():
         if isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, 0.0, STD)
-
-
-def _reflected(x: Tensor) -> Tensor:
-    return F.pad(x, (1, 1, 1, 1), mode="reflect")
-
-
-def _doubled(up: ResizeConvolution, x: Tensor) -> Tensor:
-    """Double x, pad by reflection, convolve: of a doubled picture, reflection repeats the edge of the one before.
-
-    By concatenation: torch 2.13 compiles the gradient of `F.pad(mode="replicate")` for a wrong layout.
-    """
-    x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], dim=2)
-    x = torch.cat([x[:, :, :, :1], x, x[:, :, :, -1:]], dim=3)
-    doubled: Tensor = up(x)
-    return doubled[:, :, 2:-2, 2:-2]

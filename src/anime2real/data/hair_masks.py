@@ -1,0 +1,246 @@
+"""Masks of the hair in a pack's pictures.
+
+A small network (`scripts/train_hair.py`) marks the hair of a lined-up photograph; a guided filter brings the mask to
+the picture's edges. Drawn hair is found by its colour (`hair_colour.py`): what is near it, not nearer to the skin's.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from anime2real.atomic import atomic_file
+from anime2real.data.guided_filter import guided_filter
+from anime2real.data.hair_colour import hair_colour
+from anime2real.data.pack import Pack, PackError
+from anime2real.face.geometry import Points, to_template
+from anime2real.image.cielab import Lab, to_lab
+from anime2real.image.pixels import to_float
+
+MODEL: Final = Path(__file__).parent / "models" / "hair.onnx"
+
+SIDE: Final = 128
+"""Pixels a side that the network sees; its answer has half as many."""
+
+RADIUS: Final = 1 / 32
+"""Of the guided filter, in sides of the picture."""
+
+SMOOTHNESS: Final = 1e-3
+
+CERTAIN: Final = 0.2
+"""Levels this near to 0 and 1 become 0 and 1."""
+
+LEAST: Final = 0.01
+"""Share of the picture that is called hair at least."""
+
+NEAR: Final = 14.0
+"""Distance in CIELAB, L* halved, up to which a drawing's pixel is certainly of its hair's colour …"""
+
+FAR: Final = 30.0
+"""… and from which it certainly is not."""
+
+_CHUNK: Final = 64
+
+
+@lru_cache(maxsize=1)
+def hair_session(path: Path = MODEL) -> Any:
+    """The network, loaded once."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def hair_mask(picture: Image.Image, session: Any = None) -> NDArray[np.uint8]:
+    """Where a photograph shows hair.
+
+    Args:
+        picture: RGB, a square crop of a lined-up face.
+        session: another network than the one that ships.
+
+    Returns:
+        (S, S), 0 to 255.
+    """
+    small = picture if picture.width == SIDE else picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    network = session or hair_session()
+    pixels = np.asarray(small)
+    # As it is and mirrored: what the network says of both is a little nearer to the truth.
+    seen = to_float(np.stack([pixels, pixels[:, ::-1]]))
+    one, two = network.run(["hair"], {"image": seen})[0][:, 0]
+    levels = Image.fromarray((one + two[:, ::-1]) / 2).resize(picture.size, Image.Resampling.BILINEAR)
+    guide = np.asarray(picture, np.float64).transpose(2, 0, 1) / 255
+    fine = guided_filter(np.asarray(levels, np.float64), guide, max(1, round(RADIUS * picture.width)), SMOOTHNESS)
+    return np.asarray(np.rint(((fine - CERTAIN) / (1 - 2 * CERTAIN)).clip(0, 1) * 255), np.uint8)
+
+
+def drawn_hair_mask(picture: NDArray[np.uint8], colour: Lab, landmarks: Points) -> NDArray[np.uint8]:
+    """Where a drawing shows hair: what has the hair's colour rather than the skin's, and is no part of the face.
+
+    Clothes and walls of the hair's colour are taken for hair.
+
+    Args:
+        picture: (S, S, 3) sRGB, a lined-up face.
+        colour: CIELAB (3,), of the hair.
+        landmarks: (5, 2), px.
+
+    Returns:
+        (S, S), 0 to 255.
+    """
+    side = len(picture)
+    lab = to_lab(picture)
+    y, x = np.mgrid[:side, :side] + 0.5
+    unit = to_template(landmarks)(np.stack([x, y], -1).reshape(-1, 2)).reshape(side, side, 2)
+    across, down = np.moveaxis(unit, -1, 0)
+    cheeks = (abs(across - 0.5) < 0.13) & (down > 0.53) & (down < 0.64)
+    away = _apart(lab, colour)
+    level = ((FAR - away) / (FAR - NEAR)).clip(0, 1)
+    if cheeks.any():
+        level[_apart(lab, np.median(lab[cheeks], 0)) < away] = 0
+    # Eyes, brows and mouth lie within this; a fringe ends above it.
+    face = ((across - 0.5) / 0.24) ** 2 + ((down - 0.62) / 0.22) ** 2 < 1
+    level[face] = 0
+    smooth = Image.fromarray(np.asarray(np.rint(level * 255), np.uint8)).filter(ImageFilter.MedianFilter(3))
+    return np.asarray(smooth)
+
+
+def _apart(lab: Lab, colour: Lab) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm((lab - colour) * [0.5, 1.0, 1.0], axis=-1))
+
+
+def hair_places(masks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far hair covers the forehead, and how far the sides of the jaw: fringes, and long hair.
+
+    Args:
+        masks: (P, S, S), 0 to 255, of lined-up faces, memory-mapped or not; of faces that lean the places are the
+            wrong ones.
+        rows: (R,), which of them; one that stands there twice is looked at once.
+
+    Returns:
+        (R, 2) in [0, 1].
+    """
+    side = masks.shape[-1]
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    aside = abs(x - 0.5)
+    forehead = (aside < 0.15) & (y > 0.22) & (y < 0.40)
+    jaw = (aside > 0.27) & (aside < 0.45) & (y > 0.6) & (y < 0.95)
+    different, back = np.unique(rows, return_inverse=True)
+    shares = np.empty((len(different), 2))
+    for start in range(0, len(different), _CHUNK):  # so that a large pack is not copied
+        seen = masks[different[start : start + _CHUNK]]
+        for column, place in enumerate((forehead, jaw)):
+            shares[start : start + _CHUNK, column] = seen[:, place].mean(1, dtype=np.float64) / 255
+    return shares[back]
+
+
+def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[float] | None:
+    """CIELAB, the median where the mask is certain; None where that is less than `LEAST` of the picture.
+
+    Args:
+        picture: (S, S, 3) sRGB.
+        mask: (S, S), 0 to 255.
+    """
+    inside = mask > 191
+    return _rounded(np.median(to_lab(picture[inside]), 0)) if inside.mean() >= LEAST else None
+
+
+def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[int], object] | None = None) -> int:
+    """Give a pack `hair.npy` and each picture's `hair` in index.jsonl; hair that is there is found anew.
+
+    Args:
+        folder: of the pack, whose pictures are lined-up faces.
+        processes: to use; all cores if not given.
+        progress: gets the number of pictures done.
+
+    Returns:
+        The number of pictures whose hair has a colour.
+
+    Raises:
+        PackError: if it is no whole pack, was prepared without looking for faces, or scipy is missing.
+    """
+    pack = Pack(folder)
+    if find_spec("scipy") is None:
+        raise PackError('finding hair needs scipy: pip install "anime2real[train]"')
+    if pack.landmarks is None:
+        raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
+    total = hashlib.sha256()
+    lines: list[str] = []
+    with atomic_file(folder / "hair.npy") as temporary:
+        masks = np.lib.format.open_memmap(temporary, "w+", np.uint8, pack.images.shape[:3])
+        for found in _found(pack, processes):
+            for mask, colour in found:
+                row = len(lines)
+                masks[row] = mask
+                total.update(masks[row].tobytes())
+                lines.append(json.dumps({**pack.index[row], "hair": colour}, sort_keys=True) + "\n")
+            if progress is not None:
+                progress(len(lines))
+        masks.flush()
+        del masks
+    with atomic_file(folder / "index.jsonl") as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+    known = sum(json.loads(line)["hair"] is not None for line in lines)
+    note_hair(folder, pack.meta, total.hexdigest(), {"network": _sum(MODEL), "known": known})
+    return known
+
+
+def note_hair(folder: Path, meta: dict[str, Any], sha256: str, facts: dict[str, Any]) -> None:
+    """Say in meta.json that a pack knows hair, whose masks have this sum."""
+    noted = {**meta, "hair": {**facts, "sha256": sha256}}
+    with atomic_file(folder / "meta.json") as temporary:
+        temporary.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _found(pack: Pack, processes: int | None) -> Iterator[list[tuple[NDArray[np.uint8], list[float] | None]]]:
+    """Mask and colour of every picture, in order, by chunks."""
+    starts = range(0, len(pack.index), _CHUNK)
+    count = min(processes or os.cpu_count() or 1, len(starts))
+    tasks = ((pack.images[i : i + _CHUNK], pack.index[i : i + _CHUNK]) for i in starts)
+    if count <= 1:
+        yield from (_hair_of(*task) for task in tasks)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        waiting: list[Any] = []
+        for task in tasks:
+            waiting.append(pool.submit(_hair_of, *task))
+            if len(waiting) >= 4 * count:  # pictures do not pile up in memory
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def _hair_of(
+    pictures: NDArray[np.uint8], entries: Sequence[dict[str, Any]]
+) -> list[tuple[NDArray[np.uint8], list[float] | None]]:
+    result: list[tuple[NDArray[np.uint8], list[float] | None]] = []
+    for pixels, entry in zip(pictures, entries, strict=True):
+        picture = Image.fromarray(np.asarray(pixels))
+        if entry["domain"] == "real":
+            mask = hair_mask(picture)
+            result.append((mask, colour_inside(pixels, mask)))
+        else:
+            landmarks = np.array(entry["landmarks"])
+            colour = hair_colour(picture, landmarks)
+            if colour is None:
+                result.append((np.zeros(pixels.shape[:2], np.uint8), None))
+            else:
+                result.append((drawn_hair_mask(np.asarray(pixels), colour, landmarks), _rounded(colour)))
+    return result
+
+
+def _rounded(colour: NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 2) + 0.0 for value in colour]  # no -0.0
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
