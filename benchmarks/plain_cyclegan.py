@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.train.augment import augmented
-from anime2real.train.methods.cyclegan import CycleGANConfig
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.efficientnet import pretrained
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import initialise

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from anime2real.train.methods.ugatit import UGATITConfig
+from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import ADAPTIVE_RHO, draw_weights
 
 

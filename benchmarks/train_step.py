@@ -12,7 +12,7 @@ that lie on the device, or Galatea's quick recipe, or U-GAT-IT. The reference is
 `--batches` under each of `--speeds`, and counts only if it passes the parity check that every training run makes.
 TFLOP/s count the convolutions and matrix products that ours really does (its folded resize-convolution does fewer than
 the reference). `--ships` takes Galatea's default, the networks that ship, at 256 px, against the same networks and
-iteration trained plainly: eager with tf32, nothing captured, compiled or fused. `--toy` rehearses all of it in seconds
+iteration trained plainly: eager with tf32, nothing captured or fused. `--toy` rehearses all of it in seconds
 on a CPU; its figures say nothing. The last line is JSON: `ratio_batch16` is our best against the reference at batch 16,
 `ratio_same_batch16` ours at batch 16 against it.
 """
@@ -35,9 +35,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.accelerated.parity import preflight
 from anime2real.train.method import Method
-from anime2real.train.methods import METHODS
-from anime2real.train.methods.galatea_options import DETAIL, WORST
-from anime2real.train.methods.ugatit import UGATITConfig
+from anime2real.train.methods.galatea_options import DETAIL_WEIGHT, WORST_PATCH_WEIGHT
+from anime2real.train.recipes import options_of
+from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
 
@@ -45,24 +45,22 @@ SPEEDS = {
     "eager": Speed(channels_last=True),
     "bf16": Speed(bf16=True, channels_last=True),
     "graph": Speed(bf16=True, channels_last=True, graph=True),
-    "compiled": Speed(bf16=True, channels_last=True, compile=True, graph=True),
-    "compiled+streams": Speed(bf16=True, channels_last=True, compile=True, graph=True, streams=True),
     "fused": Speed(bf16=True, channels_last=True, fused=True, graph=True),
     "fused+streams": Speed(bf16=True, channels_last=True, fused=True, graph=True, streams=True),
 }
 FAST: Final = {
     "cyclegan": ["fused"],
     "galatea": ["fused"],
-    "ugatit": ["compiled+streams", "fused", "fused+streams"],
+    "ugatit": ["fused", "fused+streams"],
     "ships": ["fused", "fused+streams"],
 }
 """What each method is measured under unless told, and `--ships`."""
 BATCHES: Final = {"cyclegan": [64, 96], "galatea": [64, 96], "ugatit": [16, 32, 64], "ships": [8, 16]}
-QUICK: Final[dict[str, Any]] = {
-    "generator": "resnet", "worst_patch_weight": 0.0, "cam_discriminator_weight": 0.0, "detail_weight": 0.0
-}  # fmt: skip
-"""Galatea's quick recipe; the pictures here know no hair."""
-SHIPS: Final[dict[str, Any]] = {"worst_patch_weight": WORST, "detail_weight": DETAIL, "unshuffle": 2}
+SHIPS: Final[dict[str, Any]] = {
+    "worst_patch_weight": WORST_PATCH_WEIGHT,
+    "detail_weight": DETAIL_WEIGHT,
+    "unshuffle": 2,
+}
 """What Galatea's defaults leave to a pack."""
 SHIPPED_SIZE: Final = 256
 SIZE, TOY_SIZE = 128, 32
@@ -117,7 +115,7 @@ class Subject:
         """The method as training builds it."""
         torch.manual_seed(0)
         config = replace(self.config, batch_size=batch_size)
-        method: Method = METHODS[self.name][1](config, self.size).to(self.device)  # type: ignore[call-arg]
+        method: Method = build(self.name, config, self.size).to(self.device)
         method.make_optimizers(config.learning_rate)
         method.start_average()
         return method
@@ -198,7 +196,6 @@ def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, o
     speed, sampler, device = SPEEDS[speed_name], subject.sampler(batch_size), subject.device
     if device.type != "cuda":
         speed = replace(speed, graph=False, streams=False)
-    torch.compiler.reset()
     begin = time.perf_counter()
     try:
         parity = preflight(subject.build(batch_size), subject.pictures, sampler.draw(0), speed, subject.landmarks)
@@ -259,11 +256,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     print(f"torch {torch.__version__} on {name}, {size} px")
     given: dict[str, Any] = dict(TOYS[options.method]) if options.toy else {}
-    if options.method == "galatea":
-        given |= SHIPS if options.ships else QUICK
-    config: Any = METHODS[options.method][0](**given)
-    if isinstance(config, UGATITConfig):
-        config = replace(config, light=not options.full)
+    preset = "full" if options.full else "quick" if options.method == "galatea" and not options.ships else "default"
+    config: Any = options_of(options.method, preset, **given | (SHIPS if options.ships else {}))
     torch.manual_seed(0)
     pictures = torch.randint(0, 256, (512, size, size, 3), dtype=torch.uint8, device=device)
     subject = Subject(options.method, config, size, pictures)

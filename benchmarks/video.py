@@ -28,11 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.face import Face
 from anime2real.face.finder import FaceFinder
-from anime2real.face.geometry import Points, Similarity, around
-from anime2real.pipeline import line_up, put_back
-from anime2real.translator import Translator
+from anime2real.face.geometry import Face, Points, Similarity, around
+from anime2real.pipeline import Translator, compose, crop_faces, translate_crops
 from anime2real.video.clip import ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.flicker import change
@@ -122,9 +120,8 @@ def alone(source: Path, target: Path, translator: Translator, finder: Finder) ->
         for frame in film.frames():
             faces = finder(frame.image)
             if faces:
-                crops = line_up(frame.image, faces, translator.bundle)
-                made = translator.translate(crops.pixels, crops.landmarks)
-                frame = replace(frame, image=put_back(frame.image, crops.frames, made))
+                crops = crop_faces(frame.image, faces, translator.bundle)
+                frame = replace(frame, image=compose(crops, translate_crops(translator, [crops])[0], "paste")[0])
             yield frame
 
     segment = target.with_suffix(".nut")

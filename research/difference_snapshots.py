@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
-from anime2real.image.picture import decode, square
+from anime2real.face.geometry import square
+from anime2real.image.decode import decode
 from anime2real.train.run import checkpoint
 
 

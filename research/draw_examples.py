@@ -5,7 +5,7 @@
 
 The first writes `generator.safetensors` and `candidates.png`, 64 numbered faces to choose from; the second draws the
 chosen ones. The pictures are the generator's own, so the project may publish them; the generator does not ship. The
-faces in `examples/` are not from here: `draw_faces.py` draws them by code.
+faces in `examples/` are not from here: `scripts/draw_faces.py` draws them by code.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fastgan import LATENT, FastGenerator
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anime2real.data.pack import Pack
-from anime2real.image.picture import write
+from anime2real.image.files import write
 from anime2real.train.augment import augmented
-from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.sample_grid import to_uint8
 

@@ -20,7 +20,6 @@ TOP = Path(__file__).parent.parent
 EXAMPLES = TOP / "examples"
 PHOTOGRAPH = TOP / "docs" / "pictures" / "astronaut.jpg"
 
-QUICK = ["--generator", "resnet", "--worst-patch-weight", "0", "--cam-discriminator-weight", "0", "--detail-weight", "0"]
 RUNS: dict[str, tuple[str, list[str]]] = {
     "difference": ("difference", ["--learning-rate", "0.1", "--batch-size", "4"]),
     "autoencoder": ("autoencoder", ["--width", "8", "--batch-size", "4"]),
@@ -28,7 +27,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "cyclegan-tilt": ("cyclegan", ["--tilt", "coordinates", "--width", "8", "--blocks", "1", "--batch-size", "2"]),
     "ugatit": ("ugatit", ["--width", "8", "--blocks", "2", "--discriminator-width", "8", "--local-layers", "4",
                           "--global-layers", "5", "--batch-size", "2"]),
-    "galatea-quick": ("galatea", [*QUICK, "--width", "8", "--blocks", "1", "--batch-size", "2"]),
+    "galatea-quick": ("galatea", ["--preset", "quick", "--width", "8", "--blocks", "1", "--batch-size", "2"]),
     "galatea": ("galatea", ["--width", "8", "--blocks", "2", "--batch-size", "2", "--hair-weight", "10"]),
 }  # fmt: skip
 """Name of a toy run: the method and its options."""
@@ -74,7 +73,9 @@ def translated(folder: Path) -> dict[str, Any]:
         sums[layout] = pictures(folder / layout)
     run("translate", EXAMPLES / "aoi.png", "-o", folder / "none", "--to", "real", "--crop", "none", "--variants", 3)
     sums["variants"] = pictures(folder / "none")
-    sums["translate --json"] = stable(run("translate", EXAMPLES, "-o", folder / "json", "--to", "real", "--json"), folder)
+    sums["translate --json"] = stable(
+        run("translate", EXAMPLES, "-o", folder / "json", "--to", "real", "--json"), folder
+    )
     sums["inspect --json"] = stable(run("inspect", EXAMPLES, PHOTOGRAPH, folder / "json", "--json"), folder)
     return sums
 
@@ -90,8 +91,8 @@ def prepared(folder: Path) -> dict[str, Any]:
             target = folder / domain / ("test" if path.stem in ("aoi", "sora") else "train") / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             image.save(target)
-    run("prepare", "--anime", folder / "anime", "--real", folder / "real", "-o", folder / "pack", "--size", 64, "--hair",
-        "--quiet")  # fmt: skip
+    sources = ("--anime", folder / "anime", "--real", folder / "real")
+    run("prepare", *sources, "-o", folder / "pack", "--size", 64, "--hair", "--quiet")
     index = [json.loads(line) for line in (folder / "pack" / "index.jsonl").read_text().splitlines()]
     landmarks = np.array([entry["landmarks"] for entry in index])
     return {

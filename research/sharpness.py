@@ -55,9 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         pack = Pack(options.pack)
-        rows = {
-            d: pack.of_scale(pack.rows(d, "test"), options.min_scale)[: options.images] for d in ("anime", "real")
-        }
+        rows = {d: pack.of_scale(pack.rows(d, "test"), options.min_scale)[: options.images] for d in ("anime", "real")}
         for domain, found in rows.items():
             if not len(found):
                 raise PackError(f"{options.pack} has no {domain} test pictures of that scale")

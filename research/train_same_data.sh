@@ -5,9 +5,8 @@
 set -eu
 anime2real train cyclegan --minutes 20 --data "$1/sharp" -o "$2/cyclegan-sharp"
 anime2real train ugatit --minutes 20 --data "$1/sharp" -o "$2/ugatit-sharp"
-few="--cam-discriminator-weight 0 --detail-weight 0 --hair-recolouring 0.5 --hair-weight 5 --hair-resampling 0.5 --batch-size 32"
 for generator in resnet ugatit; do
-  anime2real train galatea $few --generator $generator --min-scale 0.65 --minutes 20 \
+  anime2real train galatea --preset shipped-2026-11 --set generator=$generator --minutes 20 \
     --data "$1/sharp-256" -o "$2/galatea-$generator"
 done
 further="--ema-shares 0.1 --ema-shares 0.25"

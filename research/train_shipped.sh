@@ -4,21 +4,18 @@
 # `galatea-128` is what `galatea-styles` starts from. As `galatea` ships `galatea-ships`. Folders without spaces.
 set -eu
 anime2real train difference --data "$1/aligned" -o "$2/difference"
-anime2real train autoencoder --pairing random --data "$1/aligned" -o "$2/autoencoder-random"
-anime2real train autoencoder --pairing matched --data "$1/aligned" -o "$2/autoencoder-matched"
-anime2real train cyclegan --batch-size 16 --minutes 20 --data "$1/aligned" -o "$2/cyclegan"
-anime2real train cyclegan --tilt coordinates --turn 40 --minutes 20 --data "$1/tilted" -o "$2/cyclegan-tilt"
+anime2real train autoencoder --preset random --data "$1/aligned" -o "$2/autoencoder-random"
+anime2real train autoencoder --data "$1/aligned" -o "$2/autoencoder-matched"
+anime2real train cyclegan --minutes 20 --data "$1/aligned" -o "$2/cyclegan"
+anime2real train cyclegan --preset tilt --minutes 20 --data "$1/tilted" -o "$2/cyclegan-tilt"
 anime2real train ugatit --minutes 20 --data "$1/aligned" -o "$2/ugatit"
 hair="--hair-recolouring 0.5 --hair-weight 5"
-quick="--generator resnet --cam-discriminator-weight 0 --detail-weight 0 $hair --hair-resampling 0.5 --batch-size 32"
-anime2real train galatea $quick --worst-patch-weight 0 --real-set anime-256.zip --minutes 15 --data "$1/sharp" -o "$2/galatea-128"
+anime2real train galatea --preset shipped-2026-11-128 --minutes 15 --data "$1/sharp" -o "$2/galatea-128"
 common="--min-scale 0.65 --batch-size 32"
-more="$common $hair --soft-scale 0.45 --real-set anime-256.zip --real-set ffhq.zip --real-set celebamask-256.zip"
 start="--start-from $2/galatea-start/bundles/galatea-anime-to-real --start-from $2/galatea-start/bundles/galatea-real-to-anime"
-anime2real train galatea $common --cam-discriminator-weight 0 --detail-weight 0 $hair --hair-resampling 0.5 --minutes 20 \
-  --data "$1/sharp-256" -o "$2/galatea-start"
-anime2real train galatea $more $start --detail-weight 0 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
-anime2real train galatea $more $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-details"
+anime2real train galatea --preset shipped-2026-11 --minutes 20 --data "$1/sharp-256" -o "$2/galatea-start"
+anime2real train galatea --preset shipped-2026-11-even $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-even"
+anime2real train galatea --preset shipped-2026-11-details $start --minutes 22 --data "$1/sharp-256" -o "$2/galatea-details"
 python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-anime-to-real" "$2/galatea-even/bundles/galatea-anime-to-real" \
   "$2/galatea-start/bundles/galatea-anime-to-real" -o "$2/galatea-average/galatea-anime-to-real"
 python scripts/average_bundles.py "$2/galatea-details/bundles/galatea-real-to-anime" "$2/galatea-start/bundles/galatea-real-to-anime" \
@@ -40,6 +37,5 @@ python scripts/average_bundles.py "$2/galatea-108/galatea-anime-to-real" "$2/gal
 python scripts/average_bundles.py "$2/galatea-108/galatea-real-to-anime" "$2/galatea-crisp/bundles/galatea-real-to-anime" \
   "$2/galatea-crisp-loose/bundles/galatea-real-to-anime" --shares 1 0 0 --part decoder 1 1 1 \
   -o "$2/galatea-ships/galatea-real-to-anime"
-anime2real train galatea $quick --worst-patch-weight 0.2 --real-set anime-256.zip --style-weight 1 --minutes 20 \
-  --data "$1/sharp" -o "$2/galatea-styles" \
+anime2real train galatea --preset shipped-2026-11-styles --minutes 20 --data "$1/sharp" -o "$2/galatea-styles" \
   --start-from "$2/galatea-128/bundles/galatea-anime-to-real" --start-from "$2/galatea-128/bundles/galatea-real-to-anime"

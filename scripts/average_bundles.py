@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from anime2real.bundle.format import load
+from anime2real.bundle.save import load
 from anime2real.errors import UserError
 from anime2real.train.run.config import TrainError
 from anime2real.train.weight_averaging import save_average

@@ -26,9 +26,10 @@ from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import TEMPLATE, finder
+from anime2real.face import finder
+from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
-from anime2real.image.open import Limits
+from anime2real.image.decode import Limits
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "try"

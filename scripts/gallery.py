@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.face import align, find_faces
-from anime2real.image.picture import decode
+from anime2real.face.finder import find_faces
+from anime2real.face.geometry import align
+from anime2real.image.decode import decode
 from anime2real.measure.evaluate import turned
 
 

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.card import model_card
-from anime2real.bundle.format import Bundle, load, save
-from anime2real.bundle.installed import CORE, ELSEWHERE
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.registry import CORE, ELSEWHERE
+from anime2real.bundle.save import load, model_card, save
 from anime2real.errors import UserError
 
 TAKEN: Final = (

@@ -22,24 +22,30 @@ SECTIONS: Final = ("Args", "Attributes", "Returns", "Yields", "Raises")
 NAMES: Final = {
     "Translate": (
         "anime2real.Translator",
-        "anime2real.one_picture.translate_picture",
-        "anime2real.one_picture.Translated",
+        "anime2real.translate_picture",
+        "anime2real.Translated",
+        "anime2real.network.Network",
     ),
     "Bundles": (
         "anime2real.Bundle",
-        "anime2real.bundle.format.load",
+        "anime2real.bundle.save.load",
         "anime2real.bundle.format.read",
-        "anime2real.bundle.format.save",
+        "anime2real.bundle.save.save",
         "anime2real.bundle.registry.shipped",
         "anime2real.bundle.registry.find",
     ),
-    "Faces": ("anime2real.face.find_faces", "anime2real.face.Face", "anime2real.face.align", "anime2real.face.paste"),
+    "Faces": (
+        "anime2real.find_faces",
+        "anime2real.Face",
+        "anime2real.face.geometry.align",
+        "anime2real.face.geometry.paste",
+    ),
     "Pictures and their marks": (
-        "anime2real.image.picture.decode",
-        "anime2real.image.picture.Decoded",
-        "anime2real.image.picture.encode",
-        "anime2real.image.picture.write",
-        "anime2real.image.picture.read_marks",
+        "anime2real.image.decode.decode",
+        "anime2real.image.decode.Decoded",
+        "anime2real.image.files.encode",
+        "anime2real.image.files.write",
+        "anime2real.image.provenance.read_marks",
     ),
     "Errors": ("anime2real.UserError",),
 }
@@ -93,7 +99,8 @@ def commands() -> str:
     after = heading + after
     end = after.find("\n## ", 1)
     end = len(after) if end < 0 else end
-    page = before + after[:end] + "\n" + "\n".join(told) + "\n" + after[end:]
+    own_words = after[: after.index("\n### ")]  # each method's options follow in another order
+    page = before + own_words + "\n" + "\n".join(told) + "\n" + after[end:]
     page = re.sub(r" \*\[default: (False|\(\))\]\*", "", page)
     return f"{NOTE}\n\n# Commands\n\nWhat `anime2real COMMAND --help` prints.\n\n{tidy(page)}"
 

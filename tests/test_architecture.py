@@ -1,157 +1,63 @@
-"""Which modules may import which: no cycles, torch below `train` alone, plain networks that know nothing of fast ones.
+"""ARCHITECTURE.md: its pictures are what the script draws, of names that exist, and its tree is the tree."""
 
-Every import statement of the package is read from its source, those inside functions, which run later, as well.
-"""
-
-import ast
-import os
+import importlib
+import re
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from xml.etree import ElementTree
 
+import draw_architecture as drawing
 import pytest
 
-SOURCE: Final = Path(__file__).parent.parent / "src"
-PACKAGE: Final = "anime2real"
-
-CYCLES: Final = {
-    frozenset({"train.methods", "train.methods.cyclegan", "train.methods.galatea", "train.methods.ugatit",
-               "train.run.restore"}),
-    frozenset({"translate_files", "video.files"}),
-}  # fmt: skip
-"""Cycles that are known and on their way out: the set only shrinks."""
-
-FORBIDDEN: Final[dict[tuple[str, str], frozenset[tuple[str, str]]]] = {
-    ("data", "train"): frozenset(),
-    ("data", "measure"): frozenset(),
-    ("measure", "train"): frozenset(),
-    ("train.networks", "train.accelerated"): frozenset(),
-    ("train.networks", "train.methods"): frozenset(),
-    ("train.networks", "train.export"): frozenset(),
-    ("train.losses", "train.methods"): frozenset(),
-    ("train.accelerated", "train.methods"): frozenset(),
-}
-"""Rooms whose modules must not import the other room's, and the imports that are known and on their way out."""
-
-USES_TORCH: Final = ("train", "measure.features")
-"""All that may import torch."""
-
-IMPORTS_TORCH: Final = {"cli.train"}
-"""Modules whose import brings torch by way of `train`; known and on their way out: the set only shrinks."""
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+NAMES = sorted({box.name for _, rows in drawing.DRAWN.values() for row in rows for box in row.boxes})
 
 
-def modules() -> dict[str, Path]:
-    """Every module's name, without the package's, and its file."""
-    names = {}
-    for path in sorted((SOURCE / PACKAGE).rglob("*.py")):
-        parts = path.relative_to(SOURCE / PACKAGE).with_suffix("").parts
-        names[".".join(part for part in parts if part != "__init__")] = path
-    return names
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_box_names_is_there(name: str) -> None:
+    """A module, or a function or class in one."""
+    try:
+        importlib.import_module(f"anime2real.{name}")
+    except ModuleNotFoundError:
+        module, _, last = name.rpartition(".")
+        assert hasattr(importlib.import_module(f"anime2real.{module}"), last)
 
 
-MODULES: Final = modules()
+@pytest.mark.parametrize("name", sorted(drawing.DRAWN))
+def test_the_pictures_are_what_the_script_draws(name: str) -> None:
+    title, rows = drawing.DRAWN[name]
+    text = (drawing.PICTURES / name).read_text(encoding="utf-8")
+    assert text == drawing.svg(title, rows), "run python research/draw_architecture.py"
+    ElementTree.fromstring(text)
+    assert f"docs/pictures/{name}" in TEXT
+    for row in rows:
+        assert 1 <= len(row.boxes) <= len(drawing.COLUMNS)
+        for box in row.boxes:
+            assert len(box.name) <= 31, "it would leave its box"
+            assert len(box.does) <= 36, "it would leave its box"
 
 
-def imported(name: str) -> Iterator[str]:
-    """Full names of what a module's import statements name, relative to nothing."""
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{MODULES[name]} imports by a relative path: name the module whole"
-            assert node.module is not None
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_the_tree_has_a_line_for_every_folder() -> None:
+    told = set(re.findall(r"^\| `([^`]+)/` \|", TEXT, re.MULTILINE))
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    if not files:
+        pytest.skip("no repository: a source distribution")
+    folders = {file.rpartition("/")[0] for file in files.splitlines() if (ROOT / file).is_file()}
+    top = {folder.split("/")[0] for folder in folders if folder and not folder.startswith(".")} - {"LICENSES", "src"}
+    packages = {
+        folder
+        for folder in folders
+        if folder.startswith("src/anime2real") and any((ROOT / folder).glob("*.py")) and folder != "src/anime2real"
+    }
+    assert told == {"src/anime2real", "src/anime2real/bundles", *top, *packages}
 
 
-def neighbours(name: str) -> set[str]:
-    """The package's modules that a module imports; of a name inside a module, that module."""
-    inside = {other.removeprefix(f"{PACKAGE}.") for other in imported(name) if other.startswith(f"{PACKAGE}.")}
-    # `from anime2real.train import accelerated` names both; what counts is the longest that is a module.
-    found = {other for other in inside if other in MODULES}
-    parents = {other.rpartition(".")[0] for other in found}
-    return {other for other in found if other not in parents or _means_itself(name, other)} - {name}
-
-
-def _means_itself(name: str, package: str) -> bool:
-    """Whether a module takes something out of a package's `__init__` that is no module of it."""
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
-        named = node.names if isinstance(node, ast.ImportFrom) and node.module == f"{PACKAGE}.{package}" else ()
-        if any(f"{package}.{alias.name}" not in MODULES for alias in named):
-            return True
-    return False
-
-
-def cycles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
-    """Strongly connected components of more than one module (Tarjan, 1972)."""
-    order: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    found: set[frozenset[str]] = set()
-
-    def visit(node: str) -> None:
-        order[node] = low[node] = len(order)
-        stack.append(node)
-        for other in sorted(graph[node]):
-            if other not in order:
-                visit(other)
-                low[node] = min(low[node], low[other])
-            elif other in stack:
-                low[node] = min(low[node], order[other])
-        if low[node] == order[node]:
-            component = set()
-            while node not in component:
-                component.add(stack.pop())
-            if len(component) > 1:
-                found.add(frozenset(component))
-
-    for node in sorted(graph):
-        if node not in order:
-            visit(node)
-    return found
-
-
-GRAPH: Final = {name: neighbours(name) for name in MODULES}
-
-
-def within(name: str, room: str) -> bool:
-    return name == room or name.startswith(f"{room}.")
-
-
-def test_the_walk_sees_imports_inside_functions_and_cycles() -> None:
-    assert "train.accelerated.forms" in GRAPH["train.accelerated"]  # inside `accelerate`, which needs Triton
-    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == {frozenset("abc")}
-
-
-def test_no_modules_import_each_other() -> None:
-    assert cycles(GRAPH) == CYCLES
-
-
-@pytest.mark.parametrize("rooms", FORBIDDEN, ids=lambda rooms: " → ".join(rooms))
-def test_a_room_does_not_import_another(rooms: tuple[str, str]) -> None:
-    one, two = rooms
-    edges = {(a, b) for a, others in GRAPH.items() if within(a, one) for b in others if within(b, two)}
-    assert edges == FORBIDDEN[rooms]
-
-
-def test_only_training_and_features_name_torch() -> None:
-    heavy = {"torch", "triton"}
-    using = {name for name in MODULES if any(other.split(".")[0] in heavy for other in imported(name))}
-    assert {name for name in using if not any(within(name, room) for room in USES_TORCH)} == set()
-
-
-def test_importing_all_else_leaves_torch_alone() -> None:
-    """In a fresh process, torch being installed."""
-    pytest.importorskip("torch")
-    names = [f"{PACKAGE}.{name}".rstrip(".") for name in MODULES if not any(within(name, room) for room in USES_TORCH)]
-    names = [name for name in names if name.removeprefix(f"{PACKAGE}.") not in {"__main__", *IMPORTS_TORCH}]
-    lines = ["import importlib, sys", f"for name in {names!r}:", "    importlib.import_module(name)"]
-    lines.append("print(*sorted({name.split('.')[0] for name in sys.modules}))")
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert not set(done.stdout.split()) & {"torch", "triton", "onnxscript"}
+def test_every_file_that_it_names_is_there() -> None:
+    package = ROOT / "src" / "anime2real"
+    named = re.findall(r"`([\w./-]+\.(?:py|js|html|md|svg))`", TEXT)
+    assert len(named) > 20
+    for name in named:
+        assert any((folder / name).exists() for folder in (ROOT, package, package / "web" / "page")), name

@@ -12,7 +12,7 @@ import pytest
 import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
-from anime2real.face import TEMPLATE
+from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}

@@ -16,11 +16,10 @@ import torch
 from packaging.requirements import Requirement
 from PIL import Image
 
-from anime2real import __version__
-from anime2real import one_picture as whole
+from anime2real import __version__, pipeline
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
-from anime2real.translator import style_of
+from anime2real.network import style_of
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "integrations" / "comfyui"
@@ -75,8 +74,8 @@ def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         return found
 
     yield asyncio.run(load())
-    whole._shipped.cache_clear()
-    whole._opened.cache_clear()
+    pipeline._shipped.cache_clear()
+    pipeline._opened.cache_clear()
 
 
 def execute(node: Any, image: torch.Tensor, **choices: str | int) -> torch.Tensor:
@@ -172,9 +171,9 @@ def test_somebody_else(node: Any, tmp_path: Path) -> None:
 def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter((16, 32))
 
-    def made(*_: object, **__: object) -> whole.Translated:
+    def made(*_: object, **__: object) -> pipeline.Translated:
         side = next(sizes)
-        return whole.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", 1)
+        return pipeline.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", ())
 
     monkeypatch.setattr(sys.modules["anime2real_nodes.nodes"], "translate_picture", made)
     with pytest.raises(ValueError, match="differ in size"):

@@ -94,6 +94,18 @@ def test_a_mistyped_command_does_not_import_torch(tmp_path: Path, environment: d
     assert not (tmp_path / "imported").exists()
 
 
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "galatea", "--help"], ["train", "galatea"]])
+def test_help_and_usage_errors_of_training_do_without_torch(
+    tmp_path: Path, environment: dict[str, str], arguments: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "anime2real", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (0 if "--help" in arguments else 2), done.stderr
+    assert "anime2real train" in done.stdout + done.stderr
+    assert not (tmp_path / "imported").exists()
+
+
 def test_importing_is_light(environment: dict[str, str]) -> None:
     code = "import sys, anime2real; print(*sys.modules)"
     loaded = set(run(environment, "-c", code).split())
@@ -104,7 +116,17 @@ def test_importing_is_light(environment: dict[str, str]) -> None:
 def test_public_names() -> None:
     import anime2real
 
-    assert set(anime2real.__all__) == {"Bundle", "Translator", "UserError", "__version__"}
+    names = {
+        "Bundle",
+        "Face",
+        "Translated",
+        "Translator",
+        "UserError",
+        "__version__",
+        "find_faces",
+        "translate_picture",
+    }
+    assert set(anime2real.__all__) == names
     assert all(getattr(anime2real, name) for name in anime2real.__all__)
     assert dir(anime2real) == sorted(anime2real.__all__)
     with pytest.raises(AttributeError, match="Translater"):

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from drawn import drawn_set
 
-from anime2real.bundle.format import load
+from anime2real.bundle.save import load
 from anime2real.cli import main as cli
-from anime2real.image.picture import read_marks
+from anime2real.image.provenance import read_marks
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "train_your_own.ipynb"

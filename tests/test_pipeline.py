@@ -8,11 +8,12 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real import one_picture as whole
+from anime2real import pipeline
+from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.face.finder import find_faces
-from anime2real.one_picture import translate_picture
-from anime2real.translator import TranslatorError
+from anime2real.network import TranslatorError
+from anime2real.pipeline import NoFaceError, translate_picture
 
 ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "examples" / "aoi.png"
@@ -26,8 +27,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tiny.write_bundle(tmp_path / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", tiny.model(add=0.5), source="real", target="anime")
     yield
-    whole._shipped.cache_clear()
-    whole._opened.cache_clear()
+    pipeline._shipped.cache_clear()
+    pipeline._opened.cache_clear()
 
 
 def test_drawings_become_people_and_people_drawings() -> None:
@@ -59,8 +60,8 @@ def test_all_faces_are_pasted_and_the_largest_shown() -> None:
     two = Image.new("RGB", (one.width * 2, one.height), "white")
     two.paste(one, (0, 0))
     two.paste(one.resize((one.width // 2, one.height // 2)), (one.width, 0))
-    assert translate_picture(two, layout="paste").faces == 2
-    assert translate_picture(two).faces == 1
+    assert len(translate_picture(two, layout="paste").faces) == 2
+    assert len(translate_picture(two).faces) == 1
 
 
 def test_the_centre_square_needs_no_face() -> None:
@@ -69,7 +70,7 @@ def test_the_centre_square_needs_no_face() -> None:
     assert translate_picture(grey, to="real", crop="none", layout="paste").image.size == (30, 20)
     with pytest.raises(TranslatorError, match="no telling"):
         translate_picture(grey, crop="none")
-    with pytest.raises(TranslatorError, match="no face found"):
+    with pytest.raises(NoFaceError, match="no face found"):
         translate_picture(grey)
 
 
@@ -79,7 +80,7 @@ def test_a_bundle_in_place_of_a_method(tmp_path: Path) -> None:
     made = translate_picture(black, bundle=folder, crop="none")
     assert (made.method, made.to) == ("mine", "real")
     assert np.asarray(made.image).min() >= 127
-    with pytest.raises(TranslatorError, match="to real, not to anime"):
+    with pytest.raises(BundleError, match="to real, not to anime"):
         translate_picture(black, bundle=folder, to="anime", crop="none")
 
 

@@ -37,5 +37,5 @@ def test_a_docstring_becomes_lists() -> None:
 
 
 def test_a_long_call_has_an_argument_a_line() -> None:
-    call = write_reference.signature(write_reference.found("anime2real.image.picture.decode"), "decode")
+    call = write_reference.signature(write_reference.found("anime2real.image.decode.decode"), "decode")
     assert "    background: tuple[int, int, int]=(255, 255, 255),\n" in call

@@ -16,7 +16,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from PIL import Image
 
-from anime2real.image.picture import read_marks
+from anime2real.image.provenance import read_marks
 
 ROOT = Path(__file__).parent.parent
 SPACE = ROOT / "integrations" / "space"

@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from anime2real.bundle.format import Bundle, save
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.save import save
 from anime2real.domain import Domain
 
 PX = 16

@@ -18,28 +18,21 @@ from PIL import Image
 from anime2real.data.hair_masks import note_hair
 from anime2real.data.pack import Pack
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.autoencoder import AutoencoderConfig
-from anime2real.train.methods.cyclegan import CycleGANConfig
-from anime2real.train.methods.difference import DifferenceConfig
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.ugatit import UGATITConfig
+from anime2real.train.methods.options import AutoencoderConfig, CycleGANConfig, DifferenceConfig, UGATITConfig
+from anime2real.train.recipes import PRESETS
 from anime2real.train.step import TrainingStep
 
 SIZE = 32
 
-QUICK: dict[str, Any] = {
-    "generator": "resnet",
-    "worst_patch_weight": 0.0,
-    "cam_discriminator_weight": 0.0,
-    "detail_weight": 0.0,
-}
+QUICK: dict[str, Any] = {**PRESETS["galatea"]["quick"].options, "batch_size": 2}
 """Galatea without its generators and discriminators that take long."""
 
 TINY: dict[str, Any] = {
     "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
     "autoencoder": AutoencoderConfig(width=8, batch_size=4),
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
-    "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8, batch_size=2),
+    "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8),
     "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
 }
 

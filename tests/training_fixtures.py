@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from toys import SIZE, Toy, smooth_picture, with_hair
 
-from anime2real.cli import train as command
 from anime2real.data.prepare import prepare
 from anime2real.train import loop
+from anime2real.train.export import run as export
 from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
 
@@ -59,5 +59,5 @@ def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(method, "translators", lambda: translators)
             return export_translators(method, *arguments)
 
-    for module in (loop, command):
+    for module in (loop, export):
         monkeypatch.setattr(module, "export_translators", first)

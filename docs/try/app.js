@@ -1,75 +1,77 @@
-// The page: a picture comes in, the worker finds its faces and translates one, and the result lies under a slider.
+// The page: the user gives a picture, the worker finds its faces and translates one, and a slider compares the result.
 
 import { onPicture } from "./picture_input.js";
 
 const $ = (id) => document.getElementById(id);
-const chosen = () => document.querySelector("input[name=to]:checked")?.value;
-const say = (line) => { $("status").textContent = line; };
+const direction = () => document.querySelector("input[name=to]:checked")?.value;
+const announce = (line) => { $("status").textContent = line; };
 
+/** A failure whose message is shown to the user. */
 class Failure extends Error {}
 
-// The worker begins as a blob, since a blob's worker is held by this page's Content-Security-Policy and a file's is not.
-const beginning = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], { type: "text/javascript" });
-const worker = new Worker(URL.createObjectURL(beginning), { type: "module" });
-const waiting = new Map();
-let asked = 0;
+// The worker is started from a blob, because this page's Content-Security-Policy holds for a blob's worker, not for a file's.
+const starter = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], { type: "text/javascript" });
+const worker = new Worker(URL.createObjectURL(starter), { type: "module" });
+const pending = new Map();
+let lastId = 0;
 
-worker.onmessage = ({ data: { id, answer, told, refused } }) => {
-  const { resolve, reject, tell } = waiting.get(id);
-  if (told) return tell(told);
-  waiting.delete(id);
-  if (refused) reject(new Failure(refused));
+worker.onmessage = ({ data: { id, answer, progress, problem } }) => {
+  const { resolve, reject, onProgress } = pending.get(id);
+  if (progress) return onProgress(progress);
+  pending.delete(id);
+  if (problem) reject(new Failure(problem));
   else resolve(answer);
 };
 worker.onerror = () => {
-  for (const { reject } of waiting.values()) reject(new Failure("The part that computes cannot be started: load the page again, in a newer browser if that does not help."));
-  waiting.clear();
+  for (const { reject } of pending.values()) reject(new Failure("The part that computes cannot be started: load the page again, in a newer browser if that does not help."));
+  pending.clear();
 };
 
-function ask(task, given, tell = () => {}) {
-  const id = ++asked;
+function ask(task, parameters, onProgress = () => {}) {
+  const id = ++lastId;
   return new Promise((resolve, reject) => {
-    waiting.set(id, { resolve, reject, tell });
-    worker.postMessage({ id, task, ...given });
+    pending.set(id, { resolve, reject, onProgress });
+    worker.postMessage({ id, task, ...parameters });
   });
 }
 
-// What is shown now; an answer to an earlier question is dropped.
-let turn = 0;
+// The number of the current question; the answer to an earlier one is dropped.
+let current = 0;
 let name = "picture";
 let faces = [];
 let size = [1, 1];
 let face = 0;
 let offered = { translators: {} };
-const shown = { picture: null, before: null, after: null };
+const urls = { picture: null, before: null, after: null };
 
-function keep(what, blob) {
-  if (shown[what]) URL.revokeObjectURL(shown[what]);
-  shown[what] = blob && URL.createObjectURL(blob);
-  return shown[what];
+/** The object URL of a blob, in the place of the earlier one. */
+function urlOf(what, blob) {
+  if (urls[what]) URL.revokeObjectURL(urls[what]);
+  urls[what] = blob && URL.createObjectURL(blob);
+  return urls[what];
 }
 
-function busy(line) {
+function setBusy(line) {
   $("busy").hidden = !line;
   $("viewer").setAttribute("aria-busy", String(Boolean(line)));
-  if (line) $("told").textContent = line;
+  if (line) $("progress").textContent = line;
 }
 
-function complain(error) {
+function showError(error) {
   if (!(error instanceof Failure)) console.error(error);
-  busy(null);
+  setBusy(null);
   $("message").hidden = false;
   $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
   $("message").scrollIntoView({ block: "nearest" });
 }
 
-function show(work) {
+function showWork(work) {
   $("start").hidden = work;
   $("work").hidden = !work;
   $("again").hidden = !work;
 }
 
-function clear() {
+function clearResult() {
   $("message").hidden = true;
   $("compare").classList.add("unseen");
   $("slider").disabled = true;
@@ -78,33 +80,33 @@ function clear() {
   $("made").textContent = "";
 }
 
-async function take(file) {
+async function openPicture(file) {
   if (!file) return;
-  const mine = ++turn;
-  clear();
+  const mine = ++current;
+  clearResult();
   faces = [];
   name = (file.name || "picture").replace(/\.[^.]*$/, "");
   $("faces").replaceChildren();
   $("found").textContent = "";
   $("heading").textContent = "Result";
   $("direction").disabled = true;
-  $("picture").src = keep("picture", file);
-  show(true);
-  const tell = (line) => mine === turn && busy(line);
-  tell("Reading the picture…");
-  say("Looking for faces…");
+  $("picture").src = urlOf("picture", file);
+  showWork(true);
+  const onProgress = (line) => mine === current && setBusy(line);
+  onProgress("Reading the picture…");
+  announce("Looking for faces…");
   try {
-    const answer = await ask("open", { file }, tell);
-    if (mine !== turn) return;
+    const answer = await ask("open", { file }, onProgress);
+    if (mine !== current) return;
     ({ faces, size } = answer);
     if (!faces.length) throw new Failure("No face found in the picture: give another, in which it is larger, upright and seen from the front.");
     $("direction").disabled = false;
     drawFaces();
-    choose(0);
+    chooseFace(0);
   } catch (error) {
-    if (mine !== turn) return;
-    show(false);
-    complain(error);
+    if (mine !== current) return;
+    showWork(false);
+    showError(error);
     $("choose").focus({ preventScroll: true });
   }
 }
@@ -123,16 +125,16 @@ function drawFaces() {
     const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
     const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
     Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
-    button.style.zIndex = String(number + 1); // the smaller lie on top
+    button.style.zIndex = String(number + 1); // the smaller ones lie on top
     button.append(Object.assign(document.createElement("span"), { textContent: String(number + 1) }));
-    button.addEventListener("click", () => choose(number));
+    button.addEventListener("click", () => chooseFace(number));
     return button;
   });
   $("faces").replaceChildren(...boxes);
   $("found").textContent = faces.length === 1 ? `One face found, ${kind(faces[0])}.` : `${faces.length} faces found. Choose one in the picture.`;
 }
 
-function choose(number) {
+function chooseFace(number) {
   face = number;
   [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = faces[number].domain === "anime" ? "real" : "anime";
@@ -141,24 +143,24 @@ function choose(number) {
 }
 
 async function translate() {
-  const mine = ++turn;
-  const to = chosen();
-  clear();
+  const mine = ++current;
+  const to = direction();
+  clearResult();
   $("heading").textContent = to === "real" ? "As a person" : "As a drawing";
-  const tell = (line) => mine === turn && busy(line);
-  tell("Translating…");
-  say("Translating…");
+  const onProgress = (line) => mine === current && setBusy(line);
+  onProgress("Translating…");
+  announce("Translating…");
   try {
-    const made = await ask("translate", { face, to }, tell);
-    if (mine === turn) await present(made, to);
+    const result = await ask("translate", { face, to }, onProgress);
+    if (mine === current) await showResult(result, to);
   } catch (error) {
-    if (mine === turn) complain(error);
+    if (mine === current) showError(error);
   }
 }
 
-async function present({ before, after, ms, method, licence }, to) {
-  $("before").src = keep("before", before);
-  $("after").src = keep("after", after);
+async function showResult({ before, after, ms, method, licence }, to) {
+  $("before").src = urlOf("before", before);
+  $("after").src = urlOf("after", after);
   await Promise.all([$("before").decode(), $("after").decode()]).catch(() => {});
   const what = to === "real" ? "An invented person" : "An invented drawing";
   $("after").alt = `${what}, made by ${method}`;
@@ -166,18 +168,18 @@ async function present({ before, after, ms, method, licence }, to) {
   $("compare").classList.remove("unseen");
   $("slider").disabled = false;
   $("slider").value = "50";
-  cut();
-  $("download").href = shown.after;
+  moveCut();
+  $("download").href = urls.after;
   $("download").download = `${name}-${method}-${to}.png`;
   $("download").removeAttribute("aria-disabled");
   $("made").textContent = `Made by ${method} in ${(ms / 1000).toFixed(1)} s on this device. Licence of the network: ${licence}.`;
-  busy(null);
-  say(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
+  setBusy(null);
+  announce(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
   if (!document.body.dataset.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
   document.body.dataset.scrolled = "yes";
 }
 
-function cut() {
+function moveCut() {
   $("compare").style.setProperty("--cut", `${$("slider").value}%`);
   $("slider").setAttribute("aria-valuetext", `${$("slider").value} percent before`);
 }
@@ -185,15 +187,15 @@ function cut() {
 // What the user does.
 
 $("choose").addEventListener("click", () => $("file").click());
-onPicture([$("file")], take, (words) => complain(new Failure(words)));
+onPicture([$("file")], openPicture, (words) => showError(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to]")) input.addEventListener("change", translate);
-$("slider").addEventListener("input", cut);
+$("slider").addEventListener("input", moveCut);
 $("again").addEventListener("click", () => {
-  turn++;
-  clear();
-  busy(null);
-  say("");
-  show(false);
+  current++;
+  clearResult();
+  setBusy(null);
+  announce("");
+  showWork(false);
   $("choose").focus();
 });
 
@@ -202,5 +204,5 @@ try {
   $("limits").textContent = `, up to ${Math.round(offered.limits.bytes / 2 ** 20)} MB`;
   for (const input of document.querySelectorAll("input[name=to]")) input.disabled = !offered.translators[input.value];
 } catch (error) {
-  complain(error);
+  showError(error);
 }

@@ -1,4 +1,4 @@
-// Where a face lies: similarity transforms between a picture and a crop, as src/anime2real/face/geometry.py has them.
+// Similarity transforms between a picture and the crop of a face, as in src/anime2real/face/geometry.py.
 // A similarity is {a, b, x, y}: (px, py) goes to (a·px − b·py + x, b·px + a·py + y). Points are [x, y], px with centres at + 0.5.
 
 export const apply = (s, [px, py]) => [s.a * px - s.b * py + s.x, s.b * px + s.a * py + s.y];
@@ -12,13 +12,13 @@ export function inverse(s) {
   return { a, b, x: -(a * s.x - b * s.y), y: -(b * s.x + a * s.y) };
 }
 
-/** `first`, then `second`. */
-export function then(first, second) {
+/** `first`, then `second`. (An export named `then` would make the module a promise to whoever imports it dynamically.) */
+export function compose(first, second) {
   const [x, y] = apply(second, [first.x, first.y]);
   return { a: second.a * first.a - second.b * first.b, b: second.b * first.a + second.a * first.b, x, y };
 }
 
-/** To the unit square: `centre` to its middle, `side` to 1; what is tilted by `angle` stands upright. */
+/** To the unit square: the centre to its middle, `side` to 1; what is tilted by `angle` becomes upright. */
 export function around([x, y], side, angle = 0) {
   const [a, b] = [Math.cos(-angle) / side, Math.sin(-angle) / side];
   return { a, b, x: 0.5 - (a * x - b * y), y: 0.5 - (b * x + a * y) };
@@ -46,8 +46,8 @@ export function toTemplate(landmarks, template) {
     }
   });
   const scale = across / within;
-  return then(turn, { a: scale, b: 0, x: there[0] - scale * here[0], y: there[1] - scale * here[1] });
+  return compose(turn, { a: scale, b: 0, x: there[0] - scale * here[0], y: there[1] - scale * here[1] });
 }
 
-/** The crop with the same middle and side that is not turned. */
+/** The crop with the same centre and side that is not turned. */
 export const upright = (toUnit) => around(apply(inverse(toUnit), [0.5, 0.5]), 1 / scaleOf(toUnit));

@@ -1,7 +1,7 @@
-// Pixels, resampled as Pillow does it, so that the networks see here what they see in Python.
+// Pixels, resampled as Pillow does it, so that the networks get the same inputs here as in Python.
 // A picture is {width, height, data}: RGB, 8 bits a channel, rows from the top.
 
-import { apply, inverse, moving, scaleOf, scaling, then } from "./geometry.js";
+import { apply, compose, inverse, moving, scaleOf, scaling } from "./geometry.js";
 
 const BLANK = { width: 0, height: 0, data: new Uint8Array(0) };
 const KERNELS = {
@@ -15,9 +15,11 @@ const KERNELS = {
   },
 };
 
+const FIXED_POINT = 2 ** 22;
+
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
-/** RGBA of a canvas, which is opaque, to RGB. */
+/** An opaque canvas's RGBA to a picture. */
 export function fromCanvas({ width, height, data }) {
   const out = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < data.length; from += 4) {
@@ -38,19 +40,19 @@ export function toCanvas({ width, height, data }) {
   return new ImageData(out, width, height);
 }
 
-/** Half to even, as Python rounds. */
+/** To the nearest whole number, halves to the even one, as Python rounds. */
 export function round(value) {
   const low = Math.floor(value);
   return value - low === 0.5 ? low + (low % 2) : Math.round(value);
 }
 
-/** Pillow's `Image.resize`: a kernel stretched by how much smaller it gets, first along the rows. */
+/** Pillow's `Image.resize`: along the rows first, with a kernel that is as much wider as the picture gets smaller. */
 export function resize(picture, width, height, name) {
   if (width === picture.width && height === picture.height) return picture;
-  return along(along(picture, width, KERNELS[name], true), height, KERNELS[name], false);
+  return resizeAxis(resizeAxis(picture, width, KERNELS[name], true), height, KERNELS[name], false);
 }
 
-function along(picture, size, kernel, horizontal) {
+function resizeAxis(picture, size, kernel, horizontal) {
   const { width, height, data } = picture;
   const length = horizontal ? width : height;
   if (length === size) return picture;
@@ -67,17 +69,19 @@ function along(picture, size, kernel, horizontal) {
     const last = Math.min(length, Math.trunc(centre + kernel.reach * stretch + 0.5));
     const weights = Float64Array.from({ length: last - first }, (_, k) => kernel.at((k + first - centre + 0.5) / stretch));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
+    // Pillow's weights are whole multiples of 2^-22, rounded away from zero at halves.
+    weights.forEach((weight, k) => { weights[k] = Math.sign(weight) * Math.floor(Math.abs(weight / total) * FIXED_POINT + 0.5); });
     for (let row = 0; row < lines; row++) {
-      let [red, green, blue] = [0, 0, 0];
+      let [red, green, blue] = [FIXED_POINT / 2, FIXED_POINT / 2, FIXED_POINT / 2];
       for (let k = 0, at = row * line + first * step; k < weights.length; k++, at += step) {
         red += data[at] * weights[k];
         green += data[at + 1] * weights[k];
         blue += data[at + 2] * weights[k];
       }
       const to = row * outLine + place * outStep;
-      out[to] = Math.floor(red / total + 0.5);
-      out[to + 1] = Math.floor(green / total + 0.5);
-      out[to + 2] = Math.floor(blue / total + 0.5);
+      out[to] = Math.floor(red / FIXED_POINT);
+      out[to + 1] = Math.floor(green / FIXED_POINT);
+      out[to + 2] = Math.floor(blue / FIXED_POINT);
     }
   }
   return { width: outWidth, height: outHeight, data: new Uint8Array(out.buffer) };
@@ -88,15 +92,15 @@ function along(picture, size, kernel, horizontal) {
  * beyond: "mirror" continues the picture by its mirror image, "edge" by its edge.
  */
 export function align(picture, toUnit, side, beyond = "mirror") {
-  const place = then(toUnit, scaling(side));
+  const place = compose(toUnit, scaling(side));
   const scale = scaleOf(place);
   const [left, top, right, bottom] = extent(inverse(place), side, picture, 4 / Math.min(1, scale));
-  let part = cut(picture, left, top, right, bottom);
-  let back = then(inverse(place), moving(-left, -top));
+  let part = crop(picture, left, top, right, bottom);
+  let back = compose(inverse(place), moving(-left, -top));
   const factor = Math.trunc(1 / scale);
   if (factor > 1) {
     part = reduce(part, factor);
-    back = then(back, scaling(1 / factor));
+    back = compose(back, scaling(1 / factor));
   }
   return sample(part, back, side, beyond);
 }
@@ -114,7 +118,7 @@ function extent(toPicture, side, { width, height }, margin) {
   return [...low, ...high];
 }
 
-function cut({ width, data }, left, top, right, bottom) {
+function crop({ width, data }, left, top, right, bottom) {
   const part = { width: right - left, height: bottom - top, data: new Uint8Array((right - left) * (bottom - top) * 3) };
   for (let y = top; y < bottom; y++) {
     part.data.set(data.subarray((y * width + left) * 3, (y * width + right) * 3), (y - top) * part.width * 3);
@@ -122,7 +126,10 @@ function cut({ width, data }, left, top, right, bottom) {
   return part;
 }
 
-/** Pillow's `Image.reduce`: the mean of each block; those at the end are smaller. */
+/**
+ * Pillow's `Image.reduce`: the mean of each block; the blocks at the right and the bottom may be smaller.
+ * Pillow multiplies by a whole multiple of 2^-24 in place of dividing, so most halves are rounded down.
+ */
 function reduce({ width, height, data }, factor) {
   const small = { ...BLANK, width: Math.ceil(width / factor), height: Math.ceil(height / factor) };
   small.data = new Uint8Array(small.width * small.height * 3);
@@ -134,13 +141,14 @@ function reduce({ width, height, data }, factor) {
         for (let u = x * factor, at = (v * width + u) * 3; u < right; u++) for (let c = 0; c < 3; c++) sums[c] += data[at++];
       }
       const count = (right - x * factor) * (bottom - y * factor);
-      for (const sum of sums) small.data[to++] = Math.floor(sum / count + 0.5);
+      const multiplier = Math.floor(Math.fround(2 ** 24 / count));
+      for (const sum of sums) small.data[to++] = Math.floor(((sum + Math.floor(count / 2)) * multiplier) / 2 ** 24);
     }
   }
   return small;
 }
 
-/** Pillow's bicubic of `Image.transform` (a = −1, cut off and not rounded), the picture going on beyond its edge. */
+/** Pillow's bicubic `Image.transform` (a = −1, truncated and not rounded); `beyond` says how the picture continues. */
 function sample({ width, height, data }, toPart, side, beyond) {
   const out = new Uint8Array(side * side * 3);
   const mirrored = (at, size) => {
@@ -168,7 +176,7 @@ function sample({ width, height, data }, toPart, side, beyond) {
           blue += data[at + 2] * weight;
         }
       }
-      // The weights' sum is off by a rounding error, which cutting off would make a level.
+      // The sum of the weights has a rounding error, which truncating would turn into a whole level.
       out[to++] = clamp(red + 1e-9, 0, 255);
       out[to++] = clamp(green + 1e-9, 0, 255);
       out[to++] = clamp(blue + 1e-9, 0, 255);
@@ -195,7 +203,7 @@ export function toFloat(pictures) {
   return out;
 }
 
-/** (1, 3, S, S) in [-1, 1] to a picture; null if a number is none. */
+/** (1, 3, S, S) in [-1, 1] to a picture; null if a number is not finite. */
 export function toPicture(values, side) {
   const count = side * side;
   const out = new Uint8ClampedArray(count * 3);
@@ -203,7 +211,7 @@ export function toPicture(values, side) {
     for (let k = 0; k < count; k++) {
       const value = values[c * count + k];
       if (!Number.isFinite(value)) return null;
-      out[k * 3 + c] = (value + 1) * 127.5;
+      out[k * 3 + c] = Math.fround(Math.fround(value + 1) * 127.5); // numpy's float32, whose ties fall elsewhere
     }
   }
   return { width: side, height: side, data: new Uint8Array(out.buffer) };

@@ -1,4 +1,4 @@
-// The marks that say a picture was generated, put into a PNG: XMP in an iTXt chunk, and Software.
+// Puts the marks of a generated picture into a PNG: XMP in an iTXt chunk, and Software in a tEXt chunk.
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;

@@ -1,16 +1,18 @@
-// Computes, so that the page stays alive: reads a picture, finds its faces, translates one. It answers {id, …} to {id, task, …}.
+// The worker: reads a picture, finds its faces and translates one, so that the page can still react meanwhile.
+// It answers {id, answer}, {id, progress} or {id, problem} to {id, task, …}.
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
 import { Finder } from "./finder.js";
-import { apply, tiltOf, upright } from "./geometry.js";
-import { align, fromCanvas, toCanvas, toFloat, toPicture } from "./pixels.js";
+import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
+import { prepare } from "./translate.js";
 
-class Refusal extends Error {}
+/** A failure whose message is shown to the user. */
+class Problem extends Error {}
 
 const here = (name) => new URL(name, import.meta.url);
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
-const loaded = new Map(); // sessions by file, as promises
+const sessions = new Map(); // promises of sessions, by file
 let manifest = null;
 let picture = null;
 let faces = [];
@@ -19,64 +21,64 @@ ort.env.wasm.wasmPaths = { wasm: here("runtime/ort-wasm-simd-threaded.wasm").hre
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 ort.env.logLevel = "error";
 
-async function get(name, tell) {
-  const wanted = manifest?.files[name];
+async function download(name, onProgress) {
+  const expected = manifest?.files[name];
   let response;
   try {
     response = await fetch(here(name));
   } catch {
-    throw new Refusal(`${name} cannot be loaded: see whether the server still runs, and try again.`);
+    throw new Problem(`${name} cannot be loaded: see whether the server still runs, and try again.`);
   }
-  if (!response.ok) throw new Refusal(`${name} cannot be loaded (the server answers ${response.status}): build the page again.`);
-  if (!tell || !wanted) return new Uint8Array(await response.arrayBuffer());
-  const content = new Uint8Array(wanted.bytes);
+  if (!response.ok) throw new Problem(`${name} cannot be loaded (the server answers ${response.status}): build the page again.`);
+  if (!onProgress || !expected) return new Uint8Array(await response.arrayBuffer());
+  const content = new Uint8Array(expected.bytes);
   let at = 0;
   for (const reader = response.body.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) break;
-    if (at + value.length > content.length) throw new Refusal(`${name} is not the file that the page was built with: build it again.`);
+    if (at + value.length > content.length) throw new Problem(`${name} is not the file that the page was built with: build it again.`);
     content.set(value, at);
     at += value.length;
-    tell(at, wanted.bytes);
+    onProgress(at, expected.bytes);
   }
-  if (crypto.subtle) { // over HTTPS and on this machine alone
+  if (crypto.subtle) { // browsers have it over HTTPS and on this machine alone
     const sum = [...new Uint8Array(await crypto.subtle.digest("SHA-256", content))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (sum !== wanted.sha256) throw new Refusal(`${name} came damaged: load the page again.`);
+    if (sum !== expected.sha256) throw new Problem(`${name} came damaged: load the page again.`);
   }
   return content;
 }
 
-function session(name, tell) {
-  if (!loaded.has(name)) {
-    const made = get(name, tell).then((content) => ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3 }));
-    loaded.set(name, made);
-    made.catch(() => loaded.delete(name)); // so that it can be tried again
+function session(name, onProgress) {
+  if (!sessions.has(name)) {
+    const created = download(name, onProgress).then((content) => ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3 }));
+    sessions.set(name, created);
+    created.catch(() => sessions.delete(name)); // so that the next task tries again
   }
-  return loaded.get(name);
+  return sessions.get(name);
 }
 
-async function run(network, feeds) {
-  const tensors = Object.entries(feeds).map(([name, [values, shape]]) => [name, new ort.Tensor("float32", values, shape)]);
-  const answers = await network.run(Object.fromEntries(tensors));
-  const out = Object.fromEntries(Object.entries(answers).map(([name, tensor]) => [name, tensor.data.slice()]));
-  for (const tensor of Object.values(answers)) tensor.dispose();
-  return out;
+async function run(network, inputs) {
+  const tensors = Object.entries(inputs).map(([name, [values, shape]]) => [name, new ort.Tensor("float32", values, shape)]);
+  const outputs = await network.run(Object.fromEntries(tensors));
+  const values = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data.slice()]));
+  for (const tensor of Object.values(outputs)) tensor.dispose();
+  return values;
 }
 
 async function read(file) {
   const { bytes, pixels } = manifest.limits;
-  if (file.size > bytes) throw new Refusal(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(bytes)} MB allowed: make it smaller.`);
+  if (file.size > bytes) throw new Problem(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(bytes)} MB allowed: make it smaller.`);
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    throw new Refusal("This is no picture that your browser can read: give a JPEG, PNG, WebP, AVIF or GIF.");
+    throw new Problem("This is no picture that your browser can read: give a JPEG, PNG, WebP, AVIF or GIF.");
   }
   const { width, height } = bitmap;
-  if (width * height > pixels) throw new Refusal(`The picture has ${width}×${height} pixels, more than the ${pixels / 1e6} million allowed: scale it down.`);
+  if (width * height > pixels) throw new Problem(`The picture has ${width}×${height} pixels, more than the ${pixels / 1e6} million allowed: scale it down.`);
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Refusal("The picture is too large for this browser: scale it down.");
+  if (!context) throw new Problem("The picture is too large for this browser: scale it down.");
   context.fillStyle = "#fff"; // transparency is laid on white
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0);
@@ -84,77 +86,62 @@ async function read(file) {
   return fromCanvas(context.getImageData(0, 0, width, height));
 }
 
-async function pngOf(square) {
+async function toPng(square) {
   const canvas = new OffscreenCanvas(square.width, square.height);
   canvas.getContext("2d").putImageData(toCanvas(square), 0, 0);
   return canvas.convertToBlob({ type: "image/png" });
 }
 
-const progress = (tell, what) => (got, all) => tell(`Loading ${what}: ${megabytes(got)} of ${megabytes(all)} MB…`);
+const loading = (report, what) => (loaded, total) => report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
 
 const tasks = {
   async start() {
-    manifest = JSON.parse(new TextDecoder().decode(await get("manifest.json")));
+    manifest = JSON.parse(new TextDecoder().decode(await download("manifest.json")));
     return { limits: manifest.limits, translators: manifest.translators, software: manifest.software };
   },
 
-  async open({ file }, tell) {
+  async open({ file }, report) {
     picture = null;
     faces = [];
     const opened = await read(file);
-    tell("Loading the face finder…");
-    const detector = await session("models/detector.onnx", progress(tell, "the face detector"));
-    const locator = await session("models/landmarks.onnx", progress(tell, "the landmark network"));
-    const finder = new Finder(
-      manifest.face,
-      async (values, height, width) => (await run(detector, { image: [values, [1, 3, height, width]] })).answers,
-      (values, count) => run(locator, { image: [values, [count, 3, manifest.face.crop, manifest.face.crop]] }),
-    );
-    tell("Looking for faces…");
+    report("Loading the face finder…");
+    const detector = await session("models/detector.onnx", loading(report, "the face detector"));
+    const landmarks = await session("models/landmarks.onnx", loading(report, "the landmark network"));
+    const finder = new Finder(manifest.face, (inputs) => run(detector, inputs), (inputs) => run(landmarks, inputs));
+    report("Looking for faces…");
     const start = performance.now();
     faces = await finder.find(opened);
     picture = opened;
     const { width, height } = opened;
-    return { size: [width, height], ms: performance.now() - start, faces: faces.map(({ box, tilt, domain, score, landmarks }) => ({ box, tilt, domain, score, landmarks })) };
+    return { size: [width, height], ms: performance.now() - start, faces: faces.map(({ box, tilt, domain, score, landmarks: points }) => ({ box, tilt, domain, score, landmarks: points })) };
   },
 
-  async translate({ face, to }, tell) {
+  async translate({ face, to }, report) {
     const facts = manifest.translators[to];
-    if (!facts) throw new Refusal(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
-    if (!picture || !faces[face]) throw new Refusal("There is no such face: give the picture again.");
-    const network = await session(facts.model, progress(tell, "the translator, once"));
-    tell("Translating…");
+    if (!facts) throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
+    if (!picture || !faces[face]) throw new Problem("There is no such face: give the picture again.");
+    const network = await session(facts.model, loading(report, "the translator, once"));
+    report("Translating…");
     const start = performance.now();
-    const { crop, landmarks } = faces[face];
-    const leaning = facts.conditions.some((name) => name !== "style");
-    const frame = leaning ? upright(crop) : crop; // whoever is told the tilt wants to see it
-    const points = landmarks.map((point) => apply(frame, point));
-    const square = align(picture, frame, facts.px);
-    const told = {
-      tilt: [Float32Array.of(tiltOf(points)), [1]],
-      landmarks: [Float32Array.from(points.flat()), [1, 5, 2]],
-      style: [new Float32Array(8), [1, 8]], // the usual one
-    };
-    const feeds = { image: [toFloat([square]), [1, 3, facts.px, facts.px]] };
-    for (const name of facts.conditions) feeds[name] = told[name];
-    const [values] = Object.values(await run(network, feeds));
+    const { square, inputs } = prepare(picture, faces[face], facts);
+    const [values] = Object.values(await run(network, inputs));
     const result = toPicture(values, facts.px);
-    if (!result) throw new Refusal("The network gives numbers that are none on this device.");
+    if (!result) throw new Problem("The network gives numbers that are none on this device.");
     const ms = performance.now() - start;
-    return { before: await pngOf(square), after: await marked(await pngOf(result), manifest), ms, method: facts.method, licence: facts.licence };
+    return { before: await toPng(square), after: await marked(await toPng(result), manifest), ms, method: facts.method, licence: facts.licence };
   },
 };
 
-let line = Promise.resolve(); // one task after another
+let last = Promise.resolve(); // one task after another
 
-self.onmessage = ({ data: { id, task, ...given } }) => {
-  line = line.then(async () => {
+self.onmessage = ({ data: { id, task, ...parameters } }) => {
+  last = last.then(async () => {
     try {
-      self.postMessage({ id, answer: await tasks[task](given, (told) => self.postMessage({ id, told })) });
+      self.postMessage({ id, answer: await tasks[task](parameters, (progress) => self.postMessage({ id, progress })) });
     } catch (error) {
-      if (!(error instanceof Refusal)) console.error(error);
-      const words = error instanceof RangeError ? "There is not enough memory for this picture: scale it down." : `Something broke (${error?.message ?? error}). Load the page again.`;
-      self.postMessage({ id, refused: error instanceof Refusal ? error.message : words });
+      if (!(error instanceof Problem)) console.error(error);
+      const unexpected = error instanceof RangeError ? "There is not enough memory for this picture: scale it down." : `Something broke (${error?.message ?? error}). Load the page again.`;
+      self.postMessage({ id, problem: error instanceof Problem ? error.message : unexpected });
     }
   });
 };

@@ -9,7 +9,7 @@ from PIL import Image
 
 from anime2real.bundle.format import MOST_VARIANTS
 from anime2real.bundle.registry import shipped
-from anime2real.one_picture import translate_picture
+from anime2real.pipeline import translate_picture
 
 BEST: Final = "best"
 AUTO: Final = "auto"

@@ -10,9 +10,9 @@ import gradio as gr
 
 from anime2real import UserError
 from anime2real.bundle.registry import shipped
-from anime2real.image.open import Limits
-from anime2real.image.picture import decode, write
-from anime2real.one_picture import translate_picture
+from anime2real.image.decode import Limits, decode
+from anime2real.image.files import write
+from anime2real.pipeline import translate_picture
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = next(

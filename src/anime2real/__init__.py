@@ -11,11 +11,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from anime2real.bundle.format import Bundle
     from anime2real.errors import UserError
-    from anime2real.translator import Translator
+    from anime2real.face.finder import find_faces
+    from anime2real.face.geometry import Face
+    from anime2real.pipeline import Translated, Translator, translate_picture
 
-__all__ = ["Bundle", "Translator", "UserError", "__version__"]
+__all__ = [
+    "Bundle", "Face", "Translated", "Translator", "UserError", "__version__", "find_faces", "translate_picture",
+]  # fmt: skip
 
-_HOMES = {"Bundle": "bundle.format", "Translator": "translator", "UserError": "errors"}
+_HOMES = {
+    "Bundle": "bundle.format", "Face": "face.geometry", "Translated": "pipeline", "Translator": "pipeline",
+    "UserError": "errors", "find_faces": "face.finder", "translate_picture": "pipeline",
+}  # fmt: skip
+"""The module of each public name."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,17 +1,16 @@
-"""Translate many pictures: decoded and searched for faces ahead, run in batches, written under their own names.
+"""Translate many files: decode pictures ahead, run them in batches, write each result under its picture's name.
 
 One bad picture never stops the rest.
 """
 
 import os
 import time
-import unicodedata
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +18,15 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
-from anime2real.face.finder import default_finder
-from anime2real.image.open import printable
-from anime2real.image.picture import SUFFIXES, PictureError, centre_box, collect, decode, write
-from anime2real.pipeline import Crops, centre, line_up, put_back
-from anime2real.translator import BATCH, Crop, Translator, available_cores
-from anime2real.video.kinds import FILM_SUFFIXES
+from anime2real.image.decode import PictureError, decode, printable
+from anime2real.image.files import clip_kind, name_results, write
+from anime2real.network import Network, available_cores, batches
+from anime2real.pipeline import Crop, Crops, Layout, already_note, compose, crop_faces, faces_in, translate_crops
 
-if TYPE_CHECKING:
-    from anime2real.video.clip import Clip, ClipError
-    from anime2real.video.files import Clips
-
-Layout = Literal["face", "pair", "paste"]
 Format = Literal["png", "jpg", "webp", "avif"]
 
 DECODERS: Final = 4
-"""Threads that decode; a picture of the largest size allowed takes some 200 MB in each."""
+"""Threads that decode pictures; in each, a picture of the largest allowed size takes some 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +37,9 @@ class Options:
         layout: each face alone, beside the crop that went in, or all pasted back into the picture.
         crop: find the faces, or take the centre square for one.
         format: the suffix of the results.
-        background: what shows through transparent pictures, RGB, 0-255.
-        overwrite: whether files that are there may be replaced. Inputs never are.
-        variants: results of each face of a picture, the usual one first, 1 or more; of clips there is the usual one.
+        background: the colour behind transparent pictures, RGB, 0-255.
+        overwrite: whether existing files may be replaced. Inputs never are.
+        variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
     """
 
     layout: Layout = "face"
@@ -63,13 +55,13 @@ class Outcome:
     """What became of a picture: `outputs` or `error`, never both.
 
     Attributes:
-        source: the picture, or None where an argument stood for none.
+        source: the file, or None if an argument matched no file.
         outputs: the results, the largest face's first, the variants of a face one after the other.
         faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
-        seconds: of decoding and finding, its share of the batch, and writing.
+        seconds: for decoding and finding faces, its share of the batch, and writing.
         notes: what the user should know.
         error: one line.
-        record: of a clip: what stands in a line of JSON in place of `faces`.
+        record: for a clip: what its line of JSON has in place of `faces`.
     """
 
     source: Path | None
@@ -82,79 +74,51 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A decoded picture and its faces."""
+class ClipJob:
+    """A clip to translate: the suffix of its result, without the dot, and a function that writes it to a path."""
 
-    image: Image.Image
+    suffix: str
+    run: Callable[[Path], Outcome]
+
+
+TakeClip = Callable[[Path, Options], ClipJob | UserError | None]
+"""Gives the job for a clip, or why it cannot be translated; None to treat it as a picture."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A decoded picture and its crops."""
+
     crops: Crops
-    faces: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
 
 
-_Waiting = tuple[Path | None, Path | None, "Future[_Loaded] | UserError"]
-_Clip = tuple[Path, Path, "Clip"]
+@dataclass(frozen=True)
+class _Item:
+    """One file: where its result goes and, for a clip, its job; or why there will be no result."""
 
-
-def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
-    """As `collect`, videos included, but what lies in `output` is no input where only a folder around it was named.
-
-    So `anime2real translate . -o out` can be repeated without translating its own results.
-    """
-    top = Path(os.path.abspath(output))
-    around = [argument for argument in arguments if Path(os.path.abspath(argument)) in top.parents]
-    suffixes = SUFFIXES | FILM_SUFFIXES
-    found = collect(arguments, suffixes)
-    if not around:
-        return found
-    asked = collect((argument for argument in arguments if argument not in around), suffixes)
-    named = {os.path.abspath(item) for item in asked if isinstance(item, Path)}
-    return [
-        item
-        for item in found
-        if isinstance(item, PictureError)
-        or os.path.abspath(item) in named
-        or top not in Path(os.path.abspath(item)).parents
-    ]
-
-
-def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Path]:
-    """Where each result goes: the source's stem with `suffix`, numbered `-2`, `-3` … where inputs share one.
-
-    Names that differ only in case or in Unicode form count as shared: file systems disagree about them.
-    """
-    own = {_key(source.stem) for source in sources}
-    taken: set[str] = set()
-    numbers: dict[str, int] = {}
-    results = []
-    for source in sources:
-        name = source.stem
-        if _key(name) in taken:
-            number = numbers.get(_key(name), 1)
-            while _key(name) in taken or _key(name) in own:
-                number += 1
-                name = f"{source.stem}-{number}"
-            numbers[_key(source.stem)] = number
-        taken.add(_key(name))
-        results.append(output / f"{name}.{suffix}")
-    return results
+    source: Path | None
+    target: Path | None = None
+    error: UserError | None = None
+    clip: ClipJob | None = None
 
 
 def translate_files(
-    translator: Translator,
+    network: Network,
     found: Sequence[Path | PictureError],
     output: Path,
     options: Options,
-    clips: "Clips | None" = None,
+    take_clip: TakeClip = lambda path, options: None,
 ) -> Iterator[Outcome]:
-    """Translate pictures one after the other, in order, `BATCH` at a time, and clips between them.
+    """Translate pictures and clips, in order.
 
     Args:
-        translator: to run.
-        found: the pictures, with an error in the place of what could not be found.
-        output: the folder of the results, made here.
-        options: how they are made.
-        clips: what deals with clips; without it, they are pictures or errors.
+        network: to run.
+        found: the files; an error stands for an argument that matched none.
+        output: the folder of the results; it is made here.
+        options: how results are made.
+        take_clip: asked about each clip; by default every clip is treated as a picture.
 
     Yields:
         An outcome for each of `found`.
@@ -166,169 +130,144 @@ def translate_files(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
-    sources = [item for item in found if isinstance(item, Path)]
-    inputs = {os.path.realpath(source) for source in sources}
-    taken = {source: clips.take(source, options) for source in sources} if clips else {}
-    targets = _targets(sources, taken, output, options)
-    reserved = inputs | {os.path.realpath(target) for target in targets.values()}
+    items = _items(found, output, options, take_clip)
+    reserved = {os.path.realpath(path) for item in items for path in (item.source, item.target) if path is not None}
     pool = ThreadPoolExecutor(min(DECODERS, available_cores()))
-
-    def queue() -> Iterator[_Waiting | _Clip]:
-        for item in found:
-            if isinstance(item, PictureError):
-                yield None, None, item
-                continue
-            target, clip = targets[item], taken.get(item)
-            refusal = clip if isinstance(clip, UserError) else _refusal(target, inputs, options.overwrite)
-            if clip is not None and not isinstance(clip, UserError) and refusal is None:
-                yield item, target, clip
-            else:
-                yield item, target, refusal or pool.submit(_load, item, translator.bundle, options)
-
     try:
-        ahead: deque[_Waiting] = deque()
-
-        def rest() -> Iterator[Outcome]:
-            while ahead:
-                batch = [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
-                yield from _run(translator, batch, options, reserved)
-
-        for source, target, waiting in queue():
-            if isinstance(waiting, (Future, UserError)):
-                ahead.append((source, target, waiting))
-                if len(ahead) == 3 * BATCH:  # one batch to run while two are decoded
-                    yield from _run(translator, [ahead.popleft() for _ in range(BATCH)], options, reserved)
-                continue
-            yield from rest()
-            assert clips is not None
-            assert source is not None
-            assert target is not None
-            outcome = clips.run(waiting, source, target, options)
-            renamed = () if outcome.error else _renamed(source, target)
-            yield replace(outcome, notes=(*outcome.notes, *renamed))
-        yield from rest()
+        for are_clips, group in groupby(items, key=lambda item: item.clip is not None):
+            alike = list(group)
+            yield from map(_run_clip, alike) if are_clips else _run(network, alike, pool, options, reserved)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _targets(
-    sources: Sequence[Path], clips: "dict[Path, Clip | ClipError | None]", output: Path, options: Options
-) -> dict[Path, Path]:
-    """Where each result goes: names are shared only among results of one suffix."""
-
-    def suffix(source: Path) -> str:
-        clip = clips.get(source)
-        return options.format if clip is None or isinstance(clip, UserError) else clip.suffix
-
-    alike: dict[str, list[Path]] = {}
+def _items(found: Sequence[Path | PictureError], output: Path, options: Options, take_clip: TakeClip) -> list[_Item]:
+    sources = [item for item in found if isinstance(item, Path)]
+    taken = {source: take_clip(source, options) if clip_kind(source) else None for source in sources}
+    clips = {source: job for source, job in taken.items() if isinstance(job, ClipJob)}
+    targets: dict[Path, Path] = {}
+    by_suffix: dict[str, list[Path]] = {}  # only results with the same suffix can get the same name
     for source in sources:
-        alike.setdefault(suffix(source), []).append(source)
-    return {s: t for end, group in alike.items() for s, t in zip(group, name_results(group, output, end), strict=True)}
+        by_suffix.setdefault(clips[source].suffix if source in clips else options.format, []).append(source)
+    for suffix, alike in by_suffix.items():
+        targets |= zip(alike, name_results(alike, output, suffix), strict=True)
+    inputs = {os.path.realpath(source) for source in sources}
+    items = []
+    for item in found:
+        if isinstance(item, PictureError):
+            items.append(_Item(None, error=item))
+            continue
+        answer = taken[item]
+        error = answer if isinstance(answer, UserError) else _refusal(targets[item], inputs, options.overwrite)
+        items.append(_Item(item, targets[item], error, None if error else clips.get(item)))
+    return items
 
 
-def _run(translator: Translator, batch: list[_Waiting], options: Options, reserved: set[str]) -> Iterator[Outcome]:
-    """Translate and write a batch: an outcome for each, in order."""
-    loaded: dict[int, _Loaded] = {}
-    errors: dict[int, UserError] = {}
-    for place, (_, _, waiting) in enumerate(batch):
-        try:
-            if isinstance(waiting, UserError):
-                raise waiting
-            loaded[place] = waiting.result()
-        except UserError as error:
-            errors[place] = error
+def _run_clip(item: _Item) -> Outcome:
+    assert item.clip is not None
+    assert item.source is not None
+    assert item.target is not None
+    outcome = item.clip.run(item.target)
+    return outcome if outcome.error else replace(outcome, notes=(*outcome.notes, *_renamed(item.source, item.target)))
+
+
+def _run(
+    network: Network, items: Sequence[_Item], pool: ThreadPoolExecutor, options: Options, reserved: set[str]
+) -> Iterator[Outcome]:
+    """Translate pictures in batches; while one runs, the next two are decoded."""
+    parts = [items[part] for part in batches(len(items))]
+    decoding: dict[int, list[Future[_Loaded] | UserError]] = {}
+    for number, part in enumerate(parts):
+        for ahead in range(number, min(number + 3, len(parts))):
+            if ahead not in decoding:
+                decoding[ahead] = [
+                    item.error or pool.submit(_load, item, network.bundle, options) for item in parts[ahead]
+                ]
+        yield from _run_batch(network, part, [_result(one) for one in decoding.pop(number)], options, reserved)
+
+
+def _result(decoding: "Future[_Loaded] | UserError") -> _Loaded | UserError:
+    try:
+        return decoding if isinstance(decoding, UserError) else decoding.result()
+    except UserError as error:
+        return error
+
+
+def _load(item: _Item, bundle: Bundle, options: Options) -> _Loaded:
+    assert item.source is not None
     start = time.perf_counter()
-    translated = [_translate(translator, loaded, variant) for variant in range(options.variants)]
-    share = (time.perf_counter() - start) / max(1, len(loaded))
-    for place, (source, target, _) in enumerate(batch):
+    decoded = decode(item.source, background=options.background)
+    faces = []
+    if options.crop == "face":  # with one thread: several pictures are decoded at once
+        faces = faces_in(decoded.image, where=printable(item.source), instead="give --crop none", threads=1)
+    crops = crop_faces(decoded.image, faces, bundle)
+    notes = (*decoded.notes, *already_note([face.domain for face in faces], bundle.target))
+    return _Loaded(crops, notes, time.perf_counter() - start)
+
+
+def _run_batch(
+    network: Network,
+    items: Sequence[_Item],
+    pictures: Sequence[_Loaded | UserError],
+    options: Options,
+    reserved: set[str],
+) -> Iterator[Outcome]:
+    """Translate and write a batch: an outcome for each, in order."""
+    start = time.perf_counter()
+    crops = [picture.crops for picture in pictures if isinstance(picture, _Loaded)]
+    translated = iter(_translate(network, crops, options.variants))
+    share = (time.perf_counter() - start) / max(1, len(crops))
+    for item, picture in zip(items, pictures, strict=True):
         start = time.perf_counter()
         try:
-            if place in errors:
-                raise errors[place]
-            results = []
-            for of_variant in (every[place] for every in translated):
-                if isinstance(of_variant, UserError):
-                    raise of_variant
-                results.append(of_variant)
-            assert source is not None
-            assert target is not None
-            written = _write(loaded[place], np.stack(results), target, options, reserved)
+            if isinstance(picture, UserError):
+                raise picture
+            results = next(translated)
+            if isinstance(results, UserError):
+                raise results
+            assert item.source is not None
+            assert item.target is not None
+            written = _write(picture.crops, results, item.target, options, reserved)
         except UserError as error:
-            yield Outcome(source, error=str(error))
+            yield Outcome(item.source, error=str(error))
             continue
-        picture = loaded[place]
         seconds = picture.seconds + share + time.perf_counter() - start
-        yield Outcome(source, written, picture.faces, seconds, (*picture.notes, *_renamed(source, target)))
+        notes = (*picture.notes, *_renamed(item.source, item.target))
+        yield Outcome(item.source, written, picture.crops.records(), seconds, notes)
 
 
-def _translate(
-    translator: Translator, loaded: dict[int, _Loaded], variant: int
-) -> dict[int, NDArray[np.uint8] | UserError]:
-    """All in one go; where that fails, one by one, so that a picture fails for itself alone."""
-    if not loaded:
-        return {}
-    crops = np.concatenate([item.crops.pixels for item in loaded.values()])
-    landmarks = np.concatenate([item.crops.landmarks for item in loaded.values()])
+def _translate(network: Network, crops: Sequence[Crops], variants: int) -> list[NDArray[np.uint8] | UserError]:
+    """(variants, K, S, S, 3) of each picture. If the batch fails, each runs alone, so that only the bad ones fail."""
     try:
-        parts = [
-            translator.translate(crops[i : i + BATCH], landmarks[i : i + BATCH], variant)
-            for i in range(0, len(crops), BATCH)
-        ]
+        by_variant = [translate_crops(network, crops, variant) for variant in range(variants)]
     except UserError as error:
-        if len(loaded) == 1:
-            return dict.fromkeys(loaded, error)
-        return {place: _translate(translator, {place: item}, variant)[place] for place, item in loaded.items()}
-    ends = np.cumsum([len(item.crops.pixels) for item in loaded.values()])[:-1]
-    return dict(zip(loaded, np.split(np.concatenate(parts), ends), strict=True))
-
-
-def _load(source: Path, bundle: Bundle, options: Options) -> _Loaded:
-    start = time.perf_counter()
-    decoded = decode(source, background=options.background)
-    image = decoded.image
-    if options.crop == "none":
-        crops = centre(image, bundle.px)
-        left, top, side = centre_box(*image.size)
-        ready = 0
-        records: tuple[dict[str, Any], ...] = (
-            {"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},
-        )
-    else:
-        faces = default_finder(1)(image)  # the decoding threads are the parallelism
-        if not faces:
-            raise PictureError(
-                f"{printable(source)}: no face found; if it is one face and nothing else, give --crop none"
-            )
-        crops = line_up(image, faces, bundle)
-        records = tuple({key: face.as_record()[key] for key in ("box", "landmarks", "tilt_degrees")} for face in faces)
-        ready = sum(face.domain == bundle.target for face in faces)
-    notes = decoded.notes
-    if ready:
-        kind = "photographed" if bundle.target == "real" else "drawn"
-        notes = (*notes, f"{ready} of {len(records)} faces look {kind} already: is --to {bundle.target} meant?")
-    return _Loaded(image, crops, records, notes, time.perf_counter() - start)
+        return [error] if len(crops) == 1 else [_translate(network, [one], variants)[0] for one in crops]
+    return [np.stack(results) for results in zip(*by_variant, strict=True)]
 
 
 def _write(
-    loaded: _Loaded, results: NDArray[np.uint8], target: Path, options: Options, reserved: set[str]
+    crops: Crops, results: NDArray[np.uint8], target: Path, options: Options, reserved: set[str]
 ) -> tuple[Path, ...]:
-    """Write what `options.layout` asks for of results (variants, faces, S, S, 3), all or nothing; returns the files."""
-    if options.layout == "paste":
-        made = [put_back(loaded.image, loaded.crops.frames, faces) for faces in results]
-        targets = [target, *_further(target, "variant", len(made) - 1, reserved)]
-    else:
-        made, targets = [], []
-        firsts = [target, *_further(target, "face", results.shape[1] - 1, reserved)]
-        for first, before, variants in zip(firsts, loaded.crops.pixels, results.swapaxes(0, 1), strict=True):
-            targets += [first, *_further(first, "variant", len(variants) - 1, reserved)]
-            for after in variants:
-                shown_ = after if options.layout == "face" else np.concatenate([before, after], axis=1)
-                made.append(Image.fromarray(shown_))
+    """Write the results of a picture, all or nothing; returns the files.
+
+    Args:
+        results: (variants, K, S, S, 3).
+        target: where the usual result of the largest face goes.
+        reserved: paths that further results must not use; theirs are added.
+    """
+    by_variant = [compose(crops, faces, options.layout) for faces in results]
+    images: list[Image.Image] = []
+    targets: list[Path] = []
+    count = len(by_variant[0])
+    for first, variants in zip(
+        [target, *_further(target, "face", count - 1, reserved)], zip(*by_variant, strict=True), strict=True
+    ):
+        images += variants
+        targets += [first, *_further(first, "variant", len(variants) - 1, reserved)]
     for path in targets[1:]:
-        refusal = _refusal(path, set(), options.overwrite)
-        if refusal:
+        if refusal := _refusal(path, set(), options.overwrite):
             raise refusal
-    for path, image in zip(targets, made, strict=True):
+    for path, image in zip(targets, images, strict=True):
         write(image, path, overwrite=options.overwrite)
     return tuple(targets)
 
@@ -359,7 +298,3 @@ def _renamed(source: Path, target: Path) -> tuple[str, ...]:
     if source.stem == target.stem:
         return ()
     return (f"written as {target.name}: another picture is called {source.stem}",)
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

@@ -11,8 +11,8 @@ import pytest
 import tiny
 from onnx import TensorProto, helper, numpy_helper
 
-from anime2real.bundle.format import Bundle, BundleError, load, read, save
-from anime2real.bundle.onnx_file import refers_outside
+from anime2real.bundle.format import Bundle, BundleError, read, refers_outside
+from anime2real.bundle.save import load, save
 
 
 @pytest.fixture

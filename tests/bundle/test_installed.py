@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 import tiny
 
-from anime2real.bundle import installed
-from anime2real.bundle.format import BundleError, load
-from anime2real.bundle.installed import CORE, ELSEWHERE, bundle_folders, clone_folders
-from anime2real.bundle.registry import UnknownMethodError, find, resolve, shipped
+from anime2real.bundle import registry
+from anime2real.bundle.format import BundleError
+from anime2real.bundle.registry import (
+    CORE,
+    ELSEWHERE,
+    UnknownMethodError,
+    bundle_folders,
+    clone_folders,
+    find,
+    resolve,
+    shipped,
+)
+from anime2real.bundle.save import load
 from anime2real.cli.main import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,8 +36,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that packages are installed in; the package itself lies there, too, without bundles."""
     folder = tmp_path / "site"
     folder.mkdir()
-    monkeypatch.setattr(installed, "PACKAGE", folder / "anime2real")
-    monkeypatch.setattr(installed, "CORE", folder / "anime2real" / "bundles")
+    monkeypatch.setattr(registry, "PACKAGE", folder / "anime2real")
+    monkeypatch.setattr(registry, "CORE", folder / "anime2real" / "bundles")
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     return folder
 
@@ -50,7 +59,7 @@ def test_every_bundle_of_this_clone_is_found() -> None:
     assert {bundle.name for bundle in shipped()} == ALL
     for bundle in shipped():
         assert load(bundle.folder).name == bundle.folder.name
-    folders = set(clone_folders(installed.PACKAGE).values())
+    folders = set(clone_folders(registry.PACKAGE).values())
     assert {folder.parents[1].name for folder in folders} == {
         project.parent.name for project in ROOT.glob("bundles/*/pyproject.toml")
     }
@@ -93,7 +102,7 @@ def test_what_names_no_module_at_the_top_is_refused(site: Path, value: str) -> N
 
 def test_a_clone_s_folder_stands_for_the_distribution_made_of_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "anime2real-bundles-paper")
-    monkeypatch.setattr(installed, "PACKAGE", ROOT / "src" / "anime2real")
+    monkeypatch.setattr(registry, "PACKAGE", ROOT / "src" / "anime2real")
     assert bundle_folders()["anime2real_bundles_paper"].is_relative_to(ROOT)
 
 

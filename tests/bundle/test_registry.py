@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import tiny
 
-from anime2real.bundle.format import BundleError, load
+from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError, best_method, find, resolve, shipped
+from anime2real.bundle.save import load
 
 
 def test_shipped_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,17 @@
 """`anime2real train` and `export`, as they are typed."""
 
+import json
+import re
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from toys import Toy
 
 from anime2real.bundle.format import read
-from anime2real.cli import train as command
 from anime2real.cli.main import main
-from anime2real.train.loop import Session
+from anime2real.train.recipes import PRESETS
+from anime2real.train.run import stats
 
 SMALL = ["--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2", "--device", "cpu"]
 
@@ -36,38 +37,66 @@ def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.Capt
 def test_a_galatea_bundle_says_what_its_discriminators_saw(toy: Toy, tmp_path: Path) -> None:
     command = ["train", "galatea", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "1"]
     command += ["--device", "cpu"]
-    command += ["--width", "8", "--blocks", "2", "--projection-width", "8", "--patch-width", "8", "--batch-size", "2"]
+    command += ["--width", "8", "--blocks", "2", "--set", "projection_width=8", "--set", "patch_width=8"]
+    command += ["--batch-size", "2"]
     assert main(command) == 0
     bundle = read(tmp_path / "run" / "bundles" / "galatea-anime-to-real")
     assert bundle.training["discriminator_features"] == "Lite0"
     assert "- discriminator features: Lite0" in (bundle.folder / "README.md").read_text()
 
 
-def test_presets_are_epochs_of_fifteen_thousand_pairs(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["train", "cyclegan", "--data", str(toy.pack), "-o", "nowhere", "--dry-run", "--preset"]
-    assert main([*command, "paper-50"]) == 0
-    assert "'pairs': 750000" in capsys.readouterr().out
-    assert not Path("nowhere").exists()
-    assert main([*command, "paper-51"]) == 1
-    assert "no preset 'paper-51': there are paper-15, paper-50" in capsys.readouterr().err
-    assert main([*command, "paper-50", "--epochs", "3"]) == 1
-    assert "not both" in capsys.readouterr().err
-
-
-def test_the_folder_for_compiled_code_reaches_the_loop(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_preset_is_printed_whole_and_overridden_by_what_is_given(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sessions: list[Session] = []
+    command = ["train", "cyclegan", "--data", str(toy.pack), "-o", str(tmp_path / "nowhere"), "--dry-run", "--preset"]
+    assert main([*command, "paper-50"]) == 0
+    table = tomllib.loads(capsys.readouterr().out)
+    assert table["budget"] == {"pairs": 750_000}
+    assert (table["options"]["tilt"], table["options"]["batch_size"]) == ("none", 16)
+    assert not (tmp_path / "nowhere").exists()
+    assert main([*command, "tilt", "--turn", "10", "--epochs", "1", "--set", "pool_size=7"]) == 0
+    table = tomllib.loads(capsys.readouterr().out)
+    assert table["budget"] == {"pairs": 15_000}
+    assert [table["options"][name] for name in ("tilt", "turn", "pool_size")] == ["coordinates", 10.0, 7]
+    assert main([*command, "paper-51"]) == 1
+    assert "cyclegan has no preset 'paper-51': there are default, paper-15, paper-50, tilt" in capsys.readouterr().err
 
-    def noted(config: object, data: Path, run: Path, session: Session) -> SimpleNamespace:
-        sessions.append(session)
-        return SimpleNamespace(finished=True)
 
-    monkeypatch.setattr(command, "train", noted)
-    arguments = ["train", "ugatit", "--data", str(toy.pack), "-o", str(tmp_path / "run")]
-    assert main([*arguments, "--compile-cache", str(tmp_path / "cache")]) == 0
-    assert main(arguments) == 0
-    assert [session.compile_cache for session in sessions] == [tmp_path / "cache", None]
+@pytest.mark.parametrize("method", PRESETS)
+def test_help_offers_the_common_options_and_some_of_the_method_s(
+    method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", method, "--help"]) == 0
+    told = capsys.readouterr().out
+    flags = set(re.findall(r"--[a-z][a-z-]+", "\n".join(line[:30] for line in told.splitlines() if "│" in line)))
+    assert {"--data", "--output", "--preset", "--set", "--minutes", "--dry-run", "--batch-size"} <= flags
+    assert len(flags) <= 28
+    assert not any("empty" in flag for flag in flags)
+    assert all(f"{name}:" in told for name in PRESETS[method])
+
+
+def test_options_are_never_positional(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "None"]) == 2
+    assert "None" in capsys.readouterr().err
+    assert main(["train", "difference", str(toy.pack), str(tmp_path / "run"), "None"]) == 2
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_tensorboard_events_stand_beside_the_stats(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "difference", "--data", str(toy.pack), "--steps", "2", "--batch-size", "4", "--device", "cpu"]
+    assert main([*command, "-o", str(tmp_path / "run"), "--tensorboard"]) == 0
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    line = json.loads((tmp_path / "run" / "stats.jsonl").read_text().splitlines()[-1])
+    scalar = events.Scalars("losses/difference")[-1]
+    assert (scalar.step, scalar.value) == (line["pairs"], pytest.approx(line["losses"]["difference"]))
+    monkeypatch.setattr(stats, "find_spec", lambda name: None)
+    assert main([*command, "-o", str(tmp_path / "other"), "--tensorboard"]) == 1
+    assert 'pip install "anime2real[tensorboard]"' in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from draw_faces import LOOKS, draw_face
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.face import Face, find_faces
-from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, _Candidate
-from anime2real.face.geometry import TEMPLATE, Similarity, mirror, scaling
-from anime2real.image.picture import decode
+from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, _Candidate, find_faces
+from anime2real.face.geometry import TEMPLATE, Face, Similarity, mirror, scaling
+from anime2real.image.decode import decode
 
 ROOT = Path(__file__).parent.parent.parent
 PHOTOGRAPH = ROOT / "docs" / "pictures" / "astronaut.jpg"

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import BLUE, RED
 from PIL import Image
 
 from anime2real.face.geometry import (
@@ -14,10 +15,12 @@ from anime2real.face.geometry import (
     Similarity,
     align,
     around,
+    centre_box,
     fit,
     mirror,
     paste,
     scaling,
+    square,
     tilt_of,
     to_template,
 )
@@ -172,3 +175,31 @@ def test_a_paste_outside_the_picture_leaves_it() -> None:
 
 def test_scaling_scales() -> None:
     np.testing.assert_allclose(scaling(3)(TEMPLATE), 3 * TEMPLATE)
+
+
+@given(width=st.integers(1, 5_000), height=st.integers(1, 5_000))
+def test_the_centre_box_is_inside_and_in_the_middle(width: int, height: int) -> None:
+    left, top, side = centre_box(width, height)
+    assert side == min(width, height)
+    assert abs((width - side) - 2 * left) <= 1
+    assert abs((height - side) - 2 * top) <= 1
+
+
+@settings(max_examples=40)
+@given(width=st.integers(1, 200), height=st.integers(1, 200), px=st.integers(1, 96))
+def test_one_colour_stays_one_colour(width: int, height: int, px: int) -> None:
+    result = square(Image.new("RGB", (width, height), (10, 120, 250)), px)
+    assert result.size == (px, px)
+    assert result.getcolors() == [(px * px, (10, 120, 250))]
+
+
+def test_the_middle_is_taken() -> None:
+    image = Image.new("RGB", (30, 10), BLUE)
+    image.paste(RED, (10, 0, 20, 10))
+    assert square(image, 10).getcolors() == [(100, RED)]
+
+
+def test_reducing_does_not_alias() -> None:
+    checks = np.indices((512, 512)).sum(0) % 2 * 255
+    reduced = np.asarray(square(Image.fromarray(checks.astype(np.uint8)), 16)).astype(int)
+    assert np.abs(reduced - 127.5).max() < 3

@@ -19,9 +19,8 @@ from PIL import Image
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
 from anime2real.data.pack import Pack, PackError
-from anime2real.face import Face
-from anime2real.face.geometry import TEMPLATE, Similarity
-from anime2real.image.picture import decode
+from anime2real.face.geometry import TEMPLATE, Face, Similarity
+from anime2real.image.decode import decode
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare, misplacement

@@ -11,9 +11,9 @@ import torch
 from toys import SIZE, Toy, stop_at
 from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea, state
 
-from anime2real.cli.train import export
 from anime2real.data.pack import Pack
 from anime2real.image.cielab import to_lab as measured_lab
+from anime2real.train.export.run import export_run
 from anime2real.train.hair_recolouring import chosen_colours, recoloured, to_image, to_lab
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Batch
@@ -221,7 +221,7 @@ def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
     hair_colours = state(tmp_path / "straight")["hair_colours"]
     assert hair_colours.shape == (HAIR_COLOURS, 3)
     assert {tuple(row) for row in hair_colours.tolist()} == {(40.0, 60.0, 40.0), (40.0, 10.0, -50.0)}
-    bundle = json.loads((export(tmp_path / "straight", tmp_path / "out")[0] / "bundle.json").read_text())
+    bundle = json.loads((export_run(tmp_path / "straight", tmp_path / "out")[0] / "bundle.json").read_text())
     assert bundle["training"]["options"]["hair_recolouring"] == 0.8
 
 

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from toys import TINY, Toy, stop_at
 
 from anime2real.bundle.format import STYLE, Bundle, BundleError, read
-from anime2real.bundle.installed import CORE
-from anime2real.cli.train import export
+from anime2real.bundle.registry import CORE
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
 from anime2real.train import import_weights as warmstart
+from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
 from anime2real.train.loop import Session, train
@@ -362,7 +362,7 @@ def test_a_run_goes_on_without_the_bundles_that_it_started_from(
     assert started == {"galatea-real-to-anime", "galatea-anime-to-real"}
     status = train(config, toy.pack, run, Session(device="cpu", quiet=True))
     assert status.progress.pairs == 8
-    (bundle,) = export(run)
+    (bundle,) = export_run(run)
     assert "started_from" in read(bundle).training
     with pytest.raises(BundleError, match="neither a folder nor a bundle"):
         train(config, toy.pack, tmp_path / "other", Session(device="cpu", quiet=True))

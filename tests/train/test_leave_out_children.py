@@ -15,7 +15,7 @@ from toys import Toy
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack, PackError
 from anime2real.train.loop import Session, train
-from anime2real.train.methods.difference import DifferenceConfig
+from anime2real.train.methods.options import DifferenceConfig
 from anime2real.train.run.config import Budget, TrainConfig
 
 LAYERS = [

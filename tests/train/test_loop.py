@@ -21,6 +21,7 @@ from anime2real.train.loop import train
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainError
+from anime2real.train.run.folder import LOCK
 from anime2real.train.run.restore import restore
 from anime2real.train.step import Speed, TrainingStep
 
@@ -126,6 +127,21 @@ def test_a_damaged_checkpoint_is_passed_over(toy: Toy, tmp_path: Path) -> None:
     log = (tmp_path / "log.txt").read_text()
     assert f"checkpoint {newest.name} is damaged" in log
     assert "cores at 24 pairs" in log
+
+
+@pytest.mark.usefixtures("_no_bundles")
+def test_a_second_process_in_a_run_folder_is_refused(toy: Toy, tmp_path: Path) -> None:
+    run("difference", toy, tmp_path)
+    hold = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True)"
+    hold += "; sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(tmp_path / LOCK)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(TrainError, match="another process trains in"):
+            run("difference", toy, tmp_path)
+        other.communicate("")
+    assert run("difference", toy, tmp_path).finished
 
 
 @pytest.mark.usefixtures("_no_bundles")
@@ -244,7 +260,7 @@ def test_a_run_gives_up_speed_only_where_two_batches_say_so(
     assert len(draws) == len(holds)
     assert len({tuple(draw) for draw in draws}) == len(draws)
     log = (tmp_path / "log.txt").read_text()
-    assert ("asking a second batch" in log) is not holds[0]
+    assert ("trying a second batch" in log) is not holds[0]
     assert ("preflight failed" in log) is not holds[-1]
 
 

@@ -13,8 +13,9 @@ from trainings import OnTheDeviceAlone
 
 from anime2real.data.pack import Pack
 from anime2real.train.method import Method
-from anime2real.train.methods import METHODS
+from anime2real.train.methods.registry import METHODS
 from anime2real.train.networks.tilt import WAYS
+from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
 
@@ -53,7 +54,7 @@ ATTENTIVE = (
 
 
 def learning(name: str, options: Any) -> Method:
-    method: Method = METHODS[name][1](options, SIZE)  # type: ignore[call-arg]
+    method: Method = build(name, options, SIZE)
     method.make_optimizers(1e-4)
     method.start_average()
     for optimizer in method.optimizers.values():

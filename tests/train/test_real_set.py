@@ -1,4 +1,4 @@
-"""Exemplars: what the discriminators see as real comes from the pictures that were asked for, and is as sharp."""
+"""The real set: discriminators see as real the pictures that were asked for, as sharp as was asked."""
 
 import json
 import shutil
@@ -14,12 +14,12 @@ from trainings import OnTheDeviceAlone, galatea, plain, upper
 
 from anime2real.data.pack import Pack
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.loop import _rows, _soft
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, from_sources
+from anime2real.train.selection import annotations, training_rows
 from anime2real.train.step import Speed, TrainingStep
 
 
@@ -140,29 +140,29 @@ def test_the_real_set_is_as_sharp_as_asked(toy: Toy, tmp_path: Path) -> None:
     pack = Pack(pack_folder)
     method = galatea(min_scale=0.65)
     assert method.wants_real_set
-    drawn, shown = _rows(pack, method, 0)
+    drawn, shown = training_rows(pack, method, 0)
     assert [rows.tolist() for rows in shown] == [sharp["anime"], sharp["real"]]
     assert {row for rows in drawn for row in rows.tolist()} > set(sharp["anime"])  # translated are the others too
     with pytest.raises(TrainError, match=r"no anime picture .* has 0\.9 pixels"):
-        _rows(pack, galatea(min_scale=0.9), 0)
+        training_rows(pack, galatea(min_scale=0.9), 0)
     softer = galatea(min_scale=0.65, soft_scale=0.35)
-    _, shown = _rows(pack, softer, 0)
+    _, shown = training_rows(pack, softer, 0)
     assert [len(rows) for rows in shown] == [len(pack.rows(domain, "train")) for domain in ("anime", "real")]
-    soft = _soft(pack, softer, torch.device("cpu"))
+    soft = annotations(pack, softer, torch.device("cpu"))[2]
     assert soft is not None
     assert {row for rows in shown for row in rows.tolist() if not soft[row]} == {*sharp["anime"], *sharp["real"]}
-    assert _soft(pack, method, torch.device("cpu")) is None
-    with pytest.raises(TrainError, match=r"no anime picture .* smaller --soft-scale"):
-        _rows(pack, galatea(min_scale=1.2, soft_scale=0.9), 0)
+    assert annotations(pack, method, torch.device("cpu"))[2] is None
+    with pytest.raises(TrainError, match=r"no anime picture .* smaller soft_scale"):
+        training_rows(pack, galatea(min_scale=1.2, soft_scale=0.9), 0)
     for entry in entries:
         del entry["scale"]
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     with pytest.raises(TrainError, match="does not know its pictures' scale"):
-        Galatea.resolved(GalateaConfig(min_scale=0.65), Pack(pack_folder))
+        Galatea.resolve(GalateaConfig(min_scale=0.65), Pack(pack_folder))
     with pytest.raises(TrainError, match="--min-scale is 0 or more"):
         GalateaConfig(min_scale=-1.0)
     for min_scale, soft_scale in ((0.0, 0.3), (0.65, 0.3), (0.65, 0.65), (0.65, -0.5)):
-        with pytest.raises(TrainError, match="--soft-scale lies between half of --min-scale"):
+        with pytest.raises(TrainError, match="soft_scale lies between half of --min-scale"):
             GalateaConfig(min_scale=min_scale, soft_scale=soft_scale)
 
 

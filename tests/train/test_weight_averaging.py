@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from anime2real.bundle.format import Bundle, read
-from anime2real.bundle.installed import CORE
+from anime2real.bundle.registry import CORE
 from anime2real.train import weight_averaging as soup
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import network_of

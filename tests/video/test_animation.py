@@ -12,12 +12,12 @@ import tiny
 from PIL import Image
 
 from anime2real.image import provenance as marks
-from anime2real.image.open import Limits
-from anime2real.image.picture import read_marks
-from anime2real.translator import Translator
+from anime2real.image.decode import Limits
+from anime2real.image.files import clip_kind
+from anime2real.image.provenance import read_marks
+from anime2real.pipeline import Translator
 from anime2real.video.animation import Animation
 from anime2real.video.clip import ClipError, ClipLimits
-from anime2real.video.kinds import clip_kind
 from anime2real.video.translate import ClipOptions, translate_clip
 
 DURATIONS = [40, 120, 40, 200, 80, 40]
@@ -160,7 +160,7 @@ def test_options_are_kept_apart(tmp_path: Path, frames: list[Image.Image]) -> No
     bundle = tiny.write_bundle(tmp_path / "b")
 
     class Stops(Translator):
-        def translate(self, pixels, landmarks=None):  # type: ignore[no-untyped-def]
+        def translate(self, pixels, landmarks=None, variant=0):  # type: ignore[no-untyped-def]
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import clips
@@ -16,12 +17,12 @@ from PIL import Image
 
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import TEMPLATE, Points, to_template
+from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.image import provenance as marks
-from anime2real.image.open import Limits
-from anime2real.translator import Translator
+from anime2real.image.decode import Limits
+from anime2real.network import Pixels
+from anime2real.pipeline import NoFaceError, Translator
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.track import Frame
@@ -75,11 +76,11 @@ class Interrupted(Translator):
     faces = 0
     kind: type[BaseException] = KeyboardInterrupt
 
-    def translate(self, pixels: NDArray[np.uint8], landmarks: Points | None = None) -> NDArray[np.uint8]:
+    def translate(self, pixels: Pixels, landmarks: Points | None = None, variant: Any = 0) -> Pixels:
         self.faces += len(pixels)
         if self.stop_at is not None and self.faces > self.stop_at:
             raise self.kind
-        return super().translate(pixels, landmarks)
+        return super().translate(pixels, landmarks, variant)
 
 
 def run(source: Path, target: Path, translator: Translator, **settings: object) -> ClipResult:
@@ -188,7 +189,7 @@ def test_frames_without_a_face_pass_through(tmp_path: Path, negative: Translator
 
 def test_no_face_in_the_whole_clip(tmp_path: Path, negative: Translator) -> None:
     source = clips.encode(tmp_path / "in.mp4", [clips.background(clips.SIZE, 7)] * 4, sound=None)
-    with pytest.raises(ClipError, match=r"in\.mp4: no face found in any of 4 frames"):
+    with pytest.raises(NoFaceError, match=r"in\.mp4 \(4 frames\): no face found"):
         run(source, tmp_path / "out.mp4", negative)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.face.face import Face
 from anime2real.face.finder import FaceFinder, default_finder
-from anime2real.face.geometry import TEMPLATE, Points, to_template
+from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.video.track import EVERY, SHORTEST, Frame, Track, Tracker
 
 RATE = 25.0

@@ -1,20 +1,17 @@
-"""Bundles: a finished translator in a folder.
+"""Bundles: a finished translator in a folder: its network `model.onnx`, its manifest `bundle.json`, its model card.
 
-`model.onnx` is the translator, `bundle.json` says what it is, `README.md` is its model card. A bundle may
-come from anybody: reading one runs no code from it and follows no path in it; every key must fit the format,
-and the SHA-256 of the model must be the one that `bundle.json` gives.
+A bundle may come from a stranger. Reading one runs no code from it and follows no path in it; every key of the manifest
+must fit the format, and the model must have the SHA-256 that the manifest gives.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.atomic import atomic_folder
-from anime2real.bundle.onnx_file import refers_outside
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, nearest
 
@@ -29,7 +26,7 @@ STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
 
 MOST_VARIANTS: Final = 16
-"""Results of one picture that the program offers of a bundle with styles."""
+"""Results of one picture that the program offers if a bundle takes styles."""
 
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
@@ -46,19 +43,19 @@ class Bundle:
     """What a bundle says of itself.
 
     Attributes:
-        method: that made it.
+        method: the method that made it.
         source: the domain of its input.
         target: the domain of its output.
-        px: pixels a side that it takes and gives.
+        px: side of its input and output, px.
         sha256: of model.onnx, 64 hex digits.
-        crop: rule by which the training pictures were cropped.
+        crop: the rule by which the training pictures were cropped.
         conditions: names of the inputs beside the picture.
         licence: of the weights.
-        rights: why.
-        training: what it was trained on.
-        figures: how it measured.
-        hardware: it was trained on.
-        folder: where it lies; empty while it is being made.
+        rights: why the weights have that licence.
+        training: the pictures, the time and the options of the training.
+        figures: what was measured.
+        hardware: what it was trained on.
+        folder: where it is; empty while it is being made.
         size_bytes: of model.onnx.
     """
 
@@ -84,12 +81,12 @@ class Bundle:
 
     @property
     def leaning(self) -> bool:
-        """Whether it wants to know how a face leans, and so to see it as it leans."""
+        """Whether the tilt or the landmarks are among its inputs; its crops then keep the tilt of the face."""
         return "tilt" in self.conditions or "landmarks" in self.conditions
 
     @property
     def variants(self) -> int:
-        """Results that it is offered for, of one picture."""
+        """How many results of one picture the program offers."""
         return MOST_VARIANTS if "style" in self.conditions else 1
 
     def manifest(self) -> dict[str, Any]:
@@ -114,19 +111,8 @@ class Bundle:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise BundleError(f"{path} is damaged (its SHA-256 is not the one in {MANIFEST}): get the bundle again")
-        _check_model(content, path)
+        check_model(content, path)
         return content
-
-
-def load(folder: Path | str) -> Bundle:
-    """Read a bundle from its folder and check its model too.
-
-    Raises:
-        BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
-    """
-    bundle = read(folder)
-    bundle.model()
-    return bundle
 
 
 def read(folder: Path | str, *, follow_links: bool = False) -> Bundle:
@@ -137,7 +123,7 @@ def read(folder: Path | str, *, follow_links: bool = False) -> Bundle:
         follow_links: whether the model may be a link out of the folder, as it is in the Hub's cache.
 
     Raises:
-        BundleError: as `load`, but for what only the model's content tells.
+        BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -162,40 +148,6 @@ def read(folder: Path | str, *, follow_links: bool = False) -> Bundle:
     )  # fmt: skip
 
 
-def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
-    """Write a bundle, whole or not at all; one that is there is replaced.
-
-    Args:
-        bundle: what it is; the sum is filled in here.
-        model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
-        card: README.md.
-        folder: where.
-
-    Returns:
-        The bundle as it lies there.
-
-    Raises:
-        BundleError: something does not fit the format, `folder` holds something else or cannot be written.
-    """
-    manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
-    _check_manifest(manifest, folder / MANIFEST)
-    _check_model(model, folder / MODEL)
-    try:
-        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    except (TypeError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST} cannot hold this: {error}") from error
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
-    try:
-        with atomic_folder(folder) as partial:
-            (partial / MODEL).write_bytes(model)
-            (partial / CARD).write_text(card, encoding="utf-8")
-            (partial / MANIFEST).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return load(folder)
-
-
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
@@ -207,7 +159,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path} is damaged ({error}): get the bundle again") from error
     if not isinstance(raw, dict) or "format_version" not in raw:
         raise BundleError(f"{path} is not that of a bundle: it gives no format_version")
-    _check_manifest(raw, path)
+    check_manifest(raw, path)
     return raw
 
 
@@ -223,10 +175,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "method": (_matches("[a-z0-9][a-z0-9_-]{0,63}"), "a name of a-z, 0-9, - and _"),
     "from": (lambda value: value in DOMAINS, "anime or real"),
     "to": (lambda value: value in DOMAINS, "anime or real"),
-    "px": (
-        lambda value: type(value) is int and MIN_PX <= value <= MAX_PX,
-        f"a number from {MIN_PX} to {MAX_PX}",
-    ),
+    "px": (lambda value: type(value) is int and MIN_PX <= value <= MAX_PX, f"a number from {MIN_PX} to {MAX_PX}"),
     "crop": (_is(str), "text"),
     "conditions": (lambda value: isinstance(value, list) and all(map(_is(str), value)), "a list of names"),
     "licence": (_is(str), "text"),
@@ -238,7 +187,8 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 }
 
 
-def _check_manifest(raw: Mapping[str, Any], path: Path) -> None:
+def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse a manifest with a BundleError unless it has every key of the format, no other, and allowed values."""
     version = raw["format_version"]
     if type(version) is not int or version != FORMAT_VERSION:
         advice = "update anime2real" if type(version) is int and version > FORMAT_VERSION else "export it again"
@@ -255,10 +205,95 @@ def _check_manifest(raw: Mapping[str, Any], path: Path) -> None:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
 
 
-def _check_model(content: bytes, path: Path) -> None:
+# ONNX files are read here, by the field numbers of onnx.proto, because translating does not need the package `onnx`.
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_GRAPH, _EXTERNAL_DATA, _DATA_LOCATION = 7, 13, 14
+_MAX_DEPTH: Final = 64
+_CHILDREN: Final[dict[str, dict[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+"""The ways from a model down to its tensors: kind of message -> field number -> kind of message in it."""
+
+
+def check_model(content: bytes, path: Path) -> None:
+    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is one ONNX file.
+
+    A tensor may name a file that holds its numbers (`external_data`), at any path of this machine.
+    """
     try:
         outside = refers_outside(content)
     except ValueError as error:
         raise BundleError(f"{path} is no ONNX file ({error})") from error
     if outside:
         raise BundleError(f"{path} keeps weights in other files: a bundle's model must be one file")
+
+
+def refers_outside(content: bytes) -> bool:
+    """Whether any tensor of an ONNX file keeps its numbers in another file.
+
+    Raises:
+        ValueError: if `content` is no ONNX file, or cut off.
+    """
+    model = memoryview(content)
+    if not any(number == _GRAPH for number, _ in _fields(model)):
+        raise ValueError("there is no graph in it")
+    return _has_external(model, "model", 0)
+
+
+def _has_external(message: memoryview, kind: str, depth: int) -> bool:
+    if depth > _MAX_DEPTH:
+        raise ValueError("its graphs are nested too deeply")
+    children = _CHILDREN[kind]
+    for number, value in _fields(message):
+        if kind == "tensor":
+            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0):
+                return True
+        elif number in children:
+            if not isinstance(value, memoryview):
+                raise ValueError("a message is damaged")
+            if _has_external(value, children[number], depth + 1):
+                return True
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """The fields of a protobuf message: number and value, fixed-size numbers as 0 (none matters here)."""
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        number, wire = key >> 3, key & 7
+        value: memoryview | int = 0
+        if wire == _VARINT:
+            value, at = _varint(message, at)
+        elif wire == _BYTES:
+            length, at = _varint(message, at)
+            value = message[at : at + length]
+            at += length
+        elif wire in (_FIXED64, _FIXED32):
+            at += 8 if wire == _FIXED64 else 4
+        else:
+            raise ValueError("a field is of no known kind")
+        if at > end or number == 0:
+            raise ValueError("it is cut off")
+        yield number, value
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """A variable-length number and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("it is cut off")
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number is damaged")

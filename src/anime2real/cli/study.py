@@ -6,22 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
+from anime2real.cli.terminal import Json, Many, Output
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
 
 if TYPE_CHECKING:  # imported when the command runs, so that `--help` answers at once
     from anime2real.study.trials import Study
 
-Many = Parameter(consume_multiple=True)
-
 
 def study(
     methods: list[str] | None = None,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    output: Output,
     data: Path | None = None,
     to: Annotated[list[Domain] | None, Many] = None,
     comparisons: int = 20,
@@ -32,7 +29,7 @@ def study(
     preference: Annotated[list[str] | None, Many] = None,
     report: Path | None = None,
     csv: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    as_json: Json = False,
     host: str = "127.0.0.1",
     port: int = 8020,
     name: list[str] | None = None,

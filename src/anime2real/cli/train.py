@@ -1,77 +1,83 @@
-"""`anime2real train METHOD` and `anime2real export`: options to configurations, and nothing else."""
+"""`anime2real train METHOD`: options to configurations, and nothing else; and `export`.
+
+A method's options are made from its configuration (`train/methods/options.py`), which needs no torch: help and usage
+errors are answered without it.
+"""
 
 import dataclasses
-from dataclasses import dataclass
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, get_type_hints
 
 from cyclopts import App, Parameter
 
-from anime2real.data.pack import Pack
-from anime2real.train.export.run import export_translators
-from anime2real.train.loop import Session, train
-from anime2real.train.methods import METHODS
-from anime2real.train.methods.autoencoder import AutoencoderConfig
-from anime2real.train.methods.cyclegan import CycleGANConfig
-from anime2real.train.methods.difference import DifferenceConfig
-from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.ugatit import UGATITConfig
+from anime2real.cli.extras import need_training
+from anime2real.cli.terminal import Output
+from anime2real.train.methods.options import CONFIGS, FLAGS
+from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of
 from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
-from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.restore import restore
-from anime2real.train.step import Speed
 
-PRESETS = {"paper-15": 15.0, "paper-50": 50.0}
-"""CycleGAN's: what the founding paper could afford, and what it wanted; epochs of 15,000 pairs."""
+app = App(
+    name="train",
+    help="Train a method on a pack; the same command again resumes. Needs the extra train.",
+    default_parameter=Parameter(negative=()),
+)
 
-app = App(name="train", help="Train a method on a pack; the same command again resumes.")
+SUMMARIES: Final = {
+    "difference": "Method 1: one vector, the difference between the domains.",
+    "autoencoder": "Method 2: an encoder and a decoder, compared with pictures of the other domain.",
+    "cyclegan": "Method 3: CycleGAN, both directions.",
+    "galatea": "The flagship: cycle translation with discriminators on pretrained features.",
+    "ugatit": "U-GAT-IT: attention and norms that choose, both directions.",
+}
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Common:
     """What every method's training takes.
 
     Attributes:
         data: the pack to train on.
         output: the run folder; an existing run resumes.
+        preset: what the options below are unless given.
+        setting: NAME=VALUE of an option that has no place below; see --dry-run for all of them.
         minutes: budget in minutes of wall clock.
         epochs: budget in epochs of 15,000 pairs.
         pairs: budget in pairs of pictures.
         steps: budget in iterations.
-        seed: of the networks, the order of the pictures and their variation.
-        samples: sample grids over the run.
-        ema_half_life: pairs after which a weight's share in the running average has halved.
-        ema_shares: half-lives of averages beside that one, as shares of the pairs seen so far, given once for
-            each; their bundles go to bundles/ema-SHARE.
+        seed: of the networks, the order of the pictures and their augmentation.
+        ema_half_life: pairs after which a weight's share in the exponential moving average (EMA) has halved.
+        ema_shares: half-lives of further EMAs, as shares of the pairs seen so far, given once for each; their bundles
+            go to bundles/ema-SHARE.
         device: auto, cpu, cuda, cuda:1.
-        checkpoint_seconds: between checkpoints.
-        plain: without mixed precision, compiling, graph capture and streams, also on a GPU.
-        compile_cache: folder in which compiled code is kept for the next machine of the kind; its files are run.
-        dry_run: say what would be trained, and stop.
+        plain: without mixed precision, fused kernels, graph capture and streams, also on a GPU.
+        tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra tensorboard.
+        dry_run: print the whole configuration, and stop.
         quiet: no progress.
     """
 
     data: Annotated[Path, Parameter(name="--data")]
     output: Annotated[Path, Parameter(name=["--output", "-o"])]
+    preset: str = "default"
+    setting: Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)] = ()
     minutes: float | None = None
     epochs: float | None = None
     pairs: int | None = None
     steps: int | None = None
     seed: int = 0
-    samples: int = 12
     ema_half_life: float = 10_000.0
-    ema_shares: tuple[float, ...] = ()
+    ema_shares: Annotated[tuple[float, ...], Parameter(show_default=False)] = ()
     device: str = "auto"
-    checkpoint_seconds: float = 120.0
-    plain: Annotated[bool, Parameter(negative=())] = False
-    compile_cache: Path | None = None
-    dry_run: Annotated[bool, Parameter(negative=())] = False
-    quiet: Annotated[bool, Parameter(negative=())] = False
+    plain: bool = False
+    tensorboard: bool = False
+    dry_run: bool = False
+    quiet: bool = False
 
 
 def budget_of(method: str, common: Common, options: Any) -> Budget:
-    """The budget that was asked for, or the method's own.
+    """The budget that was asked for, or the preset's.
 
     Raises:
         TrainError: if more than one was given.
@@ -87,100 +93,105 @@ def budget_of(method: str, common: Common, options: Any) -> Budget:
         return Budget(pairs=common.steps * options.batch_size)
     if common.epochs is not None:
         return Budget(pairs=round(common.epochs * EPOCH_PAIRS))
-    return Budget(pairs=METHODS[method][1].default_pairs)
+    return Budget(pairs=preset_of(method, common.preset).pairs)
 
 
-def start(method: str, common: Common, options: Any) -> int:
-    """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
-    config = TrainConfig(
-        method,
-        options,
-        budget_of(method, common, options),
-        common.seed,
-        common.ema_half_life,
-        common.ema_shares,
-        common.samples,
+def config_of(method: str, common: Common, given: dict[str, Any]) -> TrainConfig:
+    """The training that a command line asks for; `given` are the method's options that it names.
+
+    Raises:
+        TrainError: an option or the preset is not known, or a value is out of its range.
+    """
+    options = options_of(method, common.preset, **parse_settings(method, common.setting), **given)
+    return TrainConfig(
+        method=method,
+        options=options,
+        budget=budget_of(method, common, options),
+        seed=common.seed,
+        ema_half_life=common.ema_half_life,
+        ema_shares=common.ema_shares,
     )
+
+
+def start(method: str, common: Common, given: dict[str, Any]) -> int:
+    """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
+    config = config_of(method, common, given)
+    need_training()
+    from anime2real.train.loop import Session, dry_run, train
+    from anime2real.train.step import Speed
+
     if common.dry_run:
-        pack = Pack(common.data)
-        kind = METHODS[method][1]
-        config = dataclasses.replace(config, options=kind.resolved(options, pack))
-        network = kind(config.options, pack.size)  # type: ignore[call-arg]
-        network.load_initial_weights()
-        weights = sum(p.numel() for p in network.parameters())
-        print(f"{config.as_table()}\n{pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights")
+        print(dry_run(config, common.data))
         return 0
     session = Session(
-        common.device,
-        Speed() if common.plain else None,
-        checkpoint_seconds=common.checkpoint_seconds,
+        device=common.device,
+        speed=Speed() if common.plain else None,
+        tensorboard=common.tensorboard,
         quiet=common.quiet,
-        compile_cache=common.compile_cache,
     )
     return 0 if train(config, common.data, common.output, session).finished else 130
 
 
-@app.command
-def difference(common: Common, options: Annotated[DifferenceConfig | None, Parameter(name="*")] = None) -> int:
-    """Method 1: one vector, the difference between the domains."""
-    return start("difference", common, options or DifferenceConfig())
+def command_of(method: str) -> Callable[..., int]:
+    """The command that trains a method: the common options, then the method's, none of them positional."""
+    common = {field.name: field for field in dataclasses.fields(Common)}
+
+    def command(**given: Any) -> int:
+        shared = {name: given.pop(name) for name in list(given) if name in common}
+        return start(method, Common(**shared), {name: value for name, value in given.items() if value is not None})
+
+    presets = "; ".join(f"{name}: {preset.summary}" for name, preset in PRESETS[method].items())
+    told = inspect.cleandoc(Common.__doc__ or "").partition("Attributes:\n")[2]
+    own = inspect.cleandoc(CONFIGS[method].__doc__ or "").partition("Attributes:\n")[2]
+    told = told.replace("unless given.", f"unless given. {presets}.")
+    told, own = (re.sub(r"\n {8,}", " ", text) for text in (told, own))  # an option's words on one line
+    vars(command)["__signature__"] = inspect.Signature([*_parameters(Common), *_parameters(CONFIGS[method], method)])
+    command.__name__ = method
+    command.__doc__ = f"{SUMMARIES[method]}\n\nArgs:\n{told}\n{own}"
+    return command
 
 
-@app.command
-def autoencoder(common: Common, options: Annotated[AutoencoderConfig | None, Parameter(name="*")] = None) -> int:
-    """Method 2: an encoder and a decoder, compared with pictures of the other domain."""
-    return start("autoencoder", common, options or AutoencoderConfig())
+def _parameters(kind: type[Any], method: str | None = None) -> list[inspect.Parameter]:
+    """The fields of a configuration as keyword parameters; a method's say whether they were given at all."""
+    hints = get_type_hints(kind, include_extras=True)
+    parameters = []
+    for field in dataclasses.fields(kind):
+        if method is not None and field.name not in FLAGS[method]:
+            continue
+        default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+        annotation = hints[field.name]
+        if method is not None:
+            # None tells that it was not given, so that a preset decides; help shows the method's own default.
+            said = str(default) if default not in (None, ()) else None
+            annotation = Annotated[annotation | None, Parameter(show_default=_shown(said) if said else False)]
+            default = None
+        elif default is False:
+            annotation = Annotated[annotation, Parameter(show_default=False)]
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        )
+    return parameters
 
 
-@app.command
-def cyclegan(
-    common: Common,
-    options: Annotated[CycleGANConfig | None, Parameter(name="*")] = None,
-    preset: str | None = None,
-) -> int:
-    """Method 3: CycleGAN, both directions.
-
-    Args:
-        preset: paper-15 or paper-50: epochs of 15,000 pairs.
-    """
-    options = options or CycleGANConfig()
-    if preset is not None:
-        if preset not in PRESETS:
-            raise TrainError(f"no preset {preset!r}: there are {', '.join(PRESETS)}")
-        if common.epochs is not None:
-            raise TrainError(f"give --preset {preset} or --epochs, not both")
-        common = dataclasses.replace(common, epochs=PRESETS[preset])
-    return start("cyclegan", common, options)
+def _shown(said: str) -> Callable[[Any], str]:
+    return lambda _: said
 
 
-@app.command
-def galatea(common: Common, options: Annotated[GalateaConfig | None, Parameter(name="*")] = None) -> int:
-    """The flagship: cycle translation, judged through pretrained features."""
-    return start("galatea", common, options or GalateaConfig())
-
-
-@app.command
-def ugatit(common: Common, options: Annotated[UGATITConfig | None, Parameter(name="*")] = None) -> int:
-    """U-GAT-IT: attention and norms that choose, both directions."""
-    return start("ugatit", common, options or UGATITConfig())
-
-
-def export(run: Path, output: Path | None = None) -> list[Path]:
-    """Write the bundles of a run as its newest checkpoint stands, finished or not.
+def export(run: Path, /, *, output: Output | None = None) -> int:
+    """Write the bundles of a run as its newest checkpoint stands. Needs the extra `train`.
 
     Args:
         run: the run folder.
-        output: where the bundles go; the run's own `bundles/` if not given.
-
-    Raises:
-        TrainError: if `run` is no run, or has no checkpoint yet.
+        output: where the bundles go; into the run itself if not given.
     """
-    restored = restore(run)
-    return export_translators(
-        restored.method,
-        restored.config,
-        restored.pack,
-        output or RunFolder(run).bundles,
-        restored.facts,
-        restored.progress,
-    )
+    need_training()
+    from anime2real.image.decode import printable
+    from anime2real.train.export.run import export_run
+
+    for folder in export_run(run, output):
+        print(printable(folder))
+    return 0
+
+
+for _method in CONFIGS:
+    app.command(command_of(_method), name=_method, default_parameter=Parameter(negative=()))

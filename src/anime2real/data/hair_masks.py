@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -26,7 +25,7 @@ from anime2real.data.hair_colour import hair_colour
 from anime2real.data.pack import Pack, PackError
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
-from anime2real.image.pixels import to_float
+from anime2real.network import open_session, to_float
 
 MODEL: Final = Path(__file__).parent / "models" / "hair.onnx"
 
@@ -56,10 +55,7 @@ _CHUNK: Final = 64
 @lru_cache(maxsize=1)
 def hair_session(path: Path = MODEL) -> Any:
     """The network, loaded once."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return open_session(path, 1)
 
 
 def hair_mask(picture: Image.Image, session: Any = None) -> NDArray[np.uint8]:

@@ -15,8 +15,9 @@ from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.pack import PackError
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import align, upright
-from anime2real.image.picture import SUFFIXES, Limits, PictureError, centre_box, decode
+from anime2real.face.geometry import align, centre_box, upright
+from anime2real.image.decode import Limits, PictureError, decode
+from anime2real.image.files import SUFFIXES
 
 Crop = Literal["face", "tilted", "auto", "centre", "celeba"]
 Reason = Literal["unreadable", "no face"]

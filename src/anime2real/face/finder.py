@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.face import Face
-from anime2real.face.geometry import align, around, tilt_of
-from anime2real.image.pixels import to_float
+from anime2real.face.geometry import Face, align, around, tilt_of
+from anime2real.image.decode import Picture, to_image
+from anime2real.network import open_session, to_float
 
 MODELS: Final = Path(__file__).parent / "models"
 
@@ -75,8 +74,8 @@ class FaceFinder:
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._detector = _session(MODELS / "detector.onnx", threads)
-        self._landmarks = _session(MODELS / "landmarks.onnx", threads)
+        self._detector = open_session(MODELS / "detector.onnx", threads)
+        self._landmarks = open_session(MODELS / "landmarks.onnx", threads)
 
     def __call__(self, image: Image.Image, *, score: float = SCORE) -> list[Face]:
         """The faces in an RGB picture, the largest first.
@@ -195,9 +194,16 @@ def default_finder(threads: int | None = None) -> FaceFinder:
     return FaceFinder(threads=threads)
 
 
-def find_faces(image: Image.Image) -> list[Face]:
-    """The faces in an RGB picture, the largest first."""
-    return default_finder()(image)
+def find_faces(picture: Picture) -> list[Face]:
+    """The faces in a picture, the largest first.
+
+    Args:
+        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+
+    Raises:
+        PictureError: the file cannot be read, or the array is none of a picture.
+    """
+    return default_finder()(to_image(picture))
 
 
 def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -253,12 +259,3 @@ def _distinct(faces: list[Face]) -> list[Face]:
         if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
             kept.append(face)
     return kept
-
-
-def _session(path: Path, threads: int | None) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.inter_op_num_threads = 1
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,15 +1,17 @@
-"""Where a face lies: similarity transforms between a picture and a crop, pure functions of numbers.
+"""A face and where it lies: similarity transforms between a picture and a crop, pure functions of numbers.
 
 Points are (…, 2), x then y, y down, in px with pixel centres at whole numbers + 0.5, or in shares of a crop's side.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from anime2real.domain import Domain
 
 Points = NDArray[np.float64]
 
@@ -64,6 +66,50 @@ class Similarity:
         """(2, 3), for points as columns (x, y, 1)."""
         a, b = self.linear.real, self.linear.imag
         return np.array([[a, -b, self.shift.real], [b, a, self.shift.imag]])
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a picture.
+
+    Attributes:
+        landmarks: (5, 2), px of the picture, x then y, pixel centres at whole numbers + 0.5: the eye on the left of the
+            face when it is upright, the other eye, the nose, the mouth corner on the left, the other one.
+        domain: drawn or photographed.
+        score: in [0, 1], how sure it is that this is a face.
+    """
+
+    landmarks: NDArray[np.float64]
+    domain: Domain
+    score: float
+
+    @property
+    def tilt(self) -> float:
+        """Radians, the eye line against the horizontal, positive clockwise on screen."""
+        return tilt_of(self.landmarks)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in px, of the upright square that its crop covers if it is not tilted."""
+        crop = self.crop
+        x, y = crop.inverse(np.array([[0.5, 0.5]]))[0]
+        half = 0.5 / crop.scale
+        return float(x - half), float(y - half), float(x + half), float(y + half)
+
+    @property
+    def crop(self) -> Similarity:
+        """From px of the picture to the unit square of the aligned crop."""
+        return to_template(self.landmarks)
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON: box, landmarks, tilt_degrees, domain, score."""
+        return {
+            "box": [round(v, 1) for v in self.box],
+            "landmarks": [[round(float(x), 2), round(float(y), 2)] for x, y in self.landmarks],
+            "tilt_degrees": round(float(np.degrees(self.tilt)), 2),
+            "domain": self.domain,
+            "score": round(self.score, 4),
+        }
 
 
 def scaling(factor: float) -> Similarity:
@@ -155,6 +201,19 @@ def align(
     return padded.transform(
         (side, side), Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC
     )
+
+
+def square(image: Image.Image, px: int) -> Image.Image:
+    """The centre square of a picture in RGB, resampled to px by px with Lanczos, without aliasing."""
+    left, top, side = centre_box(*image.size)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return rgb.resize((px, px), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+
+
+def centre_box(width: int, height: int) -> tuple[int, int, int]:
+    """Left, top and side, in pixels, of the largest square in the middle."""
+    side = min(width, height)
+    return (width - side) // 2, (height - side) // 2, side
 
 
 def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather: float = 0.12) -> Image.Image:

@@ -7,11 +7,13 @@ Specification Part 3 (2020) says.
 """
 
 import uuid
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Final
 
+from PIL import ExifTags
+
 from anime2real import __version__
+from anime2real.image.decode import Limits, Stream, exif_of, opened, reason, refuse
 
 GENERATED: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 SOFTWARE: Final = f"anime2real {__version__}"
@@ -38,11 +40,12 @@ def source_type(xmp: bytes) -> str | None:
     Args:
         xmp: the packet, from anywhere: nothing in it is trusted.
     """
-    if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:  # XMP has neither; they are how XML is made to explode
-        return None
+    from defusedxml import ElementTree  # here, since writing a picture needs no parser
+
     try:
-        root = ElementTree.fromstring(xmp.strip(b"\0 \t\r\n"))
-    except (ElementTree.ParseError, ValueError, LookupError):  # ValueError, LookupError: a false encoding
+        # XMP has no document type; those that define entities are how XML is made to explode.
+        root = ElementTree.fromstring(xmp.strip(b"\0 \t\r\n"), forbid_dtd=True)
+    except (ElementTree.ParseError, ValueError, LookupError):  # a document type; a false encoding
         return None
     key = f"{{{_IPTC}}}DigitalSourceType"
     for element in root.iter():  # an attribute of the description, or an element of its own: XMP allows both
@@ -98,3 +101,34 @@ def of_mp4(path: Path) -> bytes:
                 return b""
             start += size
     return b""
+
+
+def read_marks(path: Path | str) -> dict[str, str]:
+    """What a picture says of its making: `DigitalSourceType` and `Software`, those that are there.
+
+    Raises:
+        PictureError: as `decode`, except that the pixels are not looked at.
+    """
+    with opened(path, None, Limits()) as picture:
+        xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""  # the latter: a PNG's
+        if picture.format == "GIF" and isinstance(picture.fp, Stream):
+            xmp = of_gif(picture.fp.getvalue())
+        software = picture.info.get("Software") or exif_of(picture).get(ExifTags.Base.Software)
+    stated = {
+        "DigitalSourceType": source_type(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
+        "Software": str(software).strip("\0 ") if software else None,
+    }
+    return {key: value for key, value in stated.items() if value}
+
+
+def film_marks(path: Path) -> dict[str, str]:
+    """What a video says of its making: `DigitalSourceType`, if it is an MP4 that says so.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    try:
+        stated = source_type(of_mp4(path))
+    except OSError as error:
+        refuse(path, f"cannot be read ({reason(error)}): check the name and its rights", error)
+    return {"DigitalSourceType": stated} if stated else {}

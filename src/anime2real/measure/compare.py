@@ -8,13 +8,12 @@ import base64
 import html
 import io
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import __version__
@@ -24,10 +23,11 @@ from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UserError
 from anime2real.face.finder import find_faces
-from anime2real.face.geometry import align, upright
-from anime2real.image.open import printable
-from anime2real.image.picture import PictureError, collect, decode, encode, square
-from anime2real.translator import BATCH, Translator
+from anime2real.face.geometry import Face
+from anime2real.image.decode import PictureError, decode, printable
+from anime2real.image.files import collect, encode
+from anime2real.network import Pixels
+from anime2real.pipeline import Translator, crop_faces, translate_crops
 
 _NAMES: Final = {"anime": "drawings", "real": "photographs"}
 
@@ -42,14 +42,16 @@ class Subject:
 
     Attributes:
         name: of its file.
-        squares: its face, or its centre square, at each size that is needed: px -> (px, px, 3) uint8.
+        image: RGB.
+        faces: its largest one; none where the centre square is taken for a face.
     """
 
     name: str
-    squares: Mapping[int, NDArray[np.uint8]]
+    image: Image.Image
+    faces: tuple[Face, ...] = ()
 
 
-def from_pack(folder: Path, domain: Domain, count: int, sizes: Collection[int]) -> list[Subject]:
+def from_pack(folder: Path, domain: Domain, count: int) -> list[Subject]:
     """Pictures of a pack's test split, spread evenly over it: the same ones for the same pack and count.
 
     Raises:
@@ -61,12 +63,10 @@ def from_pack(folder: Path, domain: Domain, count: int, sizes: Collection[int]) 
     if not len(rows):
         raise CompareError(f"{folder} has no {domain} pictures in its test split: give some with --pictures")
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
-    return [_subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row]), sizes) for row in chosen]
+    return [Subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row])) for row in chosen]
 
 
-def from_pictures(
-    arguments: Sequence[str], count: int, sizes: Collection[int]
-) -> tuple[list[Subject], list[PictureError]]:
+def from_pictures(arguments: Sequence[str], count: int) -> tuple[list[Subject], list[PictureError]]:
     """The first `count` pictures of files, folders and globs that can be read, and the failures on the way.
 
     Raises:
@@ -80,7 +80,8 @@ def from_pictures(
         try:
             if isinstance(item, PictureError):
                 raise item
-            subjects.append(_found(str(item), decode(item).image, sizes))
+            image = decode(item).image
+            subjects.append(Subject(str(item), image, tuple(find_faces(image)[:1])))
         except PictureError as error:
             failures.append(error)
     if not subjects:
@@ -93,7 +94,7 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
 
     Args:
         bundles: in the order of the columns; one that comes twice counts once.
-        subjects: of each domain that a bundle takes, at every bundle's size.
+        subjects: of each domain that a bundle takes.
         path: of the page; replaced if it is there.
 
     Returns:
@@ -119,19 +120,6 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
     return path
 
 
-def _found(name: str, image: Image.Image, sizes: Collection[int]) -> Subject:
-    """The largest face of a picture, as it leans, so that every bundle gets the same; else its centre square."""
-    faces = find_faces(image)
-    if not faces:
-        return _subject(name, image, sizes)
-    frame = upright(faces[0].crop)
-    return Subject(name, {px: np.asarray(align(image, frame, px)) for px in sizes})
-
-
-def _subject(name: str, image: Image.Image, sizes: Collection[int]) -> Subject:
-    return Subject(name, {px: np.asarray(square(image, px)) for px in sizes})
-
-
 def _labels(bundles: Sequence[Bundle]) -> list[str]:
     """The bundles' methods; with the folder too where two would read the same."""
     names = [bundle.method for bundle in bundles]
@@ -143,11 +131,12 @@ def _labels(bundles: Sequence[Bundle]) -> list[str]:
 def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequence[Subject]) -> str:
     source, target = bundles[0].source, other(bundles[0].source)
     columns = [_translated(bundle, subjects) for bundle in bundles]
+    largest, _ = max(columns, key=lambda column: column[0].shape[1])
     rows = []
     for place, subject in enumerate(subjects):
         name = _text(subject.name)
-        cells = [_image(_plain(subject.squares[max(subject.squares)]), f"{name}, as it went in")]
-        for label, column in zip(labels, columns, strict=True):
+        cells = [_image(_plain(largest[place]), f"{name}, as it went in")]
+        for label, (_, column) in zip(labels, columns, strict=True):
             result = encode(Image.fromarray(column[place]), "WEBP")
             cells.append(_image(result, f"{name}, translated to {target} by {_text(label)}"))
         row = "".join(f"<td>{cell}</td>" for cell in cells)
@@ -164,14 +153,11 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
     return f'<section style="--columns: {len(bundles) + 1}">\n<h2>{title}</h2>\n{pictures}\n{said}\n</section>'
 
 
-def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> list[NDArray[np.uint8]]:
-    translator = Translator(bundle)
-    squares = [subject.squares[bundle.px] for subject in subjects]
-    results: list[NDArray[np.uint8]] = []
-    for start in range(0, len(squares), BATCH):
-        part = squares[start : start + BATCH]
-        results += list(translator.translate(np.stack(part), translator.seen(part)))
-    return results
+def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
+    """What goes in and what comes out, (N, S, S, 3) each: faces as they lean, so that every bundle gets the same."""
+    crops = [crop_faces(subject.image, subject.faces, bundle, leaning=True) for subject in subjects]
+    results = translate_crops(Translator(bundle), crops)
+    return np.concatenate([crop.pixels for crop in crops]), np.concatenate(results)
 
 
 def _facts(bundle: Bundle, label: str) -> str:
@@ -203,7 +189,7 @@ def _table(caption: str, headers: Sequence[str], rows: Sequence[str]) -> str:
     )
 
 
-def _plain(pixels: NDArray[np.uint8]) -> bytes:
+def _plain(pixels: Pixels) -> bytes:
     """A WebP without the marks of a generated picture, which an input is not."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=92)

@@ -18,20 +18,18 @@ from anime2real.bundle.format import Bundle
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import Similarity, align, scaling
+from anime2real.face.geometry import Face, Similarity, align, scaling
 from anime2real.measure.distances import Vectors, fid, kid
 from anime2real.measure.faces import compare
 from anime2real.measure.features import Features, Maps
 from anime2real.measure.hair_figures import hair_figures
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
-from anime2real.translator import BATCH, Translator, available_cores
+from anime2real.network import Pixels, available_cores
+from anime2real.pipeline import Translator
 
 TIMED: Final = 20
 FOOTNOTE: Final = "*: trained against these features, which flatter it; other features judge it."
-
-Pixels = NDArray[np.uint8]
 
 
 class EvaluationError(UserError):
@@ -207,8 +205,7 @@ def _measure(
     inputs = subjects[bundle.source]
     shares = inputs.landmarks / inputs.pixels.shape[1]
     seen = resized(inputs.pixels, bundle.px)
-    batches = [slice(i, i + BATCH) for i in range(0, len(seen), BATCH)]
-    results = resized(np.concatenate([translator.translate(seen[b], shares[b]) for b in batches]), px)
+    results = resized(translator.translate(seen, shares), px)
     before, landmarks = resized(inputs.pixels, px), shares * px
     faces = _find([Image.fromarray(result) for result in results])
     figures = compare(landmarks, faces, bundle.target).as_record()

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.domain import Domain
-from anime2real.face.face import Face
-from anime2real.face.geometry import fit, tilt_of
+from anime2real.face.geometry import Face, fit, tilt_of
 from anime2real.measure.distances import interval
 
 BINS = ((0.0, 10.0), (10.0, 20.0), (20.0, 30.0), (30.0, 180.0))

@@ -14,10 +14,11 @@ from PIL import Image, ImageFilter
 from anime2real.atomic import atomic_folder
 from anime2real.bundle.registry import resolve
 from anime2real.domain import Domain, other
-from anime2real.image.picture import write
+from anime2real.face.geometry import square
+from anime2real.image.files import write
 from anime2real.measure.compare import from_pack
+from anime2real.pipeline import Translator
 from anime2real.study.trials import FORMAT_VERSION, PICTURES, STUDY_FILE, Kind, Side, Study, StudyError, Trial
-from anime2real.translator import Translator
 
 Pixels = NDArray[np.uint8]
 
@@ -165,16 +166,14 @@ def translate_pack(
             raise StudyError(f"two bundles to {domain} have one method's name: name each method once")
         if not by_method:
             raise StudyError(f"none of {', '.join(methods)} translates to {domain}: leave that direction out")
-        sizes = {bundle.px for bundle in by_method.values()}
-        side = max(sizes)
-        subjects = from_pack(data, other(domain), inputs, sizes)
+        side = max(bundle.px for bundle in by_method.values())
+        sources = [subject.image for subject in from_pack(data, other(domain), inputs)]
         results = {}
         for name, bundle in by_method.items():
             progress(f"{name} to {domain}")
             translate = Translator(bundle)
-            squares = [Image.fromarray(subject.squares[bundle.px]) for subject in subjects]
-            translated = translate.batch(squares, crop="none")
+            translated = translate.batch(sources, crop="none")
             results[name] = np.stack([np.asarray(p.resize((side, side), Image.Resampling.LANCZOS)) for p in translated])
-        real = [subject.squares[side] for subject in from_pack(data, domain, inputs, {side})]
+        real = [np.asarray(square(subject.image, side)) for subject in from_pack(data, domain, inputs)]
         pictures[domain] = DirectionPictures(results, np.stack(real))
     return pictures

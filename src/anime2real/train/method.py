@@ -108,7 +108,6 @@ class Method(nn.Module):
 
     Class attributes:
         name: what the command line calls it.
-        default_pairs: the budget where none is given.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
@@ -124,7 +123,6 @@ class Method(nn.Module):
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
-    default_pairs: ClassVar[int]
     decay_from: ClassVar[float] = 0.5
     discriminator_features: ClassVar[str | None] = None
     augment: Augment = Augment()
@@ -170,7 +168,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def resolved(cls, options: Any, pack: Pack) -> Any:
+    def resolve(cls, options: Any, pack: Pack) -> Any:
         """The options with what they leave to the pack decided.
 
         Args:

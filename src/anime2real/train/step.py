@@ -26,8 +26,7 @@ class Speed:
 
     Attributes:
         bf16: forward passes in mixed precision.
-        fused: networks that have one computed by their fused form, with Triton kernels of our own.
-        compile: the other networks compiled part by part.
+        fused: networks computed by their fused forms, where they have one, with Triton kernels of our own.
         graph: the whole iteration captured as a CUDA graph.
         streams: independent networks side by side on CUDA streams of their own.
         channels_last: NHWC in memory, which the convolutions of recent GPUs want.
@@ -35,7 +34,6 @@ class Speed:
 
     bf16: bool = False
     fused: bool = False
-    compile: bool = False
     graph: bool = False
     streams: bool = False
     channels_last: bool = False
@@ -45,7 +43,7 @@ class Speed:
         """Everything on a CUDA device; nothing elsewhere, where results then repeat bit for bit."""
         on = device.type == "cuda"
         fused = on and find_spec("triton") is not None
-        return cls(bf16=on, fused=fused, compile=on, graph=on, streams=on, channels_last=on)
+        return cls(bf16=on, fused=fused, graph=on, streams=on, channels_last=on)
 
 
 class TrainingStep:

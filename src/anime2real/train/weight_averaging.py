@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import torch
 
-from anime2real.bundle.card import LINEAGE
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.save import LINEAGE
 from anime2real.train.export.to_onnx import ParityReport, export_bundle
 from anime2real.train.import_weights import network_of
 from anime2real.train.networks.resnet import ResNetGenerator

@@ -14,8 +14,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from anime2real.image import provenance as marks
-from anime2real.image.colour import to_rgb
-from anime2real.image.open import PictureError, opened, printable
+from anime2real.image.decode import PictureError, opened, printable, to_rgb
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 

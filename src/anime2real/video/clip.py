@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from anime2real.errors import UserError
-from anime2real.image.open import Limits
+from anime2real.image.decode import Limits
 from anime2real.video.track import Frame
 
 

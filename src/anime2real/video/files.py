@@ -8,11 +8,11 @@ from typing import Any
 
 from anime2real.domain import Domain
 from anime2real.errors import UserError
-from anime2real.image.open import printable
-from anime2real.translate_files import Options, Outcome
-from anime2real.translator import Translator
+from anime2real.image.decode import printable
+from anime2real.image.files import clip_kind
+from anime2real.pipeline import Translator
+from anime2real.translate_files import ClipJob, Options, Outcome
 from anime2real.video.clip import Clip, ClipError
-from anime2real.video.kinds import clip_kind
 from anime2real.video.translate import ClipOptions, ClipResult, open_clip, translate_clip
 
 
@@ -32,26 +32,25 @@ class Clips:
     to: Domain | None = None
     progress: Callable[[str, str, int, int | None], None] = field(default=lambda name, doing, done, total: None)
 
-    def take(self, path: Path, options: Options) -> Clip | ClipError | None:
-        """The clip that a file is, or why it cannot be dealt with; None for pictures.
+    def __call__(self, path: Path, options: Options) -> ClipJob | ClipError | None:
+        """What to do with a clip, or why it cannot be dealt with; None if it is to be taken for a picture.
 
         An animated picture of which each face alone is asked for is a picture: its first frame.
         """
-        kind = clip_kind(path)
         as_picture = options.crop == "none" or self.layout in ("face", "pair")
-        if kind is None or (kind == "animation" and as_picture):
+        if as_picture and clip_kind(path) == "animation":
             return None
         if options.crop == "none":
             return ClipError(printable(f"{path}: --crop none is for pictures; a clip's faces are found"))
         if as_picture:
             return ClipError(printable(f"{path}: a clip's faces are pasted back: leave --layout {self.layout} out"))
         try:
-            return open_clip(path, self._options(options))
+            clip = open_clip(path, self._options(options))
         except ClipError as error:
             return error
+        return ClipJob(clip.suffix, lambda target: self._run(clip, path, target, options))
 
-    def run(self, clip: Clip, source: Path, target: Path, options: Options) -> Outcome:
-        """Translate one clip."""
+    def _run(self, clip: Clip, source: Path, target: Path, options: Options) -> Outcome:
         start = time.perf_counter()
         try:
             result = translate_clip(

@@ -20,7 +20,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from PIL import Image
 
 from anime2real.image import provenance as marks
-from anime2real.image.open import printable, reason
+from anime2real.image.decode import printable, reason
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 

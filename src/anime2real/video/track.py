@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.face.face import Face
 from anime2real.face.finder import square_of
+from anime2real.face.geometry import Face
 
 EVERY: Final = 8
 """Frames from one look at the whole frame to the next."""

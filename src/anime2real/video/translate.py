@@ -8,8 +8,7 @@ folder goes once the result is whole, and on an error.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
@@ -19,19 +18,17 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
-from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.image.open import printable, reason
-from anime2real.pipeline import Crops, line_up, put_back
-from anime2real.translator import BATCH, Translator
+from anime2real.image.decode import printable, reason
+from anime2real.image.files import clip_kind
+from anime2real.pipeline import NoFaceError, Translator, already_note
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
-from anime2real.video.kinds import clip_kind
+from anime2real.video.frames import translated_frames
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
 
@@ -39,11 +36,6 @@ SEGMENT: Final = 250
 """Frames that are lost at most when the program is killed."""
 
 _TRACKS: Final = "tracks.json"
-
-UNCHANGED: Final = 2.5
-"""Grey levels, mean of the three colours. A face whose crop, reduced to 16×16 px, nowhere differs by more from the one
-that was translated last is not translated again: animation holds its drawings, and what stands still should not
-flicker. Compressed, held drawings differed by up to 1.7, moving ones by 3.7 and more."""
 
 _Seen = tuple[list[float], list[bool], list[Track]]
 """Of each frame its time, s, and whether it repeats the one before; and the faces, as they are seen."""
@@ -94,16 +86,6 @@ class ClipResult:
     times: tuple[float, ...]
     resumed: int
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """A frame, its faces, which tracks they are of, and whether each has to be translated anew."""
-
-    frame: Frame
-    crops: Crops | None = None
-    tracks: list[int] = field(default_factory=list)
-    fresh: list[bool] = field(default_factory=list)
 
 
 def open_clip(path: Path, options: ClipOptions) -> Clip:
@@ -177,7 +159,7 @@ def _translate(
     state = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder / _TRACKS, key, progress)
     times, held, seen = state
     if not seen:
-        raise ClipError(printable(f"{source}: no face found in any of {len(times)} frames"))
+        raise NoFaceError(printable(f"{source} ({len(times)} frames)"))
     to = options.to or _direction(seen)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(held), options.smooth) for track in seen)
@@ -188,7 +170,7 @@ def _translate(
             stale.unlink()
     ready = next((number for number, path in enumerate(segments) if not path.exists()), len(segments))
     done = resumed = min(ready * options.segment, len(times))
-    with closing(_results(clip, done, tracks, chosen, options.segment)) as results:
+    with closing(translated_frames(clip, done, tracks, chosen, options.segment)) as results:
 
         def counted() -> Iterator[Frame]:
             nonlocal done
@@ -202,10 +184,8 @@ def _translate(
                 clip.write_segment(temporary, counted())
     with atomic_file(target) as temporary:
         clip.join(segments, temporary)
-    ready_faces = sum(track.domain == to for track in tracks)
-    kind = "photographed" if to == "real" else "drawn"
-    odd = (f"{ready_faces} of {len(tracks)} faces look {kind} already",) if ready_faces else ()
-    return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, (*clip.notes, *odd))
+    notes = (*clip.notes, *already_note([track.domain for track in tracks], to))
+    return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, notes)
 
 
 def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoothing | None) -> Track:
@@ -245,75 +225,6 @@ def _read_tracks(path: Path, key: str) -> _Seen | None:
         return state["times"], state["held"], tracks
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-
-
-def _results(
-    clip: Clip, start: int, tracks: Sequence[Track], translator: Translator, segment: int
-) -> Generator[Frame, None, None]:
-    """The frames from `start` on, their faces replaced; the next ones are cut out while the network works.
-
-    Each segment begins afresh, with a batch of its own and no face of the one before: both may move a level in the
-    result, and a run that was resumed is to give what a straight one gives.
-    """
-    source = enumerate(clip.frames(start), start)
-    seen: dict[int, NDArray[np.int16]] = {}
-
-    def prepare() -> list[_Cut]:
-        batch: list[_Cut] = []
-        for number, frame in source:
-            if number % segment == 0:
-                seen.clear()
-            batch.append(_cut_out(frame, number, tracks, translator, seen))
-            full = len(batch) == 4 * BATCH or sum(cut.fresh.count(True) for cut in batch) >= BATCH
-            if full or (number + 1) % segment == 0:
-                break
-        return batch
-
-    made: dict[int, NDArray[np.uint8]] = {}
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(prepare)
-        while batch := ahead.result():
-            ahead = pool.submit(prepare)
-            yield from _replaced(batch, translator, made)
-
-
-def _cut_out(
-    frame: Frame, number: int, tracks: Sequence[Track], translator: Translator, seen: dict[int, NDArray[np.int16]]
-) -> _Cut:
-    """The faces of a frame; `seen` holds what each track's crop looked like when it was last fresh."""
-    here = [which for which, track in enumerate(tracks) if track.first <= number < track.end]
-    if not here:
-        return _Cut(frame)
-    faces = [Face(tracks[which].landmarks[number - tracks[which].first], tracks[which].domain, 1.0) for which in here]
-    order = sorted(range(len(here)), key=lambda i: faces[i].crop.scale)  # the largest first, which is pasted on top
-    crops = line_up(frame.image, [faces[i] for i in order], translator.bundle)
-    cut = _Cut(frame, crops, [here[i] for i in order])
-    for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
-        small = np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BOX)).astype(np.int16)
-        before = seen.get(which)
-        cut.fresh.append(before is None or float(np.abs(small - before).mean(2).max()) > UNCHANGED)
-        if cut.fresh[-1]:
-            seen[which] = small
-    return cut
-
-
-def _replaced(batch: Sequence[_Cut], translator: Translator, made: dict[int, NDArray[np.uint8]]) -> Iterator[Frame]:
-    """The frames of a batch; `made` holds each track's last result."""
-    cuts = [(cut.crops, np.array(cut.fresh)) for cut in batch if cut.crops is not None]
-    results: Iterator[NDArray[np.uint8]] = iter(())
-    if cuts:
-        pixels = np.concatenate([crops.pixels[fresh] for crops, fresh in cuts])
-        landmarks = np.concatenate([crops.landmarks[fresh] for crops, fresh in cuts])
-        starts = range(0, len(pixels), BATCH)
-        parts = [translator.translate(pixels[i : i + BATCH], landmarks[i : i + BATCH]) for i in starts]
-        results = (face for part in parts for face in part)
-    for cut in batch:
-        if cut.crops is None:
-            yield cut.frame
-            continue
-        made.update({which: next(results) for which, fresh in zip(cut.tracks, cut.fresh, strict=True) if fresh})
-        faces = np.stack([made[which] for which in cut.tracks])
-        yield replace(cut.frame, image=put_back(cut.frame.image, cut.crops.frames, faces))
 
 
 def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) -> list[Path]:

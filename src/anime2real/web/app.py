@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from anime2real import __version__
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
-from anime2real.image.picture import PictureError
+from anime2real.image.decode import PictureError
 from anime2real.web import schemas
 from anime2real.web.admission import AdmissionQueue, ByteBudget, WeightedSemaphore
 from anime2real.web.batcher import Batcher

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast, get_args
 from anime2real.bundle.format import MOST_VARIANTS, Bundle
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import nearest
-from anime2real.translate_files import Layout
+from anime2real.pipeline import Layout
 from anime2real.web.problem import HttpProblem
 from anime2real.web.upload import UploadForm
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
-from anime2real.image.open import reason
+from anime2real.image.decode import reason
 from anime2real.web.app import create_app
 from anime2real.web.protocol import timeout_protocol
 from anime2real.web.settings import Settings

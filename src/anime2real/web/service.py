@@ -9,19 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.registry import best_method
 from anime2real.domain import DOMAINS, Domain
-from anime2real.face.face import Face
 from anime2real.face.finder import default_finder
-from anime2real.image.open import Limits, opened
-from anime2real.image.picture import Decoded, decode, encode
-from anime2real.pipeline import Crops, centre, line_up, put_back
-from anime2real.translate_files import Layout
-from anime2real.translator import available_cores
+from anime2real.face.geometry import Face
+from anime2real.image.decode import Decoded, Limits, decode, opened
+from anime2real.image.files import encode
+from anime2real.network import available_cores
+from anime2real.pipeline import Crops, Layout, NoFaceError, already_note, compose, crop_faces, faces_in
 from anime2real.web.batcher import Pixels
 from anime2real.web.problem import HttpProblem
 from anime2real.web.request import TranslateRequest
@@ -39,7 +37,6 @@ class PreparedPicture:
     """A picture whose crops are ready for the networks.
 
     Attributes:
-        image: RGB.
         to, layout: of the results.
         faces: the numbers of the chosen faces; None is the centre square.
         bundles: to run.
@@ -47,7 +44,6 @@ class PreparedPicture:
         notes: what the user should know.
     """
 
-    image: Image.Image
     to: Domain
     layout: Layout
     faces: tuple[int | None, ...]
@@ -137,8 +133,8 @@ class TranslationService:
         if request.face == "centre":
             decoded, chosen = decode(content, limits=self._limits, name=NAME), {}
         else:
-            decoded, faces = self.find_faces(content)
-            chosen = _choose_faces(faces, request.face)
+            decoded = decode(content, limits=self._limits, name=NAME)
+            chosen = _choose_faces(decoded.image, request.face)
         largest = min(chosen) if chosen else None
         to = request.direction(None if largest is None else chosen[largest].domain)
         default = self._default(to, with_variants=request.variant > 0) or self._default(to)
@@ -148,13 +144,10 @@ class TranslationService:
                 422,
                 f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
             )  # fmt: skip
-        image = decoded.image
-        crops = [line_up(image, list(chosen.values()), b) if chosen else centre(image, b.px) for b in bundles]
-        notes = decoded.notes
-        if count := sum(face.domain == to for face in chosen.values()):
-            kind = "photographed" if to == "real" else "drawn"
-            notes = (*notes, f"{count} of {len(chosen)} faces look {kind} already: is to={to} meant?")
-        return PreparedPicture(image, to, request.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
+        faces = list(chosen.values())
+        crops = tuple(crop_faces(decoded.image, faces, bundle) for bundle in bundles)
+        notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
+        return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), crops, notes)
 
     def finish(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> list[Result]:
         """The pictures that were asked for: for each method, for each face.
@@ -165,24 +158,21 @@ class TranslationService:
         """
         results = []
         for bundle, crops, translated in zip(prepared.bundles, prepared.crops, outputs, strict=True):
+            images = compose(crops, translated, prepared.layout)
             if prepared.layout == "paste":
-                image = put_back(prepared.image, crops.frames, translated)
-                results.append(Result(bundle.method, prepared.faces, image.size, encode(image, "PNG"), None))
+                results.append(Result(bundle.method, prepared.faces, images[0].size, encode(images[0], "PNG"), None))
                 continue
-            for face, before, after in zip(prepared.faces, crops.pixels, translated, strict=True):
-                shown = Image.fromarray(
-                    after if prepared.layout == "face" else np.concatenate([before, after], axis=1)
-                )  # fmt: skip
-                results.append(Result(bundle.method, (face,), shown.size, encode(shown, "PNG"), before))
+            for face, before, image in zip(prepared.faces, crops.pixels, images, strict=True):
+                results.append(Result(bundle.method, (face,), image.size, encode(image, "PNG"), before))
         return results
 
 
-def _choose_faces(faces: Sequence[Face], face: int | str) -> dict[int, Face]:
-    """The faces that a request asks for, by number."""
-    if not faces:
-        raise HttpProblem(
-            422, f"{NAME} shows no face that can be found; if it is one and nothing else, send face=centre"
-        )
+def _choose_faces(image: Image.Image, face: int | str) -> dict[int, Face]:
+    """The faces of a picture that a request asks for, by number."""
+    try:
+        faces = faces_in(image, where=NAME, instead="send face=centre", threads=1)
+    except NoFaceError as error:
+        raise HttpProblem(422, str(error)) from error
     if face == "all":
         return dict(enumerate(faces))
     if not isinstance(face, int) or face >= len(faces):

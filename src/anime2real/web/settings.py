@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from anime2real.errors import UsageError
-from anime2real.translator import BATCH
+from anime2real.network import BATCH
 
 
 @dataclass(frozen=True)

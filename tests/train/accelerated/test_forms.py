@@ -18,11 +18,11 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.accelerated import accelerate
 from anime2real.train.accelerated.forms import FORMS
 from anime2real.train.accelerated.parity import preflight
-from anime2real.train.methods import METHODS
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator
+from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
 
@@ -122,7 +122,7 @@ EVEN = replace(TINY["galatea"], generator="ugatit", blocks=3, cam_discriminator_
 def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str, options: Any) -> None:
     torch.manual_seed(0)
     pack = Pack(toy.pack)
-    method = METHODS[name][1](options, SIZE).to(DEVICE)  # type: ignore[call-arg]
+    method = build(name, options, SIZE).to(DEVICE)
     method.make_optimizers(2e-4)
     method.start_average()
     pictures = torch.from_numpy(np.array(pack.images)).to(DEVICE)

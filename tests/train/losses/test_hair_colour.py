@@ -18,7 +18,7 @@ from anime2real.train.loop import train
 from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
 from anime2real.train.method import UNIFORMS, Batch
 from anime2real.train.methods.galatea import Galatea
-from anime2real.train.methods.galatea_options import GalateaConfig, usual_unshuffle
+from anime2real.train.methods.galatea_options import GalateaConfig, default_unshuffle
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, matched
 
@@ -151,7 +151,7 @@ def test_the_loop_draws_photographs_as_the_method_matches(
 
 
 def options_of(toy: Toy, **changes: Any) -> Any:
-    return type(galatea()).resolved(replace(TINY["galatea"], **changes), Pack(toy.pack))
+    return type(galatea()).resolve(replace(TINY["galatea"], **changes), Pack(toy.pack))
 
 
 def test_what_the_pack_does_not_have_is_refused(toy: Toy, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_the_pack_does_not_have_is_refused(toy: Toy, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("weight", [None, 2.0, 0.0])
 def test_a_pack_with_hair_asks_for_its_colour_unless_told(haired: Path, weight: float | None) -> None:
-    resolved = type(galatea()).resolved(replace(TINY["galatea"], hair_weight=weight), Pack(haired))
+    resolved = type(galatea()).resolve(replace(TINY["galatea"], hair_weight=weight), Pack(haired))
     assert resolved.hair_weight == (10.0 if weight is None else weight)
 
 
@@ -178,7 +178,7 @@ def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired
     pack = Pack(folder)
     masks[pack.rows("anime", "train")] = 0
     np.save(folder / "hair.npy", masks)
-    resolved = type(galatea()).resolved
+    resolved = type(galatea()).resolve
     with pytest.raises(TrainError, match="find its hair again"):
         resolved(TINY["galatea"], Pack(folder))
     assert (
@@ -190,9 +190,9 @@ def test_a_pack_without_drawn_hair_is_refused_unless_that_does_not_matter(haired
 
 @pytest.mark.parametrize(("size", "r"), [(128, 1), (192, 1), (256, 2), (384, 3), (416, 2), (448, 2), (512, 4)])
 def test_generators_work_at_128_pixels_or_a_little_more(size: int, r: int, toy: Toy, tmp_path: Path) -> None:
-    assert usual_unshuffle(size) == r
+    assert default_unshuffle(size) == r
     assert size // r >= 128
     assert size % (4 * r) == 0
-    assert Galatea.resolved(GalateaConfig(), Pack(toy.pack)).unshuffle == 1
+    assert Galatea.resolve(GalateaConfig(), Pack(toy.pack)).unshuffle == 1
     with pytest.raises(TrainError, match="wants pictures of a multiple of 12 px, not 128"):
         Galatea(replace(TINY["galatea"], unshuffle=3), 128)

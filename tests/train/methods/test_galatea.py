@@ -145,7 +145,7 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
 
 
 def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(TrainError, match="--generator is resnet or ugatit"):
+    with pytest.raises(TrainError, match="generator is resnet or ugatit"):
         GalateaConfig(generator="unet")  # type: ignore[arg-type]
     with pytest.raises(TrainError, match="at least 2 --blocks"):
         GalateaConfig(generator="ugatit", blocks=1)
@@ -167,7 +167,7 @@ def test_the_worst_patch_has_a_loss_of_its_own() -> None:
     loss.backward()
     assert scores.grad is not None
     assert scores.grad.nonzero().tolist() == [[0, 0, 1, 2], [1, 0, 3, 3]]
-    with pytest.raises(TrainError, match="--patch-weight"):
+    with pytest.raises(TrainError, match="patch_weight"):
         GalateaConfig(worst_patch_weight=0.1, patch_weight=0.0)
 
 

@@ -12,11 +12,13 @@ from toys import SIZE, TINY, Toy, batch
 
 from anime2real.data.pack import Pack
 from anime2real.train.method import frozen
-from anime2real.train.methods import METHODS
-from anime2real.train.methods.autoencoder import Autoencoder, AutoencoderConfig, squared_distances, thumbnails
+from anime2real.train.methods.autoencoder import Autoencoder, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
-from anime2real.train.methods.difference import Difference, DifferenceConfig
+from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.options import AutoencoderConfig, DifferenceConfig
+from anime2real.train.methods.registry import METHODS
+from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
 
@@ -159,7 +161,7 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_every_method_steps_averages_and_offers_both_directions(name: str) -> None:
     torch.manual_seed(0)
-    method = METHODS[name][1](TINY[name], SIZE)  # type: ignore[call-arg]
+    method = build(name, TINY[name], SIZE)
     method.make_optimizers(1e-3)
     method.start_average()
     losses = method.step(batch(TINY[name].batch_size))

@@ -11,7 +11,8 @@ from toys import SIZE, TINY
 
 from anime2real.train.export.to_onnx import LIMIT, export_checked
 from anime2real.train.method import UNIFORMS, Batch
-from anime2real.train.methods.ugatit import UGATIT, UGATITConfig, cam_loss
+from anime2real.train.methods.options import UGATITConfig
+from anime2real.train.methods.ugatit import UGATIT, cam_loss
 from anime2real.train.networks.resnet import InstanceNorm
 from anime2real.train.networks.ugatit import (
     ADAPTIVE_RHO,

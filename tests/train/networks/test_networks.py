@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from anime2real.train.augment import augmented, cutout, reused, shifted
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.efficientnet import CHANNELS, LiteFeatures, pretrained
-from anime2real.train.networks.fastgan import LATENT, FastGenerator
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import (
@@ -100,13 +99,6 @@ def test_the_autoencoder_has_no_way_around_its_code() -> None:
     for layer in network.encoder:
         code = layer(code)
     assert code.shape == (1, 64, 2, 2)
-
-
-def test_the_small_generator_draws() -> None:
-    torch.manual_seed(0)
-    drawn = FastGenerator(8)(torch.randn(2, LATENT))
-    assert drawn.shape == (2, 3, 128, 128)
-    assert drawn.abs().max() <= 1
 
 
 def test_the_projected_discriminator_judges_at_four_scales_on_frozen_features() -> None:

@@ -14,8 +14,9 @@ from toys import SIZE, TINY, Toy
 from trainings import PLAIN, faces, with_landmarks
 
 from anime2real.bundle.format import read
-from anime2real.cli.train import export
 from anime2real.face.geometry import tilt_of
+from anime2real.pipeline import Translator
+from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import difference_from_torch, sample_pictures, to_onnx
 from anime2real.train.loop import train
 from anime2real.train.method import UNIFORMS, Augment, Batch
@@ -37,7 +38,6 @@ from anime2real.train.networks.tilt import (
 )
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.step import cropped, moved
-from anime2real.translator import Translator
 
 TILTED = [way for way in WAYS if way != "none"]
 
@@ -213,7 +213,7 @@ def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Pat
     pictures = sample_pictures(4, SIZE, 0)
     method.step(Batch(pictures[:2], pictures[2:], torch.rand(2, UNIFORMS)))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.maps.parameters(), strict=True))
-    (folder,) = export(tmp_path / "run")
+    (folder,) = export_run(tmp_path / "run")
     assert Translator.open(folder).translate(np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape == (1, SIZE, SIZE, 3)
 
 

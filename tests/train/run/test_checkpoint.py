@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from anime2real.train.methods import METHODS
+from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import Progress, Saver
+from anime2real.train.run.restore import build
 
 
 def method() -> torch.nn.Module:
-    options, kind = METHODS["autoencoder"]
-    made = kind(options(), 32)
+    made = build("autoencoder", AutoencoderConfig(), 32)
     made.make_optimizers(1e-3)
     made.start_average()
     return made

@@ -9,6 +9,8 @@ from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import Progress
 from anime2real.train.run.config import TrainConfig
+from anime2real.train.run.folder import RunFolder
+from anime2real.train.run.restore import restore
 
 
 def export_translators(
@@ -71,6 +73,23 @@ def export_translators(
         )
         written.append(target)
     return written
+
+
+def export_run(run: Path, output: Path | None = None) -> list[Path]:
+    """Write the bundles of a run as its newest checkpoint stands, finished or not; returns their folders.
+
+    Args:
+        run: the run folder.
+        output: where the bundles go; the run's own `bundles/` if not given.
+
+    Raises:
+        TrainError: `run` is no run, or has no checkpoint yet.
+    """
+    restored = restore(run)
+    output = output or RunFolder(run).bundles
+    return export_translators(
+        restored.method, restored.config, restored.pack, output, restored.facts, restored.progress
+    )
 
 
 def _joined(key: str, pack: dict[str, Any], method: Method, unknown: str) -> str:

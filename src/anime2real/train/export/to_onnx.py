@@ -23,8 +23,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.card import model_card
-from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, save
+from anime2real.bundle.format import CONDITIONS, STYLE, Bundle
+from anime2real.bundle.save import model_card, save
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE

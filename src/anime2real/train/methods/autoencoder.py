@@ -10,9 +10,6 @@ no pairs, so which photograph? Two answers:
   hair colour, where the face lies.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -20,29 +17,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from anime2real.train.method import Augment, Batch, Method, TrainedTranslator, adam
+from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
-from anime2real.train.run.config import EPOCH_PAIRS
 
 THUMBNAIL = 8
-
-
-@dataclass(frozen=True)
-class AutoencoderConfig:
-    """Options of the autoencoder.
-
-    Attributes:
-        pairing: which photograph a drawing is compared with: `random`, or `matched` by colour inside the batch.
-        loss: `l1` or `l2`, per pixel.
-        width: channels after the first convolution.
-        learning_rate: of Adam, falling linearly to zero over the second half.
-        batch_size: pairs a step; more give `matched` closer pairs.
-    """
-
-    pairing: Literal["random", "matched"] = "matched"
-    loss: Literal["l1", "l2"] = "l1"
-    width: int = 48
-    learning_rate: float = 2e-4
-    batch_size: int = 128
 
 
 class Autoencoder(Method):
@@ -54,7 +32,6 @@ class Autoencoder(Method):
     """
 
     name = "autoencoder"
-    default_pairs = 15 * EPOCH_PAIRS  # the paper's 15 epochs
     averaged = ("to_real", "to_anime")
     augment = Augment(flip=True, zoom=0.0, shared=True)  # a matched pair must stay aligned
 

@@ -11,59 +11,25 @@ is four generator calls rather than six; each picture is normalised by itself, s
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from anime2real.domain import Domain
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
+from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (
     Conditioned,
-    Tilt,
     TiltedDiscriminator,
     TiltedGenerator,
     condition_of,
     inputs_of,
 )
-from anime2real.train.run.config import EPOCH_PAIRS
-from anime2real.train.run.restore import frozen_translators
-
-
-@dataclass(frozen=True)
-class CycleGANConfig:
-    """Options of CycleGAN.
-
-    Attributes:
-        width: generator channels after the first layer.
-        blocks: residual blocks.
-        discriminator_width: discriminator channels after the first layer.
-        cycle_weight: of the cycle loss (lambda).
-        identity_weight: of the identity loss, as a share of `cycle_weight`.
-        pool_size: earlier fakes kept for each discriminator.
-        learning_rate: of Adam.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
-        tilt: how the networks are told the tilt of the face, see `conditions.py`; `plane` is the founding paper's.
-        turn: degrees by which pictures of both domains are turned at most, so that both lean alike.
-        maps: folders of finished runs whose translations are given to the generators as further input maps.
-    """
-
-    width: int = 64
-    blocks: int = 9
-    discriminator_width: int = 64
-    cycle_weight: float = 10.0
-    identity_weight: float = 0.5
-    pool_size: int = 50
-    learning_rate: float = 2e-4
-    batch_size: int = 16
-    tilt: Tilt = "none"
-    turn: float = 0.0
-    maps: tuple[str, ...] = ()
 
 
 class CycleGAN(Method):
@@ -72,18 +38,18 @@ class CycleGAN(Method):
     Args:
         config: the method's options.
         size: S, pixels a side, a multiple of 4.
+        maps: frozen translators of other runs, by the domain that they start from, whose results the generators see
+            beside the picture.
     """
 
     name = "cyclegan"
-    default_pairs = 15 * EPOCH_PAIRS  # the paper's 15 epochs
     averaged = ("to_real", "to_anime")
 
-    def __init__(self, config: CycleGANConfig, size: int) -> None:
+    def __init__(self, config: CycleGANConfig, size: int, maps: Sequence[Mapping[Domain, nn.Module]] = ()) -> None:
         super().__init__()
         self.config = config
         self.wants_landmarks = config.tilt != "none"
         self.augment = replace(type(self).augment, turn=math.radians(config.turn))
-        maps = [frozen_translators(Path(run), size) for run in config.maps]
         self.to_real = TiltedGenerator(config.tilt, config.width, config.blocks, [m["anime"] for m in maps])
         self.to_anime = TiltedGenerator(config.tilt, config.width, config.blocks, [m["real"] for m in maps])
         self.discriminator_real = TiltedDiscriminator(config.tilt, config.discriminator_width)

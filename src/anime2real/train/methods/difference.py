@@ -10,29 +10,11 @@ because the same rule without the last term would grow without bound. Its fixed 
 means, so it can only change the average colour at each place: it is the floor that every other method must beat.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
-
-
-@dataclass(frozen=True)
-class DifferenceConfig:
-    """Options of the difference vector.
-
-    Attributes:
-        learning_rate: share of the difference that one iteration moves.
-        snapshot_every: iterations between the kept vectors.
-        snapshots: vectors kept at most.
-        batch_size: random pictures of each domain in a mean.
-    """
-
-    learning_rate: float = 1e-3
-    snapshot_every: int = 1000
-    snapshots: int = 10
-    batch_size: int = 100
+from anime2real.train.methods.options import DifferenceConfig
 
 
 class Addition(nn.Module):
@@ -61,7 +43,6 @@ class Difference(Method):
     """
 
     name = "difference"
-    default_pairs = 10_000 * 100  # iterations × pictures, as in the paper
     augment = Augment(flip=False, zoom=0.0)  # the paper adds to and averages the pictures as they are
 
     def __init__(self, config: DifferenceConfig, size: int) -> None:

@@ -54,7 +54,7 @@ from anime2real.train.networks.projected import ProjectedDiscriminator, discrimi
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
-from anime2real.train.run.config import EPOCH_PAIRS, TrainError
+from anime2real.train.run.config import TrainError
 
 LEAST_SIDE = 32
 """Pixels a side below which the frozen features leave nothing to tell apart."""
@@ -98,7 +98,6 @@ class Galatea(Method):
 
     name = "galatea"
     discriminator_features = "Lite0"
-    default_pairs = 50 * EPOCH_PAIRS
     averaged = ("to_real", "to_anime")
     decay_from = 2 / 3
 
@@ -169,7 +168,7 @@ class Galatea(Method):
         }
 
     @classmethod
-    def resolved(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
+    def resolve(cls, options: GalateaConfig, pack: Pack) -> GalateaConfig:
         """See `galatea_options.resolved`."""
         return resolved(options, pack)
 

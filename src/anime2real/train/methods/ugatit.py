@@ -27,45 +27,10 @@ from torch import Tensor
 from anime2real.bundle.format import MAX_MODEL_BYTES
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.cyclegan import absolute, squared
+from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
 from anime2real.train.run.config import TrainError
-
-
-@dataclass(frozen=True)
-class UGATITConfig:
-    """Options of U-GAT-IT.
-
-    Attributes:
-        light: gamma and beta from averaged features; the full version reads every place, and its bundle for 128 px
-            weighs over 150 MB.
-        width: generator channels after the first layer.
-        blocks: residual blocks before, and again behind the attention.
-        discriminator_width: discriminator channels after the first layer.
-        local_layers: of the local discriminators.
-        global_layers: of the global discriminators.
-        adversarial_weight: of the adversarial losses.
-        cycle_weight: of the cycle loss.
-        identity_weight: of the identity loss.
-        cam_weight: of the generators' classifiers.
-        weight_decay: of Adam, added to the gradients.
-        learning_rate: of Adam, constant, then falling linearly to zero over the second half.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
-    """
-
-    light: bool = True
-    width: int = 64
-    blocks: int = 4
-    discriminator_width: int = 64
-    local_layers: int = 5
-    global_layers: int = 7
-    adversarial_weight: float = 1.0
-    cycle_weight: float = 10.0
-    identity_weight: float = 10.0
-    cam_weight: float = 1000.0
-    weight_decay: float = 1e-4
-    learning_rate: float = 1e-4
-    batch_size: int = 16
 
 
 @dataclass(frozen=True)
@@ -99,7 +64,6 @@ class UGATIT(Method):
     """
 
     name = "ugatit"
-    default_pairs = 1_000_000  # the paper's million iterations of one pair
     averaged = ("to_real", "to_anime")
 
     def __init__(self, config: UGATITConfig, size: int) -> None:
@@ -114,7 +78,7 @@ class UGATIT(Method):
         if not config.light and heaviest >= MAX_MODEL_BYTES:
             raise TrainError(
                 f"the full version of width {config.width} for {size} px does not fit a bundle, which may have "
-                f"{MAX_MODEL_BYTES >> 20} MB: train it --light, smaller or at a lower --width"
+                f"{MAX_MODEL_BYTES >> 20} MB: train the light one, smaller or at a lower --width"
             )
         self.config = config
         self.to_real = UGATITGenerator(size, config.width, config.blocks, config.light)

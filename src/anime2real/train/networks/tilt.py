@@ -9,17 +9,16 @@ and no generator paints it.
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.face.geometry import SWAPPED
+from anime2real.train.methods.options import Tilt
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator
-
-Tilt = Literal["none", "plane", "coordinates", "landmarks", "film", "upright"]
 
 WAYS: Final = get_args(Tilt)
 CHANNELS: Final[dict[str, int]] = {

@@ -44,7 +44,7 @@ class TrainConfig:
     """One training, resolved.
 
     Attributes:
-        method: its name in `METHODS`.
+        method: its name.
         options: the method's own configuration, a frozen dataclass.
         budget: how long.
         seed: of the networks, the order of the pictures and their variation.
@@ -83,6 +83,12 @@ class TrainConfig:
         table["ema_shares"] = list(self.ema_shares)
         table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
         return table
+
+    def as_toml(self) -> str:
+        """The text of config.toml."""
+        import tomli_w  # of the extra `train`, which help does without
+
+        return tomli_w.dumps(self.as_table())
 
 
 def options_from(kind: type[Any], given: dict[str, Any]) -> Any:

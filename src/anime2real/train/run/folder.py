@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 
 import numpy as np
-import tomli_w
 import torch
+from filelock import FileLock, Timeout
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.train.run.config import TrainConfig, TrainError
+
+LOCK: Final = ".lock"
+"""The file that a process holds while it trains in a run folder."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,42 @@ class RunFolder:
         """Finished translators."""
         return self.root / "bundles"
 
-    def open(self, config: TrainConfig, pack: dict[str, Any]) -> None:
-        """Make the folder, or take it up again.
+    @contextmanager
+    def open(self, config: TrainConfig, pack: dict[str, Any]) -> Iterator[None]:
+        """Make the folder, or take it up again; inside, no other process trains in it.
 
         Args:
             config: the training.
             pack: meta.json of its pack, kept beside it so that a run can be exported without the pack.
 
         Raises:
-            TrainError: if it holds another training (the difference is named), or something else altogether.
+            TrainError: it holds another training (the difference is named), something else altogether, or another
+                process trains in it.
         """
-        path = self.root / "config.toml"
         table = config.as_table()
+        self._check(table)
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TrainError(f"another process trains in {self.root}: wait for it, or give another folder") from error
+        try:
+            begun = self._check(table)  # again: the other process may have begun meanwhile, and be done
+            for folder in (self.samples, self.checkpoints, self.bundles):
+                folder.mkdir(exist_ok=True)
+            if not begun:
+                with atomic_file(self.root / "config.toml") as temporary:
+                    temporary.write_text(config.as_toml(), encoding="utf-8")
+                with atomic_file(self.root / "pack.json") as temporary:
+                    temporary.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+            yield
+        finally:
+            lock.release()
+
+    def _check(self, table: dict[str, Any]) -> bool:
+        """Refuse a folder that holds anything but this training; returns whether the training has begun."""
+        path = self.root / "config.toml"
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
             differences = _differences(_read(path), table)
@@ -60,15 +87,9 @@ class RunFolder:
                     f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
                     "or give another folder"
                 )
-        elif not path.exists() and self.root.exists() and any(self.root.iterdir()):
+        elif not path.exists() and self.root.exists() and any(p.name != LOCK for p in self.root.iterdir()):
             raise TrainError(f"{self.root} is not empty and not a run: give a new folder")
-        for folder in (self.samples, self.checkpoints, self.bundles):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not begun:
-            with atomic_file(path) as temporary:
-                temporary.write_text(tomli_w.dumps(table))
-            with atomic_file(self.root / "pack.json") as temporary:
-                temporary.write_text(json.dumps(pack, indent=1) + "\n")
+        return begun
 
     def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """config.toml, pack.json and environment.json.
@@ -80,7 +101,7 @@ class RunFolder:
         try:
             pack, facts = (json.loads((self.root / f"{n}.json").read_text()) for n in ("pack", "environment"))
         except (OSError, ValueError) as error:
-            raise TrainError(f"{self.root} is not a whole run: {error}") from error
+            raise TrainError(f"{self.root} is not a complete run: {error}") from error
         return table, pack, facts
 
     def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
@@ -124,24 +145,6 @@ class RunFolder:
         with atomic_file(self.root / "environment.json") as temporary:
             temporary.write_text(json.dumps(facts, indent=1) + "\n")
         return facts
-
-    @contextmanager
-    def stats(self, step: int) -> Iterator[IO[str]]:
-        """stats.jsonl for appending, lines past `step` (from a session that was killed) taken out first."""
-        path = self.root / "stats.jsonl"
-        if path.exists():
-            kept = [line for line in path.read_text().splitlines(keepends=True) if _step_of(line) <= step]
-            with atomic_file(path) as temporary:
-                temporary.write_text("".join(kept))
-        with path.open("a", encoding="utf-8") as file:
-            yield file
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return float("inf")  # a line cut off by a kill
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""A run, taken up again from its folder: to export it, or to use its translators inside another training."""
+"""Methods built from their options, and runs restored from their folders: to export them, or to use them in another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from torch import nn
 
 from anime2real.domain import Domain
 from anime2real.train.method import Method
+from anime2real.train.methods.options import CONFIGS
+from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import Progress
 from anime2real.train.run.config import Budget, TrainConfig, TrainError, options_from
@@ -25,22 +28,35 @@ class Restored:
     progress: Progress
 
 
+def build(name: str, options: Any, size: int) -> Method:
+    """A method with new weights.
+
+    Args:
+        name: of the method.
+        options: its configuration.
+        size: S, pixels a side.
+
+    Raises:
+        TrainError: the pictures do not fit the options, or runs that the options name do not.
+    """
+    kind: Callable[..., Method] = METHODS[name]
+    runs = getattr(options, "maps", ())
+    return kind(options, size, [frozen_translators(Path(run), size) for run in runs]) if runs else kind(options, size)
+
+
 def restore(run: Path) -> Restored:
-    """Take up a run.
+    """A run as its newest checkpoint has it.
 
     Raises:
         TrainError: if `run` is no run, or has no checkpoint yet.
     """
-    from anime2real.train.methods import METHODS  # some methods take up runs of others
-
     folder = RunFolder(run)
     table, pack, facts = folder.records()
-    kind, network = METHODS[table["method"]]
-    options = options_from(kind, table.pop("options"))
+    options = options_from(CONFIGS[table["method"]], table.pop("options"))
     further = tuple(table.pop("ema_shares"))
     budget = Budget(**table.pop("budget"))
     config = TrainConfig(**table, options=options, budget=budget, ema_shares=further)
-    method = network(options, pack["size"])  # type: ignore[call-arg]
+    method = build(config.method, options, pack["size"])
     method.make_optimizers(options.learning_rate)
     method.start_average(len(config.ema_shares))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)

@@ -12,9 +12,9 @@ export class Failure extends Error {
 
 /**
  * GET or, with a form, POST.
- * askToken(wrong): resolves to a token; tell(line): called while the server is busy.
+ * askToken(wrong): resolves to a token; report(line): called while the server is busy.
  */
-export async function ask(path, { form, signal, askToken, tell } = {}) {
+export async function ask(path, { form, signal, askToken, report } = {}) {
   for (let tries = 1; ; tries++) {
     const headers = { Accept: "application/json" };
     const token = sessionStorage.getItem(KEY);
@@ -34,7 +34,7 @@ export async function ask(path, { form, signal, askToken, tell } = {}) {
     }
     if (response.status === 429 && tries < TRIES) {
       const seconds = Number(response.headers.get("Retry-After")) || 2;
-      tell?.(`The server is busy. Next try in ${seconds} s…`);
+      report?.(`The server is busy. Next try in ${seconds} s…`);
       await pause(seconds * 1000, signal);
       continue;
     }

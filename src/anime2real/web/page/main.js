@@ -87,7 +87,7 @@ async function take(file) {
   busy("Looking for faces…");
   const { signal } = working;
   try {
-    const answer = await ask("/v1/faces", { form: form({}), signal, askToken, tell: busy });
+    const answer = await ask("/v1/faces", { form: form({}), signal, askToken, report: busy });
     state.faces = answer.faces;
     state.size = answer.size;
     if (!answer.faces.length) return noFace();
@@ -195,7 +195,7 @@ async function make(method) {
   asked.add(at);
   const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face), variant: String(variantOf(method)) };
   try {
-    const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, tell: busy });
+    const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, report: busy });
     const [result] = answer.results;
     const png = new Blob([bytes(result.png)], { type: "image/png" });
     const before = result.input_png ? new Blob([bytes(result.input_png)], { type: "image/png" }) : null;

@@ -1,0 +1,26 @@
+// One face through a translator: the crop that its network takes, the network's inputs, and the picture that it returns.
+
+import { apply, tiltOf, upright } from "./geometry.js";
+import { align, toFloat } from "./pixels.js";
+
+const STYLE_NUMBERS = 8;
+
+/**
+ * The crop of a face and the inputs of a network.
+ * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest.
+ * Answers {square, inputs}: the crop (px, px), and [values, shape] by input name.
+ */
+export function prepare(picture, { crop, landmarks }, { px, conditions }) {
+  const leaning = conditions.some((name) => name !== "style");
+  const frame = leaning ? upright(crop) : crop; // a network that is told the tilt takes the face as it leans
+  const points = landmarks.map((point) => apply(frame, point));
+  const square = align(picture, frame, px);
+  const known = {
+    tilt: [Float32Array.of(tiltOf(points)), [1]],
+    landmarks: [Float32Array.from(points.flat()), [1, 5, 2]],
+    style: [new Float32Array(STYLE_NUMBERS), [1, STYLE_NUMBERS]], // all 0: the usual result
+  };
+  const inputs = { image: [toFloat([square]), [1, 3, px, px]] };
+  for (const name of conditions) inputs[name] = known[name];
+  return { square, inputs };
+}

@@ -1,0 +1,154 @@
+"""Save a bundle, with the model card that is made from its manifest, and load it back, its model checked too."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from anime2real.atomic import atomic_folder
+from anime2real.bundle.format import (
+    CARD,
+    MANIFEST,
+    MODEL,
+    Bundle,
+    BundleError,
+    check_manifest,
+    check_model,
+    read,
+)  # fmt: skip
+
+LINEAGE: Final = ("averaged_from", "started_from")
+"""Keys of `training` that tell of other bundles, which have such keys themselves."""
+
+
+def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
+    """Write a bundle, whole or not at all; one that is there is replaced.
+
+    Args:
+        bundle: what it is; the sum is filled in here.
+        model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
+        card: README.md.
+        folder: where.
+
+    Returns:
+        The bundle as it lies there.
+
+    Raises:
+        BundleError: something does not fit the format, `folder` holds something else or cannot be written.
+    """
+    manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
+    check_manifest(manifest, folder / MANIFEST)
+    check_model(model, folder / MODEL)
+    try:
+        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST} cannot hold this: {error}") from error
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
+    try:
+        with atomic_folder(folder) as partial:
+            (partial / MODEL).write_bytes(model)
+            (partial / CARD).write_text(card, encoding="utf-8")
+            (partial / MANIFEST).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return load(folder)
+
+
+def load(folder: Path | str) -> Bundle:
+    """Read a bundle from its folder and check its model too.
+
+    Raises:
+        BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
+    """
+    bundle = read(folder)
+    bundle.model()
+    return bundle
+
+
+def model_card(bundle: Bundle) -> str:
+    """README.md: what the bundle does, what it was made from, what may be done with it."""
+    sources = {"anime": "drawn faces", "real": "photographs of faces"}
+    lines = [
+        f"# {bundle.name}",
+        "",
+        f"Turns {sources[bundle.source]} into {sources[bundle.target]}: RGB squares of {bundle.px} px, "
+        f"cropped by the rule `{bundle.crop}`. Made by anime2real with the method `{bundle.method}`.",
+        "",
+        "```",
+        f"anime2real translate PICTURES -o out --bundle {bundle.name}",
+        "```",
+        "",
+        "## Trained on",
+        "",
+        *(_rows({k: v for k, v in bundle.training.items() if k not in LINEAGE}) or ["Not recorded."]),
+        f"- hardware: {bundle.hardware or 'not recorded'}",
+        *_lineage(bundle.training, set()),
+        "",
+        "## Rights",
+        "",
+        bundle.rights or "Not recorded.",
+        *(["", f"Licence of the weights: {bundle.licence}"] if bundle.licence else []),
+        "",
+        "## Figures",
+        "",
+        *(_rows(bundle.figures) or ["None measured."]),
+        "",
+        "## Limits",
+        "",
+        "It learned from centred faces of the sets above, with their share of ages, origins and styles;",
+        "expect less elsewhere. It knows nothing of who is shown: a result proves nothing about anybody.",
+        "Do not use it to deceive. The pictures that it makes carry a machine-readable mark that says so.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> Iterator[str]:
+    """Whose average it is and what it went on from, a bundle a line, and the same of each; of all, `told` once."""
+    for key in LINEAGE:
+        parts: Sequence[Mapping[str, Any]] = training.get(key, ())
+        if parts:
+            yield f"{indent}- {key.replace('_', ' ')}:"
+        known = [part["options"] for part in parts if "options" in part]
+        every = known and len(known) == len(parts)  # what some do not tell is not said of them
+        shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if every else {}
+        for part in parts:
+            digest = part.get("sha256", "")
+            yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in told else "")
+            if digest not in told:
+                told.add(digest)
+                yield from _lineage(part, told, f"{indent}    ")
+        if shared:
+            yield f"{indent}  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
+
+
+def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """A bundle in a line: its share, how long it learned, and its options but those that it shares."""
+    words = [f"{part.get('name', 'a bundle')}, {_told(part.get('sha256', 'of unknown sum'))}"]
+    of = {key.removeprefix("share "): share for key, share in part.items() if key.startswith("share of ")}
+    if "share" in part and of:
+        words += [f"{share:.0%} {what}" for what, share in {**of, "of the rest": part["share"]}.items() if share]
+    elif "share" in part:
+        words += [f"{part['share']:.0%}"]
+    words += [f"{part['pairs']:,} pairs in {part['minutes']:g} minutes"] if {"pairs", "minutes"} <= part.keys() else []
+    own = {key: value for key, value in part.get("options", {}).items() if key not in shared}
+    return ", ".join([*words, _options(own)] if own else words)
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k.replace('_', ' ')} {_told(v) or 'none'}" for k, v in options.items() if k != "start_from")
+
+
+def _rows(table: dict[str, object]) -> list[str]:
+    return [f"- {key.replace('_', ' ')}: {_told(value)}" for key, value in table.items()]
+
+
+def _told(value: object) -> str:
+    """A value in words: mappings as `key value`, sums cut to twelve digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_told(part) for part in value)
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text

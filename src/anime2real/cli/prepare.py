@@ -1,0 +1,70 @@
+"""The command `prepare`: pictures to a pack to train on."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from anime2real.cli.terminal import Many, Output
+from anime2real.domain import DOMAINS, Domain
+from anime2real.errors import UsageError
+
+
+def prepare(
+    *,
+    output: Output,
+    size: int,
+    anime: Annotated[list[Path] | None, Many] = None,
+    real: Annotated[list[Path] | None, Many] = None,
+    both: Annotated[list[Path] | None, Many] = None,
+    layout: Annotated[list[str] | None, Many] = None,
+    crop: Literal["face", "tilted", "auto", "centre", "celeba"] = "face",
+    test_share: float = 0.05,
+    licence: str = "",
+    rights: str = "",
+    near: int = 8,
+    hair: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
+
+    Args:
+        output: the pack's folder.
+        size: pixels a side.
+        anime: folders or archives of drawings.
+        real: folders or archives of photographs.
+        both: folders or archives that hold both, as trainA, trainB, testA … or a folder a domain.
+        layout: what the names in `both` mean, as A=real B=anime.
+        crop: find the face and line it up; tilted leaves it as it leans; centre takes the centre square; celeba crops
+            its aligned pictures to the face; auto is celeba for pictures of its sizes, else centre.
+        test_share: share of the pictures kept for testing, where their folders do not say.
+        licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
+        rights: why, in a sentence.
+        near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
+        hair: find the hair too, which galatea's --hair-recolouring, --hair-weight and --hair-resampling need.
+        overwrite: replace a pack that is there.
+        quiet: no progress.
+    """
+    from anime2real.data.prepare import prepare as make
+    from anime2real.image.decode import printable
+
+    summary = make(
+        anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
+        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, hair=hair, overwrite=overwrite,
+        quiet=quiet,
+    )  # fmt: skip
+    for line in summary.bad:
+        print(printable(f"skipped: {line}"), file=sys.stderr)
+    print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
+    return 0
+
+
+def _meanings(pairs: list[str]) -> dict[str, Domain] | None:
+    meanings: dict[str, Domain] = {}
+    for pair in pairs:
+        name, _, domain = pair.partition("=")
+        if not name or domain not in DOMAINS:
+            raise UsageError(f"--layout {pair!r} must be a name and a domain, as A=real")
+        meanings[name] = domain
+    return meanings or None

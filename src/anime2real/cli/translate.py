@@ -1,0 +1,169 @@
+"""The command `translate`, and how it reports."""
+
+import json
+import sys
+import time
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from anime2real.cli.terminal import FAILED, Json, Output, complain
+from anime2real.domain import Domain
+from anime2real.errors import UsageError
+from anime2real.progress import Progress
+
+if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
+    from anime2real.translate_files import Outcome
+
+
+def translate(
+    pictures: list[str],
+    /,
+    *,
+    output: Output,
+    to: Domain | None = None,
+    method: str | None = None,
+    bundle: str | None = None,
+    layout: Literal["face", "pair", "paste"] | None = None,
+    crop: Literal["face", "none"] = "face",
+    format: Literal["png", "jpg", "webp", "avif"] = "png",
+    background: str = "white",
+    overwrite: bool = False,
+    variants: int = 1,
+    threads: int | None = None,
+    as_json: Json = False,
+) -> int:
+    """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
+
+    Args:
+        pictures: files, folders and globs.
+        output: folder for the results, which keep the pictures' names.
+        to: the domain to translate to: real, unless a bundle says otherwise; a clip goes to the domain that most of
+            its faces are not of.
+        method: one that ships, see `methods`; the best one if not given.
+        bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of one that ships.
+        layout: each face alone; beside the crop that went in; or all pasted back into the picture. Pictures: face;
+            clips: paste.
+        crop: find the faces; or none, for pictures that are one face already: their centre square.
+        format: of pictures' results; a video becomes MP4, an animated picture stays what it is.
+        background: the colour behind transparent pictures, as white or #ffffff.
+        overwrite: replace results that are there.
+        variants: results of each face of a picture, up to 16, by the best method that makes several, see `methods`.
+        threads: CPU threads; all cores if not given.
+        as_json: a line of JSON a picture on stdout, failures among them.
+    """
+    from anime2real.bundle.format import MOST_VARIANTS
+    from anime2real.bundle.registry import find, open_bundle
+    from anime2real.image.files import find_pictures
+    from anime2real.pipeline import Translator
+    from anime2real.translate_files import Options, translate_files
+    from anime2real.video.files import Clips
+
+    if bundle is not None and method is not None:
+        raise UsageError("give --method or --bundle, not both")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads must be at least 1, not {threads}")
+    if not 1 <= variants <= MOST_VARIANTS:
+        raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
+    options = Options(layout or "face", crop, format, _colour(background), overwrite, variants)
+    chosen = open_bundle(bundle) if bundle else find(method, to or "real", with_variants=variants > 1)
+    if to not in (None, chosen.target):
+        raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
+    if variants > 1 and chosen.variants == 1:
+        named = "--bundle" if bundle else "--method"
+        raise UsageError(f"{chosen.name} makes one result of a picture: leave out --variants, or {named}")
+    translator = Translator(chosen, threads=threads)
+
+    @cache
+    def towards(domain: Domain) -> Translator:
+        return translator if domain == chosen.target else Translator(find(method, domain), threads=threads)
+
+    found = find_pictures(pictures, output)
+    report = Reporter(len(found), chosen.target, chosen.method, as_json=as_json)
+    clips = Clips(towards, layout, chosen.target if bundle else to, report.frames)
+    try:
+        for outcome in translate_files(translator, found, output, options, clips):
+            report(outcome)
+    finally:
+        report.close()
+    return FAILED if report.failures else 0
+
+
+class Reporter:
+    """Reports files one by one: results on stdout, as text or as lines of JSON; failures, notes and progress on stderr.
+
+    Args:
+        total: files to come.
+        to: the domain translated to.
+        method: by which.
+        as_json: print lines of JSON on stdout, failures among them.
+    """
+
+    def __init__(self, total: int, to: Domain, method: str, *, as_json: bool) -> None:
+        self._total, self._to, self._method, self._as_json = total, to, method, as_json
+        self._start = time.perf_counter()
+        self._done = 0
+        self.failures = 0
+
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress()
+
+    def __call__(self, outcome: "Outcome") -> None:
+        """Report one file."""
+        from anime2real.image.decode import printable
+
+        self._done += 1
+        self.failures += outcome.error is not None
+        if self._as_json:
+            print(json.dumps(self._record(outcome)), flush=True)
+        elif outcome.error is not None:
+            complain(outcome.error)
+        else:
+            for note in outcome.notes:
+                print(printable(f"note: {outcome.source}: {note}"), file=sys.stderr)
+            print(printable(f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}"), flush=True)
+        if self._total > 1:
+            self._progress("pictures", self._done, self._total)
+
+    def frames(self, name: str, doing: str, done: int, total: int | None) -> None:
+        """Say how far a clip is.
+
+        Args:
+            name: of the clip.
+            doing: what is being done with it.
+            done, total: its frames; the total may be unknown.
+        """
+        self._progress(f"{name}: {doing}, frame", done, total)
+
+    def close(self) -> None:
+        """End the progress; on a terminal, sum up."""
+        if "_progress" not in vars(self):
+            return
+        self._progress.close()
+        if self._total > 1 and sys.stderr.isatty():
+            failed = f", {self.failures} failed" if self.failures else ""
+            elapsed = time.perf_counter() - self._start
+            print(f"{self._done - self.failures} written{failed}, {elapsed:.1f} s", file=sys.stderr)
+
+    def _record(self, outcome: "Outcome") -> dict[str, Any]:
+        source = None if outcome.source is None else str(outcome.source)
+        if outcome.error is not None:
+            return {"input": source, "error": outcome.error}
+        record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0])}
+        if outcome.record is not None:
+            return record | outcome.record | ({"notes": outcome.notes} if outcome.notes else {})
+        record["to"] = self._to
+        record |= {"method": self._method, "faces": outcome.faces, "seconds": round(outcome.seconds, 4)}
+        if len(outcome.outputs) > 1:
+            record["outputs"] = [str(path) for path in outcome.outputs]
+        return record | ({"notes": outcome.notes} if outcome.notes else {})
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise UsageError(f"--background {text!r} is no colour: give one as white or #ffffff") from error
+    return red, green, blue

@@ -1,0 +1,295 @@
+"""Decode pictures that strangers made: to RGB, sRGB, upright, 8 bits a channel.
+
+The format is told by the content, never by the name, and must be on a short list; bytes and pixels are counted before
+anything is decoded; whatever Pillow and the file system say becomes one line that names the file and what to do.
+"""
+
+import io
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, features
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from anime2real.errors import UserError
+
+# Pillow's own classes, called by name: Image.open would warn of large pictures on stderr before we have seen
+# their size, and take a camera's JPEG with a preview inside for an animation.
+FORMATS: Final[dict[str, type[ImageFile]]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "AVIF": AvifImageFile,
+    "GIF": GifImageFile,
+}
+_FOREIGN: Final = {b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+Picture = Image.Image | NDArray[np.uint8] | Path | str
+"""A Pillow image, an (H, W, 3) uint8 array, or a file."""
+
+
+class PictureError(UserError):
+    """A picture that cannot be found, read or written."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before decoding.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: width times height.
+    """
+
+    max_bytes: int = 64 * 2**20
+    max_pixels: int = 40_000_000
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as it was meant to be seen.
+
+    Attributes:
+        image: RGB, sRGB, upright, 8 bits a channel; none of the file's metadata.
+        format: a key of `FORMATS`.
+        size: (width, height) in pixels as stored, before turning upright.
+        notes: what the user should know, such as that only the first frame was read.
+    """
+
+    image: Image.Image
+    format: str
+    size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
+def decode(
+    source: Path | str | bytes,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    limits: Limits = Limits(),
+    name: str | None = None,
+) -> Decoded:
+    """Read a picture: first frame, upright, in sRGB, 8 bits a channel, transparency laid on `background`.
+
+    Args:
+        source: a file, or its bytes.
+        background: RGB, 0-255.
+        limits: on bytes and pixels.
+        name: what to call it in an error; the path otherwise.
+
+    Raises:
+        PictureError: it is missing, too large, of a format that is not on the list, or damaged.
+        ValueError: the background is not three numbers of 0-255.
+    """
+    if len(background) != 3 or not all(0 <= channel <= 255 for channel in background):
+        raise ValueError(f"background must be three numbers of 0-255, not {background}")
+    with opened(source, name, limits) as picture:
+        notes = ("animated: only the first frame is used",) if getattr(picture, "is_animated", False) else ()
+        if isinstance(picture.fp, Stream):
+            picture.fp.ends = True
+        picture.load()
+        image = to_rgb(picture, background)
+        turn = _TURNS.get(exif_of(picture).get(ExifTags.Base.Orientation, 1))
+        image = image if turn is None else image.transpose(turn)
+    image.info = {}  # saved again, an old profile or transparency would change colours, and GPS would leak
+    return Decoded(image, str(picture.format), picture.size, notes)
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Any picture as an RGB image, sRGB, 8 bits a channel: files are decoded, transparency is laid on white.
+
+    Raises:
+        PictureError: a file cannot be read, or an array is none of a picture.
+    """
+    if isinstance(picture, (str, Path)):
+        return decode(picture).image
+    if isinstance(picture, Image.Image):
+        return to_rgb(picture.convert("RGBA") if picture.has_transparency_data else picture, (255, 255, 255))
+    if not isinstance(picture, np.ndarray):
+        raise PictureError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise PictureError(f"an array must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")
+    return Image.fromarray(picture)
+
+
+class Stream(io.BytesIO):
+    """Refuses to be read beyond its end once `ends` is set, while pixels are decoded.
+
+    Pillow would refuse as well, unless somebody in this process has set `ImageFile.LOAD_TRUNCATED_IMAGES`, as
+    training scripts do: then a picture cut in half comes out grey from there on, without a word.
+    """
+
+    ends = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if self.ends and not data and size != 0:
+            raise SyntaxError("the file ends early")  # of the kinds that Pillow passes on
+        return data
+
+
+@contextmanager
+def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iterator[ImageFile]:
+    """Pillow's picture, within the limits, its header read and nothing decoded.
+
+    Args:
+        source: a file, or its bytes.
+        name: what to call it in an error; the path otherwise.
+        limits: on bytes and pixels.
+
+    Raises:
+        PictureError: for every failure here, and every failure of Pillow's while the picture is open.
+    """
+    name = name or (f"a picture of {len(source)} bytes" if isinstance(source, bytes) else str(source))
+    try:
+        content = source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
+    except FileNotFoundError:
+        refuse(name, "is not there: check the name")
+    except IsADirectoryError:
+        refuse(name, "is a folder, not a picture: give the files in it")
+    except (OSError, ValueError) as error:
+        refuse(name, f"cannot be read ({reason(error)}): check the name and its rights", error)
+    if len(content) > limits.max_bytes:
+        refuse(name, f"has more bytes than the {limits.max_bytes:,} allowed: make it smaller")
+    if not content:
+        refuse(name, "is empty: get it again")
+    kind = _sniff(content)
+    if kind not in FORMATS:
+        refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
+    if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
+        refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
+    try:
+        with FORMATS[kind](Stream(content)) as picture:
+            width, height = picture.size
+            if width * height > limits.max_pixels:
+                size = f"{width}×{height} = {width * height:,} pixels"
+                refuse(name, f"has {size}, more than the {limits.max_pixels:,} allowed: scale it down")
+            yield picture
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:  # a GIF's first frame, drawn beyond its screen
+        refuse(name, f"has more pixels than the {limits.max_pixels:,} allowed: scale it down", error)
+    except MemoryError as error:
+        refuse(name, "needs more memory than there is: scale it down", error)
+    except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, zlib.error …
+        refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """At most one byte more than allowed; a pipe or a device, which may never end, is not opened."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        raise OSError("not a regular file")
+    with path.open("rb") as file:
+        return file.read(max_bytes + 1)
+
+
+def _sniff(content: bytes) -> str:
+    """A key of `FORMATS`, or what the content is instead, in words."""
+    if content.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    if content[4:8] == b"ftyp":
+        brands = content[8 : min(int.from_bytes(content[:4]), 256)]
+        if b"avif" in brands or b"avis" in brands:
+            return "AVIF"
+        return "HEIC" if b"hei" in brands or b"hev" in brands else "a video or an unknown kind of picture"
+    foreign = (kind for head, kind in _FOREIGN.items() if content.startswith(head))
+    return next(foreign, "not a picture of a known kind")
+
+
+def to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """The picture in RGB, sRGB, 8 bits a channel, through its own profile where it has one.
+
+    Args:
+        picture: loaded; of mode 1, L, LA, P, RGB, RGBA, CMYK or I;16.
+        background: sRGB, 0-255: what shows through transparency, untouched by the profile.
+    """
+    profile = picture.info.get("icc_profile")
+    transparent = picture.info.get("transparency")
+    alpha = None
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip
+        values = np.asarray(picture).astype(np.uint32)
+        picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        if isinstance(transparent, int):
+            alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    elif picture.mode in ("LA", "RGBA") or transparent is not None:
+        picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
+        alpha = picture.getchannel("A")
+        picture = picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB")
+    elif picture.mode in ("1", "P"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    rgb = _to_srgb(picture, profile)
+    if alpha is None:
+        return rgb
+    base = Image.new("RGB", rgb.size, background)
+    base.paste(rgb, mask=alpha)
+    return base
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Through the picture's own profile where it fits; a broken one is passed over, as browsers do."""
+    if profile:
+        try:
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError, ImportError):
+            pass
+    return picture.convert("RGB")
+
+
+def exif_of(picture: Image.Image) -> dict[int, Any]:
+    """The picture's EXIF; nothing if that is damaged, which is no reason to refuse the picture."""
+    try:
+        return dict(picture.getexif())
+    except Exception:  # as many kinds as there are ways to break a TIFF header
+        return {}
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, struct.error) or isinstance(error.__cause__, struct.error):
+        return "the file ends early"  # where Pillow unpacks a number
+    told = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return told.splitlines()[0]
+
+
+def printable(name: Path | str) -> str:
+    """A name that stays on its line: names may hold line breaks, terminal codes and broken Unicode."""
+    return "".join(c if c.isprintable() else "?" for c in str(name))
+
+
+def refuse(name: Path | str, what: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise a PictureError: the name, what is wrong, what to do."""
+    raise PictureError(printable(f"{name} {what}")) from cause

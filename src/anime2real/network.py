@@ -1,0 +1,219 @@
+"""A bundle's network on the CPU: squares in, squares out.
+
+Also what every ONNX network here needs: a session, and pixels as networks take them.
+"""
+
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, BundleError
+from anime2real.errors import UserError
+from anime2real.face.geometry import TEMPLATE, tilt_of
+
+BATCH: Final = 8
+"""Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""
+
+Pixels = NDArray[np.uint8]
+"""(N, S, S, 3), sRGB."""
+
+_IMAGE: Final = "image"
+"""The name of the input that takes the pictures."""
+
+
+class TranslatorError(UserError):
+    """A picture that a translator cannot take, or a network that gives none."""
+
+
+class Network:
+    """Runs the network of one bundle.
+
+    Attributes:
+        bundle: what it runs.
+
+    Args:
+        bundle: what to run.
+        threads: CPU threads for one call; those that this process may use, if not given.
+
+    Raises:
+        BundleError: the model is damaged, or is not a translator of the bundle's size.
+        ValueError: `threads` is below 1.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        unknown = [name for name in bundle.conditions if name not in CONDITIONS]
+        if unknown:
+            raise BundleError(
+                f"{bundle.folder} wants {', '.join(unknown)} beside the picture: this version knows "
+                f"{', '.join(CONDITIONS)}"
+            )
+        self.bundle = bundle
+        content = bundle.model()
+        try:
+            self._session = open_session(content, threads or available_cores())
+        except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
+            raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
+        _check_signature(self._session, bundle)
+        self._output = self._session.get_outputs()[0].name
+
+    @property
+    def px(self) -> int:
+        """S, pixels a side of the network's pictures."""
+        return self.bundle.px
+
+    def translate(
+        self,
+        pixels: Pixels,
+        landmarks: NDArray[np.float64] | None = None,
+        variant: int | Sequence[int] = 0,
+    ) -> Pixels:
+        """Translate squares of the network's own size, `BATCH` at a time.
+
+        Args:
+            pixels: (N, S, S, 3), sRGB.
+            landmarks: (N, 5, 2), shares of the side, of the faces in them; bundles without conditions need none, for
+                the others upright faces are assumed if they are missing.
+            variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
+                with `variants`. One for all, or one for each.
+
+        Returns:
+            (N, S, S, 3), sRGB.
+
+        Raises:
+            TranslatorError: another shape or type, a variant of a bundle that has none, variants that are no numbers
+                from 0 or not as many as pictures, or the network fails.
+        """
+        variants = _numbered(variant, len(pixels))
+        if any(variants) and self.bundle.variants == 1:
+            raise TranslatorError(f"{self.bundle.name} makes one result of a picture, no variants: give variant 0")
+        wanted = (self.px, self.px, 3)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
+            raise TranslatorError(f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {kind_of(pixels)}")
+        if landmarks is None:
+            landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
+        results = [self._run(pixels[part], landmarks[part], variants[part]) for part in batches(len(pixels))]
+        return np.concatenate(results) if results else pixels.copy()
+
+    def _run(self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int]) -> Pixels:
+        inputs = {_IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants)
+        try:
+            result: Any = self._session.run([self._output], inputs)[0]
+        except Exception as error:  # as above
+            raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
+        if result.shape != (len(pixels), 3, self.px, self.px):
+            raise TranslatorError(f"{self.bundle.folder}: the network gives {kind_of(result)}, no pictures of its size")
+        if not np.isfinite(result).all():
+            raise TranslatorError(f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)")
+        return to_uint8(result)
+
+
+def batches(count: int) -> Iterator[slice]:
+    """Slices of `BATCH` of `count` things, the last one perhaps of fewer."""
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+
+
+def open_session(model: Path | bytes, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """A session of ONNX Runtime on the CPU.
+
+    Args:
+        model: an ONNX file, or its bytes.
+        threads: CPU threads for one call; the library's choice if not given.
+    """
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    content = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def to_float(pixels: Pixels) -> NDArray[np.float32]:
+    """(N, S, S, 3) in 0…255 to (N, 3, S, S) in [-1, 1]."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def to_uint8(images: NDArray[np.float32]) -> Pixels:
+    """(N, 3, S, S) in [-1, 1] to (N, S, S, 3), rounded to 0…255; undoes `to_float` exactly."""
+    levels = np.rint((images + np.float32(1)) * np.float32(127.5)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+
+
+def style_of(variant: int) -> NDArray[np.float64]:
+    """(`STYLE`,), the style of a variant's number: all 0 for variant 0, else drawn from N(0, 1) with that seed."""
+    return np.random.default_rng(variant).standard_normal(STYLE) if variant else np.zeros(STYLE)
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use, which in a container are often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def kind_of(array: NDArray[Any]) -> str:
+    """Shape and type of an array, for messages."""
+    return f"{array.shape} {array.dtype}"
+
+
+def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
+    """The variant of each of `count` pictures."""
+    try:
+        try:
+            variants = [operator.index(variant)] * count  # type: ignore[arg-type]
+        except TypeError:
+            variants = [operator.index(number) for number in variant]  # type: ignore[union-attr]
+    except TypeError as error:
+        raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}") from error
+    if any(number < 0 for number in variants):
+        raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}")
+    if len(variants) != count:
+        raise TranslatorError(f"{len(variants)} variants are given for {count} pictures: one for all, or one for each")
+    return variants
+
+
+def _conditions(
+    names: Sequence[str], landmarks: NDArray[np.float64], variants: Sequence[int]
+) -> dict[str, NDArray[np.float32]]:
+    """What the network takes beside the pictures, by the names of its inputs."""
+    values = {
+        "landmarks": landmarks,
+        "tilt": np.array([tilt_of(points) for points in landmarks]),
+        "style": np.stack([style_of(variant) for variant in variants]),
+    }
+    return {name: values[name].astype(np.float32) for name in names}
+
+
+def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
+    """Refuse a model unless it has one input `image` and one output, float (N, 3, S, S) with any N."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    wanted = [_IMAGE, *bundle.conditions]
+    if sorted(i.name for i in inputs) != sorted(wanted) or len(outputs) != 1:
+        found = f"{', '.join(i.name for i in inputs)} to {', '.join(o.name for o in outputs)}"
+        raise BundleError(
+            f"{bundle.folder} holds no translator: its model goes from {found}, not from {', '.join(wanted)} to one"
+        )
+    for value in (next(i for i in inputs if i.name == _IMAGE), outputs[0]):
+        batch, *rest = value.shape or [1]
+        # Sides may be left open, exporters do that; what comes out is checked when it comes.
+        fits = len(rest) == 3 and all(
+            found == wanted or not isinstance(found, int)
+            for found, wanted in zip(rest, (3, bundle.px, bundle.px), strict=True)
+        )
+        if value.type != "tensor(float)" or isinstance(batch, int) or not fits:
+            raise BundleError(
+                f"{bundle.folder} holds no translator of {bundle.px} px: its {value.name} is {value.type} "
+                f"{value.shape}, not float [N, 3, {bundle.px}, {bundle.px}]"
+            )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,68 @@
+"""How far a long piece of work is: a line on stderr, by rich, while stderr is a terminal."""
+
+import sys
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """A line that says what is being done, how much of it, and how long the rest will take.
+
+    It is drawn from the first call on, and only if stderr is a terminal; rich is imported then.
+
+    Args:
+        quiet: draw nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, what: str, done: int, total: int | None = None) -> None:
+        """Say how far it is.
+
+        Args:
+            what: is being done, such as `looking for faces`; another name starts another line in place of this one.
+            done, total: how many, of how many if that is known.
+        """
+        if self._quiet or not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = _bar()
+            self._bar.start()
+        for name, task in self._tasks.items():
+            self._bar.update(task, visible=name == what)
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(_printable(what), total=total)
+        self._bar.update(self._tasks[what], completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar, self._tasks = None, {}
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Lines for stdout go through the bar where both are one terminal, and straight to it where it is a file or a pipe.
+    return Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+
+
+def _printable(text: str) -> str:
+    from rich.markup import escape
+
+    from anime2real.image.decode import printable
+
+    return escape(printable(text))

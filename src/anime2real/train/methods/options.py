@@ -1,0 +1,142 @@
+"""The options of every method: frozen dataclasses that need no torch, so that `train METHOD --help` answers without it.
+
+`FLAGS` names those that are options of the command line. The others are set by presets (`train/recipes.py`) and by
+`--set NAME=VALUE`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from anime2real.train.methods import galatea_options
+from anime2real.train.methods.galatea_options import GalateaConfig
+
+Tilt = Literal["none", "plane", "coordinates", "landmarks", "film", "upright"]
+"""How CycleGAN's networks are told the tilt of a face, see `networks/tilt.py`."""
+
+
+@dataclass(frozen=True)
+class DifferenceConfig:
+    """Options of the difference vector.
+
+    Attributes:
+        learning_rate: share of the difference that one iteration moves.
+        snapshot_every: iterations between the kept vectors.
+        snapshots: vectors kept at most.
+        batch_size: random pictures of each domain in a mean.
+    """
+
+    learning_rate: float = 1e-3
+    snapshot_every: int = 1000
+    snapshots: int = 10
+    batch_size: int = 100
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Options of the autoencoder.
+
+    Attributes:
+        pairing: which photograph a drawing is compared with: `random`, or `matched` by colour inside the batch.
+        loss: `l1` or `l2`, per pixel.
+        width: channels after the first convolution.
+        learning_rate: of Adam, falling linearly to zero over the second half.
+        batch_size: pairs a step; more give `matched` closer pairs.
+    """
+
+    pairing: Literal["random", "matched"] = "matched"
+    loss: Literal["l1", "l2"] = "l1"
+    width: int = 48
+    learning_rate: float = 2e-4
+    batch_size: int = 128
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """Options of CycleGAN.
+
+    Attributes:
+        width: generator channels after the first layer.
+        blocks: residual blocks.
+        discriminator_width: discriminator channels after the first layer.
+        cycle_weight: of the cycle loss (lambda).
+        identity_weight: of the identity loss, as a share of `cycle_weight`.
+        pool_size: earlier fakes kept for each discriminator.
+        learning_rate: of Adam.
+        batch_size: pairs a step (1 in the paper; more is many times faster).
+        tilt: how the networks are told the tilt of the face, see `networks/tilt.py`; `plane` is the founding paper's.
+        turn: degrees by which pictures of both domains are turned at most, so that both lean alike.
+        maps: folders of finished runs whose translations are given to the generators as further input maps.
+    """
+
+    width: int = 64
+    blocks: int = 9
+    discriminator_width: int = 64
+    cycle_weight: float = 10.0
+    identity_weight: float = 0.5
+    pool_size: int = 50
+    learning_rate: float = 2e-4
+    batch_size: int = 16
+    tilt: Tilt = "none"
+    turn: float = 0.0
+    maps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UGATITConfig:
+    """Options of U-GAT-IT.
+
+    Attributes:
+        light: gamma and beta from averaged features; the full version reads every place, and its bundle for 128 px
+            weighs over 150 MB.
+        width: generator channels after the first layer.
+        blocks: residual blocks before, and again behind the attention.
+        discriminator_width: discriminator channels after the first layer.
+        local_layers: of the local discriminators.
+        global_layers: of the global discriminators.
+        adversarial_weight: of the adversarial losses.
+        cycle_weight: of the cycle loss.
+        identity_weight: of the identity loss.
+        cam_weight: of the generators' classifiers.
+        weight_decay: of Adam, added to the gradients.
+        learning_rate: of Adam, constant, then falling linearly to zero over the second half.
+        batch_size: pairs a step (1 in the paper; more is many times faster).
+    """
+
+    light: bool = True
+    width: int = 64
+    blocks: int = 4
+    discriminator_width: int = 64
+    local_layers: int = 5
+    global_layers: int = 7
+    adversarial_weight: float = 1.0
+    cycle_weight: float = 10.0
+    identity_weight: float = 10.0
+    cam_weight: float = 1000.0
+    weight_decay: float = 1e-4
+    learning_rate: float = 1e-4
+    batch_size: int = 16
+
+
+CONFIGS: Final[dict[str, type[Any]]] = {
+    "difference": DifferenceConfig,
+    "autoencoder": AutoencoderConfig,
+    "cyclegan": CycleGANConfig,
+    "galatea": GalateaConfig,
+    "ugatit": UGATITConfig,
+}
+"""The configuration of each method, by what the command line calls it."""
+
+FLAGS: Final[dict[str, tuple[str, ...]]] = {
+    "difference": ("learning_rate", "snapshot_every", "snapshots", "batch_size"),
+    "autoencoder": ("pairing", "loss", "width", "learning_rate", "batch_size"),
+    "cyclegan": (
+        *("width", "blocks", "discriminator_width", "cycle_weight", "identity_weight", "pool_size"),
+        *("tilt", "turn", "maps", "learning_rate", "batch_size"),
+    ),
+    "galatea": galatea_options.FLAGS,
+    "ugatit": (
+        *("width", "blocks", "discriminator_width", "local_layers", "global_layers", "cycle_weight"),
+        *("learning_rate", "batch_size"),
+    ),
+}
+"""The options of each method that the command line offers by name."""

@@ -1,0 +1,18 @@
+"""The methods by what the command line calls them."""
+
+from typing import Final
+
+from anime2real.train.method import Method
+from anime2real.train.methods.autoencoder import Autoencoder
+from anime2real.train.methods.cyclegan import CycleGAN
+from anime2real.train.methods.difference import Difference
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.ugatit import UGATIT
+
+METHODS: Final[dict[str, type[Method]]] = {
+    "difference": Difference,
+    "autoencoder": Autoencoder,
+    "cyclegan": CycleGAN,
+    "galatea": Galatea,
+    "ugatit": UGATIT,
+}

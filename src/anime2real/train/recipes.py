@@ -1,0 +1,144 @@
+"""The presets of every method: what `train METHOD --preset NAME` stands for. The only place that knows them.
+
+Needs no torch. A preset is told apart from the method's defaults by its options and its budget; options that are given
+beside `--preset` override it.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from anime2real.train.methods.options import CONFIGS
+from anime2real.train.run.config import EPOCH_PAIRS, TrainError, options_from
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a name stands for.
+
+    Attributes:
+        summary: when to take it.
+        pairs: the budget where none is given.
+        options: those of the method's configuration that differ from its defaults.
+    """
+
+    summary: str
+    pairs: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_GALATEA_PAIRS: Final = 50 * EPOCH_PAIRS
+_FEW_DISCRIMINATORS: Final = {"cam_discriminator_weight": 0.0, "detail_weight": 0.0}
+_QUICK: Final = _FEW_DISCRIMINATORS | {"generator": "resnet", "worst_patch_weight": 0.0, "batch_size": 32}
+_SHIPPED_HAIR: Final = {"hair_recolouring": 0.5, "hair_weight": 5.0}
+_SHIPPED: Final = _SHIPPED_HAIR | {"min_scale": 0.65, "batch_size": 32}
+_SHIPPED_128: Final = _QUICK | _SHIPPED_HAIR | {"hair_resampling": 0.5, "real_set": ("anime-256.zip",)}
+_SOFT: Final = _SHIPPED | {"soft_scale": 0.45, "real_set": ("anime-256.zip", "ffhq.zip", "celebamask-256.zip")}
+
+PRESETS: Final[dict[str, dict[str, Preset]]] = {
+    "difference": {"default": Preset("the founding paper's 10,000 iterations of 100 pictures", 1_000_000)},
+    "autoencoder": {
+        "default": Preset("photographs matched to drawings by colour", 15 * EPOCH_PAIRS),
+        "random": Preset("the founding paper's: any photograph", 15 * EPOCH_PAIRS, {"pairing": "random"}),
+    },
+    "cyclegan": {
+        "default": Preset("batches of 16", 15 * EPOCH_PAIRS),
+        "paper-15": Preset("the 15 epochs that the founding paper could afford", 15 * EPOCH_PAIRS),
+        "paper-50": Preset("the 50 epochs that it wanted", 50 * EPOCH_PAIRS),
+        "tilt": Preset(
+            "told the tilt of the face; of a pack prepared with --crop tilted",
+            15 * EPOCH_PAIRS,
+            {"tilt": "coordinates", "turn": 40.0},
+        ),
+    },
+    "galatea": {
+        "default": Preset("U-GAT-IT's generator and all discriminators", _GALATEA_PAIRS),
+        "quick": Preset("CycleGAN's generator and few discriminators, at 128 px", _GALATEA_PAIRS, _QUICK),
+        "shipped-2026-11": Preset(
+            "the first run towards the weights that ship; of 256 px",
+            _GALATEA_PAIRS,
+            _SHIPPED | _FEW_DISCRIMINATORS | {"hair_resampling": 0.5},
+        ),
+        "shipped-2026-11-even": Preset(
+            "the second, with soft photographs, too", _GALATEA_PAIRS, _SOFT | {"detail_weight": 0.0}
+        ),
+        "shipped-2026-11-details": Preset("the same with discriminators of eyes and mouth", _GALATEA_PAIRS, _SOFT),
+        "shipped-2026-11-128": Preset("what galatea-styles starts from; of 128 px", _GALATEA_PAIRS, _SHIPPED_128),
+        "shipped-2026-11-styles": Preset(
+            "galatea-styles; of 128 px",
+            _GALATEA_PAIRS,
+            _SHIPPED_128 | {"worst_patch_weight": 0.2, "style_weight": 1.0},
+        ),
+    },
+    "ugatit": {
+        "default": Preset("the light version", 1_000_000),
+        "full": Preset("the paper's full version, which fits a bundle at 128 px at most", 1_000_000, {"light": False}),
+    },
+}
+"""By method, then by name; each method has a `default`."""
+
+
+def preset_of(method: str, name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        TrainError: the method has none of that name.
+    """
+    presets = PRESETS[method]
+    if name not in presets:
+        raise TrainError(f"{method} has no preset {name!r}: there are {', '.join(presets)}")
+    return presets[name]
+
+
+def options_of(method: str, preset: str = "default", **given: Any) -> Any:
+    """A method's configuration by a preset, with the options `given` in place of the preset's.
+
+    Raises:
+        TrainError: the preset or an option is not known, or a value is out of its range.
+    """
+    return options_from(CONFIGS[method], {**preset_of(method, preset).options, **given})
+
+
+def parse_settings(method: str, settings: Sequence[str]) -> dict[str, Any]:
+    """The values of `--set NAME=VALUE`, each in the type of the option.
+
+    Raises:
+        TrainError: an option is not known, or a value is not of its type.
+    """
+    kinds = get_type_hints(CONFIGS[method])
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name = name.strip().replace("-", "_")
+        if name not in kinds or not equals:
+            near = difflib.get_close_matches(name, kinds, n=1)
+            raise TrainError(
+                f"--set {setting!r} names no option of {method}"
+                + (f": did you mean {near[0]}=VALUE?" if near else f": they are {', '.join(kinds)}")
+            )
+        values[name] = _value(setting, kinds[name], text.strip())
+    return values
+
+
+def _value(setting: str, kind: Any, text: str) -> Any:
+    """Text as a value of an option's type: a number, true or false, a word, or words with commas between them."""
+    if get_origin(kind) is tuple:
+        return tuple(text.split(",")) if text else ()
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if get_origin(kind) is Literal:
+        if text in get_args(kind):
+            return text
+        raise TrainError(f"--set {setting!r}: it is one of {', '.join(get_args(kind))}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    if type(value) is int and float in kinds:
+        value = float(value)
+    if type(value) not in kinds:
+        wanted = " or ".join(each.__name__ for each in kinds if each is not type(None))
+        raise TrainError(f"--set {setting!r}: its value is of the type {wanted}")
+    return value

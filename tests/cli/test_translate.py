@@ -1,0 +1,299 @@
+"""`anime2real translate` on real input: names, batches, failures, exit codes, JSON, progress."""
+
+import io
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from anime2real import __version__
+from anime2real.cli.main import main
+from anime2real.cli.translate import Reporter
+from anime2real.image.decode import PictureError
+from anime2real.image.files import find_pictures, name_results
+from anime2real.image.provenance import read_marks
+from anime2real.translate_files import Outcome
+
+SOURCE = Path(__file__).parent.parent.parent / "src"
+
+
+def draw(path: Path, value: int = 0, size: tuple[int, int] = (tiny.PX, tiny.PX)) -> Path:
+    """A picture of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path)
+    return path
+
+
+def colour(path: Path) -> int:
+    with Image.open(path) as picture:
+        return int(np.asarray(picture)[0, 0, 0])
+
+
+def huge(path: Path) -> None:
+    """The header of a PNG of 65,000×65,000 px, and a little after it."""
+    chunks = b""
+    for kind, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", 65_000, 65_000, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(100))),
+    ):
+        chunks += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+def test_a_folder_with_bad_pictures(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(20):
+        draw(tmp_path / "in" / f"{i:02}.png", i)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "JPEG")
+    (tmp_path / "in" / "03-cut.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    (tmp_path / "in" / "07-text.png").write_text("this is no picture\n")
+    huge(tmp_path / "in" / "11-huge.png")
+    code = main(["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--bundle", bundle])
+    said = capsys.readouterr()
+    assert code == 1
+    results = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in results] == [f"{i:02}.png" for i in range(20)]
+    assert [colour(path) for path in results] == [255 - i for i in range(20)]
+    assert len(said.out.splitlines()) == 20
+    errors = said.err.splitlines()
+    assert len(errors) == 3
+    for line, name in zip(errors, ("03-cut.jpg", "07-text.png", "11-huge.png"), strict=True):
+        assert line.startswith("error: ")
+        assert name in line
+    assert "4,225,000,000" in errors[2]
+
+
+def test_a_hundred_pictures_with_every_method(
+    tmp_path: Path, shipped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(100):
+        draw(tmp_path / "in" / f"{i}.png", i)
+    for method, to in (("cyclegan", "real"), ("cyclegan", "anime"), ("difference", "real")):
+        out = tmp_path / f"{method}-{to}"
+        command = ["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(out), "--method", method, "--to", to]
+        assert main([*command, "--json"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert len(lines) == 100
+        for line in lines:
+            assert (line["to"], line["method"]) == (to, method)
+            value = int(Path(line["input"]).stem)
+            assert colour(Path(line["output"])) == value + (64 if method == "difference" else 0)
+
+
+def test_a_line_of_json(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    picture, missing = draw(tmp_path / "a.png", size=(40, 20)), tmp_path / "none.png"
+    code = main(
+        [
+            "translate",
+            "--crop",
+            "none",
+            str(picture),
+            str(missing),
+            "-o",
+            str(tmp_path / "o"),
+            "--bundle",
+            bundle,
+            "--json",
+        ]
+    )
+    said = capsys.readouterr()
+    assert (code, said.err) == (1, "")
+    done, failed = (json.loads(line) for line in said.out.splitlines())
+    assert done.pop("seconds") > 0
+    assert done == {
+        "input": str(picture), "output": str(tmp_path / "o" / "a.png"), "to": "real", "method": "cyclegan",
+        "faces": [{"box": [10, 0, 30, 20], "landmarks": None, "tilt_degrees": None}],
+    }  # fmt: skip
+    assert set(failed) == {"input", "error"}
+    assert "none.png is not there" in failed["error"]
+
+
+def test_the_result_is_marked(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = draw(tmp_path / "a.png")
+    for suffix in ("png", "jpg", "webp"):
+        command = [
+            "translate",
+            "--crop",
+            "none",
+            str(picture),
+            "-o",
+            str(tmp_path),
+            "--bundle",
+            bundle,
+            "--format",
+            suffix,
+        ]
+        assert main([*command, "--overwrite"] if suffix == "png" else command) == (suffix == "png")
+    # The PNG would have replaced the input itself.
+    assert "one of the pictures to translate" in capsys.readouterr().err
+    assert colour(picture) == 0
+    assert read_marks(tmp_path / "a.jpg")["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
+    assert main(["inspect", str(tmp_path / "a.webp"), str(picture), "--json"]) == 0
+    made, drawn = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert made["marks"]["Software"] == f"anime2real {__version__}"
+    assert drawn == {
+        "input": str(picture), "marks": {}, "faces": [], "format": "PNG", "size": [tiny.PX, tiny.PX], "notes": [],
+    }  # fmt: skip
+
+
+def test_nothing_is_overwritten_unless_told(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "translate",
+        "--crop",
+        "none",
+        str(draw(tmp_path / "a.png")),
+        "-o",
+        str(tmp_path / "o"),
+        "--bundle",
+        bundle,
+    ]
+    draw(tmp_path / "o" / "a.png", 7)
+    assert main(command) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert colour(tmp_path / "o" / "a.png") == 7
+    assert main([*command, "--overwrite"]) == 0
+    assert colour(tmp_path / "o" / "a.png") == 255
+
+
+def test_two_pictures_of_one_name(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [draw(tmp_path / name, i) for i, name in enumerate(("x/a.png", "y/a.png", "z/A.gif", "y/a-2.png"))]
+    command = [
+        "translate",
+        "--crop",
+        "none",
+        *map(str, pictures),
+        str(pictures[0]),
+        "-o",
+        str(tmp_path / "o"),
+        "--bundle",
+        bundle,
+    ]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert {p.name: 255 - colour(p) for p in (tmp_path / "o").iterdir()} == {
+        "a.png": 0, "a-3.png": 1, "A-4.png": 2, "a-2.png": 3,
+    }  # fmt: skip
+    assert len(said.err.splitlines()) == 2
+    assert "written as a-3.png: another picture is called a" in said.err
+
+
+def test_names_are_kept_and_never_meet() -> None:
+    def names(*sources: str) -> list[str]:
+        return [path.name for path in name_results([Path(s) for s in sources], Path("o"), "png")]
+
+    assert names("b.jpg", "a.b.webp", ".hidden", "noend") == ["b.png", "a.b.png", ".hidden.png", "noend.png"]
+    assert names("a.png", "é.png", "e\u0301.png") == ["a.png", "é.png", "e\u0301-2.png"]
+    many = names(*(f"{i}/a.png" for i in range(500)), "a-7.png")
+    assert len(set(many)) == 501
+    assert many[-1] == "a-7.png"
+
+
+def test_results_are_no_input_the_second_time(tmp_path: Path) -> None:
+    first, result = draw(tmp_path / "a.png"), draw(tmp_path / "out" / "a.png")
+    out = tmp_path / "out"
+    assert find_pictures([str(tmp_path)], out) == [first]
+    assert find_pictures([str(tmp_path), str(result)], out) == [first, result]
+    assert find_pictures([str(out)], out) == [result]
+    assert find_pictures([str(tmp_path)], tmp_path) == [first, result]
+
+
+def test_layout_background_and_notes(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    clear = tmp_path / "clear.png"
+    Image.new("RGBA", (30, 30), (0, 0, 0, 0)).save(clear)
+    moving = tmp_path / "moving.gif"
+    frames = [Image.new("L", (20, 20), value) for value in (10, 200)]
+    frames[0].save(moving, save_all=True, append_images=frames[1:])
+    command = ["translate", "--crop", "none", str(clear), str(moving), "-o", str(tmp_path / "o"), "--bundle", bundle]
+    assert main([*command, "--layout", "pair", "--background", "#102030"]) == 0
+    with Image.open(tmp_path / "o" / "clear.png") as pair:
+        pixels = np.asarray(pair)
+    assert pixels.shape == (tiny.PX, 2 * tiny.PX, 3)
+    assert pixels[0, 0].tolist() == [0x10, 0x20, 0x30]
+    assert pixels[0, -1].tolist() == [255 - 0x10, 255 - 0x20, 255 - 0x30]
+    assert "first frame" in capsys.readouterr().err
+
+
+def test_one_picture_that_the_network_fails_on_does_not_fail_its_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Twice the largest float, and so infinite, for black pictures alone.
+    bundle = tiny.write_bundle(tmp_path / "b", tiny.model(scale=3.4e38, add=-3.4e38)).folder
+    for name, value in (("a", 255), ("black", 0), ("c", 255)):
+        draw(tmp_path / "in" / f"{name}.png", value)
+    assert (
+        main(["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--bundle", str(bundle)])
+        == 1
+    )
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["a.png", "c.png"]
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(bundle) / "model.onnx").write_bytes(b"something else")
+    assert main(["translate", "--crop", "none", "a.png", "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {bundle}")
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "translate",
+        "--crop",
+        "none",
+        str(draw(tmp_path / "a.png")),
+        "-o",
+        str(tmp_path / "o"),
+        "--bundle",
+        bundle,
+        "--to",
+    ]
+    assert main([*command, "anime"]) == 2
+    assert "translates to real, not to anime" in capsys.readouterr().err
+    assert main([*command, "real"]) == 0
+
+
+def test_an_output_folder_that_cannot_be_made(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = draw(tmp_path / "a.png")
+    assert main(["translate", "--crop", "none", str(picture), "-o", str(picture / "o"), "--bundle", bundle]) == 1
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_progress_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [Outcome(Path("a"), (Path("o/a.png"),)), Outcome(Path("b"), error="b\nis\x1b bad")]
+
+    def report() -> str:
+        reporter = Reporter(3, "real", "cyclegan", as_json=False)
+        for outcome in outcomes:
+            reporter(outcome)
+        reporter.close()
+        assert reporter.failures == 1
+        return capsys.readouterr().err
+
+    assert report() == "error: b is? bad\n"
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told = report()
+    assert "pictures" in told
+    assert "2/3" in told
+    assert told.endswith("s\n")
+    assert "1 written, 1 failed" in told
+
+
+def test_an_argument_that_stands_for_nothing(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    arguments = [str(tmp_path / "*.jpg"), str(tmp_path / "empty"), str(draw(tmp_path / "a.png"))]
+    assert all(isinstance(item, PictureError) for item in find_pictures(arguments[:2], tmp_path / "o"))
+    assert main(["translate", "--crop", "none", *arguments, "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert (tmp_path / "o" / "a.png").is_file()

@@ -1,0 +1,92 @@
+"""The workflows and forms of a forge: they can be read, and name versions, scripts and markers that are ours."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from environments import ROOT
+from packaging.requirements import Requirement
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in read(path)["jobs"].values() for step in job["steps"]]
+
+
+def test_there_are_three() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["nightly", "release", "test"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_runs_what_is_there(path: Path) -> None:
+    assert read(path)["permissions"] == {"contents": "read"}  # more is granted to the job that needs it
+    commands = " ".join(step["run"] for step in steps(path) if "run" in step)
+    scripts = re.findall(r"(?:python |^|\s)(\.ci/\S+)", commands)
+    tests = re.findall(r"tests/\S+", commands)
+    assert all((ROOT / name).exists() for name in [*scripts, *tests])
+    extras = {extra for found in re.findall(r'"\.\[([\w,]+)\]"', commands) for extra in found.split(",")}
+    assert extras <= set(PROJECT["project"]["optional-dependencies"])
+    markers = {line.split(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+    assert set(re.findall(r"pytest -m (\w+)", commands)) <= markers
+    for step in steps(path):
+        assert ("run" in step) != ("uses" in step)
+
+
+def test_every_python_and_the_ends_of_torch_s_range_are_tested() -> None:
+    matrix = read(ROOT / ".github" / "workflows" / "test.yml")["jobs"]["suite"]["strategy"]["matrix"]
+    pythons = {*matrix["python"], *(row["python"] for row in matrix["include"])}
+    named = {found[1] for line in PROJECT["project"]["classifiers"] if (found := re.search(r":: (3\.\d+)$", line))}
+    assert pythons == named
+    requirements = map(Requirement, PROJECT["project"]["optional-dependencies"]["train"])
+    (torch,) = [requirement.specifier for requirement in requirements if requirement.name == "torch"]
+    tried = sorted(
+        int(version.split(".")[1]) for version in [*matrix["torch"], *(r["torch"] for r in matrix["include"])]
+    )
+    assert torch.contains(f"2.{tried[0]}.0")
+    assert not torch.contains(f"2.{tried[0] - 1}.0")
+    assert torch.contains(f"2.{tried[-1]}.0")
+    assert not torch.contains(f"2.{tried[-1] + 1}.0")
+
+
+def test_every_marker_runs_at_night() -> None:
+    jobs = read(ROOT / ".github" / "workflows" / "nightly.yml")["jobs"]
+    run = {*jobs["slow"]["strategy"]["matrix"]["marker"], "browser"}
+    assert run == {line.split(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+
+
+def test_the_release_builds_every_distribution() -> None:
+    (build,) = [
+        s["run"] for s in steps(ROOT / ".github" / "workflows" / "release.yml") if "-m build" in s.get("run", "")
+    ]
+    assert "for folder in bundles/*/" in build
+    assert "SOURCE_DATE_EPOCH=" in build
+
+
+def test_the_forms_can_be_read() -> None:
+    forms = ROOT / ".github" / "ISSUE_TEMPLATE"
+    assert read(forms / "config.yml") == {"blank_issues_enabled": False}
+    for name in ("bug.yml", "idea.yml"):
+        form = read(forms / name)
+        assert {"name", "description", "body"} <= set(form)
+        asked = [part for part in form["body"] if part["type"] != "markdown"]
+        assert len({part["id"] for part in asked}) == len(asked) >= 3
+    read(ROOT / ".github" / "dependabot.yml")
+
+
+def test_a_commit_is_judged_by_the_tools_of_the_suite() -> None:
+    (repository,) = read(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    tools = {hook["entry"].split()[0] for hook in repository["hooks"]}
+    installed = {Requirement(line).name for line in PROJECT["project"]["optional-dependencies"]["test"]}
+    assert tools - {"python"} <= installed

@@ -1,0 +1,348 @@
+"""Pictures in and out: what is accepted, what is refused, what the output says of itself."""
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pictures import BLUE, GREEN, RED, WHITE, cmyk_profile, grey_profile, noise, saved, smooth, swapped_profile
+from PIL import Image, ImageFile, ImageOps
+
+from anime2real.image.decode import FORMATS, Limits, PictureError, decode
+
+ORIENTATION = 0x0112
+LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}}
+LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}}
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG made by hand, of the kinds that Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)) for tag, data in parts
+    )
+
+
+def pixels(content: bytes, **options: Any) -> np.ndarray:
+    return np.asarray(decode(content, **options).image).astype(int)
+
+
+def refusal(source: Path | str | bytes, **options: Any) -> str:
+    with pytest.raises(PictureError) as caught:
+        decode(source, **options)
+    message = str(caught.value)
+    assert message.isprintable()  # one line, no terminal codes
+    assert ": " in message  # what to do
+    return message
+
+
+# What is read
+
+
+@pytest.mark.parametrize("kind", [*LOSSY, *LOSSLESS])
+@pytest.mark.parametrize("size", [(1, 1), (1, 77), (48, 32)])
+def test_formats_and_sizes(kind: str, size: tuple[int, int]) -> None:
+    image = smooth(*size)
+    decoded = decode(saved(image, kind, **(LOSSY | LOSSLESS)[kind]))
+    assert (decoded.format, decoded.size, decoded.image.mode, decoded.notes) == (kind, size, "RGB", ())
+    worst = np.abs(np.asarray(decoded.image).astype(int) - np.asarray(image)).mean()
+    assert worst == 0 if kind in LOSSLESS else worst < 8
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_of_an_animation_the_first_frame_is_taken_and_that_is_said(kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in (RED, GREEN, BLUE)]
+    decoded = decode(saved(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert np.abs(np.asarray(decoded.image).astype(int) - RED).max() <= 3
+    assert decoded.notes == ("animated: only the first frame is used",)
+
+
+def test_a_still_gif_is_not_called_animated() -> None:
+    decoded = decode(saved(Image.new("RGB", (4, 4), RED), "GIF"))
+    assert decoded.notes == ()
+    assert decoded.image.getpixel((0, 0)) == RED
+
+
+def test_a_camera_jpeg_with_a_preview_is_a_jpeg() -> None:
+    content = saved(smooth(), "MPO", save_all=True, append_images=[smooth(8, 8)])
+    decoded = decode(content)
+    assert (decoded.format, decoded.size, decoded.notes) == ("JPEG", (48, 32), ())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_upright(orientation: int, kind: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    content = saved(smooth(5, 3), kind, exif=exif, **LOSSLESS[kind])
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    decoded = decode(content)
+    assert decoded.size == (5, 3)
+    assert np.array_equal(np.asarray(decoded.image), np.asarray(expected))
+
+
+@pytest.mark.parametrize("kind", LOSSY)
+def test_upright_where_pixels_are_not_exact(kind: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # turn clockwise: what was left is on top
+    image = Image.new("RGB", (32, 16), BLUE)
+    image.paste(RED, (0, 0, 16, 16))
+    turned = pixels(saved(image, kind, exif=exif, **LOSSY[kind]))
+    assert turned.shape == (32, 16, 3)
+    assert np.abs(turned[4, 8] - RED).max() < 10
+    assert np.abs(turned[28, 8] - BLUE).max() < 10
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_is_passed_over() -> None:
+    content = saved(smooth(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert decode(content).image.size == (48, 32)
+
+
+def test_16_bit_grey_is_scaled_not_clipped() -> None:
+    grey = np.array([[0, 255, 257, 32768, 65535]], np.uint16)
+    assert pixels(saved(Image.fromarray(grey), "PNG"))[0, :, 0].tolist() == [0, 1, 1, 128, 255]
+
+
+def test_16_bit_grey_with_a_transparent_value() -> None:
+    content = png(2, 1, 16, 0, b"\0\x80\x00\x40\x00", (b"tRNS", b"\x80\x00"))
+    assert pixels(content, background=RED).tolist() == [[list(RED), [64, 64, 64]]]
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bits_a_channel(colour: int, channels: int) -> None:
+    values = {2: (65535, 32896, 0), 4: (32896, 65535), 6: (65535, 32896, 0, 65535)}[colour]
+    content = png(1, 1, 16, colour, b"\0" + struct.pack(f">{channels}H", *values))
+    assert pixels(content)[0, 0].tolist() == ([128, 128, 128] if colour == 4 else [255, 128, 0])
+
+
+def test_palette_with_transparency() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, *GREEN])
+    image.putpixel((1, 0), 1)
+    for transparency in (1, b"\xff\x00"):
+        assert pixels(saved(image, "PNG", transparency=transparency), background=BLUE)[0].tolist() == [
+            list(RED),
+            list(BLUE),
+        ]
+    assert pixels(saved(image, "GIF", transparency=1), background=BLUE)[0].tolist() == [list(RED), list(BLUE)]
+
+
+def test_one_bit() -> None:
+    image = Image.new("1", (2, 1))
+    image.putpixel((1, 0), 1)
+    assert pixels(saved(image, "PNG"))[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_alpha_is_laid_on_the_background(mode: str, kind: str) -> None:
+    image = Image.new("RGBA", (3, 1), (0, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    image.putpixel((2, 0), (0, 0, 0, 128))
+    content = saved(image.convert(mode), kind, **LOSSLESS[kind])
+    assert pixels(content)[0, :, 0].tolist() == [0, 255, 127]
+    assert pixels(content, background=RED)[0].tolist() == [[0, 0, 0], [255, 0, 0], [127, 0, 0]]
+
+
+def test_transparent_colour_of_a_true_colour_png() -> None:
+    image = Image.new("RGB", (2, 1), RED)
+    image.putpixel((1, 0), GREEN)
+    assert pixels(saved(image, "PNG", transparency=GREEN))[0].tolist() == [list(RED), list(WHITE)]
+
+
+@pytest.mark.parametrize("background", [(0, 0), (0, 0, 256), (0, 0, 0, 0)])
+def test_a_false_background_is_the_callers_mistake(background: Any) -> None:
+    with pytest.raises(ValueError, match="background"):
+        decode(saved(smooth(), "PNG"), background=background)
+
+
+# Colour
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_a_profile_is_applied(kind: str) -> None:
+    image = Image.new("RGB", (16, 16), RED)
+    decoded = decode(saved(image, kind, icc_profile=swapped_profile(), **(LOSSY | LOSSLESS)[kind]))
+    assert np.abs(np.asarray(decoded.image).astype(int) - GREEN).max() <= 6
+    assert decoded.image.info == {}  # saved again, the profile would be applied twice
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA"])
+def test_a_profile_is_applied_to_palettes_and_below_alpha_only(mode: str) -> None:
+    image = Image.new("RGB", (2, 1), RED).convert(mode)
+    if mode == "RGBA":
+        image.putpixel((1, 0), (0, 0, 0, 0))
+    result = pixels(saved(image, "PNG", icc_profile=swapped_profile()), background=RED)
+    assert np.abs(result[0, 0] - GREEN).max() <= 2
+    assert result[0, 1].tolist() == list(RED) if mode == "RGBA" else np.abs(result[0, 1] - GREEN).max() <= 2
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_a_grey_profile(mode: str) -> None:
+    image = (
+        Image.fromarray(np.full((2, 2), 128 * 257, np.uint16))
+        if mode == "I;16"
+        else Image.new("L", (2, 2), 128).convert(mode)
+    )
+    # Linear 128/255 is 188/255 in sRGB (IEC 61966-2-1).
+    assert np.abs(pixels(saved(image, "PNG", icc_profile=grey_profile())) - 188).max() <= 1
+
+
+@pytest.mark.parametrize("profile", [b"no profile", grey_profile()], ids=["damaged", "of another colour space"])
+def test_a_profile_that_does_not_fit_is_passed_over(profile: bytes) -> None:
+    image = smooth()
+    assert np.array_equal(pixels(saved(image, "PNG", icc_profile=profile)), np.asarray(image))
+
+
+def test_cmyk_as_adobe_writes_it_inverted() -> None:
+    content = saved(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "JPEG", quality=95)
+    assert b"Adobe" in content
+    assert np.abs(pixels(content) - (0, 255, 255)).max() <= 4
+
+
+def test_cmyk_through_its_profile() -> None:
+    inks = {(255, 0, 0, 0): 119, (0, 0, 0, 0): 255, (0, 0, 0, 255): 0}  # L* = 50 is 119 in sRGB
+    for ink, expected in inks.items():
+        content = saved(Image.new("CMYK", (16, 16), ink), "JPEG", quality=95, icc_profile=cmyk_profile())
+        assert np.abs(pixels(content) - expected).max() <= 4
+
+
+# What is refused
+
+
+def test_a_65000_by_65000_header_is_refused_before_decoding() -> None:
+    content = png(65_000, 65_000, 8, 2, b"")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow's own would be a second line
+        message = refusal(content, name="bomb.png")
+    assert message.startswith("bomb.png has 65000×65000 = 4,225,000,000 pixels, more than the 40,000,000 allowed")
+
+
+@pytest.mark.parametrize("kind", [*LOSSY, *LOSSLESS, "GIF"])
+def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = saved(smooth(10, 10), kind)
+    assert decode(content, limits=Limits(max_pixels=100)).size == (10, 10)
+
+    def decoded(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(FORMATS[kind], "load", decoded)
+    assert "99 allowed" in refusal(content, limits=Limits(max_pixels=99))
+
+
+def test_a_gif_frame_beyond_its_screen_is_refused() -> None:
+    content = bytearray(saved(Image.new("P", (8, 8)), "GIF"))
+    frame = content.index(b"\x2c")
+    content[frame + 5 : frame + 9] = struct.pack("<HH", 65_000, 65_000)
+    assert "40,000,000 allowed" in refusal(bytes(content))
+
+
+def test_the_limit_on_bytes(tmp_path: Path) -> None:
+    content = saved(smooth(), "PNG")
+    path = tmp_path / "large.png"
+    path.write_bytes(content)
+    for source in (content, path):
+        assert decode(source, limits=Limits(max_bytes=len(content)))
+        assert f"more bytes than the {len(content) - 1:,} allowed" in refusal(
+            source, limits=Limits(max_bytes=len(content) - 1)
+        )
+
+
+@pytest.mark.parametrize("lenient", [False, True], ids=["", "LOAD_TRUNCATED_IMAGES"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("kind", [*LOSSY, *LOSSLESS, "GIF"])
+def test_cut_off(kind: str, share: float, lenient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
+    content = saved(noise(), kind)
+    assert "damaged or cut off" in refusal(content[: int(len(content) * share)], name="cut")
+
+
+def test_a_header_alone_ends_early() -> None:
+    header = saved(Image.new("RGB", (9, 9)), "PNG")[:33]
+    assert "(the file ends early)" in refusal(header, name="header")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"just some notes", "not a picture of a known kind"),
+        (b"\x89PNG\r\n\x1a\n", "damaged"),
+        (b"GIF89a", "damaged"),
+        (b"\xff\xd8\xff", "damaged"),
+        (b"RIFF\x04\0\0\0WEBP", "damaged"),
+        (b"\0\0\0\x1cftypavif" + bytes(16), "damaged"),
+        (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(4), "is HEIC"),
+        (b"\0\0\0\x1cftypisom\0\0\0\0isomavc1" + bytes(4), "a video"),
+        (b"%PDF-1.7", "is PDF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture of a known kind"),
+    ],
+)
+def test_false_files(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "face.png"
+    path.write_bytes(content)
+    message = refusal(path)
+    assert message.startswith(f"{path} ")
+    assert said in message
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF", "PPM", "ICO", "TGA"])
+def test_formats_that_are_not_on_the_list(kind: str) -> None:
+    assert "convert it to one of JPEG, PNG" in refusal(saved(smooth(), kind))
+
+
+def test_the_name_decides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "face.txt"
+    path.write_bytes(saved(smooth(), "WEBP"))
+    assert decode(str(path)).format == "WEBP"
+
+
+def test_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "is not there" in refusal(tmp_path / "none.png")
+    assert "is a folder" in refusal(tmp_path)
+    assert "cannot be read" in refusal("a\0b.png")
+    path = tmp_path / "locked.png"
+    path.write_bytes(saved(smooth(), "PNG"))
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)  # as root, no file is unreadable
+    assert "cannot be read (Permission denied)" in refusal(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "not a regular file" in refusal(tmp_path / "pipe.png")
+
+
+def test_a_name_stays_on_its_line() -> None:
+    assert refusal("two\nlines\x1b[31m\udcff.png").startswith("two?lines?[31m?.png is not there")
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    kind=st.sampled_from([*LOSSY, *LOSSLESS, "GIF"]),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), max_size=4),
+    share=st.one_of(st.just(1.0), st.floats(0, 1)),
+)
+def test_a_damaged_file_is_a_picture_or_one_line(kind: str, changes: list[tuple[float, bytes]], share: float) -> None:
+    content = bytearray(saved(smooth(), kind, **({} if kind == "GIF" else (LOSSY | LOSSLESS)[kind])))
+    for place, data in changes:
+        start = int(place * len(content))
+        content[start : start + len(data)] = data
+    try:
+        result = decode(bytes(content[: int(len(content) * share)]), limits=Limits(max_pixels=1_000_000)).image.mode
+    except PictureError as error:
+        result = str(error)
+    assert result == "RGB" or (result.isprintable() and ": " in result)

@@ -1,0 +1,193 @@
+"""A translator does what its network does, to the last of 255 levels, and says what is wrong in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tiny
+from draw_faces import LOOKS, draw_face
+from onnx import TensorProto, helper
+from PIL import Image
+
+from anime2real import Translator, UserError
+from anime2real.bundle.format import BundleError
+from anime2real.face.finder import find_faces
+from anime2real.face.geometry import TEMPLATE
+from anime2real.image.decode import PictureError
+from anime2real.network import TranslatorError, to_float, to_uint8
+
+PX = tiny.PX
+
+
+def levels() -> np.ndarray:
+    """(3, 16, 16, 3): all 256 levels in each channel, in different orders."""
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    return np.stack([np.stack([ramp, ramp.T, ramp[::-1]], -1), *(2 * [np.stack([ramp[:, ::-1]] * 3, -1)])])
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Translator:
+    return Translator.open(tiny.write_bundle(tmp_path / "identity").folder)
+
+
+def test_every_level_comes_back_exactly(identity: Translator) -> None:
+    assert np.array_equal(identity.translate(levels()), levels())
+    assert np.array_equal(to_uint8(to_float(levels())), levels())
+    floats = to_float(levels())
+    assert floats.dtype == np.float32
+    assert (floats.min(), floats.max()) == (-1.0, 1.0)
+
+
+def test_results_are_rounded_and_clipped(tmp_path: Path) -> None:
+    brighter = Translator.open(tiny.write_bundle(tmp_path / "b", tiny.model(add=0.5)).folder)
+    expected = np.minimum(np.rint(levels().astype(np.float64) + 0.5 * 127.5), 255)
+    # A half level may fall either way in fp32.
+    assert np.abs(brighter.translate(levels()).astype(float) - expected).max() <= 1
+    negative = Translator.open(tiny.write_bundle(tmp_path / "n", tiny.model(scale=-1.0)).folder)
+    assert np.array_equal(negative.translate(levels()), 255 - levels())
+
+
+def test_weights_in_half_precision_need_nothing_special(tmp_path: Path) -> None:
+    half = Translator.open(tiny.write_bundle(tmp_path / "h", tiny.model(add=-0.25, half=True)).folder)
+    full = Translator.open(tiny.write_bundle(tmp_path / "f", tiny.model(add=-0.25)).folder)
+    assert np.array_equal(half.translate(levels()), full.translate(levels()))
+
+
+def test_one_picture_of_any_kind(identity: Translator, tmp_path: Path) -> None:
+    pixels = levels()[0]
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "picture.png")
+    for picture in (pixels, image, tmp_path / "picture.png", str(tmp_path / "picture.png")):
+        result = identity(picture, crop="none")
+        assert (result.mode, result.size) == ("RGB", (PX, PX))
+        assert np.array_equal(np.asarray(result), pixels)
+    assert identity(image.convert("L"), crop="none").mode == "RGB"
+
+
+def test_transparency_is_laid_on_white(identity: Translator) -> None:
+    clear = Image.new("RGBA", (PX, PX), (255, 0, 0, 0))
+    assert np.array_equal(np.asarray(identity(clear, crop="none")), np.full((PX, PX, 3), 255))
+
+
+def test_the_centre_square_is_taken(identity: Translator) -> None:
+    wide = np.zeros((PX, 3 * PX, 3), np.uint8)
+    wide[:, PX : 2 * PX] = levels()[0]
+    assert np.array_equal(np.asarray(identity(wide, crop="none")), levels()[0])
+
+
+def test_the_largest_face_is_taken_and_turned_upright(tmp_path: Path) -> None:
+    drawing, _ = draw_face(LOOKS[0], 200)
+    canvas = Image.new("RGB", (420, 300), (200, 210, 205))
+    canvas.paste(drawing.rotate(-20, expand=True, fillcolor=(200, 210, 205)), (120, 10))
+    translator = Translator.open(tiny.write_bundle(tmp_path / "larger", tiny.model(96), px=96).folder)
+    (face,) = find_faces(translator(canvas).resize((192, 192)))
+    assert abs(np.degrees(face.tilt)) < 5
+    assert np.abs(face.landmarks.mean(0) / 192 - TEMPLATE.mean(0)).max() < 0.05
+    with pytest.raises(TranslatorError, match="crop='none'"):
+        translator(Image.new("RGB", (64, 64), (10, 120, 90)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8, 19])
+def test_batches_of_any_size(identity: Translator, count: int) -> None:
+    pictures = [np.full((PX, PX, 3), i, np.uint8) for i in range(count)]
+    results = identity.batch(pictures, crop="none")
+    assert [int(np.asarray(result)[0, 0, 0]) for result in results] == list(range(count))
+    assert identity.translate(np.zeros((count, PX, PX, 3), np.uint8)).shape == (count, PX, PX, 3)
+
+
+def test_threads_change_nothing(tmp_path: Path) -> None:
+    folder = tiny.write_bundle(tmp_path / "b", tiny.model(add=0.1)).folder
+    one, two = Translator.open(folder, threads=1), Translator.open(folder, threads=2)
+    assert np.array_equal(one.translate(levels()), two.translate(levels()))
+    with pytest.raises(ValueError, match="at least 1"):
+        Translator.open(folder, threads=0)
+
+
+def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.ship_only(monkeypatch, tmp_path)
+    tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")
+    translator = Translator.load("cyclegan", to="anime")
+    assert (translator.bundle.source, translator.px) == ("real", PX)
+    with pytest.raises(UserError, match="did you mean 'cyclegan'"):
+        Translator.load("cycle-gan")
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((PX, PX), np.uint8), np.zeros((PX, PX, 4), np.uint8), np.zeros((PX, PX, 3), np.float32),
+        np.zeros((0, PX, 3), np.uint8),
+    ],
+)  # fmt: skip
+def test_an_array_that_is_no_picture(identity: Translator, pixels: np.ndarray) -> None:
+    with pytest.raises(PictureError, match=r"\(H, W, 3\) uint8, not"):
+        identity(pixels)
+
+
+def test_another_size_or_object_is_refused(identity: Translator, tmp_path: Path) -> None:
+    with pytest.raises(TranslatorError, match="takes"):
+        identity.translate(np.zeros((1, PX, PX + 1, 3), np.uint8))
+    with pytest.raises(PictureError, match="not int"):
+        identity(3)  # type: ignore[arg-type]
+    with pytest.raises(PictureError, match="not there"):
+        identity(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (tiny.model(inputs=("picture",)), "goes from picture"),
+        (tiny.model(inputs=("image", "tilt")), "goes from image, tilt"),
+        (tiny.model(batch=1), "holds no translator of 16 px"),
+        (tiny.model(px=32), "holds no translator of 16 px"),
+    ],
+)
+def test_another_signature_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    folder = tiny.write_bundle(tmp_path / "b", content).folder
+    with pytest.raises(BundleError, match=words) as caught:
+        Translator.open(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_onnx_file_that_does_not_load(tmp_path: Path) -> None:
+    value = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, PX, PX])
+    graph = helper.make_graph([helper.make_node("NoSuchOperator", ["image"], ["o"])], "g", [value], [])
+    content = helper.make_model(graph, ir_version=10).SerializeToString()
+    folder = tiny.write_bundle(tmp_path / "b", content).folder
+    with pytest.raises(BundleError, match="cannot be loaded by ONNX Runtime") as caught:
+        Translator.open(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_condition_that_this_version_cannot_give(tmp_path: Path) -> None:
+    folder = tiny.write_bundle(tmp_path / "b", conditions=("mood",)).folder
+    with pytest.raises(BundleError, match="wants mood"):
+        Translator.open(folder)
+    folder = tiny.write_bundle(tmp_path / "c", conditions=("tilt",)).folder
+    with pytest.raises(BundleError, match="not from image, tilt to one"):
+        Translator.open(folder)
+
+
+def test_a_network_that_gives_nonsense(tmp_path: Path) -> None:
+    broken = Translator.open(tiny.write_bundle(tmp_path / "nan", tiny.model(add=float("nan"))).folder)
+    with pytest.raises(TranslatorError, match="NaN"):
+        broken.translate(levels())
+
+
+@pytest.mark.parametrize(("sides", "words"), [((PX, PX), "holds no translator"), (("H", "W"), None)])
+def test_a_network_that_halves_the_picture(tmp_path: Path, sides: tuple[int | str, ...], words: str | None) -> None:
+    value = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, *sides])
+    output = helper.make_tensor_value_info("small", TensorProto.FLOAT, ["N", 3, None, None])
+    node = helper.make_node("MaxPool", ["image"], ["small"], kernel_shape=[2, 2], strides=[2, 2])
+    graph = helper.make_graph([node], "g", [value], [output])
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(file)
+    folder = tiny.write_bundle(tmp_path / "small", file.SerializeToString()).folder
+    if words:  # ONNX Runtime works the sides out when it loads
+        with pytest.raises(BundleError, match=words):
+            Translator.open(folder)
+    else:
+        halved = Translator.open(folder)
+        with pytest.raises(TranslatorError, match="no pictures of its size"):
+            halved.translate(levels())
