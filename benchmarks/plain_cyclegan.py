@@ -15,6 +15,12 @@ from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.efficientnet import pretrained
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import initialise
+from anime2real.train.random_numbers import AUGMENTATION
+
+
+def freely_augmented(image: Tensor) -> Tensor:
+    """Augmented by numbers of torch's own."""
+    return augmented(image, torch.rand(len(image), AUGMENTATION, device=image.device))
 
 
 class PlainBlock(nn.Module):
@@ -153,7 +159,7 @@ class PlainGalatea(PlainCycleGAN):
             (self.projected[1], self.discriminator_anime, fake_anime),
         )
         for projected, patch, fake in fakes:
-            loss = loss + generator_loss(projected(augmented(fake))) + 0.5 * (patch(fake) - 1).square().mean()
+            loss = loss + generator_loss(projected(freely_augmented(fake))) + 0.5 * (patch(fake) - 1).square().mean()
         self.generator_adam.zero_grad()
         loss.backward()
         self.generator_adam.step()
@@ -162,6 +168,6 @@ class PlainGalatea(PlainCycleGAN):
         self.discriminator_adam.zero_grad()
         for (projected, patch, fake), picture in zip(fakes, (real, anime), strict=True):
             seen = fake.detach()
-            loss = discriminator_loss(projected(augmented(picture)), projected(augmented(seen)))
+            loss = discriminator_loss(projected(freely_augmented(picture)), projected(freely_augmented(seen)))
             (loss + 0.5 * ((patch(picture) - 1).square().mean() + patch(seen).square().mean())).backward()
         self.discriminator_adam.step()

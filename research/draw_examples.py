@@ -25,10 +25,16 @@ from anime2real.data.pack import Pack
 from anime2real.image.files import write
 from anime2real.train.augment import augmented
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
+from anime2real.train.random_numbers import AUGMENTATION
 from anime2real.train.sample_grid import to_uint8
 
 CANDIDATES = 64
 HALF_LIFE = 20_000  # pictures, of the running average
+
+
+def freely_augmented(image: Tensor) -> Tensor:
+    """Augmented by numbers of torch's own."""
+    return augmented(image, torch.rand(len(image), AUGMENTATION, device=image.device))
 
 
 def train(options: argparse.Namespace) -> None:
@@ -64,14 +70,15 @@ def train(options: argparse.Namespace) -> None:
             fake = generator(torch.randn(options.batch, LATENT, device=device))
             for p in heads:
                 p.requires_grad_(False)
-            loss = generator_loss(discriminator(augmented(fake)))
+            loss = generator_loss(discriminator(freely_augmented(fake)))
         generator_adam.zero_grad()
         loss.backward()
         generator_adam.step()
         for p in heads:
             p.requires_grad_(True)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            told_apart = discriminator_loss(discriminator(augmented(real)), discriminator(augmented(fake.detach())))
+            scores = [discriminator(freely_augmented(picture)) for picture in (real, fake.detach())]
+            told_apart = discriminator_loss(*scores)
         discriminator_adam.zero_grad()
         told_apart.backward()
         discriminator_adam.step()

@@ -23,7 +23,7 @@ from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.measure.evaluate import resized
 from anime2real.train.method import Augment
-from anime2real.train.sampler import VARIATION
+from anime2real.train.random_numbers import CROP
 from anime2real.train.step import cropped
 
 
@@ -38,7 +38,7 @@ def detail(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def as_shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The pictures, cut out as training does by default."""
-    uniforms = torch.from_numpy(np.random.default_rng(0).random((len(pictures), VARIATION), np.float32))
+    uniforms = torch.from_numpy(np.random.default_rng(0).random((len(pictures), CROP), np.float32))
     image = torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1
     shown = (cropped(image, uniforms, Augment()) + 1) * 127.5
     return shown.round().byte().permute(0, 2, 3, 1).numpy()

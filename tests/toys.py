@@ -17,9 +17,10 @@ from PIL import Image
 
 from anime2real.data.hair_masks import note_hair
 from anime2real.data.pack import Pack
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.options import AutoencoderConfig, CycleGANConfig, DifferenceConfig, UGATITConfig
+from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.recipes import PRESETS
 from anime2real.train.step import TrainingStep
 
@@ -57,7 +58,7 @@ def batch(count: int, seed: int = 0) -> Batch:
     """Noise, as a step takes it."""
     generator = torch.Generator().manual_seed(seed)
     anime, real = (torch.rand(count, 3, SIZE, SIZE, generator=generator) * 2 - 1 for _ in range(2))
-    return Batch(anime, real, torch.rand(count, UNIFORMS, generator=generator))
+    return Batch(anime, real, RandomNumbers.random(count, generator))
 
 
 def with_hair(pack: Path, output: Path) -> Path:

@@ -16,9 +16,10 @@ from anime2real.image.cielab import to_lab as measured_lab
 from anime2real.train.export.run import export_run
 from anime2real.train.hair_recolouring import chosen_colours, recoloured, to_image, to_lab
 from anime2real.train.loop import train
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import HAIR_COLOURS
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
@@ -147,8 +148,8 @@ def test_one_number_says_whether_and_how() -> None:
 def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     method = galatea(hair_recolouring=0.5)
     method.set_hair_colours(np.array([BLUE], np.float32))
-    uniforms = torch.zeros(2, UNIFORMS)
-    uniforms[:, -1] = torch.tensor([0.4, 0.6])
+    numbers = RandomNumbers(torch.zeros(2, COLUMNS))
+    numbers.recolouring.copy_(torch.tensor([0.4, 0.6]))
     image = strands(0.3, 2)
     seen: list[torch.Tensor] = []
     for name in ("_generator_step", "_discriminator_step"):
@@ -159,7 +160,7 @@ def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.Mo
             return plain(batch, *fakes)
 
         monkeypatch.setattr(method, name, noted)
-    method.step(Batch(image, image, uniforms, real_hair=upper(2)))
+    method.step(Batch(image, image, numbers, real_hair=upper(2)))
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(seen[0][1], image[1])
     assert mean_of(seen[0])[0, 2] < -25 < mean_of(image)[0, 2]

@@ -14,9 +14,10 @@ from trainings import OnTheDeviceAlone, galatea, plain, upper
 
 from anime2real.data.pack import Pack
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, from_sources
 from anime2real.train.selection import annotations, training_rows
@@ -30,7 +31,7 @@ def test_discriminators_learn_from_the_real_set_alone(monkeypatch: pytest.Monkey
     for name, calls in seen.items():
         getattr(method, name).register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
     monkeypatch.setattr("anime2real.train.methods.galatea.augmented", lambda image, _: image)
-    uniforms = torch.full((2, UNIFORMS), 0.5)
+    uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))
     real_set = Batch(pictures["drawn"], pictures["sharp"], uniforms)
     method.step(Batch(pictures["anime"], pictures["real"], uniforms, real_set=real_set))
     for name, domain in (("discriminator_real", "sharp"), ("discriminator_anime", "drawn")):
@@ -44,7 +45,7 @@ def test_photographs_of_the_real_set_are_recoloured_too() -> None:
     method.set_hair_colours(np.array([[40.0, 10.0, -50.0]], np.float32))
     seen: list[torch.Tensor] = []
     method.patch_discriminators["real"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    image, uniforms = plain(40.0, 10.0, 10.0, count=2), torch.zeros(2, UNIFORMS)
+    image, uniforms = plain(40.0, 10.0, 10.0, count=2), RandomNumbers(torch.zeros(2, COLUMNS))
     method.step(
         Batch(
             image,
@@ -73,16 +74,16 @@ def test_the_real_set_comes_from_its_sources_and_leave_the_other_draws_alone() -
         assert alone.real_set is None
         assert np.array_equal(draw.anime, alone.anime)
         assert np.array_equal(draw.real, alone.real)
-        assert np.array_equal(draw.uniforms, alone.uniforms)
+        assert np.array_equal(draw.numbers, alone.numbers)
         assert draw.real_set is not None
-        assert not np.array_equal(draw.real_set.uniforms, draw.uniforms)
+        assert not np.array_equal(draw.real_set.numbers, draw.numbers)
         seen.append(draw.real_set)
     assert np.bincount(np.concatenate([e.real for e in seen]))[27:].tolist() == [40, 40, 40]
     assert np.bincount(np.concatenate([e.anime for e in seen])).tolist() == [24] * 5
     again = Sampler(np.arange(20), rows, 4, seed=1, real_set=(np.arange(5), sharp)).draw(17).real_set
     assert again is not None
     assert np.array_equal(again.real, seen[17].real)
-    assert np.array_equal(again.uniforms, seen[17].uniforms)
+    assert np.array_equal(again.numbers, seen[17].numbers)
 
 
 def test_the_step_with_hair_and_a_real_set_stays_on_the_device(haired: Path) -> None:
@@ -193,7 +194,7 @@ def test_results_are_as_soft_as_the_real_set_beside_them(monkeypatch: pytest.Mon
     monkeypatch.setattr("anime2real.train.methods.galatea.augmented", lambda image, _: image)
     points = torch.from_numpy(TEMPLATE * 2 - 1).float().expand(2, 5, 2)
     noise = {name: torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for name in ("anime", "real", "drawn", "sharp")}
-    uniforms = torch.full((2, UNIFORMS), 0.5)
+    uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))
     soft = {"real_soft": torch.tensor([True, False]), "anime_soft": torch.tensor([False, True])}
     real_set = Batch(noise["drawn"], noise["sharp"], uniforms, points, points, **soft)
     method.step(Batch(noise["anime"], noise["real"], uniforms, points, points, real_set=real_set))

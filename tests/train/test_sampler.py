@@ -13,8 +13,9 @@ from anime2real.data.pack import Pack
 from anime2real.train.loop import Session, train
 from anime2real.train.method import Augment
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.random_numbers import CROP
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
-from anime2real.train.sampler import VARIATION, Sampler, balanced
+from anime2real.train.sampler import Sampler, balanced
 from anime2real.train.step import cropped
 
 
@@ -31,7 +32,7 @@ def test_zoom_mirrors_and_never_leaves_the_picture() -> None:
 def test_a_crop_keeps_most_of_the_detail() -> None:
     random = np.random.default_rng(0)
     image = torch.from_numpy(random.uniform(-0.9, 0.9, (16, 3, 48, 48)).astype(np.float32))
-    crops = cropped(image, torch.from_numpy(random.random((16, VARIATION), np.float32)), Augment(whole=0.0))
+    crops = cropped(image, torch.from_numpy(random.random((16, CROP), np.float32)), Augment(uncropped=0.0))
     assert crops.abs().max() <= 1
     # Bilinear ones keep half of the variance of noise, since a pixel lies anywhere between four.
     assert crops.var() > 0.6 * image.var()
@@ -40,8 +41,8 @@ def test_a_crop_keeps_most_of_the_detail() -> None:
 def test_a_share_of_pictures_is_shown_whole() -> None:
     random = np.random.default_rng(1)
     image = torch.from_numpy(random.uniform(-1, 1, (64, 3, 16, 16)).astype(np.float32))
-    uniforms = torch.from_numpy(random.random((64, VARIATION), np.float32))
-    crops = cropped(image, uniforms, Augment(flip=False, zoom=0.3, whole=0.5))
+    uniforms = torch.from_numpy(random.random((64, CROP), np.float32))
+    crops = cropped(image, uniforms, Augment(flip=False, zoom=0.3, uncropped=0.5))
     whole = uniforms[:, 1] < 0.5
     torch.testing.assert_close(crops[whole], image[whole], atol=1e-4, rtol=0)
     assert ((crops - image).abs().amax((1, 2, 3))[uniforms[:, 1] > 0.6] > 0.1).all()
@@ -57,8 +58,8 @@ def test_a_sampler_sees_every_picture_once_an_epoch_and_only_depends_on_the_step
             assert sorted(seen[epoch * len(rows) : (epoch + 1) * len(rows)]) == list(rows)
     again = Sampler(anime, real, 3, seed=5).draw(40)
     assert np.array_equal(again.anime, draws[40].anime)
-    assert np.array_equal(again.uniforms, draws[40].uniforms)
-    assert not np.array_equal(Sampler(anime, real, 3, seed=6).draw(40).uniforms, again.uniforms)
+    assert np.array_equal(again.numbers, draws[40].numbers)
+    assert not np.array_equal(Sampler(anime, real, 3, seed=6).draw(40).numbers, again.numbers)
 
 
 @pytest.mark.parametrize(("balance", "counts"), [(0.0, [100, 25, 4]), (0.5, [100, 50, 20]), (1.0, [100, 100, 100])])
@@ -88,11 +89,11 @@ def test_the_loop_draws_as_the_method_balances(toy: Toy, tmp_path: Path, monkeyp
         assert set(sources) == {"anime", "real"} & set(sources)
         return balanced(rows, sources, balance, seed)
 
-    monkeypatch.setattr("anime2real.train.loop.balanced", noted)
+    monkeypatch.setattr("anime2real.train.selection.balanced", noted)
     options = replace(TINY["galatea"], balance=0.75)
     train(TrainConfig("galatea", options, Budget(pairs=2), samples=1), toy.pack, tmp_path / "run", Session("cpu"))
     assert asked == [0.75, 0.75]
-    with pytest.raises(TrainError, match="--balance"):
+    with pytest.raises(TrainError, match="balance goes from 0 to 1"):
         GalateaConfig(balance=2.0)
 
 

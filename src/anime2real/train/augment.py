@@ -1,38 +1,24 @@
 """What a discriminator sees, augmented differentiably.
 
 Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020: colour, translation, cutout. Every
-picture gets its own variation; gradients pass through to the generator.
+picture gets its own augmentation; gradients pass through to the generator.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NUMBERS: Final = 7
-"""Random numbers that a picture's variation takes."""
 
-
-def augmented(image: Tensor, uniforms: Tensor | None = None) -> Tensor:
+def augmented(image: Tensor, numbers: Tensor) -> Tensor:
     """Augment pictures, each its own way.
 
     Args:
         image: (N, 3, S, S) in [-1, 1].
-        uniforms: (N, NUMBERS) in [0, 1), what decides; from torch's global generator if not given.
+        numbers: (N, AUGMENTATION) in [0, 1), see `random_numbers.py`.
     """
-    if uniforms is None:
-        uniforms = torch.rand(len(image), NUMBERS, device=image.device)
-    return cutout(shifted(coloured(image, uniforms[:, :3]), uniforms[:, 3:5]), uniforms[:, 5:7])
-
-
-def reused(uniforms: Tensor, turn: int) -> Tensor:
-    """Other uniform numbers out of (N, NUMBERS or more) in [0, 1), for one more variation of the same step.
-
-    Multiplied by a prime and cut to [0, 1) they are spread as evenly, and say little about each other.
-    """
-    primes = (1, 7, 11, 13, 17, 19, 23, 29)
-    return (uniforms[:, :NUMBERS] * primes[turn] + 0.37 * turn) % 1.0
+    return cutout(shifted(coloured(image, numbers[:, :3]), numbers[:, 3:5]), numbers[:, 5:7])
 
 
 def softened(image: Tensor, soft: Tensor | None) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.train.accelerated import accelerate
+from anime2real.train.random_numbers import RandomNumbers
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -30,25 +31,22 @@ SIDE_STREAMS = 15
 WARMUP_PAIRS = 16_000
 """Pairs over which the learning rate rises where a run starts from bundles."""
 
-UNIFORMS = 8
-"""Random numbers that a step gets for every sample, beside those of the augmentation."""
-
 
 @dataclass(frozen=True)
 class Augment:
-    """How training pictures are varied, per sample.
+    """How training pictures are augmented, per sample.
 
     Attributes:
         flip: mirror half of them.
         zoom: crop a square of at least 1 - zoom of the side at a random place (0 is off).
-        whole: share of them, below 1, that no square is cropped from, shown as sharp as what is translated later.
+        uncropped: share of them, below 1, that no square is cropped from: as sharp as what is translated later.
         turn: turn that square by up to so many radians either way; its corners are then filled by reflection.
-        shared: the same variation for both pictures of a pair, for methods that compare them pixel by pixel.
+        shared: the same augmentation for both pictures of a pair, for methods that compare them pixel by pixel.
     """
 
     flip: bool = True
     zoom: float = 0.1
-    whole: float = 0.25
+    uncropped: float = 0.25
     turn: float = 0.0
     shared: bool = False
 
@@ -60,7 +58,7 @@ class Batch:
     Attributes:
         anime: (N, 3, S, S) in [-1, 1].
         real: (N, 3, S, S) in [-1, 1], not a pair of `anime` unless the method arranged it.
-        uniforms: (N, UNIFORMS) in [0, 1), drawn on the host from (seed, step), so that a resumed run sees the same.
+        numbers: what chance decides in the step.
         anime_landmarks, real_landmarks: (N, 5, 2) in [-1, 1], x then y, of the pictures as they are here, mirrored,
             zoomed and turned; None for methods that do not ask for them.
         anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
@@ -72,7 +70,7 @@ class Batch:
 
     anime: Tensor
     real: Tensor
-    uniforms: Tensor
+    numbers: RandomNumbers
     anime_landmarks: Tensor | None = None
     real_landmarks: Tensor | None = None
     anime_hair: Tensor | None = None

@@ -7,10 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.train.method import UNIFORMS
-
-VARIATION = 5
-"""Random numbers of the augmentation, a picture."""
+from anime2real.train import random_numbers
 
 
 @dataclass(frozen=True)
@@ -19,13 +16,13 @@ class BatchIndices:
 
     Attributes:
         anime, real: (N,) rows of the pack.
-        uniforms: (N, 2 * VARIATION + UNIFORMS) in [0, 1), fp32.
+        numbers: (N, COLUMNS) in [0, 1), see `random_numbers.py`.
         real_set: the same of the real set, where it has pictures of its own.
     """
 
     anime: NDArray[np.int64]
     real: NDArray[np.int64]
-    uniforms: NDArray[np.float32]
+    numbers: NDArray[np.float32]
     real_set: "BatchIndices | None" = None
 
 
@@ -124,9 +121,12 @@ class Sampler:
     def draw(self, step: int) -> BatchIndices:
         """The data of `step`, counted from 0."""
         generator = np.random.default_rng([self._seed, 2, step])
-        shape = self._batch_size, 2 * VARIATION + UNIFORMS
         draws = [
-            BatchIndices(self._walk(first, step), self._walk(first + 1, step), generator.random(shape, np.float32))
+            BatchIndices(
+                self._walk(first, step),
+                self._walk(first + 1, step),
+                random_numbers.draw(generator, self._batch_size),
+            )
             for first in range(0, len(self._rows), 2)
         ]
         return replace(draws[0], real_set=draws[1]) if len(draws) > 1 else draws[0]

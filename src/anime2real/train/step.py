@@ -1,4 +1,4 @@
-"""One training iteration on the device: gather, vary, step, average; captured once as a CUDA graph where there is one.
+"""One training iteration on the device: gather, augment, step, average; on a GPU captured once as a CUDA graph.
 
 Everything that changes from step to step enters through a few small fixed tensors, so that a replay of the captured
 graph is a whole iteration: no Python, no kernel launches, no reads by the host.
@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.train.method import SIDE_STREAMS, UNIFORMS, Augment, Batch, Method
+from anime2real.train.method import SIDE_STREAMS, Augment, Batch, Method
 from anime2real.train.networks.tilt import mirrored
-from anime2real.train.sampler import VARIATION, BatchIndices
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
+from anime2real.train.sampler import BatchIndices
 
 GRAPH_WARMUPS = 3
 
@@ -79,7 +80,7 @@ class TrainingStep:
         device = pictures.device
         parts = 2 if method.wants_real_set else 1
         self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
-        self._uniforms = torch.zeros(parts, batch_size, 2 * VARIATION + UNIFORMS, device=device)
+        self._uniforms = torch.zeros(parts, batch_size, COLUMNS, device=device)
         self._average_weights = torch.zeros(1 + method.further, device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._losses: dict[str, Tensor] = {}
@@ -102,7 +103,7 @@ class TrainingStep:
         """
         draws = [draw] if draw.real_set is None else [draw, draw.real_set]
         rows = torch.from_numpy(np.stack([[part.anime, part.real] for part in draws]))
-        uniforms = torch.from_numpy(np.stack([part.uniforms for part in draws]))
+        uniforms = torch.from_numpy(np.stack([part.numbers for part in draws]))
         if self.pictures.is_cuda:
             rows, uniforms = rows.pin_memory(), uniforms.pin_memory()
         self._rows.copy_(rows, non_blocking=True)
@@ -133,17 +134,17 @@ class TrainingStep:
         return losses
 
     def _batch(self, rows: Tensor, uniforms: Tensor) -> Batch:
-        """Pictures of rows (2, N), varied by uniforms (N, 2 * VARIATION + UNIFORMS)."""
-        own = slice(VARIATION) if self.method.augment.shared else slice(VARIATION, 2 * VARIATION)
-        anime, anime_landmarks, anime_hair = self._load(rows[0], uniforms[:, :VARIATION])
-        real, real_landmarks, real_hair = self._load(rows[1], uniforms[:, own])
-        rest = uniforms[:, 2 * VARIATION :]
-        return Batch(anime, real, rest, anime_landmarks, real_landmarks, anime_hair, real_hair)
+        """Pictures of rows (2, N), augmented by numbers (N, COLUMNS)."""
+        numbers = RandomNumbers(uniforms)
+        anime, anime_landmarks, anime_hair = self._load(rows[0], numbers.anime_crop)
+        real_crop = numbers.anime_crop if self.method.augment.shared else numbers.real_crop
+        real, real_landmarks, real_hair = self._load(rows[1], real_crop)
+        return Batch(anime, real, numbers, anime_landmarks, real_landmarks, anime_hair, real_hair)
 
     def _load(self, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Pictures (N, 3, S, S) in [-1, 1], varied per sample by uniforms (N, VARIATION), their landmarks and hair."""
+        """Pictures (N, 3, S, S) in [-1, 1], augmented by uniforms (N, CROP), their landmarks and hair."""
         image = self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        if self.hair is not None:  # a fourth channel, so that it is varied as the picture is
+        if self.hair is not None:  # a fourth channel, so that it is augmented as the picture is
             image = torch.cat([image, self.hair[rows, None].float() / 255.0], 1)
         landmarks = None if self.landmarks is None else self.landmarks[rows]
         augment = self.method.augment
@@ -211,7 +212,7 @@ def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
 
     Args:
         image: (N, C, S, S) in [-1, 1], as is the result.
-        uniforms: (N, VARIATION) in [0, 1): mirror, side, horizontal place, vertical place, turn.
+        uniforms: (N, CROP) in [0, 1): mirror, side, horizontal place, vertical place, turn.
         augment: how far each may go.
     """
     side, middle, cos, sin = _square(uniforms, augment)
@@ -234,7 +235,7 @@ def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
 
 def _square(uniforms: Tensor, augment: Augment) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Where the crop lies: half its side (N,), its middle (N, 2), and the cosine and sine by which it is turned."""
-    side = 1.0 - augment.zoom * ((uniforms[:, 1] - augment.whole) / (1.0 - augment.whole)).clamp(min=0.0)
+    side = 1.0 - augment.zoom * ((uniforms[:, 1] - augment.uncropped) / (1.0 - augment.uncropped)).clamp(min=0.0)
     middle = (1.0 - side)[:, None] * (2.0 * uniforms[:, 2:4] - 1.0)
     angle = augment.turn * (2.0 * uniforms[:, 4] - 1.0)
     return side, middle, torch.cos(angle), torch.sin(angle)

@@ -16,9 +16,10 @@ from anime2real.data.pack import Pack
 from anime2real.train.hair_recolouring import to_image
 from anime2real.train.loop import train
 from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, default_unshuffle
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, matched
 
@@ -78,7 +79,7 @@ def test_galatea_pulls_the_hair_and_nothing_else_towards_its_colour() -> None:
     losses = {}
     for weight in (0.0, 5.0):
         method = galatea(hair_weight=weight)
-        image, uniforms = plain(*TEAL, count=2), torch.full((2, UNIFORMS), 0.5)
+        image, uniforms = plain(*TEAL, count=2), RandomNumbers(torch.full((2, COLUMNS), 0.5))
         batch = Batch(image, image.flip(1), uniforms, anime_hair=upper(count=2), real_hair=upper(0.25, count=2))
         losses[weight] = method.step(batch)
     assert "hair" not in losses[0.0]
@@ -123,7 +124,7 @@ def test_the_loop_draws_photographs_as_the_method_matches(
         asked.append(arguments)
         return matched(*arguments)
 
-    monkeypatch.setattr("anime2real.train.loop.matched", noted)
+    monkeypatch.setattr("anime2real.train.selection.matched", noted)
     drawn: list[Sampler] = []
 
     class Noted(Sampler):

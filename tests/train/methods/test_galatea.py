@@ -11,9 +11,9 @@ from toys import SIZE, TINY, batch
 from anime2real.bundle.format import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.methods.galatea import Galatea, Seen, discriminator_pair, worst_patch
+from anime2real.train.losses.adversarial import cam_loss, worst_patch
+from anime2real.train.methods.galatea import Galatea, Seen, cam_discriminators
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.ugatit import cam_loss
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError
 
@@ -62,7 +62,7 @@ def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_al
         torch.equal(a, b) for a, b in zip(discriminators, method.detail_discriminators.parameters(), strict=True)
     )
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["detail_discriminators"] > 0
+    assert method._discriminator_step(data, fake_real, fake_anime)["discriminator_detail"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
     for name, discriminator in method.detail_discriminators.items():
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in discriminator.parameters()), name
@@ -70,8 +70,9 @@ def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_al
     corner, eyes = fake_real.clone(), fake_real.clone()
     corner[:, :, :4, :4] += 0.5
     eyes[:, :, 13:17] += 0.5
+    numbers = data.numbers.augmentation(0)
     plain, same, other = (
-        method._judgements(dict.fromkeys(DOMAINS, Seen(image, data.uniforms, points.expand(2, 5, 2))))["real_eyes"]()
+        method._scores(dict.fromkeys(DOMAINS, Seen(image, numbers, points.expand(2, 5, 2))))["real_eyes"]()
         for image in (fake_real, corner, eyes)
     )
     assert torch.equal(plain, same)
@@ -120,12 +121,12 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
     torch.testing.assert_close(losses["cam_discriminator"], torch.as_tensor(expected), atol=1e-4, rtol=1e-4)
     assert all(torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["cam_discriminators"] > 0
+    assert method._discriminator_step(data, fake_real, fake_anime)["discriminator_cam"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     # As deep as published where there is room; larger pictures are reduced first.
     for side, layers in ((128, (5, 7)), (32, (5, 5)), (16, (4, 4))):
-        pair = discriminator_pair(side, 8)
+        pair = cam_discriminators(side, 8)
         assert (
             tuple(
                 len(discriminator.convolutions) + 1
@@ -137,11 +138,11 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
     assert large.reduction == 2
     seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
     halved = copy.deepcopy(large.cam_discriminators["real"])(F.avg_pool2d(seen, 2))
-    works = large._judgements(dict.fromkeys(DOMAINS, Seen(seen, data.uniforms, None)))
-    for score, wanted in zip(works["whole_real"](), halved, strict=True):
+    works = large._scores(dict.fromkeys(DOMAINS, Seen(seen, data.numbers.augmentation(0), None)))
+    for score, wanted in zip(works["cam_real"](), halved, strict=True):
         torch.testing.assert_close(score, wanted)
-    with pytest.raises(TrainError, match="--cam-discriminator-weight needs pictures of at least"):
-        discriminator_pair(4, 8)
+    with pytest.raises(TrainError, match="cam_discriminator_weight needs pictures of at least"):
+        cam_discriminators(4, 8)
 
 
 def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:

@@ -11,9 +11,10 @@ import torch
 from toys import SIZE, TINY, Toy, batch
 
 from anime2real.data.pack import Pack
+from anime2real.train.losses.adversarial import least_squares
 from anime2real.train.method import frozen
 from anime2real.train.methods.autoencoder import Autoencoder, squared_distances, thumbnails
-from anime2real.train.methods.cyclegan import CycleGAN, exchange, least_squares
+from anime2real.train.methods.cyclegan import CycleGAN, exchange
 from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.options import AutoencoderConfig, DifferenceConfig
@@ -147,7 +148,7 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
     method = CycleGAN(TINY["cyclegan"], SIZE)
     method.make_optimizers(1e-3)
     data = batch(2)
-    told = method._told(data)
+    told = method._conditions(data)
     _, fake_real, fake_anime = method._generator_step(data, *told)
     before = [p.detach().clone() for p in method.to_real.parameters()]
     discriminators = [p.detach().clone() for p in method.discriminator_real.parameters()]

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from toys import SIZE, TINY
 
 from anime2real.train.export.to_onnx import LIMIT, export_checked
-from anime2real.train.method import UNIFORMS, Batch
+from anime2real.train.losses.adversarial import cam_loss
+from anime2real.train.method import Batch
 from anime2real.train.methods.options import UGATITConfig
-from anime2real.train.methods.ugatit import UGATIT, cam_loss
+from anime2real.train.methods.ugatit import UGATIT
 from anime2real.train.networks.resnet import InstanceNorm
 from anime2real.train.networks.ugatit import (
     ADAPTIVE_RHO,
@@ -23,6 +24,7 @@ from anime2real.train.networks.ugatit import (
     clip_rho,
 )
 from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator, SpectralConvolution, least_side
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 
 FULL = replace(TINY["ugatit"], light=False)
@@ -34,7 +36,9 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 def batch(count: int = 2) -> Batch:
     return Batch(
-        numbers(count, 3, SIZE, SIZE).tanh(), numbers(count, 3, SIZE, SIZE, seed=1).tanh(), torch.zeros(count, UNIFORMS)
+        numbers(count, 3, SIZE, SIZE).tanh(),
+        numbers(count, 3, SIZE, SIZE, seed=1).tanh(),
+        RandomNumbers(torch.zeros(count, COLUMNS)),
     )
 
 
@@ -252,7 +256,7 @@ def test_the_classifiers_loss_is_small_where_they_are_right() -> None:
 def test_its_classifiers_learn_to_tell_the_domains_apart() -> None:
     trained = method(learning_rate=2e-3)
     anime, real = numbers(2, 3, SIZE, SIZE) * 0.2 - 0.6, numbers(2, 3, SIZE, SIZE, seed=1) * 0.2 + 0.6
-    data = Batch(anime, real, torch.zeros(2, UNIFORMS))
+    data = Batch(anime, real, RandomNumbers(torch.zeros(2, COLUMNS)))
     losses = [float(trained.step(data)["cam"]) for _ in range(40)]
     assert losses[-1] < 0.5 * losses[0]
 

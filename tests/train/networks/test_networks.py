@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from anime2real.train.augment import augmented, cutout, reused, shifted
+from anime2real.train.augment import augmented, cutout, shifted
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.efficientnet import CHANNELS, LiteFeatures, pretrained
 from anime2real.train.networks.patch import PatchDiscriminator
@@ -15,6 +15,7 @@ from anime2real.train.networks.resnet import (
     ResNetGenerator,
     WideConvolution,
 )
+from anime2real.train.random_numbers import AUGMENTATION
 
 
 def pictures(*shape: int) -> torch.Tensor:
@@ -126,17 +127,6 @@ def test_the_folded_features_are_the_pretrained_networks() -> None:
         assert any(feature.shape == w.shape and torch.allclose(feature, w, atol=1e-3) for w in wanted)
 
 
-def test_numbers_used_again_are_even_and_another() -> None:
-    uniforms = torch.rand(4096, 8)
-    for turn in range(1, 8):
-        again = reused(uniforms, turn)
-        assert again.shape == (4096, 7)
-        assert float(again.min()) >= 0
-        assert float(again.max()) < 1
-        assert torch.histc(again, 10, 0, 1).min() > 0.9 * again.numel() / 10
-        assert abs(float(torch.corrcoef(torch.stack([again[:, 0], uniforms[:, 0]]))[0, 1])) < 0.2
-
-
 def test_hinge_losses_are_means_over_heads() -> None:
     sure, fooled = [torch.full((1, 1), 2.0)] * 4, [torch.full((1, 1), -2.0)] * 4
     assert discriminator_loss(sure, fooled) == 0
@@ -147,7 +137,7 @@ def test_hinge_losses_are_means_over_heads() -> None:
 def test_augmentation_keeps_shapes_and_gradients() -> None:
     torch.manual_seed(0)
     x = torch.rand(3, 3, 32, 32, requires_grad=True)
-    y = augmented(x)
+    y = augmented(x, torch.rand(3, AUGMENTATION))
     assert y.shape == x.shape
     y.sum().backward()
     assert x.grad is not None

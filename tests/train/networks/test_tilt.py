@@ -19,7 +19,7 @@ from anime2real.pipeline import Translator
 from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import difference_from_torch, sample_pictures, to_onnx
 from anime2real.train.loop import train
-from anime2real.train.method import UNIFORMS, Augment, Batch
+from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (
@@ -36,6 +36,7 @@ from anime2real.train.networks.tilt import (
     tilts,
     turned,
 )
+from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.step import cropped, moved
 
@@ -161,7 +162,7 @@ def test_a_tilted_cyclegan_steps_and_exports(way: Tilt) -> None:
     points = faces(4)
     for seed in range(2):  # the second fills the pool and goes through it
         pictures = sample_pictures(4, SIZE, seed)
-        batch = Batch(pictures[:2], pictures[2:], torch.rand(2, UNIFORMS), points[:2], points[2:])
+        batch = Batch(pictures[:2], pictures[2:], RandomNumbers.random(2), points[:2], points[2:])
         losses = method.step(batch)
     assert all(value.isfinite() for value in losses.values())
     method.update_average(torch.tensor([1.0]))
@@ -211,7 +212,7 @@ def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Pat
     method.make_optimizers(1e-2)
     before = [p.clone() for p in method.to_real.maps.parameters()]
     pictures = sample_pictures(4, SIZE, 0)
-    method.step(Batch(pictures[:2], pictures[2:], torch.rand(2, UNIFORMS)))
+    method.step(Batch(pictures[:2], pictures[2:], RandomNumbers.random(2)))
     assert all(torch.equal(a, b) for a, b in zip(before, method.to_real.maps.parameters(), strict=True))
     (folder,) = export_run(tmp_path / "run")
     assert Translator.open(folder).translate(np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape == (1, SIZE, SIZE, 3)

@@ -13,19 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.bundle.format import STYLE
 from anime2real.train.networks.efficientnet import LiteFeatures
-
-_PRIMES: Final = (31, 37, 41, 43)
 
 FAR: Final = 0.4
 """The distance from which on two results are different enough."""
 
 
-def styles(uniforms: Tensor, turn: int) -> Tensor:
-    """Styles (N, STYLE) from N(0, 1), out of uniform numbers (N, STYLE or more) in [0, 1); others for each turn."""
-    spread = (uniforms[:, :STYLE].float() * _PRIMES[turn] + 0.29 * turn) % 1.0
-    return math.sqrt(2) * torch.erfinv((2 * spread - 1).clamp(-0.999, 0.999))
+def styles(numbers: Tensor) -> Tensor:
+    """Styles (N, STYLE) from N(0, 1), less its ends, out of as many uniform numbers in [0, 1)."""
+    return math.sqrt(2) * torch.erfinv((2 * numbers.float() - 1).clamp(-0.999, 0.999))
 
 
 def half_usual(styles: Tensor) -> Tensor:
@@ -34,7 +30,7 @@ def half_usual(styles: Tensor) -> Tensor:
     return styles.masked_fill(usual[:, None], 0.0)
 
 
-def alike(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Tensor:
+def likeness(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Tensor:
     """How alike results (N, 3, S, S) of three styles are: 1 if they are the same, 0 from `FAR` on, in the mean.
 
     The distance is that of features at strides 8 and 16, of unit length at each place (Zhang et al., 2018), of each two

@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.domain import Domain
+from anime2real.train.losses.adversarial import absolute, least_squares, squared
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.resnet import initialise
@@ -61,13 +61,13 @@ class CycleGAN(Method):
         self.register_buffer("pool_real", torch.zeros(slots, 3, size, size))
         self.register_buffer("pool_anime", torch.zeros(slots, 3, size, size))
         shape = (5, 2) if config.tilt == "landmarks" else ()
-        self.register_buffer("told_real", torch.zeros(slots, *shape))
-        self.register_buffer("told_anime", torch.zeros(slots, *shape))
+        self.register_buffer("condition_real", torch.zeros(slots, *shape))
+        self.register_buffer("condition_anime", torch.zeros(slots, *shape))
         self.register_buffer("pooled", torch.zeros((), dtype=torch.int64))
         self.pool_real: Tensor
         self.pool_anime: Tensor
-        self.told_real: Tensor
-        self.told_anime: Tensor
+        self.condition_real: Tensor
+        self.condition_anime: Tensor
         self.pooled: Tensor
 
     def make_optimizers(self, learning_rate: float) -> None:
@@ -80,22 +80,19 @@ class CycleGAN(Method):
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """The generators' step, then the discriminators' on pooled fakes."""
-        told = self._told(batch)
-        losses, fake_real, fake_anime = self._generator_step(batch, *told)
+        conditions = self._conditions(batch)
+        losses, fake_real, fake_anime = self._generator_step(batch, *conditions)
         with torch.no_grad():
-            # A fake keeps the condition it was made under: the drawing's for a fake photograph.
-            pooled_real = exchange(
-                (self.pool_real, self.told_real), (fake_real, told[0]), self.pooled, batch.uniforms[:, 0:2]
-            )
-            pooled_anime = exchange(
-                (self.pool_anime, self.told_anime), (fake_anime, told[1]), self.pooled, batch.uniforms[:, 2:4]
-            )
+            # A fake keeps the condition that it was made under: the drawing's for a fake photograph.
+            pool_real, pool_anime = (self.pool_real, self.condition_real), (self.pool_anime, self.condition_anime)
+            pooled_real = exchange(pool_real, (fake_real, conditions[0]), self.pooled, batch.numbers.pool_real)
+            pooled_anime = exchange(pool_anime, (fake_anime, conditions[1]), self.pooled, batch.numbers.pool_anime)
             self.pooled.add_(len(fake_real))
-        losses.update(self._discriminator_step(batch, told, pooled_real, pooled_anime))
+        losses.update(self._discriminator_step(batch, conditions, pooled_real, pooled_anime))
         return losses
 
-    def _told(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What the networks are told of the drawings and of the photographs: zeros where they are told nothing."""
+    def _conditions(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The conditions of the drawings and of the photographs: zeros where the networks take none."""
         if batch.anime_landmarks is None or batch.real_landmarks is None:
             nothing = torch.zeros(len(batch.anime), device=batch.anime.device)
             return nothing, nothing
@@ -103,7 +100,7 @@ class CycleGAN(Method):
         return condition_of(tilt, batch.anime_landmarks), condition_of(tilt, batch.real_landmarks)
 
     def _generator_step(
-        self, batch: Batch, told_anime: Tensor, told_real: Tensor
+        self, batch: Batch, condition_anime: Tensor, condition_real: Tensor
     ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         config = self.config
         anime, real = batch.anime, batch.real
@@ -111,17 +108,17 @@ class CycleGAN(Method):
         optimizer.zero_grad(set_to_none=True)
         with frozen(self.discriminator_real, self.discriminator_anime), self.autocast():
             from_anime, from_real = self.both(
-                lambda: self.to_real(torch.cat([anime, real]), torch.cat([told_anime, told_real])),
-                lambda: self.to_anime(torch.cat([real, anime]), torch.cat([told_real, told_anime])),
+                lambda: self.to_real(torch.cat([anime, real]), torch.cat([condition_anime, condition_real])),
+                lambda: self.to_anime(torch.cat([real, anime]), torch.cat([condition_real, condition_anime])),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
             cycled_real, cycled_anime = self.both(
-                lambda: self.to_real(fake_anime, told_real), lambda: self.to_anime(fake_real, told_anime)
+                lambda: self.to_real(fake_anime, condition_real), lambda: self.to_anime(fake_real, condition_anime)
             )
             score_real, score_anime = self.both(
-                lambda: self.discriminator_real(fake_real, told_anime),
-                lambda: self.discriminator_anime(fake_anime, told_real),
+                lambda: self.discriminator_real(fake_real, condition_anime),
+                lambda: self.discriminator_anime(fake_anime, condition_real),
             )
             adversarial = squared(score_real, 1.0) + squared(score_anime, 1.0)
             cycle = absolute(cycled_real, real) + absolute(cycled_anime, anime)
@@ -135,7 +132,7 @@ class CycleGAN(Method):
     def _discriminator_step(
         self,
         batch: Batch,
-        told: tuple[Tensor, Tensor],
+        conditions: tuple[Tensor, Tensor],
         fake_real: Sequence[Tensor],
         fake_anime: Sequence[Tensor],
     ) -> dict[str, Tensor]:
@@ -144,10 +141,10 @@ class CycleGAN(Method):
         with self.autocast():
             scores_real, scores_anime = self.both(
                 lambda: self.discriminator_real(
-                    torch.cat([batch.real, fake_real[0]]), torch.cat([told[1], fake_real[1]])
+                    torch.cat([batch.real, fake_real[0]]), torch.cat([conditions[1], fake_real[1]])
                 ),
                 lambda: self.discriminator_anime(
-                    torch.cat([batch.anime, fake_anime[0]]), torch.cat([told[0], fake_anime[1]])
+                    torch.cat([batch.anime, fake_anime[0]]), torch.cat([conditions[0], fake_anime[1]])
                 ),
             )
             loss_real, loss_anime = least_squares(scores_real), least_squares(scores_anime)
@@ -167,22 +164,6 @@ class CycleGAN(Method):
                 TrainedTranslator(name, cast(Domain, source), cast(Domain, target), shown, conditions=conditions)
             )
         return translators
-
-
-def squared(scores: Tensor, target: float) -> Tensor:
-    """Mean squared distance of scores from a target, in fp32 (LSGAN)."""
-    return (scores.float() - target).square().mean()
-
-
-def absolute(one: Tensor, two: Tensor) -> Tensor:
-    """Mean absolute distance of two pictures, in fp32."""
-    return F.l1_loss(one.float(), two.float())
-
-
-def least_squares(scores: Tensor) -> Tensor:
-    """The discriminator's loss on (2N, …) scores, real pictures first, then fakes; halved as in the paper."""
-    real, fake = scores.chunk(2)
-    return 0.5 * (squared(real, 1.0) + squared(fake, 0.0))
 
 
 def exchange(pools: Sequence[Tensor], items: Sequence[Tensor], pooled: Tensor, uniforms: Tensor) -> tuple[Tensor, ...]:

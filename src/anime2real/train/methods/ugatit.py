@@ -2,8 +2,9 @@
 
 Kim et al., "U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance Normalization for
 Image-to-Image Translation", ICLR 2020. Two generators with class-activation attention and AdaLIN
-(`networks/ugatit.py`), a local and a global discriminator for each domain (`networks/ugatit_judge.py`). For G: x → y,
-with η_G the logits of its attention's classifiers and η_D those of the discriminators',
+(`networks/ugatit.py`), a local and a global discriminator for each domain
+(`networks/ugatit_discriminator.py`). For G: x → y, with η_G the logits of its
+attention's classifiers and η_D those of the discriminators',
 
     adversarial    (D(G(x)) - 1)² + (η_D(G(x)) - 1)², local and global       section 2.2; weight 1
     cycle          |F(G(x)) - x|₁                                            weight 10
@@ -21,12 +22,11 @@ one pair, then falling linearly to zero. Departures: batches of 16 by default; a
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.bundle.format import MAX_MODEL_BYTES
+from anime2real.train.losses.adversarial import absolute, cam_loss, discriminators_loss, generators_loss
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
-from anime2real.train.methods.cyclegan import absolute, squared
 from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
@@ -34,7 +34,7 @@ from anime2real.train.run.config import TrainError
 
 
 @dataclass(frozen=True)
-class Translated:
+class Translations:
     """What the generators made of a batch, with gradients.
 
     Attributes:
@@ -107,7 +107,7 @@ class UGATIT(Method):
         losses = self._discriminator_step(batch, made.fake_real.detach(), made.fake_anime.detach())
         return self._generator_step(batch, made) | losses
 
-    def _translate(self, batch: Batch) -> Translated:
+    def _translate(self, batch: Batch) -> Translations:
         anime, real = batch.anime, batch.real
         with self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
@@ -116,7 +116,7 @@ class UGATIT(Method):
                 lambda: self.to_anime.classified(torch.cat([real, anime])),
             )
         (fake_real, same_real), (fake_anime, same_anime) = to_real.chunk(2), to_anime.chunk(2)
-        return Translated(fake_real, fake_anime, same_real, same_anime, logits_real, logits_anime)
+        return Translations(fake_real, fake_anime, same_real, same_anime, logits_real, logits_anime)
 
     def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
@@ -131,7 +131,7 @@ class UGATIT(Method):
         optimizer.step()
         return {"discriminator_real": loss_real.detach(), "discriminator_anime": loss_anime.detach()}
 
-    def _generator_step(self, batch: Batch, made: Translated) -> dict[str, Tensor]:
+    def _generator_step(self, batch: Batch, made: Translations) -> dict[str, Tensor]:
         config = self.config
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
@@ -166,20 +166,3 @@ class UGATIT(Method):
             TrainedTranslator(self.name, "anime", "real", self.average["to_real"]),
             TrainedTranslator(self.name, "real", "anime", self.average["to_anime"]),
         ]
-
-
-def generators_loss(scores: list[Tensor]) -> Tensor:
-    """The generators' least-squares loss on a domain's four judgements of fakes, summed."""
-    return torch.stack([squared(score, 1.0) for score in scores]).sum()
-
-
-def discriminators_loss(scores: list[Tensor]) -> Tensor:
-    """The discriminators' least-squares loss on four judgements (2N, …), real pictures first, then fakes, summed."""
-    halves = [score.chunk(2) for score in scores]
-    return torch.stack([squared(real, 1.0) + squared(fake, 0.0) for real, fake in halves]).sum()
-
-
-def cam_loss(logits: Tensor) -> Tensor:
-    """The CAM loss on logits (2N, 2): a generator's classifiers tell pictures of its source, first, from its target."""
-    source, target = logits.float().chunk(2)
-    return F.softplus(-source).mean() + F.softplus(target).mean()

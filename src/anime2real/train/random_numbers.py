@@ -1,0 +1,106 @@
+"""The random numbers of a training step: which of them decides what.
+
+The host draws uniform numbers in [0, 1) for each pair from (seed, step), so that a resumed run sees the same, and the
+device gets them as one tensor (N, COLUMNS). Every use has columns of its own, allocated here alone.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anime2real.bundle.format import STYLE
+
+CROP: Final = 5
+"""Numbers that the crop of a picture takes: mirror, side, horizontal place, vertical place, turn."""
+
+AUGMENTATION: Final = 7
+"""Numbers that an augmentation takes: brightness, saturation, contrast, two of the shift, two of the cutout."""
+
+STYLES: Final = 4
+"""Sets of styles that a step may draw."""
+
+_USES: Final = {
+    "anime_crop": CROP,
+    "real_crop": CROP,
+    "augmentation": AUGMENTATION,
+    "recolouring": 1,
+    "pool_real": 2,
+    "pool_anime": 2,
+    "styles": STYLES * STYLE,
+}
+_ENDS: Final = dict(zip(_USES, np.cumsum(list(_USES.values())).tolist(), strict=True))
+_FIRST: Final = _ENDS["recolouring"]
+
+COLUMNS: Final = sum(_USES.values())
+"""Numbers of a pair."""
+
+_PRIMES: Final = (1, 7, 11, 13, 17, 19, 23, 29)
+
+
+def draw(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """The numbers of `count` pairs: (count, COLUMNS) in [0, 1).
+
+    In two blocks: what was there first keeps its numbers when a use is added behind it.
+    """
+    blocks = [generator.random((count, columns), np.float32) for columns in (_FIRST, COLUMNS - _FIRST)]
+    return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True)
+class RandomNumbers:
+    """The numbers of a batch by what they decide.
+
+    Attributes:
+        values: (N, COLUMNS) in [0, 1).
+    """
+
+    values: Tensor
+
+    @classmethod
+    def random(cls, count: int, generator: torch.Generator | None = None) -> "RandomNumbers":
+        """Numbers of torch's own, on the CPU."""
+        return cls(torch.rand(count, COLUMNS, generator=generator))
+
+    @property
+    def anime_crop(self) -> Tensor:
+        """(N, CROP), for the drawings."""
+        return self._of("anime_crop")
+
+    @property
+    def real_crop(self) -> Tensor:
+        """(N, CROP), for the photographs."""
+        return self._of("real_crop")
+
+    @property
+    def recolouring(self) -> Tensor:
+        """(N,): whether a photograph's hair is recoloured, and how."""
+        return self._of("recolouring")[:, 0]
+
+    @property
+    def pool_real(self) -> Tensor:
+        """(N, 2), for the pool of fake photographs."""
+        return self._of("pool_real")
+
+    @property
+    def pool_anime(self) -> Tensor:
+        """(N, 2), for the pool of fake drawings."""
+        return self._of("pool_anime")
+
+    def augmentation(self, variant: int) -> Tensor:
+        """(N, AUGMENTATION), other ones for each variant from 0 to 7.
+
+        All come from the same columns: multiplied by a prime and cut to [0, 1), uniform numbers are as evenly spread,
+        and say little about each other.
+        """
+        return (self._of("augmentation") * _PRIMES[variant] + 0.37 * variant) % 1.0
+
+    def style(self, variant: int) -> Tensor:
+        """(N, STYLE), other ones for each variant below STYLES."""
+        return self._of("styles")[:, variant * STYLE : (variant + 1) * STYLE]
+
+    def _of(self, use: str) -> Tensor:
+        return self.values[:, _ENDS[use] - _USES[use] : _ENDS[use]]
