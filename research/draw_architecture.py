@@ -127,7 +127,7 @@ BATCH: Final = (
     ),
     Row(
         (
-            Box("train.methods", "one file a method: its losses, its step"),
+            Box("train.methods", "one file a method: losses, step"),
             Box("train.networks", "generators, discriminators, plain"),
             Box("train.accelerated", "the same, fused, for a GPU"),
         ),
