@@ -1,6 +1,6 @@
-"""A bundle's network on the CPU: squares in, squares out.
+"""Run a bundle's network on the CPU: squares in, squares out.
 
-Also what every ONNX network here needs: a session, and pixels as networks take them.
+Every ONNX network of the package, those that find faces too, gets its session and its pixels from here.
 """
 
 import operator
@@ -18,7 +18,7 @@ from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
 BATCH: Final = 8
-"""Pictures a call of the network: enough to keep every core busy, few enough to stay small in memory."""
+"""Pictures per call of the network: enough to keep every core busy, few enough to need little memory."""
 
 Pixels = NDArray[np.uint8]
 """(N, S, S, 3), sRGB."""
@@ -28,18 +28,18 @@ _IMAGE: Final = "image"
 
 
 class TranslatorError(UserError):
-    """A picture that a translator cannot take, or a network that gives none."""
+    """A picture that a translator cannot take, or a network that gives no picture."""
 
 
 class Network:
     """Runs the network of one bundle.
 
     Attributes:
-        bundle: what it runs.
+        bundle: the bundle.
 
     Args:
-        bundle: what to run.
-        threads: CPU threads for one call; those that this process may use, if not given.
+        bundle: the bundle to run.
+        threads: CPU threads for one call; if None, as many as this process may use.
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
@@ -79,8 +79,8 @@ class Network:
 
         Args:
             pixels: (N, S, S, 3), sRGB.
-            landmarks: (N, 5, 2), shares of the side, of the faces in them; bundles without conditions need none, for
-                the others upright faces are assumed if they are missing.
+            landmarks: (N, 5, 2), of the faces in them, in shares of the side; upright faces are assumed if None. Only
+                bundles with conditions use them.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`. One for all, or one for each.
 
@@ -88,8 +88,8 @@ class Network:
             (N, S, S, 3), sRGB.
 
         Raises:
-            TranslatorError: another shape or type, a variant of a bundle that has none, variants that are no numbers
-                from 0 or not as many as pictures, or the network fails.
+            TranslatorError: `pixels` has another shape or type, the bundle has no variants, `variant` is not one number
+                from 0 or one for each picture, or the network fails.
         """
         variants = _numbered(variant, len(pixels))
         if any(variants) and self.bundle.variants == 1:
@@ -116,7 +116,7 @@ class Network:
 
 
 def batches(count: int) -> Iterator[slice]:
-    """Slices of `BATCH` of `count` things, the last one perhaps of fewer."""
+    """Slices that cut `count` things into batches of `BATCH`; the last one may be smaller."""
     return (slice(start, start + BATCH) for start in range(0, count, BATCH))
 
 
@@ -153,7 +153,7 @@ def style_of(variant: int) -> NDArray[np.float64]:
 
 
 def available_cores() -> int:
-    """CPU cores that this process may use, which in a container are often fewer than the machine has."""
+    """CPU cores that this process may use; in a container these are often fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,10 +12,10 @@ from anime2real.errors import UsageError
 
 
 def methods(*, as_json: Json = False) -> int:
-    """List the bundles that ship.
+    """List the installed bundles.
 
     Args:
-        as_json: as one JSON list.
+        as_json: print them as one JSON list.
     """
     from anime2real.bundle.registry import default_method, shipped
 
@@ -34,66 +34,70 @@ def methods(*, as_json: Json = False) -> int:
         return 0
     line = "{:14} {:6} {:6} {:>4} {:>6} {:>8}  {:12}  {}"
     print(line.format("method", "from", "to", "px", "MB", "variants", "sha256", "licence"))
-    for row in rows:
-        name, size, digest = (
-            f"{row['method']}{' *' if row['default'] else ''}",
-            row["megabytes"],
-            str(row["sha256"]),
-        )
-        print(
-            line.format(
-                name, row["from"], row["to"], row["px"], f"{size:.2f}", row["variants"], digest[:12], row["licence"]
-            )
-        )
-    print("* the default; the sums in full: --json" if rows else "no bundles come with this installation")
+    for b in bundles:
+        name = f"{b.method} *" if (b.method, b.target) in defaults else b.method
+        megabytes = f"{b.size_bytes / 1e6:.2f}"
+        print(line.format(name, b.source, b.target, b.px, megabytes, b.variants, b.sha256[:12], b.licence))
+    print("* the default of its direction; --json prints the whole sums" if rows else "no bundles are installed")
     return 0
 
 
 def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
-    """Say what pictures are: format, size, the marks of their making, and the faces in them; of videos, the marks.
+    """Print what pictures are: format, size, marks of generation, and the faces in them; for videos, the marks.
 
     Args:
-        pictures: files, folders and globs.
-        as_json: a line of JSON a picture, failures among them.
+        pictures: files, folders and glob patterns.
+        as_json: print a line of JSON for each picture, also for those that fail.
     """
-    from anime2real.face.finder import find_faces
-    from anime2real.image.decode import PictureError, decode, printable
-    from anime2real.image.files import clip_kind, collect
-    from anime2real.image.provenance import film_marks, read_marks
+    from anime2real.image.decode import PictureError, printable
+    from anime2real.image.files import collect
 
     failures = 0
     for found in collect(pictures):
         try:
             if isinstance(found, PictureError):
                 raise found
-            if clip_kind(found) == "film":
-                stated = film_marks(found)
-                said = "; ".join(f"{key} {value}" for key, value in stated.items()) or "no mark of a generated video"
-                line = json.dumps({"input": str(found), "marks": stated, "format": "video"})
-                print(line if as_json else printable(f"{found}: video; {said}"), flush=True)
-                continue
-            decoded, marks = decode(found), read_marks(found)
-            faces = [face.as_record() for face in find_faces(decoded.image)]
+            record = _inspected(found)
         except PictureError as error:
             failures += 1
-            name = None if isinstance(found, PictureError) else str(found)
             if as_json:
+                name = None if isinstance(found, PictureError) else str(found)
                 print(json.dumps({"input": name, "error": str(error)}), flush=True)
             else:
                 complain(error)
             continue
-        width, height = decoded.image.size
-        if as_json:
-            record = {"input": str(found), "marks": marks, "faces": faces, "format": decoded.format}
-            print(json.dumps(record | {"size": [width, height], "notes": decoded.notes}), flush=True)
-        else:
-            told = [f"{key} {value}" for key, value in marks.items()] or ["no mark of a generated picture"]
-            told += [
-                f"{'a drawn' if face['domain'] == 'anime' else 'a real'} face, tilted by {face['tilt_degrees']:.0f}°"
-                for face in faces
-            ] or ["no face"]
-            print(printable(f"{found}: {'; '.join([f'{decoded.format} {width}×{height}', *decoded.notes, *told])}"))
+        print(json.dumps(record) if as_json else printable(_in_words(record)), flush=True)
     return FAILED if failures else 0
+
+
+def _inspected(path: Path) -> dict[str, Any]:
+    """What `inspect --json` prints of a file."""
+    from anime2real.face.finder import find_faces
+    from anime2real.image.decode import decode
+    from anime2real.image.files import clip_kind
+    from anime2real.image.provenance import film_marks, read_marks
+
+    if clip_kind(path) == "film":
+        return {"input": str(path), "marks": film_marks(path), "format": "video"}
+    decoded, marks = decode(path), read_marks(path)
+    faces = [face.as_record() for face in find_faces(decoded.image)]
+    record = {"input": str(path), "marks": marks, "faces": faces, "format": decoded.format}
+    return record | {"size": list(decoded.image.size), "notes": decoded.notes}
+
+
+def _in_words(record: dict[str, Any]) -> str:
+    is_video = record["format"] == "video"
+    marks = [f"{key} {value}" for key, value in record["marks"].items()]
+    marks = marks or [f"no mark of a generated {'video' if is_video else 'picture'}"]
+    if is_video:
+        return f"{record['input']}: {'; '.join(['video', *marks])}"
+    faces = [
+        f"{'a drawn' if face['domain'] == 'anime' else 'a real'} face, tilted by {face['tilt_degrees']:.0f}°"
+        for face in record["faces"]
+    ]
+    width, height = record["size"]
+    parts = [f"{record['format']} {width}×{height}", *record["notes"], *marks, *(faces or ["no face"])]
+    return f"{record['input']}: {'; '.join(parts)}"
 
 
 def compare(
@@ -109,13 +113,13 @@ def compare(
     """Write a page that shows the same pictures through each bundle, side by side.
 
     Args:
-        bundles: folders of bundles, methods that ship (cyclegan), their bundles (cyclegan-anime-to-real), or names
-            on the Hub (hf://OWNER/NAME).
-        output: the page, self-contained, ending in .html; replaced if it is there.
+        bundles: installed methods (cyclegan) or bundles (cyclegan-anime-to-real), folders of bundles, or names on the
+            Hub (hf://OWNER/NAME).
+        output: the page, one file that ends in .html; an existing one is replaced.
         data: the pack whose test pictures are shown.
-        pictures: files, folders and globs in place of a pack's; with --to if the bundles go both ways.
-        to: only bundles that go to this domain.
-        count: pictures of each domain at most.
+        pictures: files, folders and glob patterns to show in place of a pack's pictures.
+        to: take only bundles that translate to this domain; needed with --pictures if bundles go both ways.
+        count: show at most this many pictures of each domain.
     """
     from anime2real.bundle.registry import resolve
     from anime2real.image.decode import PictureError, printable
@@ -163,19 +167,20 @@ def evaluate(
     """Measure bundles on the test pictures of a pack, and print the table.
 
     Args:
-        bundles: folders of bundles, methods that ship (cyclegan), their bundles (cyclegan-anime-to-real), or names
-            on the Hub (hf://OWNER/NAME).
+        bundles: installed methods (cyclegan) or bundles (cyclegan-anime-to-real), folders of bundles, or names on the
+            Hub (hf://OWNER/NAME).
         data: the pack.
-        json_: write everything, the protocol included, to this file.
-        features: Lite0, VGG, Inception: what pictures are compared by; Lite0 if not given. VGG measures variety too.
-        inception: the weights file that torch-fidelity takes, for Inception.
-        images: of each domain at most.
-        turn: degrees by which every picture is turned first, every second one the other way.
-        px: pixels a side at which everything is measured; the pack's if not given. Each bundle gets the pack's pictures
-            at its own size.
-        min_scale: pixels of its file a side that a test picture must have for each of the pack's: sharp ones alone.
-        device: that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
-        quiet: no progress.
+        json_: write all figures and the protocol to this file.
+        features: the networks whose features compare pictures: Lite0, VGG, Inception; Lite0 if not given. VGG also
+            measures variety.
+        inception: for Inception, the weights file that torch-fidelity takes.
+        images: use at most this many test pictures of each domain.
+        turn: turn every picture by so many degrees first, every second one the other way.
+        px: measure pictures of this many pixels a side; of the pack's if not given. Each bundle gets the pack's
+            pictures at its own size.
+        min_scale: use only sharp test pictures, whose files have at least this many pixels for each of the pack's.
+        device: the device that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
+        quiet: print no progress.
     """
     from anime2real.atomic import atomic_file
     from anime2real.bundle.registry import resolve

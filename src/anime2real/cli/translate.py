@@ -35,28 +35,28 @@ def translate(
     """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
 
     Args:
-        pictures: files, folders and globs.
+        pictures: files, folders and glob patterns.
         output: folder for the results, which keep the pictures' names.
         to: the domain to translate to: real, unless a bundle says otherwise; a clip goes to the domain that most of
             its faces are not of.
-        method: one that ships, see `methods`; the best one if not given.
-        bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of one that ships.
-        layout: each face alone; beside the crop that went in; or all pasted back into the picture. Pictures: face;
-            clips: paste.
-        crop: find the faces; or none, for pictures that are one face already: their centre square.
-        format: of pictures' results; a video becomes MP4, an animated picture stays what it is.
+        method: an installed method, see `methods`; the best one if not given.
+        bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of a method.
+        layout: face shows each face alone, pair beside the crop that went in, paste puts all faces back into the
+            picture. If not given: face for pictures, paste for clips.
+        crop: face finds the faces; none takes the centre square of each picture, which should be one face.
+        format: of the results of pictures; a video becomes MP4, an animated picture keeps its format.
         background: the colour behind transparent pictures, as white or #ffffff.
-        overwrite: replace results that are there.
-        variants: results of each face of a picture, up to 16, by the best method that makes several, see `methods`.
+        overwrite: replace existing results.
+        variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         threads: CPU threads; all cores if not given.
-        as_json: a line of JSON a picture on stdout, failures among them.
+        as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.bundle.registry import find, open_bundle
     from anime2real.image.files import find_pictures
     from anime2real.pipeline import Translator
     from anime2real.translate_files import Options, translate_files
-    from anime2real.video.files import Clips
+    from anime2real.video.files import ClipJobs
 
     if bundle is not None and method is not None:
         raise UsageError("give --method or --bundle, not both")
@@ -79,9 +79,9 @@ def translate(
 
     found = find_pictures(pictures, output)
     report = Reporter(len(found), chosen.target, chosen.method, as_json=as_json)
-    clips = Clips(towards, layout, chosen.target if bundle else to, report.frames)
+    jobs = ClipJobs(towards, layout, chosen.target if bundle else to, report.frames)
     try:
-        for outcome in translate_files(translator, found, output, options, clips):
+        for outcome in translate_files(translator, found, output, options, jobs):
             report(outcome)
     finally:
         report.close()
@@ -89,13 +89,13 @@ def translate(
 
 
 class Reporter:
-    """Reports files one by one: results on stdout, as text or as lines of JSON; failures, notes and progress on stderr.
+    """Prints what became of each file: results on stdout; failures, notes and progress on stderr.
 
     Args:
-        total: files to come.
-        to: the domain translated to.
-        method: by which.
-        as_json: print lines of JSON on stdout, failures among them.
+        total: number of files.
+        to: the domain they are translated to.
+        method: the method that translates them.
+        as_json: print a line of JSON for each file on stdout, also for those that fail.
     """
 
     def __init__(self, total: int, to: Domain, method: str, *, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """Decode pictures that strangers made: to RGB, sRGB, upright, 8 bits a channel.
 
-The format is told by the content, never by the name, and must be on a short list; bytes and pixels are counted before
-anything is decoded; whatever Pillow and the file system say becomes one line that names the file and what to do.
+The content decides what the format is, never the name, and it must be on a short list. Bytes and pixels are counted
+before anything is decoded. Every error of Pillow or the file system becomes one line that names the file and says what
+to do.
 """
 
 import io
@@ -56,7 +57,7 @@ class PictureError(UserError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before decoding.
+    """Limits on a picture, checked before it is decoded.
 
     Attributes:
         max_bytes: of the file.
@@ -91,7 +92,7 @@ def decode(
     limits: Limits = Limits(),
     name: str | None = None,
 ) -> Decoded:
-    """Read a picture: first frame, upright, in sRGB, 8 bits a channel, transparency laid on `background`.
+    """Read a picture: its first frame, upright, in sRGB, 8 bits a channel, over `background` where it is transparent.
 
     Args:
         source: a file, or its bytes.
@@ -135,10 +136,10 @@ def to_image(picture: Picture) -> Image.Image:
 
 
 class Stream(io.BytesIO):
-    """Refuses to be read beyond its end once `ends` is set, while pixels are decoded.
+    """Fails when it is read beyond its end, if `ends` is set, as it is while pixels are decoded.
 
-    Pillow would refuse as well, unless somebody in this process has set `ImageFile.LOAD_TRUNCATED_IMAGES`, as
-    training scripts do: then a picture cut in half comes out grey from there on, without a word.
+    Pillow fails too, unless somebody in this process has set `ImageFile.LOAD_TRUNCATED_IMAGES`, as training scripts do:
+    then the missing part of a picture comes out grey and nobody hears of it.
     """
 
     ends = False

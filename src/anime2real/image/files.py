@@ -1,4 +1,4 @@
-"""Picture files in and out: which there are, whether they move, and results written, marked as generated."""
+"""Picture files: find them, tell clips from pictures, name results, and write them, marked as generated."""
 
 import glob
 import io
@@ -30,11 +30,11 @@ _STILL_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"
 
 
 def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES) -> list[Path | PictureError]:
-    """The picture files that arguments stand for: files as they are, folders searched, globs expanded.
+    """The picture files that arguments name: files, folders, which are searched, and glob patterns.
 
-    Inside folders hidden files are passed over and the suffix must be one of `suffixes`; a file that is named is
-    always taken. What stands for nothing is an error in its place, returned and not raised, so that the rest
-    goes on. Each file comes once, in the order of the arguments, sorted within each.
+    In folders, hidden files are skipped and the suffix must be one of `suffixes`; a file named itself is always taken.
+    An argument that matches nothing gives an error in its place; it is returned, not raised, so that the rest goes on.
+    Each file comes once, in the order of the arguments, sorted within each.
     """
     found: dict[object, Path | PictureError] = {}
     for argument in arguments:
@@ -44,7 +44,7 @@ def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES
 
 
 def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
-    """As `collect`, videos included; but files in `output` are left out where only a folder around it was named.
+    """As `collect`, with videos, and without the files in `output` unless they or folders inside it are named.
 
     So `anime2real translate . -o out` can be repeated without translating its own results.
     """
@@ -66,9 +66,9 @@ def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | 
 
 
 def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Path]:
-    """Where each result goes: the source's stem with `suffix`, numbered `-2`, `-3` … where inputs share one.
+    """Where each result goes: the stem of its source with `suffix`, numbered `-2`, `-3` … if sources share a stem.
 
-    Names that differ only in case or in Unicode form count as shared: file systems disagree about them.
+    Stems that differ only in case or in Unicode form count as shared, because some file systems take them for one.
     """
     own = {_key(source.stem) for source in sources}
     taken: set[str] = set()
@@ -88,7 +88,7 @@ def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Pat
 
 
 def _expand(path: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
-    """One argument of `collect`; what a glob matches counts as named, as if the shell had expanded it."""
+    """One argument of `collect`. Files that a pattern matches count as named, as if the shell had expanded it."""
     try:
         if path.is_dir():
             return _search(path, suffixes)
@@ -121,7 +121,10 @@ def _key(name: str) -> str:
 
 
 def clip_kind(path: Path) -> Kind | None:
-    """Whether a file is a video, or an animated GIF, WebP or PNG; None for pictures and what cannot be read."""
+    """Whether a file is a video, or an animated GIF, WebP or PNG; None for pictures and unreadable files.
+
+    The content decides, and nothing is decoded; the suffix decides only if the content is unknown.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -159,14 +162,14 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
 
     Args:
         image: RGB, sRGB.
-        path: ending in .png, .jpg, .webp or .avif; a name without a suffix gets .png. Its folder is made.
-        overwrite: whether a file that is there may be replaced.
+        path: ends in .png, .jpg, .webp or .avif; a name without a suffix gets .png. Its folder is made.
+        overwrite: whether an existing file may be replaced.
 
     Returns:
         The path written.
 
     Raises:
-        PictureError: unknown suffix, the file is there, or it cannot be written.
+        PictureError: the suffix is unknown, the file exists, or it cannot be written.
     """
     path = Path(path)
     path = path if path.suffix else path.with_name(f"{path.name}.png")

@@ -1,9 +1,8 @@
-"""The marks that say a picture was generated: an XMP packet to write, and what other packets say.
+"""Marks of generated pictures: the XMP packet that results get, and reading the marks of any file.
 
-The European AI Act (Art. 50) asks that generated pictures be marked so that a machine can tell. The word for
-it is the IPTC's digital source type (https://cv.iptc.org/newscodes/digitalsourcetype/), kept in XMP, which
-all our formats can carry. Where Pillow and FFmpeg do not write it, in GIF and MP4, it is put in here, as Adobe's XMP
-Specification Part 3 (2020) says.
+The European AI Act (Art. 50) requires that machines can recognise generated pictures. The IPTC's digital source type
+(https://cv.iptc.org/newscodes/digitalsourcetype/) says it, in XMP, which all our formats can hold. Pillow and FFmpeg do
+not write XMP into GIF and MP4; this module does, as Adobe's XMP Specification Part 3 (2020) describes.
 """
 
 import uuid
@@ -31,14 +30,14 @@ PACKET: Final = (
 _GIF_HEAD: Final = b"\x21\xff\x0bXMP DataXMP"
 _MP4_BOX: Final = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 _MAX_BYTES: Final = 2**20
-"""Of a packet that is read."""
+"""Largest packet that is read."""
 
 
 def source_type(xmp: bytes) -> str | None:
     """The IPTC digital source type that an XMP packet states, if it is readable and states one.
 
     Args:
-        xmp: the packet, from anywhere: nothing in it is trusted.
+        xmp: the packet, which may come from a stranger.
     """
     from defusedxml import ElementTree  # here, since writing a picture needs no parser
 

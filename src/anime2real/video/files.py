@@ -1,4 +1,4 @@
-"""Clips among the files that `translate` is given: which they are, and what becomes of one."""
+"""The clips among the files that `translate` is given, as jobs for `translate_files`."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from anime2real.video.translate import ClipOptions, ClipResult, open_clip, trans
 
 
 @dataclass(frozen=True)
-class Clips:
-    """How clips are dealt with.
+class ClipJobs:
+    """Makes a job of each clip.
 
     Attributes:
-        translator: gives the one to a domain.
-        layout: as the user asked for it; clips know `paste` alone.
-        to: the domain; by the majority of each clip's faces if None.
-        progress: told the clip's name, what is being done, how many frames of it are, and of how many.
+        translator: gives the translator to a domain.
+        layout: the layout that the user asked for; clips only have `paste`.
+        to: the domain; if None, each clip goes to the domain that most of its faces are not of.
+        progress: called with the clip's name, what is being done, and how many frames of how many are done.
     """
 
     translator: Callable[[Domain], Translator]
@@ -33,9 +33,9 @@ class Clips:
     progress: Callable[[str, str, int, int | None], None] = field(default=lambda name, doing, done, total: None)
 
     def __call__(self, path: Path, options: Options) -> ClipJob | ClipError | None:
-        """What to do with a clip, or why it cannot be dealt with; None if it is to be taken for a picture.
+        """The job for a clip, or why it cannot be translated; None to treat it as a picture.
 
-        An animated picture of which each face alone is asked for is a picture: its first frame.
+        If each face alone is asked for, an animated picture is treated as a picture: its first frame.
         """
         as_picture = options.crop == "none" or self.layout in ("face", "pair")
         if as_picture and clip_kind(path) == "animation":
