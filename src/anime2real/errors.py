@@ -1,11 +1,11 @@
-"""The one base of every failure that a user can cause, and the hint that such a failure often ends with."""
+"""The base of every failure that a user can cause, and the hint at a similar name."""
 
 import difflib
 from collections.abc import Sequence
 
 
 class UserError(Exception):
-    """A failure to be told in one line: what went wrong, where, and what to do about it.
+    """A failure that one line explains: what went wrong, where, and what to do about it.
 
     The command line prints the message without a traceback; the Python API raises it.
     """

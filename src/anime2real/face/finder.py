@@ -1,8 +1,9 @@
-"""Finds faces of both domains in whole pictures, and their landmarks: two small networks of our own.
+"""Find faces of both domains in pictures, and their landmarks, with two small networks of our own.
 
-The detector looks at the picture at several sizes, each half of the one before, and says where the centre of a face
-is, how large it is and whether it is drawn. The landmark network then looks twice: at the square around that, and,
-turned upright by what it saw, again. `scripts/label_faces.py`, `train_landmarks.py` and `train_detector.py` made them.
+The detector runs on the picture at several sizes, each half of the one before, and gives the centre of each face, its
+size, and whether it is drawn. The landmark network then runs twice: on the square around the face, and on the same
+square turned upright by the first landmarks. `scripts/label_faces.py`, `train_landmarks.py` and `train_detector.py`
+made them.
 """
 
 from collections.abc import Sequence
@@ -28,36 +29,36 @@ UNIT_SIDE: Final = 3.0
 """Side of a face's square in units of the face: the mean of the eye distance and 1.1 × that from eyes to mouth."""
 
 FIRST_LOOK: Final = 1.2
-"""The first look's square, in sides of the detector's."""
+"""Side of the landmark network's first square, in sides of the detector's."""
 
 STRIDE: Final = 8
 REFERENCE: Final = 32.0
 LARGEST: Final = 1280
-"""Pixels of the longer side that the detector sees at most; faces under a fortieth of it are missed."""
+"""Longer side of the largest picture that the detector gets, px; faces under a fortieth of it are missed."""
 
 SMALLEST: Final = 96
-"""Pixels of the longer side at which the halving ends, so that a face that fills the picture is small enough."""
+"""Longer side at which the halving ends, px, so that a face that fills the picture becomes small enough."""
 
 SEEN: Final = 0.35
-"""Least score of the detector alone."""
+"""Lowest score of the detector at which the landmark network is asked."""
 
 SCORE: Final = 0.55
 
 SMALL: Final = 0.25
-"""Faces whose frame is under this share of the picture's shorter side are small …"""
+"""A face is small if its frame is under this share of the picture's shorter side."""
 
 MORE_IF_SMALL: Final = 0.07
-"""… and need this much more score: the smaller, the more places where grass or gravel may look like one by chance."""
+"""Small faces need this much more score: there are more places where grass or gravel looks like one by chance."""
 
 OVERLAP: Final = 0.35
 
 FAR: Final = 0.06
-"""A face of a clip that has moved by more than this share of its square since the frame before is looked at twice."""
+"""If a face of a clip has moved by more than this share of its square, the landmark network runs on it again."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A face that the detector sees: centre and side in px of the picture."""
+    """A face that the detector finds: centre and side in px of the picture."""
 
     x: float
     y: float
@@ -67,7 +68,7 @@ class _Candidate:
 
 
 class FaceFinder:
-    """Loads the networks once.
+    """Finds the faces in pictures; it loads the networks once.
 
     Args:
         threads: CPU threads; the library's choice if not given.
@@ -82,19 +83,19 @@ class FaceFinder:
 
         Args:
             image: of any size.
-            score: least certainty, in [0, 1]; small faces need `MORE_IF_SMALL`.
+            score: lowest score of a face, in [0, 1]; small faces need `MORE_IF_SMALL` more.
         """
         candidates = self._candidates(image, SEEN)
         best = _suppressed(candidates)
         faces = self._confirmed(image, best, score)
         if not faces:
-            # A scrap of hair that the detector likes better than the face around it hides that face, and only the
-            # landmark network knows it for hair. What lay under the refused ones has its turn.
+            # A lock of hair with a higher score than the face around it hides that face, and only the landmark network
+            # refuses it. Try the candidates that overlapped the refused ones.
             faces = self._confirmed(image, [c for c in candidates if c not in best], score)
         return sorted(faces, key=lambda face: face.crop.scale)
 
     def _confirmed(self, image: Image.Image, candidates: list[_Candidate], score: float) -> list[Face]:
-        """Those candidates that the landmark network, looking twice, takes for faces too."""
+        """The candidates that the landmark network, run twice, confirms."""
         if not candidates:
             return []
         squares = [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates]
@@ -112,14 +113,14 @@ class FaceFinder:
     def look(
         self, image: Image.Image, squares: Sequence[tuple[float, float, float, float]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The landmark network on squares of a picture.
+        """Run the landmark network on squares of a picture.
 
         Args:
             image: RGB.
             squares: centre x and y, side (px) and tilt (radians) of each.
 
         Returns:
-            landmarks (N, 5, 2) in px of the picture; verdicts (N, 2) in [0, 1]: it is a face; it is a real one.
+            landmarks (N, 5, 2) in px of the picture; scores (N, 2) in [0, 1]: that it is a face; that it is a real one.
         """
         frames = [around((x, y), max(side, 1e-3), tilt) for x, y, side, tilt in squares]
         crops = np.stack([np.asarray(align(image, frame, CROP, beyond="edge")) for frame in frames])
@@ -128,14 +129,14 @@ class FaceFinder:
         return located, verdicts.astype(np.float64)
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
-        """The same faces in the next frame of a clip: one look at where each was, a second where it has moved far.
+        """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.
 
         Args:
             image: RGB, the next frame.
             faces: of the frame before.
 
         Returns:
-            As many, in order; their scores are the landmark network's verdicts alone, low where no face is.
+            As many, in order; their scores are those of the landmark network, low if there is no face.
         """
         if not faces:
             return []
@@ -190,7 +191,7 @@ class FaceFinder:
 
 @lru_cache(maxsize=4)
 def default_finder(threads: int | None = None) -> FaceFinder:
-    """One finder for the whole process."""
+    """The finder of this process."""
     return FaceFinder(threads=threads)
 
 
@@ -207,7 +208,7 @@ def find_faces(picture: Picture) -> list[Face]:
 
 
 def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Centre and side, px, and tilt, radians, of the square that the second look takes around landmarks (5, 2)."""
+    """Centre and side, px, and tilt, radians, of the landmark network's second square, around landmarks (5, 2)."""
     eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
     across = float(np.hypot(*(landmarks[1] - landmarks[0])))
     down = float(np.hypot(*(mouth - eyes)))
@@ -218,9 +219,9 @@ def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, floa
 def _agreement(
     candidate: _Candidate, first: tuple[float, float, float, float], second: tuple[float, float, float, float]
 ) -> float:
-    """How far the detector and the two looks agree on where a face is and how large, in [0, 1].
+    """How far the detector and the two runs of the landmark network agree on place and size of a face, in [0, 1].
 
-    On a face they do to a few hundredths of its side; on grass or fur each sees something else.
+    On a face they agree to a few hundredths of its side; on grass or fur they do not.
     """
     moved = np.hypot(second[0] - first[0], second[1] - first[1]) / second[2]
     grown = abs(np.log2(second[2] / first[2]))
@@ -235,7 +236,7 @@ def _least(face: Face, image: Image.Image, score: float) -> float:
 
 
 def _suppressed(candidates: list[_Candidate]) -> list[_Candidate]:
-    """The best of those that lie over each other."""
+    """The candidates with the highest scores among those that overlap."""
     kept: list[_Candidate] = []
     for candidate in sorted(candidates, key=lambda c: -c.score):
         if all(_overlap(candidate, other) < OVERLAP for other in kept):
@@ -251,7 +252,7 @@ def _overlap(one: _Candidate, two: _Candidate) -> float:
 
 
 def _distinct(faces: list[Face]) -> list[Face]:
-    """Without those that came out as the same face."""
+    """The faces without duplicates; of those in one place the highest score stays."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
         x, y, side, _ = square_of(face.landmarks)

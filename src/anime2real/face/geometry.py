@@ -18,8 +18,8 @@ Points = NDArray[np.float64]
 TEMPLATE: Final[Points] = np.array([[0.352, 0.476], [0.648, 0.476], [0.5, 0.621], [0.413, 0.723], [0.587, 0.723]])
 """Where the five landmarks lie in an aligned crop, in shares of its side.
 
-The mean of the mean face of FFHQ's framing and the mean drawn face, fitted to it: one place for both domains, since a
-translator whose crops differ learns to zoom.
+The mean of the mean face in FFHQ's framing and of the mean drawn face, fitted to it. Both domains share it, because a
+translator learns to zoom if their crops differ.
 """
 
 SWAPPED: Final = (1, 0, 2, 4, 3)
@@ -45,12 +45,12 @@ class Similarity:
 
     @property
     def inverse(self) -> "Similarity":
-        """What undoes it."""
+        """The similarity that undoes it."""
         return Similarity(1 / self.linear, -self.shift / self.linear)
 
     @property
     def scale(self) -> float:
-        """Length of a unit after it."""
+        """The factor by which it scales lengths."""
         return abs(self.linear)
 
     @property
@@ -118,7 +118,7 @@ def scaling(factor: float) -> Similarity:
 
 
 def around(centre: tuple[float, float], side: float, angle: float = 0.0) -> Similarity:
-    """To the unit square of a crop: `centre` to its middle, `side` to 1; what is tilted by `angle` stands upright."""
+    """To the unit square of a crop: `centre` to its middle, `side` to 1; what is tilted by `angle` becomes upright."""
     linear = complex(math.cos(-angle), math.sin(-angle)) / side
     return Similarity(linear, complex(0.5, 0.5) - linear * complex(*centre))
 
@@ -155,7 +155,7 @@ def to_template(landmarks: Points) -> Similarity:
 
 
 def upright(to_unit: Similarity) -> Similarity:
-    """The crop with the same middle and side that is not turned, so that what it shows keeps its tilt."""
+    """The crop with the same middle and side that is not turned, so that it keeps the tilt of the face."""
     x, y = to_unit.inverse(np.array([0.5, 0.5]))
     return around((float(x), float(y)), 1 / to_unit.scale)
 
@@ -184,9 +184,9 @@ def align(
         image: RGB.
         to_unit: from px of the picture to the unit square.
         side: px.
-        beyond: what lies beyond the picture: its mirror image, as FFHQ has it, or its edge drawn out, which shows no
-            second face to somebody who looks for one. Drawn hair is often cut off at the top, and a translator that
-            learns from drawn-out edges paints streaks.
+        beyond: how the picture is continued beyond its edge: by its mirror image, as in FFHQ, or by repeating the edge,
+            which shows the face finder no second face. Drawn hair is often cut off at the top, and a translator that
+            learns from repeated edges paints streaks.
     """
     place = to_unit.then(scaling(side))  # px of the picture to px of the crop
     left, top, right, bottom = _extent(place.inverse, side, image.size, margin=4.0 / min(1.0, place.scale))
@@ -247,7 +247,7 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
 
 
 def _extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
-    """The whole px of a picture that a crop covers, with a margin, inside it and at least one."""
+    """Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin; at least one px."""
     corners = to_picture(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
     low, high = corners.min(0) - margin, corners.max(0) + margin
     left, top = (min(max(0, math.floor(v)), s - 1) for v, s in zip(low, size, strict=True))
@@ -258,7 +258,7 @@ def _extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: fl
 def _continued(
     part: Image.Image, back: Similarity, side: int, beyond: Literal["mirror", "edge"]
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """The part continued as far as the crop reaches beyond it, and how far that moved it."""
+    """The part of a picture continued as far as the crop reaches beyond it, and by how much that moved it, px."""
     corners = back(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
     before = np.ceil(np.maximum(0, 3 - corners.min(0))).astype(int)
     after = np.ceil(np.maximum(0, corners.max(0) + 3 - np.array(part.size))).astype(int)

@@ -1,7 +1,7 @@
-"""The comparison page: the same pictures through several bundles, column by column, in one HTML file.
+"""The comparison page: the same pictures through several bundles, a column for each, in one HTML file.
 
-The page asks for nothing outside itself: every picture is inlined, and a content policy forbids the rest.
-Whatever comes from a bundle or a file name is escaped.
+The page loads nothing: every picture is inlined, and a content policy forbids the rest. All text from bundles and file
+names is escaped.
 """
 
 import base64
@@ -33,7 +33,7 @@ _NAMES: Final = {"anime": "drawings", "real": "photographs"}
 
 
 class CompareError(UserError):
-    """Nothing to compare, or nowhere to write it."""
+    """There is nothing to compare, or the page cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Subject:
     Attributes:
         name: of its file.
         image: RGB.
-        faces: its largest one; none where the centre square is taken for a face.
+        faces: the largest one; none if the centre square is to be taken for a face.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Subject:
 
 
 def from_pack(folder: Path, domain: Domain, count: int) -> list[Subject]:
-    """Pictures of a pack's test split, spread evenly over it: the same ones for the same pack and count.
+    """Pictures of a pack's test split, spread evenly over it; the same ones for the same pack and count.
 
     Raises:
-        PackError: it is no whole pack.
-        CompareError: it has no test pictures of that domain.
+        PackError: the folder is no pack.
+        CompareError: the pack has no test pictures of that domain.
     """
     pack = Pack(folder)
     rows = pack.rows(domain, "test")
@@ -121,7 +121,7 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
 
 
 def _labels(bundles: Sequence[Bundle]) -> list[str]:
-    """The bundles' methods; with the folder too where two would read the same."""
+    """The methods of the bundles, with their folders if two would read the same."""
     names = [bundle.method for bundle in bundles]
     return [
         bundle.method if names.count(bundle.method) == 1 else f"{bundle.method} ({bundle.folder})" for bundle in bundles
@@ -154,7 +154,7 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
 
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
-    """What goes in and what comes out, (N, S, S, 3) each: faces as they lean, so that every bundle gets the same."""
+    """Inputs and results, (N, S, S, 3) each. Faces keep their tilt, so that every bundle gets the same crops."""
     crops = [crop_faces(subject.image, subject.faces, bundle, leaning=True) for subject in subjects]
     results = translate_crops(Translator(bundle), crops)
     return np.concatenate([crop.pixels for crop in crops]), np.concatenate(results)
@@ -179,7 +179,7 @@ def _list(values: Mapping[str, Any]) -> str:
 
 
 def _table(caption: str, headers: Sequence[str], rows: Sequence[str]) -> str:
-    """A table in a region that scrolls, also by keyboard; the headers are escaped already."""
+    """A table in a region that can be scrolled by keyboard; headers must be escaped."""
     head = "".join(f'<th scope="col">{header}</th>' for header in headers)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{_text(caption)}">\n<table>\n'
@@ -190,7 +190,7 @@ def _table(caption: str, headers: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _plain(pixels: Pixels) -> bytes:
-    """A WebP without the marks of a generated picture, which an input is not."""
+    """A WebP without marks, because an input was not generated."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=92)
     return buffer.getvalue()

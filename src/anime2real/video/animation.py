@@ -1,7 +1,7 @@
-"""Animated GIF, WebP and PNG through Pillow alone: every frame's duration and the number of rounds are kept.
+"""Read and write animated GIF, WebP and PNG by Pillow, with the duration of every frame and the number of loops.
 
-Frames are laid on a background, as pictures are. GIF has no place for XMP that Pillow writes; the packet is put in
-afterwards, where Adobe's specification has it.
+Frames are laid on a background, as pictures are. Pillow cannot write XMP into GIF; the packet is put in afterwards,
+where Adobe's specification has it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,19 +21,19 @@ from anime2real.video.track import Frame
 _SUFFIXES: Final = {"GIF": "gif", "WEBP": "webp", "PNG": "png"}
 
 _SHORT_MS: Final = 20
-"""Browsers show what claims to last less for 100 ms."""
+"""Browsers show a frame with a shorter duration for 100 ms."""
 
 
 class Animation:
     """An animated picture.
 
     Args:
-        path: of it.
-        limits: on it.
-        background: what shows through transparent frames, RGB, 0-255.
+        path: the file.
+        limits: on the animation.
+        background: the colour behind transparent frames, RGB, 0-255.
 
     Raises:
-        ClipError: it cannot be read, or is beyond the limits.
+        ClipError: the file cannot be read, or is beyond the limits.
     """
 
     segment_suffix: Final = "npy"  # what came out, as it is: a picture format is written in one go

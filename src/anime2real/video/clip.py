@@ -1,4 +1,4 @@
-"""What films and animated pictures have in common: their frames in order, results in segments, one file at the end."""
+"""The interface of videos and animated pictures: read frames, write results in segments, join them to one file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from anime2real.video.track import Frame
 
 
 class ClipError(UserError):
-    """A clip that cannot be read, written, or be dealt with by this installation."""
+    """A clip that cannot be read or written, or that needs something that is not installed."""
 
 
 @dataclass(frozen=True)
 class ClipLimits:
-    """What is refused; clips come from strangers.
+    """Limits on a clip; larger ones are refused, because clips may come from strangers.
 
     Attributes:
-        picture: on the pixels of a frame and the bytes of an animated picture.
+        picture: limits on the pixels of a frame and on the bytes of an animated picture.
         max_bytes: of a video's file.
-        max_frames: an hour of 30 a second, as it stands.
-        max_seconds: of playing.
-        max_animation_pixels: of all frames of an animated picture together, which is written in one go.
+        max_frames: of a clip; the default is an hour at 30 frames a second.
+        max_seconds: duration of a clip.
+        max_animation_pixels: of all frames of an animated picture together, because they are written at once.
     """
 
     picture: Limits = field(default_factory=Limits)
@@ -34,19 +34,19 @@ class ClipLimits:
 
 
 class Clip(Protocol):
-    """A clip that can be read more than once, and written."""
+    """A clip whose frames can be read more than once, and whose result can be written."""
 
     @property
     def suffix(self) -> str:
-        """Of the result, without the dot."""
+        """The suffix of the result, without the dot."""
 
     @property
     def segment_suffix(self) -> str:
-        """Of a segment, without the dot."""
+        """The suffix of a segment, without the dot."""
 
     @property
     def encoding(self) -> str:
-        """How the result is encoded, in a word."""
+        """The name of the encoding of the result."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -54,17 +54,17 @@ class Clip(Protocol):
 
     @property
     def expected(self) -> int | None:
-        """Frames, as the file says; it may be wrong."""
+        """The number of frames that the file states, which may be wrong; None if it states none."""
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """The frames from number `start` on.
 
         Raises:
-            ClipError: damaged, or beyond the limits.
+            ClipError: the clip is damaged, or beyond the limits.
         """
 
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
-        """Encode some frames into a file of their own."""
+        """Encode frames into a file."""
 
     def join(self, segments: Sequence[Path], target: Path) -> None:
-        """Make the result of its segments, with the clip's sound, marked as generated."""
+        """Join segments to the result, with the sound of the clip, marked as generated."""

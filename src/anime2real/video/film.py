@@ -1,8 +1,8 @@
-"""Videos through PyAV: frames out, H.264 in, the sound copied packet by packet.
+"""Read and write videos by PyAV: frames are decoded, results encoded as H.264, the sound copied packet by packet.
 
-Frames come upright, so the result needs no display matrix. Their time stamps are kept in the clip's own unit, so that
-videos of a variable frame rate stay in step with their sound. A segment is encoded without B-frames and begins with a
-key frame, so that segments can be joined by copying packets.
+Frames are turned upright, so the result needs no display matrix. Time stamps keep the clip's own unit, so that videos
+of a variable frame rate stay in step with their sound. A segment is encoded without B-frames and begins with a key
+frame, so that segments can be joined by copying packets.
 """
 
 import heapq
@@ -30,24 +30,24 @@ _OPTIONS: Final = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf",
 }
 _ENCODERS: Final = {"libx264": {"crf": "18", "preset": "veryfast", "bf": "0"}, "mpeg4": {"qscale": "2", "bf": "0"}}
-"""The best first. At CRF 18 a copy can hardly be told from what went in."""
+"""Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original."""
 
 _KINDS: Final = {"mp4": "mp4", "mkv": "matroska"}
-"""Suffixes and formats of results, the better first."""
+"""Suffixes and formats of results, the preferred one first."""
 
 _HD_HEIGHT: Final = 720
-"""Videos that do not say how their colours are meant are of BT.709 from this height on, of BT.601 below."""
+"""Videos that state no colour space are taken for BT.709 from this height on, for BT.601 below."""
 
 
 class Film:
     """A video file.
 
     Args:
-        path: of it.
-        limits: on it.
+        path: the file.
+        limits: on the video.
 
     Raises:
-        ClipError: it is no video, damaged, or beyond the limits.
+        ClipError: the file is no video, damaged, or beyond the limits.
     """
 
     segment_suffix: Final = "nut"  # keeps every time base and time stamp as it is

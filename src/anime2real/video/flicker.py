@@ -1,8 +1,8 @@
-"""How much a translated clip flickers: what changes from frame to frame beyond what moved and what changed anyway.
+"""How much a translated clip flickers: the change from frame to frame that neither motion nor the input explains.
 
 Lai et al., "Learning Blind Video Temporal Consistency", 2018, warp a result onto the next by the input's optical flow
-and take the difference. Here the flow is the similarity between a face's landmarks, known or tracked, and the input's
-own difference under the same warp is taken off: it holds what the warp cannot follow, a blink or noise.
+and take the difference. Here the warp is the similarity between the landmarks of a face, known or tracked, and the
+difference of the inputs under the same warp is subtracted: it contains what the warp cannot follow, such as a blink.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ SIDE: Final = 128
 """Pixels a side at which faces are compared."""
 
 INSIDE: Final = 0.8
-"""Share of a face's crop that is compared; results fade out outside it."""
+"""Share of a face's crop that is compared; outside it, results fade out."""
 
 
 def change(before: Image.Image, after: Image.Image, landmarks_before: Points, landmarks_after: Points) -> float:
@@ -39,11 +39,11 @@ def flicker(
     results: tuple[Image.Image, Image.Image],
     landmarks: tuple[Points, Points],
 ) -> float:
-    """The change of a face in the results less that of the same face in the inputs, grey levels of 0-255.
+    """The change of a face in the results minus that of the same face in the inputs, grey levels of 0-255.
 
     Args:
         inputs: two successive frames, RGB.
-        results: what was made of them.
+        results: the frames made of them.
         landmarks: (5, 2), px, of the face in each.
     """
     return change(*results, *landmarks) - change(*inputs, *landmarks)

@@ -16,9 +16,10 @@ from anime2real.video.clip import Clip
 from anime2real.video.track import Frame, Track
 
 UNCHANGED: Final = 2.5
-"""Grey levels, mean of the three colours. A face whose crop, reduced to 16×16 px, nowhere differs by more from the one
-that was translated last is not translated again: animation holds its drawings, and what stands still should not
-flicker. Compressed, held drawings differed by up to 1.7, moving ones by 3.7 and more."""
+"""Grey levels, mean of the three colours. A face is translated again only if its crop, reduced to 16×16 px, differs
+somewhere by more than this from the crop that was translated last: animation repeats drawings for some frames, and a
+face that stands still should not flicker. In compressed clips repeated drawings differed by up to 1.7, moving ones by
+at least 3.7."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def translated_frames(
 def _crop_frame(
     frame: Frame, number: int, tracks: Sequence[Track], translator: Translator, seen: dict[int, NDArray[np.int16]]
 ) -> _FrameFaces:
-    """The faces of a frame; `seen` holds what each track's crop looked like when it was last fresh."""
+    """Crop the faces of a frame; `seen` keeps, for each track, the reduced crop that was translated last."""
     here = [which for which, track in enumerate(tracks) if track.first <= number < track.end]
     if not here:
         return _FrameFaces(frame)
@@ -98,7 +99,7 @@ def _crop_frame(
 def _replaced(
     batch: Sequence[_FrameFaces], translator: Translator, made: dict[int, NDArray[np.uint8]]
 ) -> Iterator[Frame]:
-    """The frames of a batch; `made` holds each track's last result."""
+    """Translate and paste the faces of a batch of frames; `made` keeps the last result of each track."""
     fresh = [cut.crops.select(np.array(cut.fresh)) for cut in batch if cut.crops is not None]
     results = (face for faces in translate_crops(translator, fresh) for face in faces)
     for cut in batch:

@@ -1,9 +1,9 @@
-"""Steady landmarks: a parabola fitted to the moments around each frame, in place of what was seen in it.
+"""Steady landmarks: the landmarks of each frame are replaced by a parabola fitted to the frames around it.
 
-A clip is there as a whole, so a face's place may be judged by what follows as well as by what went before. Savitzky and
-Golay, "Smoothing and Differentiation of Data by Simplified Least Squares Procedures", 1964, with Gaussian weights, by
-time and not by frame. It comes neither late nor early. The one-euro filter (Casiez et al., 2012), made for pointers on
-a screen, knows the past alone: on the same clips it trembles more and is further off; `tests/video` holds that.
+The whole clip is known, so later frames help as well as earlier ones, and nothing lags: Savitzky and Golay, "Smoothing
+and Differentiation of Data by Simplified Least Squares Procedures", 1964, with Gaussian weights by time, not by frame.
+The one-euro filter (Casiez et al., 2012), made for pointers on a screen, knows only earlier frames: on the same clips
+it jitters more and is less accurate, which a test in `tests/video` checks.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Smoothing:
     """How landmarks are steadied.
 
     Attributes:
-        seconds: standard deviation of the weights: how far around a frame is looked.
-        tolerance: of where the face was seen, in sides of its crop, that the result keeps to: a parabola cuts corners
-            where a face stops dead or sets off.
+        seconds: standard deviation of the weights.
+        tolerance: the largest distance of the result from the landmarks as found, in sides of the crop: a parabola
+            cuts corners where a face suddenly stops or starts.
     """
 
     seconds: float = 0.1
@@ -31,13 +31,13 @@ class Smoothing:
 
 
 def steady(landmarks: Floats, times: Floats, held: NDArray[np.bool_], settings: Smoothing | None) -> Floats:
-    """A track's landmarks without their tremble.
+    """The landmarks of a track without jitter.
 
     Args:
         landmarks: (T, 5, 2), px.
         times: (T,), s, rising.
-        held: (T,), whether a frame repeats the one before. Drawn animation often moves only every second or third
-            frame; landmarks that glide over a drawing that stands still would make the result swim.
+        held: (T,), whether a frame repeats the one before. Drawn animation often changes only every second or third
+            frame; landmarks that move over a drawing that does not would make the result swim.
         settings: None leaves the landmarks as they are.
 
     Returns:
@@ -50,7 +50,7 @@ def steady(landmarks: Floats, times: Floats, held: NDArray[np.bool_], settings: 
     seen, at = landmarks[fresh].reshape(-1, 10), times[fresh]
     side = float(np.median([1 / to_template(points).scale for points in landmarks[fresh]]))
     fitted = np.stack([_fitted(seen, at - moment, settings.seconds) for moment in at])
-    # Over five landmarks what trembles averages out, and what is left is motion.
+    # Jitter averages out over five landmarks; motion is left.
     off = (seen - fitted).reshape(-1, 5, 2).mean(1)
     length = np.maximum(np.hypot(off[:, 0], off[:, 1]), 1e-12)
     excess = off * np.maximum(0.0, 1 - settings.tolerance * side / length)[:, None]

@@ -1,9 +1,9 @@
 """Follow faces through the frames of a clip.
 
-The whole finder looks at every eighth frame, at cuts, and when a face is lost. In between the landmark network alone
-looks where each face was in the frame before. A face that the finder meets for the first time is followed back to where
-the finder looked last, so that it does not come late; one that is gone for less than a third of a second is one face,
-and lies on a straight line in between.
+The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
+where each face was in the frame before. A face that the finder finds for the first time is followed back to the
+finder's last run, so that its track does not begin late. A face that is gone for less than a third of a second stays
+one track, and is interpolated linearly in between.
 """
 
 from collections.abc import Sequence
@@ -20,45 +20,44 @@ from anime2real.face.finder import square_of
 from anime2real.face.geometry import Face
 
 EVERY: Final = 8
-"""Frames from one look at the whole frame to the next."""
+"""Frames from one run of the finder to the next."""
 
 BACK: Final = 32
-"""Frames for which a new face is followed back at most; they are more than `EVERY` where a drawing was held."""
+"""Most frames for which a new face is followed back; more than `EVERY`, because repeated drawings are not counted."""
 
 SEARCH: Final = 3
-"""The same, while a face is lost."""
+"""Frames from one run of the finder to the next while a face is lost."""
 
 KEPT: Final = 0.5
-"""Least verdict of the landmark network on a face that is followed; to be met first, a face needs the finder's."""
+"""Lowest score of the landmark network at which a face is followed on; a new face needs the finder's score."""
 
 JUMP: Final = 0.3
-"""A landmark network that sees the face moved by more than this share of its side from one frame to the next has lost
-it."""
+"""A face is lost if it seems to move by more than this share of its side from one frame to the next."""
 
 GROWTH: Final = 1.35
-"""The same, for its size."""
+"""A face is lost if its size seems to change by more than this factor from one frame to the next."""
 
 SAME: Final = 0.35
-"""Two faces whose middles are nearer than this share of the larger's side are one."""
+"""Two faces are one if their middles are nearer than this share of the larger one's side."""
 
 MISSES: Final = 3
-"""Looks at the whole frame in a row that may miss a face which the landmark network still sees."""
+"""Runs of the finder in a row that may miss a face which the landmark network still finds."""
 
 GAP_SECONDS: Final = 0.33
-"""How long a face may be gone and still be the same one."""
+"""A face that is gone for longer begins a new track."""
 
 SHORTEST: Final = 3
-"""Frames; what is seen for less and then lost was no face."""
+"""Fewest frames of a face that is lost again; with fewer it was no face."""
 
 CUT: Final = 30.0
-"""Mean difference of two frames, in grey levels of a 32×18 thumbnail, that makes a cut."""
+"""Two frames are a cut if their 32×18 thumbnails differ by more than this on average, in grey levels."""
 
 HELD: Final = 1.5
-"""A frame whose thumbnail nowhere differs by more from the last one that did is the same drawing, held."""
+"""A frame repeats a drawing if its thumbnail nowhere differs by more from that of the last frame that did not."""
 
 
 class Finder(Protocol):
-    """What tracking needs of a `FaceFinder`."""
+    """The part of `FaceFinder` that tracking uses."""
 
     def __call__(self, image: Image.Image) -> list[Face]:
         """The faces in a picture."""
@@ -74,8 +73,8 @@ class Frame:
     Attributes:
         image: RGB, upright.
         time: s.
-        pts: the same in the clip's own unit.
-        duration: in that unit; 0 where the clip does not say.
+        pts: the presentation time stamp, in the clip's own unit.
+        duration: in that unit; 0 if the clip does not state it.
     """
 
     image: Image.Image
@@ -91,7 +90,7 @@ class Track:
     Attributes:
         first: number of its first frame in the clip.
         landmarks: (T, 5, 2), px, of T frames in a row.
-        domain: drawn or photographed, as most of its frames have it.
+        domain: the domain that most of its frames have.
     """
 
     first: int
@@ -106,7 +105,7 @@ class Track:
 
 @dataclass
 class _Live:
-    """A face that is being followed: where it was in each frame, None in a gap."""
+    """A track that is not finished: the face in each frame, None in a gap."""
 
     first: int
     seen: list[Face | None]
@@ -119,11 +118,11 @@ class _Live:
 
 
 class Tracker:
-    """Feed it the frames in order, then take the tracks.
+    """Makes tracks: call it with each frame in order, then ask for `tracks`.
 
     Args:
-        finder: to look with.
-        every: frames from one look at the whole frame to the next.
+        finder: finds and follows faces.
+        every: frames from one run of the finder to the next.
 
     Attributes:
         held: of each frame, whether it repeats the one before.
@@ -173,7 +172,7 @@ class Tracker:
         return [live for live in self._live if live.lost_at is not None]
 
     def _changed(self, image: Image.Image) -> NDArray[np.float64] | None:
-        """How far each pixel of the thumbnail is from that of the last frame that was not held; None at first."""
+        """Differences of the thumbnail from that of the last frame that was no repeat, grey levels; None at first."""
         small = image.convert("L").resize((32, 18), Image.Resampling.BOX)
         thumbnail = np.asarray(small).astype(np.float64)
         changed = None if self._thumbnail is None else np.abs(thumbnail - self._thumbnail)
@@ -182,7 +181,7 @@ class Tracker:
         return changed
 
     def _follow(self, image: Image.Image, time: float) -> bool:
-        """Every face where it was in the frame before; whether one of them has just been lost."""
+        """Follow every face from the frame before; returns whether one of them was lost."""
         here = [live for live in self._live if live.lost_at is None]
         any_lost = False
         kept: list[Face] = []
@@ -203,7 +202,7 @@ class Tracker:
         return any_lost
 
     def _look(self, image: Image.Image) -> None:
-        """The whole finder: confirm what is followed, go on with what was lost, begin what is new."""
+        """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
         found = self._finder(image)
         for live in [live for live in self._live if live.lost_at is None]:
             same = next((face for face in found if _same(face, live.last)), None)
@@ -222,7 +221,7 @@ class Tracker:
             self._live.append(self._begin(image, face))
 
     def _begin(self, image: Image.Image, face: Face) -> _Live:
-        """A new track, followed back through the frames that only the landmark network has seen."""
+        """Begin a track, and follow its face back through the frames since the finder's last run."""
         seen = [face]
         taken = [live for live in self._live if live.lost_at is None]
         for back, earlier in enumerate(islice(reversed(self._recent), BACK), start=2):
@@ -238,7 +237,7 @@ class Tracker:
         self._finish(live, lost=True)
 
     def _finish(self, live: _Live, *, lost: bool) -> None:
-        """Close a track: its gaps filled in, what follows its last face left off."""
+        """Finish a track: fill its gaps, and cut off the frames after its last face."""
         places = [place for place, face in enumerate(live.seen) if face is not None]
         faces = [face for face in live.seen if face is not None]
         if lost and len(faces) < SHORTEST:
@@ -251,7 +250,7 @@ class Tracker:
 
 
 def _distance(one: Face, two: Face) -> float:
-    """Between the middles of two faces, in sides of the larger."""
+    """Distance between the middles of two faces, in sides of the larger one."""
     (ax, ay, a, _), (bx, by, b, _) = square_of(one.landmarks), square_of(two.landmarks)
     return float(np.hypot(ax - bx, ay - by)) / max(a, b)
 
@@ -261,7 +260,7 @@ def _same(one: Face, two: Face) -> bool:
 
 
 def _jumped(before: Face, after: Face, frames: float = 1) -> bool:
-    """Whether a face has moved or grown by more than one does in so many frames."""
+    """Whether a face has moved or changed its size by more than a face does in so many frames."""
     sides = square_of(before.landmarks)[2], square_of(after.landmarks)[2]
     if min(sides) <= 0:
         return True

@@ -1,8 +1,8 @@
-"""Translate clips: every face tracked, its landmarks steadied, each frame's faces translated and pasted back.
+"""Translate clips: track the faces, steady their landmarks, translate them frame by frame and paste them back.
 
-A clip is read twice: once to track its faces, once to translate them. What is finished lies in a hidden folder beside
-the result: the tracks, and a file for every 250 frames. The same command takes up from there, after a kill too; the
-folder goes once the result is whole, and on an error.
+A clip is read twice: first to track its faces, then to translate them. A hidden folder beside the result keeps what is
+finished: the tracks, and a file for every 250 frames. The same command resumes from there, also after it was killed.
+The folder is removed when the result is complete, and after an error.
 """
 
 import hashlib
@@ -33,15 +33,15 @@ from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
 
 SEGMENT: Final = 250
-"""Frames that are lost at most when the program is killed."""
+"""Frames in a file of the hidden folder; at most so many are lost when the program is killed."""
 
 _TRACKS: Final = "tracks.json"
 
 _Seen = tuple[list[float], list[bool], list[Track]]
-"""Of each frame its time, s, and whether it repeats the one before; and the faces, as they are seen."""
+"""The time of each frame, s; whether it repeats the frame before; the tracks, not steadied yet."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how many frames of it are, and of how many, if that is known."""
+"""Called with what is being done, the frames that are done, and the frames in all, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class ClipOptions:
     """How a clip is translated.
 
     Attributes:
-        to: the domain; by the majority of the clip's faces if None.
-        smooth: of the landmarks; None takes them as they are seen.
-        background: what shows through transparent frames, RGB, 0-255.
+        to: the domain; if None, the one that most faces of the clip are not of.
+        smooth: how landmarks are steadied; None leaves them as they were found.
+        background: the colour behind transparent frames, RGB, 0-255.
         limits: on the clip.
         segment: frames in a segment.
     """
@@ -65,14 +65,14 @@ class ClipOptions:
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What became of a clip.
+    """The result of a clip.
 
     Attributes:
-        path: of the result.
-        translator: that made it.
+        path: the file.
+        translator: the translator that made it.
         encoding: H.264, GIF …
-        frames: of the clip.
-        tracks: its faces, their landmarks steadied.
+        frames: number of frames.
+        tracks: the faces, their landmarks steadied.
         times: (frames,), s.
         resumed: frames that an earlier run had translated.
         notes: what the user should know.
@@ -89,10 +89,10 @@ class ClipResult:
 
 
 def open_clip(path: Path, options: ClipOptions) -> Clip:
-    """A clip, by its content.
+    """Open a video or an animated picture; the content decides which it is.
 
     Raises:
-        ClipError: it is none, cannot be read, is beyond the limits, or needs the extra `video`.
+        ClipError: the file is neither, cannot be read, is beyond the limits, or needs the extra `video`.
     """
     kind = clip_kind(path)
     if kind is None:
@@ -116,16 +116,16 @@ def translate_clip(
     finder: Finder | None = None,
     progress: Progress = lambda doing, done, total: None,
 ) -> ClipResult:
-    """Translate a clip, or take up where an earlier run with the same arguments stopped.
+    """Translate a clip, or resume an earlier run that had the same arguments.
 
     Args:
         source: the clip.
-        target: the result, in a folder that is there; replaced if it is.
-        translator: gives the one to a domain.
-        options: how.
+        target: the result, in an existing folder; an existing file is replaced.
+        translator: gives the translator to a domain.
+        options: how the clip is translated.
         clip: `source`, if it is open already.
-        finder: of faces, if not the package's own.
-        progress: told how far it is.
+        finder: finds the faces; the package's own if None.
+        progress: called after each frame.
 
     Raises:
         UserError: the clip cannot be read or written, shows no face, or nothing translates it. Nothing is left behind.
@@ -194,7 +194,7 @@ def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoo
 
 
 def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: Progress) -> _Seen:
-    """Look at every frame; what was seen is written to `path` too."""
+    """Track the faces through all frames; the tracks are written to `path` too."""
     tracker = Tracker(finder)
     times: list[float] = []
     for frame in clip.frames():
@@ -216,7 +216,7 @@ def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: Progress)
 
 
 def _read_tracks(path: Path, key: str) -> _Seen | None:
-    """What an earlier run with the same key wrote; None if there is none."""
+    """The tracks that an earlier run with the same key wrote; None if there are none."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         if state["key"] != key:
@@ -228,13 +228,13 @@ def _read_tracks(path: Path, key: str) -> _Seen | None:
 
 
 def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) -> list[Path]:
-    """Where each segment lies; other settings give other names."""
+    """The paths of the segments; other settings give other names."""
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     return [folder / f"{name}-{number:05}.{suffix}" for number in range(-(-frames // segment))]
 
 
 def _key(source: Path, options: ClipOptions) -> str:
-    """What the results depend on, but for the bundle."""
+    """A digest of everything that the results depend on, except the bundle."""
     with source.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     smooth = options.smooth and asdict(options.smooth)
@@ -243,6 +243,6 @@ def _key(source: Path, options: ClipOptions) -> str:
 
 
 def _direction(tracks: list[Track]) -> Domain:
-    """Away from what most faces of most frames are."""
+    """The domain that most faces, counted frame by frame, are not of."""
     real = sum(len(track.landmarks) for track in tracks if track.domain == "real")
     return "anime" if 2 * real > sum(len(track.landmarks) for track in tracks) else "real"
