@@ -33,7 +33,7 @@ ABOUT: Final = {
     "size": "width and height of the picture, px",
     "faces": "the largest first; box (left, top, right, bottom) and landmarks in px of the picture, tilt in degrees "
     "clockwise on screen, domain, score in [0, 1]",
-    "crops": f"of the {CROPPED} largest faces, lined up (leaning false) and as it leans (leaning true)",
+    "crops": f"of the {CROPPED} largest faces, lined up (keep_tilt false) and tilted as in the picture (keep_tilt true)",
     "frame": "(x, y) px of the picture to (a x - b y + tx, b x + a y + ty) in the unit square of the crop",
     "landmarks": "of crops: shares of the crop's side",
     "grid": f"the crop of {PX} px reduced to {GRID}x{GRID} means, rows of RGB, 0-255",
@@ -46,11 +46,11 @@ def picture_way(path: Path) -> dict[str, Any]:
     faces = faces_in(image, threads=1)
     bundle = Bundle(method="none", source="anime", target="real", px=PX)
     crops = []
-    for leaning in (False, True):
-        cut = crop_faces(image, faces[:CROPPED], bundle, leaning=leaning)
+    for keep_tilt in (False, True):
+        cut = crop_faces(image, faces[:CROPPED], bundle, keep_tilt=keep_tilt)
         for number, (pixels, frame, landmarks) in enumerate(zip(cut.pixels, cut.frames, cut.landmarks, strict=True)):
             crops.append(
-                {"face": number, "leaning": leaning, "px": PX, "frame": numbers(frame),
+                {"face": number, "keep_tilt": keep_tilt, "px": PX, "frame": numbers(frame),
                  "landmarks": np.round(landmarks, 5).tolist(), "grid": means(pixels)}
             )  # fmt: skip
     return {

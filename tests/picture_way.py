@@ -29,7 +29,7 @@ def assert_alike(found: dict[str, Any], golden: dict[str, Any]) -> None:
         assert ours["tilt_degrees"] == pytest.approx(theirs["tilt_degrees"], abs=1)
         assert ours["score"] == pytest.approx(theirs["score"], abs=0.02)
     for ours, theirs in zip(found["crops"], golden["crops"], strict=True):
-        assert (ours["face"], ours["leaning"], ours["px"]) == (theirs["face"], theirs["leaning"], theirs["px"])
+        assert (ours["face"], ours["keep_tilt"], ours["px"]) == (theirs["face"], theirs["keep_tilt"], theirs["px"])
         corners = frame_of(theirs["frame"]).inverse(CORNERS)  # in the picture, and from there to the crop of today
         np.testing.assert_allclose(frame_of(ours["frame"])(corners), CORNERS, atol=0.01)
         np.testing.assert_allclose(ours["landmarks"], theirs["landmarks"], atol=0.01)

@@ -54,7 +54,7 @@ def test_the_usual_style_is_nothing_and_others_are_drawn_once_for_all() -> None:
 def test_a_variant_gets_its_style_whatever_its_company(bundle: str) -> None:
     translator = Translator.open(bundle)
     assert translator.bundle.variants == 16
-    assert not translator.bundle.leaning
+    assert not translator.bundle.keeps_tilt
     pictures = np.full((3, tiny.PX, tiny.PX, 3), 128, np.uint8)
     for variant in (0, 1, 7):
         results = translator.translate(pictures, variant=variant)

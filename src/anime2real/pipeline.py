@@ -218,26 +218,26 @@ def faces_in(
     return faces
 
 
-def crop_faces(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, leaning: bool | None = None) -> Crops:
+def crop_faces(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, keep_tilt: bool | None = None) -> Crops:
     """Cut the faces out of a picture, as squares that a bundle takes.
 
     Args:
         image: RGB.
         faces: to crop; none takes the centre square for one.
         bundle: to run.
-        leaning: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
+        keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
     """
-    leaning = bundle.leaning if leaning is None else leaning
+    keep_tilt = bundle.keeps_tilt if keep_tilt is None else keep_tilt
     if not faces:
         left, top, side = centre_box(*image.size)
         middle = square(image, bundle.px)
         # Bundles that take the tilt or the landmarks get those of the face in the square; without one, upright ones.
-        inside = default_finder(1)(middle) if bundle.leaning else []
+        inside = default_finder(1)(middle) if bundle.keeps_tilt else []
         landmarks = inside[0].landmarks / bundle.px if inside else TEMPLATE
         frame = around((left + side / 2, top + side / 2), side)
         return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None])
-    frames = tuple(upright(face.crop) if leaning else face.crop for face in faces)
+    frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
     return Crops(image, tuple(faces), pixels, frames, landmarks)

@@ -171,7 +171,7 @@ def test_the_golden_cases(page: javascript.Modules, golden: dict[str, Any]) -> N
     crops = []
     for crop in golden["crops"]:
         face, px = faces[crop["face"]], crop["px"]
-        frame = page("geometry.js", "upright", face["crop"]) if crop["leaning"] else face["crop"]
+        frame = page("geometry.js", "upright", face["crop"]) if crop["keep_tilt"] else face["crop"]
         square = page("pixels.js", "align", javascript.picture(np.asarray(image)), frame, px)
         landmarks = [page("geometry.js", "apply", frame, point) for point in face["landmarks"]]
         numbers = {"a": frame["a"], "b": frame["b"], "tx": frame["x"], "ty": frame["y"]}

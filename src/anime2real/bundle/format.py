@@ -80,7 +80,7 @@ class Bundle:
         return f"{self.method}-{self.source}-to-{self.target}"
 
     @property
-    def leaning(self) -> bool:
+    def keeps_tilt(self) -> bool:
         """Whether the tilt or the landmarks are among its inputs; its crops then keep the tilt of the face."""
         return "tilt" in self.conditions or "landmarks" in self.conditions
 

@@ -34,17 +34,17 @@ def prepare(
         size: pixels a side.
         anime: folders or archives of drawings.
         real: folders or archives of photographs.
-        both: folders or archives that hold both, as trainA, trainB, testA … or a folder a domain.
-        layout: what the names in `both` mean, as A=real B=anime.
-        crop: find the face and line it up; tilted leaves it as it leans; centre takes the centre square; celeba crops
-            its aligned pictures to the face; auto is celeba for pictures of its sizes, else centre.
-        test_share: share of the pictures kept for testing, where their folders do not say.
+        both: folders or archives that hold both domains, as trainA, trainB, testA … or a folder for each domain.
+        layout: which domain each name in `both` means, as A=real B=anime.
+        crop: face finds the face and turns it upright; tilted keeps its tilt; centre takes the centre square; celeba
+            crops CelebA's aligned pictures to the face; auto is celeba for pictures of CelebA's sizes, else centre.
+        test_share: share of the pictures kept for testing, unless their folders name a test set.
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
-        near: bits of 64 by which near-duplicates differ at most; 0 drops exact copies only.
+        near: near-duplicates differ by at most this many bits of 64; 0 drops exact copies only.
         hair: find the hair too, which galatea's --hair-recolouring, --hair-weight and --hair-resampling need.
-        overwrite: replace a pack that is there.
-        quiet: no progress.
+        overwrite: replace an existing pack.
+        quiet: print no progress.
     """
     from anime2real.data.prepare import prepare as make
     from anime2real.image.decode import printable
