@@ -1,9 +1,9 @@
-"""Builds the page that runs in the browser alone: docs/try, the networks and ONNX Runtime's wasm in one folder.
+"""Build the page that runs in the browser alone: docs/try, the networks and ONNX Runtime's wasm in one folder.
 
 python scripts/build_try.py -o site/try && python -m http.server -d site/try
 
-The wasm is that of npm's onnxruntime-web, at the version and with the sum below; nothing else is fetched, and the page
-itself asks nobody but the server that it came from. docs/try.md tells more.
+The script fetches npm's onnxruntime-web, at the version and with the sum below, and nothing else. The page asks no server
+but the one that it came from. docs/try.md says more.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import tarfile
 import urllib.request
@@ -34,13 +35,13 @@ from anime2real.image.decode import Limits
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "try"
 SHARED: Final = ROOT / "src" / "anime2real" / "web" / "page"
-"""The page of `serve`, whose looks, and ways to give a picture, this one shares."""
+"""The page of `serve`, with which this one shares style, scripts and some of its markup."""
 
 REGISTRY: Final = "https://registry.npmjs.org"
 RUNTIME: Final = "onnxruntime-web"
 VERSION: Final = "1.30.0"
 INTEGRITY: Final = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-"""What npm's registry gives as `dist.integrity`; another version needs another."""
+"""The `dist.integrity` of that version in npm's registry."""
 
 NEEDED: Final = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 NOTICES: Final = ("LICENSE", "ThirdPartyNotices.txt")
@@ -57,10 +58,10 @@ class BuildError(UserError):
 
 
 def fetch(registry: str) -> bytes:
-    """The runtime's tarball from a registry; not checked yet.
+    """Fetch the runtime's tarball from a registry, without checking it.
 
     Raises:
-        BuildError: it cannot be had.
+        BuildError: the registry does not answer with it.
     """
     url = f"{registry.rstrip('/')}/{RUNTIME}/-/{RUNTIME}-{VERSION}.tgz"
     if not url.startswith(("https://", "http://")):
@@ -75,14 +76,14 @@ def fetch(registry: str) -> bytes:
 
 
 def checked(content: bytes, integrity: str = INTEGRITY) -> bytes:
-    """The tarball, if its sum is the one wanted.
+    """Check the sum of the tarball, and return it.
 
     Args:
         content: the tarball.
         integrity: `sha512-` and the sum in base64, as npm writes it.
 
     Raises:
-        BuildError: it is another.
+        BuildError: the sum is another one.
     """
     kind, _, wanted = integrity.partition("-")
     if kind != "sha512":
@@ -94,7 +95,7 @@ def checked(content: bytes, integrity: str = INTEGRITY) -> bytes:
 
 
 def unpacked(tarball: bytes) -> dict[str, bytes]:
-    """The files of the runtime that the page needs, by name; no path in the tarball is followed.
+    """The files of the runtime that the page needs, by name; paths and links in the tarball are ignored.
 
     Raises:
         BuildError: it is damaged, or one of them is missing or too large.
@@ -120,10 +121,10 @@ def unpacked(tarball: bytes) -> dict[str, bytes]:
 
 
 def chosen(method: str | None, folders: Sequence[Path]) -> list[Bundle]:
-    """A bundle to each domain: the folders given, else the shipped ones of a method, else the best that ship.
+    """A bundle to each domain: those of the folders, else the shipped ones of a method, else the best that ship.
 
     Raises:
-        BuildError: two go the same way.
+        BuildError: two translate to the same domain.
         BundleError: one is missing or damaged.
     """
     given: dict[str, Bundle] = {}
@@ -135,10 +136,10 @@ def chosen(method: str | None, folders: Sequence[Path]) -> list[Bundle]:
 
 
 def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle]) -> dict[str, Any]:
-    """Write the page, whole or not at all; one that is there is replaced.
+    """Write the page in one step; an earlier one in the same folder is replaced.
 
     Args:
-        folder: where.
+        folder: where to write it.
         runtime: the runtime's files by name.
         bundles: at most one to a domain.
 
@@ -152,8 +153,9 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise BuildError(f"{folder} is not empty and not this page: give another folder")
     files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
-    files |= {"base.css": (SHARED / "style.css").read_bytes(), "icon.svg": (SHARED / "icon.svg").read_bytes()}
-    files["picture_input.js"] = (SHARED / "picture_input.js").read_bytes()
+    files["index.html"] = page_html().encode()
+    files |= {name: (SHARED / name).read_bytes() for name in ("icon.svg", "picture_input.js", "view.js")}
+    files["base.css"] = (SHARED / "style.css").read_bytes()
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):
@@ -184,8 +186,19 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     return manifest
 
 
+def page_html() -> str:
+    """docs/try's index.html, with the parts of the page of `serve` that its comments `from serve: NAME` ask for."""
+    served = (SHARED / "index.html").read_text(encoding="utf-8")
+
+    def part(match: re.Match[str]) -> str:
+        begin, end = (f"{match[1]}<!-- {word}: {match[2]} -->\n" for word in ("shared", "end"))
+        return served[served.index(begin) + len(begin) : served.index(end)]
+
+    return re.sub(r"( *)<!-- from serve: (\w+) -->\n", part, (PAGE / "index.html").read_text(encoding="utf-8"))
+
+
 def face_facts() -> dict[str, Any]:
-    """What the page must know to find faces as `anime2real.face` does, so that no number is written twice."""
+    """The constants of `anime2real.face`, which the page needs to find faces in the same way."""
     return {
         "template": TEMPLATE.tolist(), "crop": finder.CROP, "unit_side": finder.UNIT_SIDE,
         "first_look": finder.FIRST_LOOK, "stride": finder.STRIDE, "reference": finder.REFERENCE,

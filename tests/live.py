@@ -1,9 +1,10 @@
 """A running server for tests: real sockets, in a thread of this process."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,20 @@ from anime2real.web.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FACE = (EXAMPLES / "aoi.png").read_bytes()
+
+
+@contextmanager
+def http_server(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Python's own HTTP server, in a thread for as long as the block lasts: its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
 
 
 @dataclass

@@ -87,6 +87,10 @@ def test_the_page(tmp_path: Path) -> None:
     assert manifest["face"]["template"] == TEMPLATE.tolist()
     assert marks.GENERATED in manifest["xmp"]
     assert [p.name for p in folder.parent.iterdir()] == ["try"]
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "from serve" not in page
+    for part in ('class="art"', 'name="to"', 'id="after"', 'id="compare"'):
+        assert page.count(part) == (2 if part == 'name="to"' else 1)
 
 
 def test_a_folder_of_somebody_else_is_left(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 // The page: the user gives a picture, the worker finds its faces and translates one, and a slider compares the result.
 
 import { onPicture } from "./picture_input.js";
+import { $, drawFaces, markFace, moveCut, showWork } from "./view.js";
 
-const $ = (id) => document.getElementById(id);
 const direction = () => document.querySelector("input[name=to]:checked")?.value;
 const announce = (line) => { $("status").textContent = line; };
 
@@ -65,12 +65,6 @@ function showError(error) {
   $("message").scrollIntoView({ block: "nearest" });
 }
 
-function showWork(work) {
-  $("start").hidden = work;
-  $("work").hidden = !work;
-  $("again").hidden = !work;
-}
-
 function clearResult() {
   $("message").hidden = true;
   $("compare").classList.add("unseen");
@@ -101,7 +95,7 @@ async function openPicture(file) {
     ({ faces, size } = answer);
     if (!faces.length) throw new Failure("No face found in the picture: give another, in which it is larger, upright and seen from the front.");
     $("direction").disabled = false;
-    drawFaces();
+    drawFaces(faces, size, chooseFace);
     chooseFace(0);
   } catch (error) {
     if (mine !== current) return;
@@ -111,34 +105,10 @@ async function openPicture(file) {
   }
 }
 
-const kind = ({ domain }) => (domain === "anime" ? "drawn" : "photographed");
-
-function drawFaces() {
-  const [width, height] = size;
-  const boxes = faces.map((found, number) => {
-    const [left, top, right, bottom] = found.box;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "face";
-    const tilt = Math.round(Math.abs((found.tilt * 180) / Math.PI));
-    button.setAttribute("aria-label", `Face ${number + 1}, ${kind(found)}${tilt > 2 ? `, tilted by ${tilt} degrees` : ""}`);
-    const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
-    const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
-    Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
-    button.style.zIndex = String(number + 1); // the smaller ones lie on top
-    button.append(Object.assign(document.createElement("span"), { textContent: String(number + 1) }));
-    button.addEventListener("click", () => chooseFace(number));
-    return button;
-  });
-  $("faces").replaceChildren(...boxes);
-  $("found").textContent = faces.length === 1 ? `One face found, ${kind(faces[0])}.` : `${faces.length} faces found. Choose one in the picture.`;
-}
-
 function chooseFace(number) {
   face = number;
-  [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
   const to = faces[number].domain === "anime" ? "real" : "anime";
-  document.querySelector(`input[name=to][value=${to}]`).checked = true;
+  markFace(number, to);
   translate();
 }
 
@@ -177,11 +147,6 @@ async function showResult({ before, after, ms, method, licence }, to) {
   announce(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
   if (!document.body.dataset.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
   document.body.dataset.scrolled = "yes";
-}
-
-function moveCut() {
-  $("compare").style.setProperty("--cut", `${$("slider").value}%`);
-  $("slider").setAttribute("aria-valuetext", `${$("slider").value} percent before`);
 }
 
 // What the user does.

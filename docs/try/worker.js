@@ -113,7 +113,7 @@ const tasks = {
     faces = await finder.find(opened);
     picture = opened;
     const { width, height } = opened;
-    return { size: [width, height], ms: performance.now() - start, faces: faces.map(({ box, tilt, domain, score, landmarks: points }) => ({ box, tilt, domain, score, landmarks: points })) };
+    return { size: [width, height], ms: performance.now() - start, faces: faces.map(({ box, tilt, domain }) => ({ box, tilt_degrees: (tilt * 180) / Math.PI, domain })) };
   },
 
   async translate({ face, to }, report) {

@@ -1,9 +1,8 @@
 """The page's own parts that need no browser: its JavaScript that asks the server, in node, and its colours."""
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import javascript
@@ -61,13 +60,8 @@ def busy() -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Log nothing."""
 
-    server = HTTPServer(("127.0.0.1", 0), Busy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with live.http_server(Busy) as address:
+        yield address
 
 
 def test_it_waits_while_the_server_is_busy(busy: str) -> None:

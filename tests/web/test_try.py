@@ -8,7 +8,6 @@ import functools
 import http.server
 import os
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import build_try
 import numpy as np
 import pytest
 from chromium import CHROMIUM, PHONE, wait
-from live import EXAMPLES
+from live import EXAMPLES, http_server
 from PIL import Image
 
 from anime2real import Translator
@@ -54,13 +53,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     folder = tmp_path_factory.mktemp("site") / "try"
     build_try.build(folder, build_try.unpacked(build_try.checked(path.read_bytes())), build_try.chosen(None, []))
     handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with http_server(handler) as address:
+        yield address
 
 
 class Seen:

@@ -1,6 +1,6 @@
 """The analysis of a study: which method wins, which is taken for real, and how harshly photographs are judged."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,6 +9,7 @@ from typing import Any, Final
 from anime2real.domain import Domain
 from anime2real.study.answers import Answer
 from anime2real.study.statistics import CONFIDENCE, Proportion, Ranking, difference, proportion, rank_methods
+from anime2real.study.trials import Kind
 
 MIN_ATTENTION: Final = 0.75
 """The proportion of attention checks that a rater must pass to count; a rater who saw none counts."""
@@ -48,23 +49,18 @@ def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) 
         methods: of the study, by direction.
     """
     raters = tuple(sorted({a.rater for a in answers}))
-    excluded = tuple(
-        rater for rater in raters if not _passes_attention_checks([a for a in answers if a.rater == rater])
-    )
+    excluded = _inattentive(answers)
     counted = [a for a in answers if a.rater not in excluded]
     wins: dict[tuple[Domain, str, str], Proportion] = {}
     rankings: dict[Domain, Ranking] = {}
     fooling: dict[tuple[Domain, str], Proportion] = {}
     by_direction: dict[Domain, Proportion] = {}
     for to, names in methods.items():
-        pairs = [a for a in counted if a.trial.kind == "methods" and a.trial.to == to]
+        pairs, controls = _select(counted, "methods", to), _select(counted, "real", to)
         wins |= {(to, *pair): rate for pair, rate in _win_rates(pairs, names).items()}
         if len(names) > 1 and pairs:
             rankings[to] = rank_methods([(a.rater, a.chosen, a.rejected) for a in pairs], names)
-        controls = [a for a in counted if a.trial.kind == "real" and a.trial.to == to]
-        for name in names:
-            if asked := [a for a in controls if name in (a.chosen, a.rejected)]:
-                fooling[to, name] = proportion(sum(a.chosen == name for a in asked), len(asked))
+        fooling |= {(to, name): rate for name, rate in _fooling_rates(controls, names).items()}
         if controls:
             by_direction[to] = proportion(sum(a.chosen != "real" for a in controls), len(controls))
     return Analysis(
@@ -74,9 +70,18 @@ def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) 
     )  # fmt: skip
 
 
-def _passes_attention_checks(answers: Sequence[Answer]) -> bool:
-    passed = [a.chosen == a.trial.expected for a in answers if a.trial.kind == "attention"]
-    return not passed or sum(passed) >= MIN_ATTENTION * len(passed)
+def _inattentive(answers: Sequence[Answer]) -> tuple[str, ...]:
+    """The raters who fail too many attention checks."""
+    checks: dict[str, list[bool]] = defaultdict(list)
+    for a in answers:
+        if a.trial.kind == "attention":
+            checks[a.rater].append(a.chosen == a.trial.expected)
+    return tuple(sorted(rater for rater, passed in checks.items() if sum(passed) < MIN_ATTENTION * len(passed)))
+
+
+def _select(answers: Sequence[Answer], kind: Kind, to: Domain) -> list[Answer]:
+    """The answers to the trials of one kind and direction."""
+    return [a for a in answers if (a.trial.kind, a.trial.to) == (kind, to)]
 
 
 def _win_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[tuple[str, str], Proportion]:
@@ -88,6 +93,13 @@ def _win_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[tuple[
         for second in methods
         if first != second and (games := chosen[first, second] + chosen[second, first])
     }
+
+
+def _fooling_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[str, Proportion]:
+    """How often each method's result was taken for the real picture, where it was shown beside one."""
+    shown = Counter(a.rejected if a.chosen == "real" else a.chosen for a in answers)
+    fooled = Counter(a.chosen for a in answers)
+    return {method: proportion(fooled[method], shown[method]) for method in methods if shown[method]}
 
 
 def _median_times(answers: Sequence[Answer]) -> dict[str, float]:

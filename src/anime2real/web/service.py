@@ -130,11 +130,8 @@ class TranslationService:
             PictureError: it cannot be read, or is beyond the limits.
             HttpProblem: there is no such face or method, or more is asked for than allowed.
         """
-        if request.face == "centre":
-            decoded, chosen = decode(content, limits=self._limits, name=NAME), {}
-        else:
-            decoded = decode(content, limits=self._limits, name=NAME)
-            chosen = _choose_faces(decoded.image, request.face)
+        decoded = decode(content, limits=self._limits, name=NAME)
+        chosen = {} if request.face == "centre" else _choose_faces(decoded.image, request.face)
         largest = min(chosen) if chosen else None
         to = request.direction(None if largest is None else chosen[largest].domain)
         default = self._default(to, with_variants=request.variant > 0) or self._default(to)

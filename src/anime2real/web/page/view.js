@@ -1,0 +1,49 @@
+// What the page of `serve` and the one in docs/try show alike: the faces in the picture, and the slider over the result.
+
+export const $ = (id) => document.getElementById(id);
+
+const kind = ({ domain }) => (domain === "anime" ? "drawn" : "photographed");
+
+/** Show the part for work in place of the start, or the start again. */
+export function showWork(work) {
+  $("start").hidden = work;
+  $("work").hidden = !work;
+  $("again").hidden = !work;
+}
+
+/**
+ * Frame the faces in the picture with buttons, and say how many there are.
+ * faces: {box, tilt_degrees, domain} in px of the picture; size: its width and height; choose(number): called on a click.
+ */
+export function drawFaces(faces, [width, height], choose) {
+  const boxes = faces.map((face, number) => {
+    const [left, top, right, bottom] = face.box;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "face";
+    const tilt = Math.round(Math.abs(face.tilt_degrees));
+    button.setAttribute("aria-label", `Face ${number + 1}, ${kind(face)}${tilt > 2 ? `, tilted by ${tilt} degrees` : ""}`);
+    const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
+    const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
+    Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
+    button.style.zIndex = String(number + 1); // the smaller ones lie on top
+    button.append(Object.assign(document.createElement("span"), { textContent: String(number + 1) }));
+    button.addEventListener("click", () => choose(number));
+    return button;
+  });
+  $("faces").replaceChildren(...boxes);
+  const count = faces.length;
+  $("found").textContent = count === 1 ? `One face found, ${kind(faces[0])}.` : `${count} faces found. Choose one in the picture.`;
+}
+
+/** Mark a face as the chosen one, and `to` as the direction. */
+export function markFace(number, to) {
+  [...$("faces").children].forEach((box, index) => box.setAttribute("aria-pressed", String(index === number)));
+  document.querySelector(`input[name=to][value=${to}]`).checked = true;
+}
+
+/** Uncover as much of the result as the slider says. */
+export function moveCut() {
+  $("compare").style.setProperty("--cut", `${$("slider").value}%`);
+  $("slider").setAttribute("aria-valuetext", `${$("slider").value} percent before`);
+}
