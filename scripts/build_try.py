@@ -2,8 +2,8 @@
 
 python scripts/build_try.py -o site/try && python -m http.server -d site/try
 
-The script fetches npm's onnxruntime-web, at the version and with the sum below, and nothing else. The page asks no server
-but the one that it came from. docs/try.md says more.
+The script fetches npm's onnxruntime-web, at the version and with the sum below, and nothing else. The page asks no
+server but the one that it came from. docs/try.md says more.
 """
 
 import argparse
