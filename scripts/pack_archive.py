@@ -72,7 +72,8 @@ def shrink(folder: Path, archive: Path, quality: int, parts: int) -> list[Path]:
                 for row, content in zip(rows, pictures, strict=True):
                     file.writestr(f"{row}.webp", content)
                 if pack.hair is not None:
-                    for row, content in zip(rows, pool.map(lambda r: encoded_mask(pack.hair[r]), rows), strict=True):
+                    masks = pool.map(encoded_mask, pack.hair[rows])
+                    for row, content in zip(rows, masks, strict=True):
                         file.writestr(f"{row}.hair.webp", content)
     return paths
 

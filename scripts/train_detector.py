@@ -12,6 +12,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -286,11 +287,12 @@ def main() -> None:
         image.thumbnail((512, 512))
         empty.append(torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1)
     train, test = Canvases(data, empty, False, options.seed), Canvases(data, [], True, options.seed + 1)
-    network = DetectorNetwork().to(memory_format=torch.channels_last)
+    network = DetectorNetwork()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if options.start:
         network.load_state_dict(torch.load(options.start, weights_only=True))
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M weights", flush=True)
-    torch.nn.init.constant_(network.head[-1].bias[0], -4.0) if not options.start else None
+    torch.nn.init.constant_(cast(Tensor, network.head[-1].bias)[0], -4.0) if not options.start else None
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
@@ -313,7 +315,7 @@ def main() -> None:
             last = time.time()
             rate_now, left = step * options.batch_size / (last - start), options.minutes * (1 - used)
             print(f"{step} steps, {rate_now:.0f} canvases/s, loss {loss:.3f}, {left:.1f} min left", flush=True)
-    best = average.module
+    best = cast(DetectorNetwork, average.module)
     torch.save(best.state_dict(), options.output / "detector.pt")
     best.eval()
     export(best, options.output / "detector.onnx")

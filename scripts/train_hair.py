@@ -17,7 +17,7 @@ import math
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def load(photographs: Path, parts: Path, cache: Path) -> dict[str, NDArray[Any]]
         "test": np.array([row[2] for row in rows]),
     }
     cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(cache, **result)
+    np.savez(cache, **result)  # type: ignore[arg-type]  # numpy takes a name for allow_pickle
     return result
 
 
@@ -207,12 +207,12 @@ def main() -> None:
         if time.time() - last > 90:
             last = time.time()
             print(f"{step} steps, {step * options.batch_size / (last - start):.0f} crops/s, loss {loss:.3f}, "
-                  f"{overlap(predict(average.module, crops), truth)}", flush=True)  # fmt: skip
-    best = average.module
+                  f"{overlap(predict(cast(HairNetwork, average.module), crops), truth)}", flush=True)  # fmt: skip
+    best = cast(HairNetwork, average.module)
     export(best, options.output / "hair.onnx")
     session = hair_session(options.output / "hair.onnx")
-    views = middle(data["pictures"][tested].permute(0, 3, 1, 2)).permute(0, 2, 3, 1).contiguous().numpy()
-    refined = np.stack([hair_mask(Image.fromarray(view), session) for view in views]) / 255
+    shown = middle(data["pictures"][tested].permute(0, 3, 1, 2)).permute(0, 2, 3, 1).contiguous().numpy()
+    refined = np.stack([hair_mask(Image.fromarray(view), session) for view in shown]) / 255
     figures = {"network": overlap(predict(best, crops), truth), "refined": overlap(refined, truth)}
     print(json.dumps({"steps": step, "pictures": len(tested), **figures}))
 

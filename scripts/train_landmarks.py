@@ -14,6 +14,7 @@ import math
 import time
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ NEGATIVES = 0.15
 SWAP = [1, 0, 2, 4, 3]
 
 
-def load(labels: list[Path], archives: Path, cache: Path) -> dict[str, NDArray]:
+def load(labels: list[Path], archives: Path, cache: Path) -> dict[str, NDArray[Any]]:
     """Pictures (P, 128, 128, 3) uint8, points (P, 5, 2) in px of them, real (P,), test (P,), spread (P,)."""
     if cache.exists():
         return dict(np.load(cache))
@@ -52,7 +53,7 @@ def load(labels: list[Path], archives: Path, cache: Path) -> dict[str, NDArray]:
         padding = ((top, SIDE - size[1] - top), (left, SIDE - size[0] - left), (0, 0))
         pictures[i] = np.pad(pixels, padding, "edge")
         points[i] = np.array(entry["landmarks"]) * scale + (left, top)
-    result = {
+    result: dict[str, NDArray[Any]] = {
         "pictures": pictures,
         "points": points,
         "real": np.array([e["domain"] == "real" for e in entries]),
@@ -60,7 +61,7 @@ def load(labels: list[Path], archives: Path, cache: Path) -> dict[str, NDArray]:
         "spread": np.array([e["spread"] for e in entries], np.float32),
         "archive": np.array([e["archive"] for e in entries]),
     }
-    np.savez(cache, **result)
+    np.savez(cache, **result)  # type: ignore[arg-type]  # numpy takes a name for allow_pickle
     return result
 
 
@@ -218,7 +219,9 @@ def predict(network: LandmarkNetwork, pictures: Tensor, view: dict[str, Tensor],
     return points, verdict
 
 
-def measure(network: LandmarkNetwork, data: dict[str, Tensor], turned: float, looks: int, seed: int) -> dict[str, dict]:
+def measure(
+    network: LandmarkNetwork, data: dict[str, Tensor], turned: float, looks: int, seed: int
+) -> dict[str, dict[str, Any]]:
     """Median errors on test pictures, against the teachers, from rough crops turned by ±`turned` degrees."""
     network.eval()
     result = {}
@@ -291,7 +294,8 @@ def main() -> None:
     pools = [(usable & (data["real"] == real)).nonzero().flatten() for real in (False, True)]
     print(f"{len(pools[0])} drawings, {len(pools[1])} photographs to learn from", flush=True)
 
-    network = LandmarkNetwork().to(memory_format=torch.channels_last)
+    network = LandmarkNetwork()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M weights", flush=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(
@@ -329,8 +333,8 @@ def main() -> None:
                 flush=True,
             )
             if step % 3 == 0:
-                print(json.dumps(measure(average.module, data, 0.0, 2, 0)), flush=True)
-    best = average.module
+                print(json.dumps(measure(cast(LandmarkNetwork, average.module), data, 0.0, 2, 0)), flush=True)
+    best = cast(LandmarkNetwork, average.module)
     torch.save(best.state_dict(), options.output / "landmarks.pt")
     best.eval()
     export(best, options.output / "landmarks.onnx")

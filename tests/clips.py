@@ -99,8 +99,8 @@ def encode(
             fifo = av.AudioFifo()
             for part in resampler.resample(samples):
                 fifo.write(part)
-            while part := fifo.read(tone.codec_context.frame_size or 1024, partial=True):
-                container.mux(tone.encode(part))
+            while piece := fifo.read(tone.codec_context.frame_size or 1024, partial=True):
+                container.mux(tone.encode(piece))
             container.mux(tone.encode())
     return file
 

@@ -41,10 +41,13 @@ class Environment:
         """As of a user who has set nothing."""
         return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
+    def pip(self, *words: object) -> str:
+        """What a command of pip for this environment prints."""
+        return self.output(sys.executable, "-m", "pip", "--python", self.python, *words)
+
     def install(self, wheel: Path) -> None:
         """From the file alone."""
-        command = ["-m", "pip", "--python", self.python, "install", "--quiet", "--no-deps", "--no-index", wheel]
-        subprocess.run([sys.executable, *map(str, command)], check=True, env=self.environ(), cwd=self.folder)
+        self.pip("install", "--quiet", "--no-deps", "--no-index", wheel)
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:
         """A command, in the environment's folder."""

@@ -72,7 +72,7 @@ class Modules:
 @contextmanager
 def modules(folder: Path, callbacks: Mapping[str, Callable[..., Any]] | None = None) -> Iterator[Modules]:
     """The modules of a folder, in a node that runs as long as the block."""
-    command = [BINARY, "--no-warnings", Path(__file__).with_name("javascript.mjs"), folder]
+    command = [str(BINARY), "--no-warnings", str(Path(__file__).with_name("javascript.mjs")), str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as node:
         yield Modules(node, callbacks or {})
         assert node.stdin is not None

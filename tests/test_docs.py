@@ -36,6 +36,7 @@ from parsing import CURL, OTHERS, parse, refused
 from PIL import Image
 
 from anime2real.cli import main as cli
+from anime2real.domain import DOMAINS, other
 
 SIZE = 64
 """Pixels a side here: enough for faces to be found again."""
@@ -173,7 +174,8 @@ def not_run(command: Command) -> str | None:
 def stand_in(run: Path, method: str, *, styled: bool) -> None:
     """Bundles where a training would leave them."""
     made: dict[str, Any] = {"content": tiny.styled_model(SIZE), "conditions": ("style",)} if styled else {}
-    for source, target in (("anime", "real"), ("real", "anime")):
+    for source in DOMAINS:
+        target = other(source)
         folder = run / "bundles" / f"{method}-{source}-to-{target}"
         bundle: dict[str, Any] = {"content": tiny.model(SIZE), **made}
         tiny.write_bundle(folder, method=method, source=source, target=target, px=SIZE, **bundle)

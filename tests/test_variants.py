@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -159,7 +160,7 @@ def test_a_whole_picture_has_variants_too(bundle: str, grey: Path) -> None:
 def test_each_picture_may_have_a_variant_of_its_own(bundle: str) -> None:
     translator = Translator.open(bundle)
     pictures = np.full((2, tiny.PX, tiny.PX, 3), 128, np.uint8)
-    mixed = translator.translate(pictures, variant=[0, np.int64(3)])
+    mixed = translator.translate(pictures, variant=[0, cast(int, np.int64(3))])
     assert np.array_equal(mixed[0], pictures[0])
     assert np.array_equal(mixed[1], translator.translate(pictures, variant=3)[1])
     for wrong, says in (

@@ -37,7 +37,7 @@ def model(
     addend = np.full((1, 3, px, px) if half else (1,), add, np.float16 if half else np.float32)
     weights = [
         numpy_helper.from_array(addend, "stored"),
-        numpy_helper.from_array(np.float32([scale]), "scale"),
+        numpy_helper.from_array(np.array([scale], np.float32), "scale"),
     ]
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 3, px, px]) for name in inputs]
     output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, [batch, 3, px, px])
@@ -80,7 +80,7 @@ def styled_model(px: int = PX) -> bytes:
     """An ONNX file: image + 0.1 · the style's first number, (N, 3, S, S) and (N, 8) to (N, 3, S, S)."""
     first = np.zeros((8, 1), np.float32)
     first[0] = 0.1
-    weights = [numpy_helper.from_array(first, "first"), numpy_helper.from_array(np.int64([2, 3]), "axes")]
+    weights = [numpy_helper.from_array(first, "first"), numpy_helper.from_array(np.array([2, 3], np.int64), "axes")]
     values = [
         helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, px, px]),
         helper.make_tensor_value_info("style", TensorProto.FLOAT, ["N", 8]),

@@ -10,9 +10,10 @@ import gradio as gr
 
 from anime2real import UserError
 from anime2real.bundle.registry import shipped
+from anime2real.domain import Domain
 from anime2real.image.decode import Limits, decode
 from anime2real.image.files import write
-from anime2real.pipeline import translate_picture
+from anime2real.pipeline import Layout, translate_picture
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = next(
@@ -24,8 +25,8 @@ KEPT_SECONDS: Final = 600
 MAX_BYTES: Final = 16 * 2**20
 MAX_PIXELS: Final = 24_000_000
 BEST: Final = "best"
-DIRECTIONS: Final = {"what it is not": None, "a person": "real", "a drawing": "anime"}
-LAYOUTS: Final = {"the face": "face", "before and after": "pair", "the whole picture": "paste"}
+DIRECTIONS: Final[dict[str, Domain | None]] = {"what it is not": None, "a person": "real", "a drawing": "anime"}
+LAYOUTS: Final[dict[str, Layout]] = {"the face": "face", "before and after": "pair", "the whole picture": "paste"}
 
 TEXT: Final = """# anime2real
 

@@ -12,6 +12,8 @@ import pytest
 from environments import ROOT, Environment, wheel
 from PIL import Image
 
+from anime2real.bundle.registry import ELSEWHERE
+
 EXAMPLES = ROOT / "examples"
 
 
@@ -40,7 +42,8 @@ def test_it_translates(core: Environment) -> None:
     assert len(list((core.folder / "people").rglob("*.png"))) == 8
 
 
-def test_it_says_how_to_get_other_methods(built: Path, tmp_path: Path) -> None:
+def test_the_command_that_it_names_brings_the_other_methods(built: Path, tmp_path: Path) -> None:
+    """`pip install "anime2real[methods]"`, from the distributions that an index would have."""
     core = Environment(tmp_path)
     core.install(wheel(built, "anime2real"))
     command = [core.program, "translate", EXAMPLES / "aoi.png", "-o", "more", "--method", "cyclegan"]
@@ -50,9 +53,18 @@ def test_it_says_how_to_get_other_methods(built: Path, tmp_path: Path) -> None:
         "error: no bundle of 'cyclegan' is installed: "
         'pip install "anime2real[methods]" (in a clone: pip install ./bundles/paper)\n'
     )
-    core.install(wheel(built, "anime2real_bundles_paper"))
+    core.pip("install", "--quiet", "--no-index", "--find-links", built, "anime2real[methods]")
     core.output(*command)
     assert (core.folder / "more" / "aoi.png").is_file()
+    methods = json.loads(core.output(core.program, "methods", "--json"))
+    assert len(methods) == 12
+    assert {row["method"] for row in methods} == {"galatea", "difference", *ELSEWHERE}
+
+
+def test_an_extra_is_installed_for_a_package_that_no_index_has(core: Environment) -> None:
+    """What the program advises works after an install from a clone, too: pip asks what is installed for its extras."""
+    said = core.pip("install", "--no-index", "--dry-run", "anime2real[web]")
+    assert "fastapi" in said
 
 
 def test_it_serves(core: Environment) -> None:

@@ -54,7 +54,7 @@ def test_points_of_a_crop_are_where_the_crop_shows_them(data: dict[str, torch.Te
 def test_two_looks_undo_the_view(data: dict[str, torch.Tensor]) -> None:
     """A network that always answers with the crop's middle gives the view's middle back."""
 
-    class Middle(torch.nn.Module):
+    class Middle(LandmarkNetwork):
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             return torch.full((len(image), 5, 2), 0.5), torch.zeros(len(image), 2), torch.zeros(1)
 

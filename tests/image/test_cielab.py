@@ -54,7 +54,7 @@ def test_ciede2000_is_that_of_the_published_pairs() -> None:
 
 def test_lab_is_that_of_published_colours() -> None:
     colours = [[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255], [119, 119, 119], [10, 10, 10]]
-    expected = [
+    expected: list[list[float]] = [
         [100, 0, 0],
         [0, 0, 0],
         [53.2408, 80.0925, 67.2032],

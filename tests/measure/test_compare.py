@@ -13,7 +13,8 @@ import tiny
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.measure.compare import CompareError, from_pack, write_report
+from anime2real.domain import Domain
+from anime2real.measure.compare import CompareError, Subject, from_pack, write_report
 
 
 class Page(HTMLParser):
@@ -158,7 +159,7 @@ def test_given_pictures_go_the_way_that_the_bundles_go(
 
 def test_bundles_of_one_method_are_told_apart_and_counted_once(tmp_path: Path) -> None:
     one, two = (tiny.write_bundle(tmp_path / name) for name in ("one", "two"))
-    subjects = {"anime": from_pack(write_pack(tmp_path / "pack"), "anime", 1)}
+    subjects: dict[Domain, list[Subject]] = {"anime": from_pack(write_pack(tmp_path / "pack"), "anime", 1)}
     page = Page(write_report([one, two, one], subjects, tmp_path / "r.html"))
     assert [alt.rpartition(" by ")[2] for alt, _ in page.images[1:]] == [
         f"cyclegan ({tmp_path / name})" for name in ("one", "two")
@@ -181,7 +182,7 @@ def test_nothing_to_compare(tmp_path: Path, shipped: Path, capsys: pytest.Captur
 
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     bundle = tiny.write_bundle(tmp_path / "b")
-    subjects = {"anime": from_pack(write_pack(tmp_path / "pack"), "anime", 1)}
+    subjects: dict[Domain, list[Subject]] = {"anime": from_pack(write_pack(tmp_path / "pack"), "anime", 1)}
     (tmp_path / "file").write_text("x")
     with pytest.raises(CompareError, match="cannot be written"):
         write_report([bundle], subjects, tmp_path / "file" / "r.html")

@@ -122,17 +122,18 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
 
 
-class Colours:
+class Colours(Features):
     """Features that can be worked out by hand: the mean colour; and as maps, the picture itself."""
 
-    name = "VGG"
+    def __init__(self) -> None:
+        self.name, self.maps = "VGG", _itself
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         return pictures.mean((1, 2)) / 255
 
-    @staticmethod
-    def maps(image: torch.Tensor) -> Iterator[torch.Tensor]:
-        yield image.float() / 255
+
+def _itself(image: torch.Tensor) -> Iterator[torch.Tensor]:
+    yield image.float() / 255
 
 
 def test_variety_is_that_of_the_target_for_its_own_pictures_and_none_for_one_face(pack: Path, tmp_path: Path) -> None:

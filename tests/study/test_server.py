@@ -43,11 +43,11 @@ def test_a_rater_answers_everything(study: Study) -> None:
         assert client.post("/v1/answers", json=answer).json() == {"new": True}
         assert client.post("/v1/answers", json=answer).json() == {"new": False}
     assert len(shown) == len(study.trials)
-    for answer in Answers(study).all():
-        pictures, side = shown[answer.trial.name]
-        chosen = next(s for s in answer.trial.sides if pictures[side].endswith(s.picture))
-        assert answer.chosen == chosen.source  # what was on the side that was clicked
-        assert answer.milliseconds == 1234
+    for kept in Answers(study).all():
+        pictures, side = shown[kept.trial.name]
+        chosen = next(s for s in kept.trial.sides if pictures[side].endswith(s.picture))
+        assert kept.chosen == chosen.source  # what was on the side that was clicked
+        assert kept.milliseconds == 1234
 
 
 def test_pictures_come_without_a_mark_and_nothing_else_comes(study: Study) -> None:

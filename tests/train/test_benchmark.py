@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import plain_ugatit
 import pytest
@@ -37,8 +38,13 @@ def test_the_networks_that_ship_are_measured_against_themselves_trained_plainly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stepped = []
-    built = train_step.TrainingStep
-    monkeypatch.setattr(train_step, "TrainingStep", lambda *given: stepped.append(given[3]) or built(*given))
+
+    class Noted(train_step.TrainingStep):
+        def __init__(self, *given: Any) -> None:
+            stepped.append(given[3])
+            super().__init__(*given)
+
+    monkeypatch.setattr(train_step, "TrainingStep", Noted)
     batches = ["--reference-batches", "2", "--batches", "2"]
     train_step.main([*TOY, *batches, "--speeds", "bf16", "eager", "--method", "galatea", "--ships"])
     lines = capsys.readouterr().out.splitlines()

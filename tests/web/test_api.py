@@ -129,7 +129,7 @@ def test_the_direction_is_the_other_domain_unless_told(server: Live) -> None:
 
 
 def test_the_centre_is_taken_for_a_face_where_asked(server: Live) -> None:
-    stripes = Image.fromarray(np.tile(np.uint8([[[0] * 3, [200] * 3]]), (64, 64, 1)))
+    stripes = Image.fromarray(np.tile(np.array([[[0] * 3, [200] * 3]], np.uint8), (64, 64, 1)))
     assert "face=centre" in error(server.post("/v1/translate", saved(stripes)), 422)
     assert server.post("/v1/faces", saved(stripes)).json()["faces"] == []
     assert "to=real" in error(server.post("/v1/translate", saved(stripes), face="centre"), 400)

@@ -130,6 +130,7 @@ def test_a_crop_fails_for_itself_alone() -> None:
         good, failed = await asyncio.gather(
             batcher("a", safe(2), marks(2)), batcher("a", bad, marks(1)), return_exceptions=True
         )
+        assert isinstance(good, np.ndarray)
         assert np.array_equal(good, 255 - safe(2))
         assert isinstance(failed, UserError)
 

@@ -57,7 +57,7 @@ def test_the_token(locked: Live) -> None:
     right = {"Authorization": f"Bearer {TOKEN}"}
     assert locked.client.get("/v1/methods", headers=right).status_code == 200
     assert locked.post("/v1/translate", headers=right).status_code == 200
-    assert locked.client.get("/v1/methods", headers={"Authorization": "Bearer caf\u00e9".encode()}).status_code == 401
+    assert locked.client.get("/v1/methods", headers={b"Authorization": "Bearer caf\u00e9".encode()}).status_code == 401
     for free in ("/", "/healthz", "/openapi.json"):
         assert locked.client.get(free).status_code == 200
     security = locked.client.get("/openapi.json").json()["components"]["securitySchemes"]

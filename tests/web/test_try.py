@@ -89,7 +89,7 @@ def seen(browser: "Browser", site: str) -> Iterator[Seen]:
         assert "?" not in asked
 
 
-def give(page: "Page", picture: Path | dict[str, Any]) -> None:
+def give(page: "Page", picture: Path) -> None:
     """Choose a file and wait for the result."""
     page.set_input_files("#file", picture)
     page.wait_for_selector(READY)

@@ -216,11 +216,16 @@ def test_independent_works_go_to_streams_of_their_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: current[-1])
     monkeypatch.setattr(torch.cuda, "stream", on)
     method = Galatea(TINY["galatea"], SIZE)
-    works = {name: partial(lambda name: noted.append(f"{name} on {current[-1].name}") or name, name) for name in "abcd"}
+
+    def work(name: str) -> str:
+        noted.append(f"{name} on {current[-1].name}")
+        return name
+
+    works = {name: partial(work, name) for name in "abcd"}
     assert method.together(works) == {name: name for name in "abcd"}  # without streams, one after the other
     assert noted == [f"{name} on main" for name in "abcd"]
     noted.clear()
-    method.side_streams = [one, two]
+    method.side_streams = [one, two]  # type: ignore[list-item]
     assert method.together(works) == {name: name for name in "abcd"}
     assert noted == [
         "one waits for main", "two waits for main", "a on main", "b on one", "c on two", "d on main",
