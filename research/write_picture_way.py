@@ -33,7 +33,7 @@ ABOUT: Final = {
     "size": "width and height of the picture, px",
     "faces": "the largest first; box (left, top, right, bottom) and landmarks in px of the picture, tilt in degrees "
     "clockwise on screen, domain, score in [0, 1]",
-    "crops": f"of the {CROPPED} largest faces, lined up (keep_tilt false) and tilted as in the picture (keep_tilt true)",
+    "crops": f"of the {CROPPED} largest faces, lined up (keep_tilt false) and as tilted as in the picture (true)",
     "frame": "(x, y) px of the picture to (a x - b y + tx, b x + a y + ty) in the unit square of the crop",
     "landmarks": "of crops: shares of the crop's side",
     "grid": f"the crop of {PX} px reduced to {GRID}x{GRID} means, rows of RGB, 0-255",

@@ -127,3 +127,19 @@ def test_lists_have_no_flag_that_empties_them(command: str, capsys: pytest.Captu
     told = capsys.readouterr().out
     assert "--empty" not in told
     assert "--no-" not in told
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_an_encoding_with_few_letters_ends_nothing(tmp_path: Path, encoding: str) -> None:
+    """As where a command is redirected on Windows; λ stands in the help, and files have names of any kind."""
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": encoding}
+    for arguments, code, words in (
+        (["train", "galatea", "--help"], 0, ""),
+        (["inspect", str(tmp_path / "あおい.png")], 1, r"\u3042\u304a\u3044.png is not there"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "anime2real", *arguments], env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == code
+        assert words in (done.stdout + done.stderr).decode(encoding)
+        assert b"Traceback" not in done.stderr

@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 """
 
 import contextlib
+import io
 import os
 import sys
 
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 something failed, 2 bad usage, 130 interrupted, 141 nobody reads what we print.
     """
     tokens = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # Windows gives a redirected command an encoding with few letters: the others are printed as escapes.
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="backslashreplace")
     try:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # here, where a reader that has gone is still told from a failure
