@@ -31,7 +31,7 @@ NAMES: Final = {
         "anime2real.bundle.save.load",
         "anime2real.bundle.format.read",
         "anime2real.bundle.save.save",
-        "anime2real.bundle.registry.shipped",
+        "anime2real.shipped",
         "anime2real.bundle.registry.find",
     ),
     "Faces": (
@@ -41,10 +41,11 @@ NAMES: Final = {
         "anime2real.face.geometry.paste",
     ),
     "Pictures and their marks": (
-        "anime2real.image.decode.decode",
-        "anime2real.image.decode.Decoded",
+        "anime2real.decode",
+        "anime2real.Decoded",
+        "anime2real.Limits",
         "anime2real.image.files.encode",
-        "anime2real.image.files.write",
+        "anime2real.write",
         "anime2real.image.provenance.read_marks",
     ),
     "Errors": ("anime2real.UserError",),

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from anime2real import __version__, pipeline
+from anime2real.bundle.format import MOST_VARIANTS
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
 from anime2real.network import style_of
@@ -103,7 +104,7 @@ def test_the_schema(node: Any) -> None:
     assert {name: inputs[name].default for name in DEFAULTS} == DEFAULTS
     assert inputs["bundle"].optional
     assert inputs["variant"].optional
-    assert (inputs["variant"].default, inputs["variant"].min, inputs["variant"].max) == (0, 0, 15)
+    assert (inputs["variant"].default, inputs["variant"].min, inputs["variant"].max) == (0, 0, MOST_VARIANTS - 1)
     assert [value.io_type for value in schema.outputs] == ["IMAGE"]
     # ComfyUI hands inputs over by their ids.
     assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:8])

@@ -117,15 +117,9 @@ def test_public_names() -> None:
     import anime2real
 
     names = {
-        "Bundle",
-        "Face",
-        "Translated",
-        "Translator",
-        "UserError",
-        "__version__",
-        "find_faces",
-        "translate_picture",
-    }
+        "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
+        "find_faces", "shipped", "translate_picture", "write",
+    }  # fmt: skip
     assert set(anime2real.__all__) == names
     assert all(getattr(anime2real, name) for name in anime2real.__all__)
     assert dir(anime2real) == sorted(anime2real.__all__)

@@ -1,4 +1,4 @@
-"""What ComfyUI loads: the entry point of the nodes."""
+"""ComfyUI loads this: the entry point of the node."""
 
 from .nodes import comfy_entrypoint
 

@@ -7,20 +7,20 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
-from anime2real.bundle.format import MOST_VARIANTS
-from anime2real.bundle.registry import shipped
-from anime2real.pipeline import translate_picture
+from anime2real import shipped, translate_picture
 
 BEST: Final = "best"
 AUTO: Final = "auto"
+LAST_VARIANT: Final = 15
+"""Bundles that make several results of a picture offer 16."""
 
 
 class Anime2RealTranslate(io.ComfyNode):
-    """Drawn faces to people, and people to drawings, on the CPU."""
+    """Translates drawn faces to people, and people to drawings, on the CPU."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the node is called, takes and gives."""
+        """The node's name, inputs and outputs."""
         methods = sorted({bundle.method for bundle in shipped()})
         return io.Schema(
             node_id="Anime2RealTranslate",
@@ -34,7 +34,7 @@ class Anime2RealTranslate(io.ComfyNode):
                     "direction",
                     options=[AUTO, "real", "anime"],
                     default=AUTO,
-                    tooltip="auto: each picture's largest face becomes what it is not",
+                    tooltip="auto: a drawing becomes a person and a person a drawing, by each picture's largest face",
                 ),
                 io.Combo.Input(
                     "layout",
@@ -46,7 +46,7 @@ class Anime2RealTranslate(io.ComfyNode):
                     "crop",
                     options=["face", "none"],
                     default="face",
-                    tooltip="find the faces; or none, to take the centre square for one",
+                    tooltip="find the faces; or take the centre square for one",
                 ),
                 io.String.Input(
                     "bundle",
@@ -58,7 +58,7 @@ class Anime2RealTranslate(io.ComfyNode):
                     "variant",
                     default=0,
                     min=0,
-                    max=MOST_VARIANTS - 1,
+                    max=LAST_VARIANT,
                     optional=True,
                     tooltip="0: the usual person; others are somebody else, by a method that makes several",
                 ),
@@ -77,11 +77,11 @@ class Anime2RealTranslate(io.ComfyNode):
         bundle: str = "",
         variant: int = 0,
     ) -> io.NodeOutput:
-        """Translate a batch (B, H, W, C) in [0, 1], picture by picture; the result is (B, H', W', 3) on the CPU."""
+        """Translate a batch (B, H, W, C) in [0, 1], picture by picture, to (B, H', W', 3) in [0, 1] on the CPU."""
         pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
         results = []
         for pixels in pictures:
-            made = translate_picture(
+            translated = translate_picture(
                 Image.fromarray(pixels),
                 to=None if direction == AUTO else direction,
                 method=None if method == BEST else method,
@@ -90,20 +90,20 @@ class Anime2RealTranslate(io.ComfyNode):
                 crop=crop,
                 variant=variant,
             )
-            results.append(np.asarray(made.image, np.float32) / 255)
+            results.append(np.asarray(translated.image, np.float32) / 255)
         if len({result.shape for result in results}) > 1:
             raise ValueError("the pictures' results differ in size, so they make no batch: choose one direction")
         return io.NodeOutput(torch.from_numpy(np.stack(results)))
 
 
 class Anime2RealExtension(ComfyExtension):
-    """The nodes of this folder."""
+    """ComfyUI asks this for the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """One node."""
+        """The one node of this folder."""
         return [Anime2RealTranslate]
 
 
 async def comfy_entrypoint() -> ComfyExtension:
-    """What ComfyUI calls when it starts."""
+    """ComfyUI calls this when it starts."""
     return Anime2RealExtension()

@@ -3,17 +3,12 @@
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from uuid import uuid4
 
 import gradio as gr
 
-from anime2real import UserError
-from anime2real.bundle.registry import shipped
-from anime2real.domain import Domain
-from anime2real.image.decode import Limits, decode
-from anime2real.image.files import write
-from anime2real.pipeline import Layout, translate_picture
+from anime2real import Limits, UserError, decode, shipped, translate_picture, write
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = next(
@@ -21,12 +16,20 @@ EXAMPLES: Final = next(
 )
 """Beside this file on the Hub; at the top of the repository elsewhere."""
 
-KEPT_SECONDS: Final = 600
+MAX_AGE_SECONDS: Final = 600
 MAX_BYTES: Final = 16 * 2**20
 MAX_PIXELS: Final = 24_000_000
 BEST: Final = "best"
-DIRECTIONS: Final[dict[str, Domain | None]] = {"what it is not": None, "a person": "real", "a drawing": "anime"}
-LAYOUTS: Final[dict[str, Layout]] = {"the face": "face", "before and after": "pair", "the whole picture": "paste"}
+DIRECTIONS: Final[dict[str, Literal["anime", "real"] | None]] = {
+    "what it is not": None,
+    "a person": "real",
+    "a drawing": "anime",
+}
+LAYOUTS: Final[dict[str, Literal["face", "pair", "paste"]]] = {
+    "the face": "face",
+    "before and after": "pair",
+    "the whole picture": "paste",
+}
 
 TEXT: Final = """# anime2real
 
@@ -41,20 +44,20 @@ _results = tempfile.TemporaryDirectory(prefix="anime2real-")
 
 
 def translate(picture: str | None, direction: str, method: str, layout: str, crop: bool) -> tuple[str, str]:
-    """The result's file, marked, and a line about it.
+    """Translate a picture: the path of the marked result, and a line about it.
 
     Args:
-        picture: the file that was given.
+        picture: the file that the user gave; None if none.
         direction: a key of `DIRECTIONS`.
         method: `best`, or one that ships.
         layout: a key of `LAYOUTS`.
-        crop: whether to look for faces; else the centre square is taken for one.
+        crop: whether to find the faces; otherwise the centre square is taken for one.
     """
     if picture is None:
         raise gr.Error("Give a picture first.", print_exception=False)
-    _forget()
+    _delete_old_results()
     try:
-        made = translate_picture(
+        translated = translate_picture(
             decode(picture, limits=Limits(MAX_BYTES, MAX_PIXELS), name="the picture").image,
             to=DIRECTIONS[direction],
             method=None if method == BEST else method,
@@ -63,26 +66,26 @@ def translate(picture: str | None, direction: str, method: str, layout: str, cro
         )
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    file = write(made.image, Path(_results.name) / f"{uuid4().hex}.png")
-    shown = "An invented person" if made.to == "real" else "A drawing"
-    return str(file), f"{shown}, made by {made.method}; a generated picture, marked as one."
+    file = write(translated.image, Path(_results.name) / f"{uuid4().hex}.png")
+    shown = "An invented person" if translated.to == "real" else "A drawing"
+    return str(file), f"{shown}, made by {translated.method}; a generated picture, marked as one."
 
 
-def _forget() -> None:
-    """Delete results that are old; the page has its own copy, which Gradio deletes."""
+def _delete_old_results() -> None:
+    """Delete old results. Gradio keeps a copy of each for the page, and deletes that itself."""
     for file in Path(_results.name).iterdir():
-        if time.time() - file.stat().st_mtime > KEPT_SECONDS:
+        if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             file.unlink(missing_ok=True)
 
 
 def page() -> gr.Blocks:
-    """The page; the API beside it has one call, `/translate`."""
+    """The page, with an API of one call, `/translate`."""
     methods = [BEST, *sorted({bundle.method for bundle in shipped()})]
     with gr.Blocks(title="anime2real", analytics_enabled=False, delete_cache=(600, 3000)) as blocks:
         gr.Markdown(TEXT)
         with gr.Row():
             with gr.Column():
-                given = gr.Image(
+                picture = gr.Image(
                     label="Picture",
                     type="filepath",
                     image_mode=None,
@@ -102,10 +105,10 @@ def page() -> gr.Blocks:
                     interactive=False,
                     buttons=["download", "fullscreen"],
                 )
-                said = gr.Markdown()
-        inputs = [given, direction, method, layout, crop]
-        button.click(translate, inputs, [result, said], api_name="translate", concurrency_limit=2)
-        gr.Examples([str(path) for path in sorted(EXAMPLES.glob("*.png"))], given, label="Drawn for this project")
+                line = gr.Markdown()
+        inputs = [picture, direction, method, layout, crop]
+        button.click(translate, inputs, [result, line], api_name="translate", concurrency_limit=2)
+        gr.Examples([str(path) for path in sorted(EXAMPLES.glob("*.png"))], picture, label="Drawn for this project")
     return blocks.queue(max_size=32)
 
 

@@ -10,18 +10,23 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from anime2real.bundle.format import Bundle
+    from anime2real.bundle.registry import shipped
     from anime2real.errors import UserError
     from anime2real.face.finder import find_faces
     from anime2real.face.geometry import Face
+    from anime2real.image.decode import Decoded, Limits, decode
+    from anime2real.image.files import write
     from anime2real.pipeline import Translated, Translator, translate_picture
 
 __all__ = [
-    "Bundle", "Face", "Translated", "Translator", "UserError", "__version__", "find_faces", "translate_picture",
+    "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
+    "find_faces", "shipped", "translate_picture", "write",
 ]  # fmt: skip
 
 _HOMES = {
-    "Bundle": "bundle.format", "Face": "face.geometry", "Translated": "pipeline", "Translator": "pipeline",
-    "UserError": "errors", "find_faces": "face.finder", "translate_picture": "pipeline",
+    "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
+    "Translated": "pipeline", "Translator": "pipeline", "UserError": "errors", "decode": "image.decode",
+    "find_faces": "face.finder", "shipped": "bundle.registry", "translate_picture": "pipeline", "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""
 
