@@ -54,3 +54,9 @@ def test_names_are_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_rich_is_not_imported_before_something_is_drawn() -> None:
     code = "import sys, anime2real.progress as p; p.Progress()('x', 1, 2); sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_note_changes_in_its_place(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told = show(monkeypatch, capsys, ("training", 1, 9, "61.2 pairs/s"), ("training", 2, 9, "64.0 pairs/s"))
+    assert "training  64.0 pairs/s" in told
+    assert "61.2" not in told.rpartition("64.0")[2]

@@ -19,12 +19,13 @@ class Progress:
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
 
-    def __call__(self, what: str, done: int, total: int | None = None) -> None:
+    def __call__(self, what: str, done: int, total: int | None = None, note: str = "") -> None:
         """Say how far it is.
 
         Args:
             what: is being done, such as `looking for faces`; another name starts another line in place of this one.
             done, total: how many, of how many if that is known.
+            note: what stands behind it now, such as how fast it is.
         """
         if self._quiet or not sys.stderr.isatty():
             return
@@ -35,7 +36,8 @@ class Progress:
             self._bar.update(task, visible=name == what)
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(_printable(what), total=total)
-        self._bar.update(self._tasks[what], completed=done, total=total)
+        said = _printable(f"{what}  {note}".rstrip())
+        self._bar.update(self._tasks[what], completed=done, total=total, description=said)
 
     def close(self) -> None:
         """Take the line away."""

@@ -1,4 +1,4 @@
-"""Dyed hair has the colour that was asked for, and nothing else changes; a training with it resumes and is exported."""
+"""Recoloured hair has the colour that was asked for, and nothing else changes; such a training resumes and exports."""
 
 import json
 import tomllib
@@ -112,7 +112,7 @@ def test_a_bald_heads_rim_stays() -> None:
     assert not torch.equal(result[1], image[1])
 
 
-def test_half_a_mask_is_half_dyed_and_each_picture_by_itself() -> None:
+def test_half_a_mask_is_half_recoloured_and_each_picture_by_itself() -> None:
     image, colours = strands(0.3, 2), torch.tensor([PINK, BLUE])
     whole = recoloured(image, upper(2), colours, torch.ones(2))
     half = recoloured(image, upper(2), colours, torch.full((2,), 0.5))
@@ -145,7 +145,7 @@ def test_one_number_says_whether_and_how() -> None:
     assert everyone[:, 0].tolist() == [0, 7]
 
 
-def test_galatea_takes_dyed_photographs_for_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_galatea_takes_recoloured_photographs_for_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     method = galatea(hair_recolouring=0.5)
     method.set_hair_colours(np.array([BLUE], np.float32))
     numbers = RandomNumbers(torch.zeros(2, COLUMNS))
@@ -181,7 +181,7 @@ def test_the_mask_moves_with_the_picture(toy: Toy, haired: Path) -> None:
     torch.testing.assert_close(hair.expand(-1, 3, -1, -1) * 2 - 1, seen[0].real, atol=1e-5, rtol=0)
 
 
-def test_the_dyeing_step_stays_on_the_device(haired: Path) -> None:
+def test_the_recolouring_step_stays_on_the_device(haired: Path) -> None:
     pack = Pack(haired)
     assert pack.hair is not None
     method = galatea(hair_recolouring=0.5)
@@ -196,7 +196,7 @@ def test_the_dyeing_step_stays_on_the_device(haired: Path) -> None:
     assert noted.seen == []
 
 
-def test_a_table_of_any_size_fills_the_dyes() -> None:
+def test_a_table_of_any_size_fills_the_colours() -> None:
     method = galatea(hair_recolouring=0.5)
     for count in (3, HAIR_COLOURS, 3 * HAIR_COLOURS):
         method.set_hair_colours(np.arange(count, dtype=np.float32)[:, None].repeat(3, 1))
@@ -207,7 +207,7 @@ def test_a_table_of_any_size_fills_the_dyes() -> None:
 
 
 @pytest.mark.usefixtures("_one_bundle", "_no_bundles")
-def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
+def test_an_interrupted_run_with_recolouring_ends_as_a_straight_one(
     haired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = config("galatea")
@@ -226,17 +226,17 @@ def test_an_interrupted_run_with_dye_ends_as_a_straight_one(
     assert bundle["training"]["options"]["hair_recolouring"] == 0.8
 
 
-def test_without_dye_there_is_no_table() -> None:
+def test_without_recolouring_there_is_no_table() -> None:
     """So that checkpoints of runs without it stay what they were."""
     assert "hair_colours" in galatea(hair_recolouring=0.5).state_dict()
-    for dye in (0.0, None):
-        method = galatea(hair_recolouring=dye)
+    for share in (0.0, None):
+        method = galatea(hair_recolouring=share)
         assert not method.wants_hair
         assert "hair_colours" not in method.state_dict()
 
 
 @pytest.mark.usefixtures("_no_bundles")
-def test_a_pack_without_hair_trains_undyed_and_says_so(toy: Toy, tmp_path: Path) -> None:
+def test_a_pack_without_hair_trains_without_recolouring_and_says_so(toy: Toy, tmp_path: Path) -> None:
     assert train(config("galatea", 1), toy.pack, tmp_path / "run", PLAIN).finished
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["options"]["hair_recolouring"] == 0.0
     with pytest.raises(TrainError, match=r"knows no hair, which --hair-recolouring needs: prepare it with --hair"):

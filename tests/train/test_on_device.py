@@ -47,7 +47,7 @@ LEARNING = [(name, TINY[name]) for name in sorted(set(METHODS) - {"difference"})
 NEAR = [("galatea", replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1))]
 LEANING = [("cyclegan", replace(TINY["cyclegan"], tilt=way)) for way in WAYS if way != "none"]
 FULL = ("ugatit", replace(TINY["ugatit"], light=False))
-ATTENTIVE = (
+WITH_CAM = (
     "galatea",
     replace(TINY["galatea"], generator="ugatit", blocks=2, style_weight=1.0, unshuffle=2, cam_discriminator_weight=0.5),
 )
@@ -62,7 +62,7 @@ def learning(name: str, options: Any) -> Method:
     return method
 
 
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, WITH_CAM])
 def test_an_iteration_stays_on_the_device(name: str, options: Any, toy: Toy) -> None:
     pack = Pack(toy.pack)
     method = learning(name, options)
@@ -86,7 +86,7 @@ def test_what_lies_on_the_host_is_noticed() -> None:
     assert noted.seen == ["aten::full", "aten::mul.Tensor"]
 
 
-@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, ATTENTIVE])
+@pytest.mark.parametrize(("name", "options"), [*LEARNING, *NEAR, *LEANING, FULL, WITH_CAM])
 def test_an_iteration_makes_no_tensor_on_the_host(name: str, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """On torch's device without memory, so that the host is another one also where there is no GPU."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which that device does not have

@@ -1,4 +1,4 @@
-"""What a face is judged by from near: the band of the eyes and the mouth, cut out by the landmarks.
+"""What a discriminator sees from near: the band of the eyes and the mouth, cut out by the landmarks.
 
 A discriminator of the whole face spends little on twenty pixels of an eye. In crops along the eye line and the line of
 the mouth they fill the picture, wherever the face lies and however it leans.

@@ -1,7 +1,7 @@
-"""Hair dyed in photographs: of another colour, with its light, shadow and strands.
+"""Hair recoloured in photographs, with its light, shadow and strands.
 
-A translator judged against photographs learns that hair is brown, since none of them shows pink hair. Dyed photographs
-do. Everything here runs on the device, a batch at a time, without gradients and without a look by the host.
+A discriminator of photographs calls pink hair fake, since no photograph shows it. Recoloured photographs do. Everything
+here runs on the device, a batch at a time, without gradients and without a look by the host.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ SHINE: Final = 1.45
 edge of a mask, as skin beside black hair, does not light up."""
 
 MIN_SHARE: Final = 0.04
-"""Share of the picture below which hair is not dyed: it is a bald head's rim, or no hair."""
+"""Share of the picture below which hair is not recoloured: it is a bald head's rim, or no hair."""
 
 DOUBT: Final = 30.0
 """L* by which a pixel differs from the hair's mean for its half mask to be squared."""
@@ -57,7 +57,7 @@ def to_image(lab: Tensor) -> Tensor:
 
 
 def recoloured(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tensor:
-    """Photographs with their hair dyed.
+    """Photographs with their hair recoloured.
 
     The hair's mean chroma becomes the colour's, brighter strands taking more of it; its own differences in chroma stay
     in part. Its mean lightness goes part of the way, by a power of each pixel's share of the mean, which keeps black
@@ -146,12 +146,12 @@ def _encoded(linear: Tensor) -> Tensor:
 
 
 def chosen_colours(colours: Tensor, uniforms: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """A colour of the table for each picture, and whether it is dyed at all, out of one number each.
+    """A colour of the table for each picture, and whether it is recoloured at all, out of one number each.
 
     Args:
         colours: (K, 3).
         uniforms: (N,) in [0, 1).
-        share: of the pictures to dye, in (0, 1].
+        share: of the pictures to recolour, in (0, 1].
 
     Returns:
         colours (N, 3); strengths (N,), 1 or 0.

@@ -2,7 +2,7 @@
 
 A bundle holds its network as an ONNX file, whose weights are those that were trained, in fp16, a few of them laid out
 for ONNX Runtime (`lowering.py`). They are put back, and the network must then draw what the bundle draws: a file that
-was made in another way is refused, not started from wrongly. What judged the network is in no bundle and begins anew.
+was made in another way is refused, not started from wrongly. The discriminators are in no bundle and start anew.
 """
 
 from collections.abc import Mapping, Sequence

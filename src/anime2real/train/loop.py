@@ -302,8 +302,10 @@ class _Loop:
         )
         left = self.progress.seconds / max(self.used(), 1e-9) * (1.0 - self.used())
         text = "  ".join(f"{key} {value:.3f}" for key, value in values.items())
-        speed = f"{self.place()}  {rate:,.1f} pairs/s"
-        self.report.progress(self.used(), speed, f"{self.used():6.1%}  {speed}  {text}  {left / 60:.1f} min left")
+        line = f"{self.used():6.1%}  {self.place()}  {rate:,.1f} pairs/s  {text}  {left / 60:.1f} min left"
+        self.report.progress(
+            *self.config.budget.counted(self.progress.pairs, self.progress.seconds), f"{rate:,.1f} pairs/s", line
+        )
 
     def _checked(self, losses: dict[str, float]) -> dict[str, float]:
         for name, value in losses.items():

@@ -136,7 +136,7 @@ class Method(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.average = nn.ModuleDict()
-        self.further = 0
+        self.further_emas = 0
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.precision: torch.dtype = torch.float32
         self.side_streams: Sequence[torch.cuda.Stream] = ()
@@ -201,18 +201,18 @@ class Method(nn.Module):
                 accelerate(child)
 
     def start_average(self, further: int = 0) -> None:
-        """Copy every averaged network as it stands, and for so many further averages again."""
-        self.further = further
+        """Copy every averaged network as it stands, and again for so many further EMAs."""
+        self.further_emas = further
         for name in self.averaged:
             for each in _averages_of(name, further):
                 self.average[each] = copy.deepcopy(getattr(self, name)).requires_grad_(False).eval()
 
     @torch.no_grad()
     def update_average(self, weights: Tensor) -> None:
-        """Move the averages towards their networks, by `weights`: (1 + further,), 1 - beta of each."""
+        """Move the EMAs towards their networks, by `weights`: (1 + further_emas,), 1 - β of each."""
         for name in self.averaged:
             current: list[Tensor] = list(getattr(self, name).parameters())
-            for each, weight in zip(_averages_of(name, self.further), weights, strict=True):
+            for each, weight in zip(_averages_of(name, self.further_emas), weights, strict=True):
                 average: list[Tensor] = list(self.average[each].parameters())
                 if average:
                     change = torch._foreach_sub(current, average)
@@ -220,11 +220,11 @@ class Method(nn.Module):
                     torch._foreach_add_(average, change)
 
     def ema_translators(self, place: int) -> list[TrainedTranslator]:
-        """The translators by a further average in place of the first."""
+        """The translators by a further EMA in place of the first."""
         usual = {name: self.average[name] for name in self.averaged}
         try:
             for name in self.averaged:
-                self.average[name] = self.average[_averages_of(name, self.further)[1 + place]]
+                self.average[name] = self.average[_averages_of(name, self.further_emas)[1 + place]]
             return self.translators()
         finally:
             for name, module in usual.items():

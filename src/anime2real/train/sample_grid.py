@@ -1,4 +1,4 @@
-"""Sample grids: the same few pictures through every product, over and over, so that a run can be watched."""
+"""Sample grids: the same few pictures through every translator at each stage, so that a run can be watched."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def draw(
     path: Path,
     landmarks: Tensor | None = None,
 ) -> None:
-    """Write a PNG: for each domain a row of inputs, then a row for each product that starts from it.
+    """Write a PNG: for each domain a row of inputs, then a row for each translator that starts from it.
 
     Args:
         method: as it stands.
@@ -52,11 +52,11 @@ def draw(
         inputs = pictures[chosen]
         image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         strips.append(inputs.cpu().numpy())
-        for product in method.translators():
-            if product.source == domain:
-                module = product.module.to(pictures.device).eval()
-                told = told_to(product, len(chosen), None if landmarks is None else landmarks[chosen])
-                strips.append(to_uint8(module(image, *(value.to(image.device) for value in told))))
+        for translator in method.translators():
+            if translator.source == domain:
+                module = translator.module.to(pictures.device).eval()
+                conditions = conditions_for(translator, len(chosen), None if landmarks is None else landmarks[chosen])
+                strips.append(to_uint8(module(image, *(value.to(image.device) for value in conditions))))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
@@ -66,16 +66,16 @@ def draw(
         Image.fromarray(grid).save(temporary, format="PNG")
 
 
-def told_to(product: TrainedTranslator, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
-    """The arguments that a product takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
+def conditions_for(translator: TrainedTranslator, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
+    """The arguments that a translator takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
 
     Of styles, the usual one.
     """
-    if product.conditions == ("style",):
+    if translator.conditions == ("style",):
         return (torch.zeros(count, STYLE),)
-    if not product.conditions or landmarks is None:
+    if not translator.conditions or landmarks is None:
         return ()
-    return ((landmarks + 1) / 2,) if product.conditions == ("landmarks",) else (tilts(landmarks),)
+    return ((landmarks + 1) / 2,) if translator.conditions == ("landmarks",) else (tilts(landmarks),)
 
 
 def to_uint8(image: Tensor) -> NDArray[np.uint8]:

@@ -81,7 +81,7 @@ class TrainingStep:
         parts = 2 if method.wants_real_set else 1
         self._rows = torch.zeros(parts, 2, batch_size, dtype=torch.int64, device=device)
         self._uniforms = torch.zeros(parts, batch_size, COLUMNS, device=device)
-        self._average_weights = torch.zeros(1 + method.further, device=device)
+        self._average_weights = torch.zeros(1 + method.further_emas, device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._losses: dict[str, Tensor] = {}
         method.precision = torch.bfloat16 if speed.bf16 else torch.float32

@@ -48,7 +48,7 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     assert all(name.startswith("heads.") for name in learns)
 
 
-def test_galateas_further_judges_look_at_the_details_and_leave_the_generators_alone() -> None:
+def test_galateas_further_discriminators_look_at_the_details_and_leave_the_generators_alone() -> None:
     torch.manual_seed(0)
     method = Galatea(replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1), SIZE)
     method.make_optimizers(1e-3)

@@ -79,13 +79,13 @@ def test_a_weight_below_nothing_is_refused(name: str) -> None:
         GalateaConfig(**{name: -1.0})  # type: ignore[arg-type]
 
 
-def test_pictures_too_small_to_judge_are_refused() -> None:
+def test_pictures_too_small_to_discriminator_are_refused() -> None:
     with pytest.raises(TrainError, match="galatea wants pictures of at least 32 px, not 16"):
         Galatea(GalateaConfig(**SMALL), 16)
 
 
 @pytest.mark.usefixtures("_no_bundles")
-def test_the_defaults_train_with_all_judges_and_resume(
+def test_the_defaults_train_with_all_discriminators_and_resume(
     known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig("galatea", GalateaConfig(**SMALL), Budget(pairs=6), samples=1)

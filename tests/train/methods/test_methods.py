@@ -111,7 +111,7 @@ def test_the_pool_fills_then_exchanges_half() -> None:
     assert sorted(pools[0][:, 0, 0, 0].tolist() + seen) == [1, 2, 3, 4, 7, 8]
 
 
-def test_least_squares_is_zero_for_a_perfect_judge() -> None:
+def test_least_squares_is_zero_for_a_perfect_discriminator() -> None:
     assert least_squares(torch.tensor([1.0, 1.0, 0.0, 0.0])) == 0
     assert least_squares(torch.tensor([0.0, 0.0, 1.0, 1.0])) == 1
 

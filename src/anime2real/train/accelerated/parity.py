@@ -106,7 +106,9 @@ def _one_step(
 ) -> tuple[Tensor, dict[str, float]]:
     """All gradients after one step of a copy, flattened in fp64, and its losses."""
     trial = copy.deepcopy(method)
-    losses = TrainingStep(trial, pictures, len(draw.anime), speed, *known).step(draw, 0.0, [0.0] * (1 + method.further))
+    losses = TrainingStep(trial, pictures, len(draw.anime), speed, *known).step(
+        draw, 0.0, [0.0] * (1 + method.further_emas)
+    )
     gradients = [p.grad.flatten().double() for p in trial.parameters() if p.grad is not None]
     # A method without gradients (the difference vector) is compared by its state.
     values = gradients or [b.flatten().double() for b in trial.buffers() if b.is_floating_point()]

@@ -1,4 +1,4 @@
-"""The end of a run: every product exported to a bundle in the run folder."""
+"""The end of a run: every translator is exported to a bundle in the run folder."""
 
 import shutil
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from anime2real.train.run.restore import restore
 def export_translators(
     method: Method, config: TrainConfig, pack: dict[str, Any], output: Path, facts: dict[str, Any], progress: Progress
 ) -> list[Path]:
-    """Write a bundle for each product below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
+    """Write a bundle for each translator below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
 
-    Those of further averages go to a folder each, ema-SHARE.
+    Those of further EMAs go to a folder each, ema-SHARE.
 
     Args:
         method: as it stands.
@@ -49,22 +49,22 @@ def export_translators(
         "date": datetime.now(UTC).date().isoformat(),
         "torch": facts["torch"],
     }
-    translators = [(output, product, training) for product in method.translators()]
+    translators = [(output, translator, training) for translator in method.translators()]
     for place, share in enumerate(config.ema_shares):
         parent, told = output / f"ema-{share:g}", training | {"ema_share": share}
-        translators += [(parent, product, told) for product in method.ema_translators(place) if product.final]
+        translators += [(parent, translator, told) for translator in method.ema_translators(place) if translator.final]
     written = []
-    for parent, product, told in translators:
-        target = bundle_folder(parent, product)
+    for parent, translator, told in translators:
+        target = bundle_folder(parent, translator)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(
-            product.module,
+            translator.module,
             target,
-            method=product.name,
-            source=product.source,
-            target=product.target,
+            method=translator.name,
+            source=translator.source,
+            target=translator.target,
             px=pack["size"],
-            conditions=product.conditions,
+            conditions=translator.conditions,
             crop=str(pack.get("crop", "centre")),
             training=told,
             licence=_joined("licence", pack, method, "unknown: the pack names none"),
@@ -103,7 +103,7 @@ def _without_rights(facts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key not in ("licence", "rights")}
 
 
-def bundle_folder(parent: Path, product: TrainedTranslator) -> Path:
-    """Where a product's bundle goes; what is not final goes one folder deeper."""
-    name = f"{product.name}-{product.source}-to-{product.target}"
-    return parent / name if product.final else parent / "snapshots" / name
+def bundle_folder(parent: Path, translator: TrainedTranslator) -> Path:
+    """Where a translator's bundle goes; what is not final goes one folder deeper."""
+    name = f"{translator.name}-{translator.source}-to-{translator.target}"
+    return parent / name if translator.final else parent / "snapshots" / name

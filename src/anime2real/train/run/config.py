@@ -33,6 +33,12 @@ class Budget:
         if (self.minutes or self.pairs or 0) <= 0:
             raise TrainError(f"the budget must be more than nothing, not {self.minutes or self.pairs}")
 
+    def counted(self, pairs: int, seconds: float) -> tuple[int, int]:
+        """How much of the budget is used up, and how much it is: pairs or seconds."""
+        if self.pairs is not None:
+            return pairs, self.pairs
+        return round(seconds), round(60.0 * (self.minutes or 0.0))
+
     def progress(self, pairs: int, seconds: float) -> float:
         """Share of the budget that is used up, in [0, 1]."""
         share = pairs / self.pairs if self.pairs else seconds / 60.0 / (self.minutes or 1.0)
