@@ -32,7 +32,7 @@ def main() -> None:
     try:
         pack = Pack(options.pack)
         if pack.hair is None:
-            raise PackError(f"{options.pack} knows no hair: scripts/add_hair.py finds it")
+            raise PackError(f"{options.pack} knows no hair: `anime2real pack add-hair` finds it")
     except UserError as error:
         sys.exit(f"error: {error}")
     random = np.random.default_rng(options.seed)

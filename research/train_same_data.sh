@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains methods on the same pictures and the same clock, 20 minutes each of one GPU, from the packs `sharp` and `sharp-256`
-# in the folder $1, with scripts/held_out.txt held back from both (scripts/hold_out.py), below the folder $2: what the
+# in the folder $1, with scripts/held_out.txt held back from both (anime2real pack hold-out), below the folder $2: what the
 # table of photographs that nothing learned from, in research/results-2026-11.md, measures. The same command resumes.
 set -eu
 anime2real train cyclegan --minutes 20 --data "$1/sharp" -o "$2/cyclegan-sharp"

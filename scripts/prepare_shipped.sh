@@ -2,7 +2,7 @@
 # Makes the packs that the shipped bundles are trained on, from the archives in the folder $1, below the folder $2:
 # `aligned`, faces lined up, their hair found; `tilted`, the same crops leaning as they lean, for the methods that are told
 # the tilt; `sharp` and, of 256 px, `sharp-256`, lined up, their hair found, CelebA's soft photographs left out, for
-# galatea, which wants the children out of both as well: scripts/leave_out_children.py, then scripts/hold_out.py.
+# galatea, which wants the children out of both as well: scripts/leave_out_children.py, then anime2real pack hold-out.
 set -eu
 archives=$1 packs=$2
 drawings="and the drawings belong to their makers: what is learned from them may be used for no more."

@@ -85,7 +85,7 @@ NOT_RUN = {
     r"^anime2real serve": "does not end; test_what_serves_answers, with -m slow",
     r"^python (-m http.server|scripts/build_try.py|integrations/space/app.py)": "needs the network, or does not end",
     r"^python benchmarks/": "takes minutes",
-    r"^python scripts/average_bundles.py": "wants runs that started together; tests/train/test_soup.py makes such",
+    r"^anime2real average": "wants runs that started together; tests/train/test_weight_averaging.py makes such",
     r"^pytest": "is what runs this",
     r"--inception": "needs a file that the reader brings",
     r"--features VGG": "needs a package that the tests do without",

@@ -15,8 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from anime2real.data.hair_masks import note_hair
-from anime2real.data.pack import Pack
+from anime2real.data.pack import Pack, note_hair
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.options import AutoencoderConfig, CycleGANConfig, DifferenceConfig, UGATITConfig

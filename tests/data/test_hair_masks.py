@@ -1,13 +1,9 @@
 """Packs know where hair is: masks with the picture's edges, the same bytes every time, whole after a journey."""
 
-import json
 import shutil
-import sys
 from pathlib import Path
 
-import add_hair as script
 import numpy as np
-import pack_archive
 import pytest
 from PIL import Image
 from toys import SIZE, Toy, with_hair
@@ -161,15 +157,12 @@ def test_the_digest_covers_the_masks(toy: Toy, tmp_path: Path) -> None:
     assert one.meta["hair"]["sha256"] in (tmp_path / "one" / "meta.json").read_text()
 
 
-def test_hair_needs_faces(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_hair_needs_faces(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(PackError, match="use the crop rule face or tilted, not auto"):
         prepare([toy.anime], [toy.real], tmp_path / "pack", size=32, crop="auto", hair=True, quiet=True)
     shutil.copytree(toy.pack, tmp_path / "toy")
-    monkeypatch.setattr(sys, "argv", ["add_hair.py", str(tmp_path / "toy")])
-    with pytest.raises(SystemExit, match="no landmarks, which hair needs"):
-        script.main()
+    with pytest.raises(PackError, match="no landmarks, which hair needs"):
+        add_hair(tmp_path / "toy")
     assert Pack(tmp_path / "toy").hair is None
 
 
@@ -181,29 +174,3 @@ def test_masks_that_are_missing_or_of_another_pack_are_refused(toy: Toy, tmp_pat
     (folder / "hair.npy").unlink()
     with pytest.raises(PackError, match="damaged pack"):
         Pack(folder)
-
-
-def test_hair_travels(sources: tuple[Path, Path], tmp_path: Path) -> None:
-    before = make(sources, tmp_path / "pack", True)
-    archives = pack_archive.shrink(tmp_path / "pack", tmp_path / "pack.zip", 90, 2)
-    pack_archive.expand(archives, tmp_path / "again")
-    after = Pack(tmp_path / "again")
-    assert before.hair is not None
-    assert after.hair is not None
-    assert after.index == before.index
-    difference = np.abs(after.hair.astype(int) - before.hair)
-    assert difference.mean() < 3
-    assert ((after.hair > 127) == (before.hair > 127)).mean() > 0.985
-    empty = [row for row, mask in enumerate(before.hair) if not mask.any()]
-    assert not after.hair[empty].any()
-    for extreme in (0, 255):
-        assert (after.hair[before.hair == extreme] == extreme).mean() > 0.9
-    assert after.digest != before.digest
-    assert after.meta["hair"]["sha256"] != before.meta["hair"]["sha256"]
-    assert json.loads((tmp_path / "again" / "meta.json").read_text())["recoded"].startswith("WebP")
-
-
-def test_a_pack_without_hair_travels_as_before(toy: Toy, tmp_path: Path) -> None:
-    pack_archive.expand(pack_archive.shrink(toy.pack, tmp_path / "a.zip", 90, 1), tmp_path / "again")
-    assert Pack(tmp_path / "again").hair is None
-    assert not (tmp_path / "again" / "hair.npy").exists()

@@ -1,8 +1,6 @@
 """Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
 
 import json
-import runpy
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +9,13 @@ import torch
 
 from anime2real.bundle.format import Bundle, read
 from anime2real.bundle.registry import CORE
-from anime2real.train import weight_averaging as soup
+from anime2real.cli.main import main
+from anime2real.train import weight_averaging
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import network_of
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.run.config import TrainError
 from anime2real.train.weight_averaging import averaged, save_average
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "average_bundles.py"
 
 PX = 32
 
@@ -59,16 +56,13 @@ def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def script(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
-    monkeypatch.setattr(sys, "argv", [str(word) for word in (SCRIPT, *words)])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+def average(*words: object) -> int:
+    return main(["average", *map(str, words)])
 
 
-def test_its_bundle_says_what_it_is_of(
-    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
     folder = tmp_path / "mean"
-    script(monkeypatch, *(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder)
+    assert average(*(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder) == 0
     mean = read(folder)
     parts = [(part["sha256"], part["share"], part["pairs"]) for part in mean.training["averaged_from"]]
     assert parts == [(pair[0].sha256, 0.25, 4), (pair[1].sha256, 0.75, 8)]
@@ -104,12 +98,12 @@ def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle],
     at = lines.index("- averaged from:")
     assert lines[at : at + 8] == [
         "- averaged from:",
-        f"  - {first}, 50%, 4 pairs in 2 minutes, dye 0.8, width 32",
+        f"  - {first}, 50%, 4 pairs in 2 minutes, hair recolouring 0.8, width 32",
         "    - started from:",
         f"      - {both}",
         "        - averaged from:",
         f"          - {first}, 25% (as above)",
-        f"          - {second}, 75%, 8 pairs in 4 minutes, dye 0.5, width 32",
+        f"          - {second}, 75%, 8 pairs in 4 minutes, hair recolouring 0.5, width 32",
         f"  - {both}, 50% (as above)",
     ]
 
@@ -123,10 +117,9 @@ def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeyp
     for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
         with pytest.raises(TrainError, match="differs from"):
             averaged([pair[0], replace(pair[1], **change)], [1.0, 1.0])  # type: ignore[arg-type]
-    with pytest.raises(SystemExit, match="error: no"):
-        script(monkeypatch, "no", "where", "-o", "x")
+    assert average("no", "where", "-o", "x") == 1
     widths = iter([32, 40])
-    monkeypatch.setattr(soup, "network_of", lambda _: generator(2, next(widths)))
+    monkeypatch.setattr(weight_averaging, "network_of", lambda _: generator(2, next(widths)))
     with pytest.raises(TrainError, match="another shape"):
         averaged(pair, [1.0, 1.0])
 
@@ -136,11 +129,9 @@ def test_what_holds_no_generator_is_refused() -> None:
         network_of(read(CORE / "difference-anime-to-real"))
 
 
-def test_a_part_may_have_shares_of_its_own(
-    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ("--shares", 1, 0, "--part", "decoder", 1, 3, "-o", tmp_path / "mean")
-    script(monkeypatch, *(bundle.folder for bundle in pair), *words)
+def test_a_part_may_have_shares_of_its_own(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
+    words = ("--shares", 1, 0, "--part", "decoder=1,3", "-o", tmp_path / "mean")
+    assert average(*(bundle.folder for bundle in pair), *words) == 0
     mean = read(tmp_path / "mean")
     first, second, drawn = (network_of(bundle).state_dict() for bundle in (*pair, mean))
     for name, weight in drawn.items():
@@ -158,11 +149,12 @@ def test_a_part_may_have_shares_of_its_own(
     ("words", "message"),
     [
         (("--shares", 1, 0), "has no share in the average: leave it out"),
-        (("--part", "decoder", 1), "an average of decoder of 2 bundles wants as many shares"),
-        (("--part", "decoder", 0, 0), "an average of decoder of 2 bundles wants as many shares"),
-        (("--part", "decoder", 1, 1, "--part", "decoder", 1, 2), "a part's shares are given once"),
-        (("--part", "decoder", 1, "x"), "a share is a number, not 'x'"),
-        (("--part", "head", 1, 1), "a network without a part 'head': it has"),
+        (("--part", "decoder=1"), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder=0,0"), "an average of decoder of 2 bundles wants as many shares"),
+        (("--part", "decoder=1,1", "--part", "decoder=1,2"), "the shares of decoder are given once"),
+        (("--part", "decoder=1,x"), "must have numbers for shares"),
+        (("--part", "decoder"), "must be a part and its shares, as decoder=0,1"),
+        (("--part", "head=1,1"), "a network without a part 'head': it has"),
     ],
 )
 def test_shares_of_a_part_that_do_not_fit(
@@ -170,8 +162,8 @@ def test_shares_of_a_part_that_do_not_fit(
     message: str,
     pair: tuple[Bundle, Bundle],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit, match=message):
-        script(monkeypatch, *(bundle.folder for bundle in pair), *words, "-o", tmp_path / "mean")
+    assert average(*(bundle.folder for bundle in pair), *words, "-o", tmp_path / "mean") in (1, 2)
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "mean").exists()

@@ -11,6 +11,8 @@ import sys
 from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
+from anime2real.cli.average import average
+from anime2real.cli.pack import pack
 from anime2real.cli.pictures import compare, evaluate, inspect, methods
 from anime2real.cli.prepare import prepare
 from anime2real.cli.serve import serve
@@ -29,7 +31,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for command in (translate, methods, inspect, compare, evaluate, prepare, train, export, serve, study):
+for command in (translate, methods, inspect, compare, evaluate, prepare, train, export, average, pack, serve, study):
     app.command(command)
 
 

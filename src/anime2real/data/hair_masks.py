@@ -5,9 +5,8 @@ the picture's edges. Drawn hair is found by its colour (`hair_colour.py`): what 
 """
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
@@ -22,10 +21,11 @@ from PIL import Image, ImageFilter
 from anime2real.atomic import atomic_file
 from anime2real.data.guided_filter import guided_filter
 from anime2real.data.hair_colour import hair_colour
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, note_hair, write_index
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
 from anime2real.network import open_session, to_float
+from anime2real.progress import Progress
 
 MODEL: Final = Path(__file__).parent / "models" / "hair.onnx"
 
@@ -150,13 +150,13 @@ def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[f
     return _rounded(np.median(to_lab(picture[inside]), 0)) if inside.mean() >= LEAST else None
 
 
-def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[int], object] | None = None) -> int:
+def add_hair(folder: Path, *, processes: int | None = None, progress: Progress | None = None) -> int:
     """Give a pack `hair.npy` and each picture's `hair` in index.jsonl; hair that is there is found anew.
 
     Args:
         folder: of the pack, whose pictures are lined-up faces.
         processes: to use; all cores if not given.
-        progress: gets the number of pictures done.
+        progress: is told how many pictures are done.
 
     Returns:
         The number of pictures whose hair has a colour.
@@ -170,31 +170,23 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Callable[[
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
     total = hashlib.sha256()
-    lines: list[str] = []
+    entries: list[dict[str, Any]] = []
     with atomic_file(folder / "hair.npy") as temporary:
         masks = np.lib.format.open_memmap(temporary, "w+", np.uint8, pack.images.shape[:3])
         for found in _found(pack, processes):
             for mask, colour in found:
-                row = len(lines)
+                row = len(entries)
                 masks[row] = mask
                 total.update(masks[row].tobytes())
-                lines.append(json.dumps({**pack.index[row], "hair": colour}, sort_keys=True) + "\n")
+                entries.append({**pack.index[row], "hair": colour})
             if progress is not None:
-                progress(len(lines))
+                progress("finding hair", len(entries), len(pack.index))
         masks.flush()
         del masks
-    with atomic_file(folder / "index.jsonl") as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
-    known = sum(json.loads(line)["hair"] is not None for line in lines)
+    write_index(folder, entries)
+    known = sum(entry["hair"] is not None for entry in entries)
     note_hair(folder, pack.meta, total.hexdigest(), {"network": _sum(MODEL), "known": known})
     return known
-
-
-def note_hair(folder: Path, meta: dict[str, Any], sha256: str, facts: dict[str, Any]) -> None:
-    """Say in meta.json that a pack knows hair, whose masks have this sum."""
-    noted = {**meta, "hair": {**facts, "sha256": sha256}}
-    with atomic_file(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _found(pack: Pack, processes: int | None) -> Iterator[list[tuple[NDArray[np.uint8], list[float] | None]]]:

@@ -1,7 +1,8 @@
-"""Packs: prepared crops on disk, ready to train on. Reading only; `prepare.py` makes them."""
+"""Packs: prepared crops on disk, ready to train on. `prepare.py` makes them."""
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 
@@ -122,3 +124,21 @@ class Pack:
         """The rows of a domain and a split, ascending."""
         chosen = [i for i, entry in enumerate(self.index) if (entry["domain"], entry["split"]) == (domain, split)]
         return np.array(chosen, np.int64)
+
+
+def write_index(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Replace index.jsonl of a pack by these entries, one for each picture."""
+    with atomic_file(folder / "index.jsonl") as temporary:
+        lines = (json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
+    """Replace meta.json of a pack."""
+    with atomic_file(folder / "meta.json") as temporary:
+        temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def note_hair(folder: Path, meta: Mapping[str, Any], sha256: str, facts: Mapping[str, Any]) -> None:
+    """Say in meta.json that a pack knows hair, whose masks have this sum."""
+    write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256}})

@@ -5,10 +5,7 @@ the day or the machine is recorded. The pack is built under a temporary name bes
 """
 
 import hashlib
-import json
 import os
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,10 +20,11 @@ from numpy.typing import NDArray
 from anime2real.atomic import atomic_folder
 from anime2real.data.duplicates import NEAR, distinct, likeness
 from anime2real.data.hair_masks import add_hair
-from anime2real.data.pack import FORMAT_VERSION, PackError
+from anime2real.data.pack import FORMAT_VERSION, PackError, write_index, write_meta
 from anime2real.data.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.geometry import tilt_of
+from anime2real.progress import Progress
 
 _CHUNK = 32
 
@@ -103,12 +101,10 @@ def prepare(
         if not any(m.domain == domain for m in members):
             raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some")
     try:
-        with atomic_folder(output) as partial:
-            summary = _build(members, sources, partial, output, recipe, _Progress(len(members), quiet), processes)
+        with Progress(quiet=quiet) as progress, atomic_folder(output) as partial:
+            summary = _build(members, sources, partial, output, recipe, progress, processes)
             if hair:
-                seen = _Progress(sum(n for splits in summary.counts.values() for n in splits.values()), quiet)
-                add_hair(partial, processes=processes, progress=seen)
-                seen.close()
+                add_hair(partial, processes=processes, progress=progress)
     except OSError as error:
         raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
     return summary
@@ -148,7 +144,7 @@ def _build(
     partial: Path,
     output: Path,
     recipe: _Recipe,
-    progress: "_Progress",
+    progress: Progress,
     processes: int | None,
 ) -> PackSummary:
     size = recipe.size
@@ -168,26 +164,25 @@ def _build(
             scales[place] = result.scale
             if result.landmarks is not None:
                 landmarks[place] = result.landmarks
-        progress(start + len(results))
-    progress.close()
+        progress("reading pictures", start + len(results), len(members))
     kept, splits, dropped = _select(members, sums, hashes, decoded, recipe)
     for reason in get_args(Reason):
         dropped[reason] = sum(r.reason == reason for r in rejected)
     bad = [r.line for r in rejected if r.reason == "unreadable"]
     images = np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(kept), size, size, 3))
-    with (partial / "index.jsonl").open("w", encoding="utf-8") as index:
-        for row, place in enumerate(kept):
-            images[row] = decoded[place]
-            member = members[place]
-            entry: dict[str, Any] = {
-                "file": f"{member.container.name}/{member.label}", "domain": member.domain,
-                "split": splits[place], "sha256": sums[place], "scale": round(scales[place], 3),
-                "landmarks": None, "tilt": None,
-            }  # fmt: skip
-            if place in landmarks:
-                entry["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]
-                entry["tilt"] = round(tilt_of(landmarks[place]), 4)
-            index.write(json.dumps(entry, sort_keys=True) + "\n")
+    index: list[dict[str, Any]] = []
+    for row, place in enumerate(kept):
+        images[row] = decoded[place]
+        member = members[place]
+        index.append({
+            "file": f"{member.container.name}/{member.label}", "domain": member.domain,
+            "split": splits[place], "sha256": sums[place], "scale": round(scales[place], 3),
+            "landmarks": None, "tilt": None,
+        })  # fmt: skip
+        if place in landmarks:
+            index[row]["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]
+            index[row]["tilt"] = round(tilt_of(landmarks[place]), 4)
+    write_index(partial, index)
     images.flush()
     del images, decoded
     scratch.unlink()
@@ -207,7 +202,7 @@ def _build(
             for path, domain in sources
         ],
     }  # fmt: skip
-    (partial / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_meta(partial, meta)
     return PackSummary(output, counts, dict(dropped), bad)
 
 
@@ -269,28 +264,3 @@ def _decoded(members: list[Member], size: int, crop: Crop, processes: int | None
                 yield start, future.result()
         for start, future in waiting:
             yield start, future.result()
-
-
-class _Progress:
-    """A line with an estimate, on stderr."""
-
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total, self._quiet = total, quiet
-        self._start = self._last = time.perf_counter()
-
-    def __call__(self, done: int) -> None:
-        now = time.perf_counter()
-        if self._quiet or (now - self._last < 1.0 and done < self._total):
-            return
-        self._last = now
-        rate = done / max(now - self._start, 1e-9)
-        left = (self._total - done) / max(rate, 1e-9)
-        line = f"{done:,} of {self._total:,} pictures, {rate:,.0f} a second, {left:,.0f} s left"
-        print(f"\r{line}\x1b[K" if sys.stderr.isatty() else line, end="", file=sys.stderr, flush=True)
-        if not sys.stderr.isatty():
-            print(file=sys.stderr)
-
-    def close(self) -> None:
-        """End the line."""
-        if not self._quiet and sys.stderr.isatty():
-            print(file=sys.stderr)

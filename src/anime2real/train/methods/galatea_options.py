@@ -169,7 +169,7 @@ def _check_hair(options: GalateaConfig, pack: "Pack") -> None:
     asked = any(value is None or value > 0 for value in (options.hair_weight, options.hair_resampling))
     if _knows_hair(pack) and asked and not pack.marks_drawn_hair:
         raise TrainError(
-            f"{pack.folder} does not know where drawn hair is: find its hair again (scripts/add_hair.py), or give "
+            f"{pack.folder} does not know where drawn hair is: find its hair again (anime2real pack add-hair), or give "
             "--hair-weight 0 --hair-resampling 0"
         )
 

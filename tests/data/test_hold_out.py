@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
-import hold_out as script
 import pytest
 from toys import Toy
 
+from anime2real.data.hold_out import choose_held_out, hold_out
 from anime2real.data.pack import Pack, PackError
 
 
@@ -25,31 +24,25 @@ def test_sharp_training_photographs_are_chosen_by_their_names_alone(toy: Toy, tm
     pack = Pack(with_scales(toy, tmp_path / "pack"))
     rows = pack.rows("real", "train")
     sharp = {pack.index[row]["file"] for row in rows if pack.index[row]["scale"] == 2.0}
-    chosen = script.choose(pack, 2.0, 3)
+    chosen = choose_held_out(pack, 3, 2.0)
     assert len(chosen) == 3
     assert set(chosen) < sharp
-    assert chosen == script.choose(pack, 2.0, 3)
-    assert set(chosen) < set(script.choose(pack, 2.0, 4))
+    assert chosen == choose_held_out(pack, 3, 2.0)
+    assert set(chosen) < set(choose_held_out(pack, 4, 2.0))
     with pytest.raises(PackError, match=f"needs more than {len(sharp)}"):
-        script.choose(pack, 2.0, len(sharp))
+        choose_held_out(pack, len(sharp), 2.0)
     old = Pack(pack.folder)
     old.index[0]["scale"] = None  # as in packs that were made before it was written down
     with pytest.raises(PackError, match="prepare it again"):
-        script.choose(old, 2.0, 3)
+        choose_held_out(old, 3, 2.0)
 
 
-def test_they_go_to_the_test_split_and_stay_there(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_they_go_to_the_test_split_and_stay_there(toy: Toy, tmp_path: Path) -> None:
     folder = with_scales(toy, tmp_path / "pack")
     before = Pack(folder)
-    digest, names = before.digest, script.choose(before, 0.0, 3)
-    listed = tmp_path / "names.txt"
-    listed.write_text("\n".join(names))
+    digest, names = before.digest, choose_held_out(before, 3)
     for _ in range(2):  # the second time changes nothing
-        monkeypatch.setattr(sys, "argv", ["hold_out.py", "apply", str(folder), str(listed)])
-        script.main()
-        assert json.loads(capsys.readouterr().out) == {"held_out": 3}
+        assert hold_out(folder, set(names)) == 3
         after = Pack(folder)
         held = [row for row in before.rows("real", "train") if before.index[row]["file"] in names]
         assert sorted(after.rows("real", "test").tolist()) == sorted([*before.rows("real", "test").tolist(), *held])
@@ -63,24 +56,19 @@ def test_they_go_to_the_test_split_and_stay_there(
 
 def test_what_was_left_out_stays_so(toy: Toy, tmp_path: Path) -> None:
     folder = with_scales(toy, tmp_path / "pack")
-    names = script.choose(Pack(folder), 0.0, 3)
+    names = choose_held_out(Pack(folder), 3, 0.0)
     lines = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
     entries = [{**entry, "split": "left out"} if entry["file"] == names[0] else entry for entry in lines]
     (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    assert script.apply(folder, set(names)) == 2
+    assert hold_out(folder, set(names)) == 2
 
 
-def test_a_list_of_other_archives_is_refused(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_list_of_other_archives_is_refused(toy: Toy, tmp_path: Path) -> None:
     folder = with_scales(toy, tmp_path / "pack")
     content = (folder / "index.jsonl").read_bytes()
     with pytest.raises(PackError, match="has none of the 1 photographs"):
-        script.apply(folder, {"other.zip/train/1.webp"})
+        hold_out(folder, {"other.zip/train/1.webp"})
     everybody = {entry["file"] for entry in Pack(folder).index if entry["domain"] == "real"}
     with pytest.raises(PackError, match="no photograph left to train on"):
-        script.apply(folder, everybody)
-    monkeypatch.setattr(sys, "argv", ["hold_out.py", "apply", str(folder), str(tmp_path / "none.txt")])
-    with pytest.raises(SystemExit, match=r"error: .*none\.txt"):
-        script.main()
+        hold_out(folder, everybody)
     assert (folder / "index.jsonl").read_bytes() == content

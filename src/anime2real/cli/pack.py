@@ -1,0 +1,142 @@
+"""The commands on a pack that is there: `pack show`, `add-hair`, `hold-out`, `archive` and `restore`."""
+
+import json
+from pathlib import Path
+
+from cyclopts import App, Parameter
+
+from anime2real.cli.terminal import Json, Output
+from anime2real.errors import UsageError
+from anime2real.image.decode import printable
+
+pack = App(
+    name="pack",
+    help="Look at a pack, find its hair, hold photographs back, send it to another machine.",
+    default_parameter=Parameter(negative=()),
+)
+
+
+@pack.command
+def show(folder: Path, /, *, as_json: Json = False) -> int:
+    """Say what a pack holds.
+
+    Args:
+        folder: the pack.
+        as_json: a line of JSON.
+    """
+    from anime2real.data.pack import Pack
+
+    opened = Pack(folder)
+    facts = {
+        "pack": str(folder),
+        "sha256": opened.digest,
+        "size": opened.size,
+        "crop": opened.meta.get("crop"),
+        "counts": opened.meta["counts"],
+        "sources": [source["name"] for source in opened.meta.get("sources", [])],
+        "landmarks": opened.landmarks is not None,
+        "hair": opened.hair is not None,
+        "held_out": opened.meta.get("held_out", 0),
+        "licence": opened.meta.get("licence", ""),
+    }
+    if as_json:
+        print(json.dumps(facts))
+        return 0
+    counts = [f"{n:,} {domain} to {split}" for domain, c in opened.meta["counts"].items() for split, n in c.items()]
+    known = [name for name in ("landmarks", "hair") if facts[name]]
+    lines = [
+        f"{folder}: {opened.size} px, crop {facts['crop']}, sha256 {opened.digest[:12]}",
+        f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
+        f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
+        f"known of each: {', '.join(known) or 'nothing'}",
+        f"licence: {facts['licence'] or 'not recorded'}",
+    ]
+    print("\n".join(map(printable, lines)))
+    return 0
+
+
+@pack.command
+def add_hair(folder: Path, /, *, processes: int | None = None, quiet: bool = False) -> int:
+    """Find the hair in a pack, as `prepare --hair` does; hair that was found before is found anew.
+
+    The pack gets hair.npy and another sum, so a run on it cannot resume one from before.
+
+    Args:
+        folder: the pack, prepared with --crop face or tilted.
+        processes: to use; all cores if not given.
+        quiet: no progress.
+    """
+    from anime2real.data.hair_masks import add_hair as find
+    from anime2real.progress import Progress
+
+    with Progress(quiet=quiet) as progress:
+        known = find(folder, processes=processes, progress=progress)
+    print(json.dumps({"pack": str(folder), "hair": known}))
+    return 0
+
+
+@pack.command
+def hold_out(folder: Path, names: Path, /, *, of_each: int | None = None, min_scale: float = 0.0) -> int:
+    """Move photographs from a pack's training split to its test split, to measure by.
+
+    Packs of other sizes of the same archives hold back the same people by the same list.
+
+    Args:
+        folder: the pack.
+        names: a text file with a photograph's name a line, as index.jsonl has it.
+        of_each: choose so many sharp ones of each source, and write the list first.
+        min_scale: pixels of its file that a photograph must have for each of the pack's to be chosen.
+    """
+    from anime2real.atomic import atomic_file
+    from anime2real.data.hold_out import choose_held_out
+    from anime2real.data.hold_out import hold_out as move
+    from anime2real.data.pack import Pack
+
+    if of_each is not None:
+        if of_each < 1:
+            raise UsageError(f"--of-each is 1 or more, not {of_each}")
+        if names.exists():
+            raise UsageError(f"{names} is already there: leave --of-each out to use it, or name another file")
+        chosen = choose_held_out(Pack(folder), of_each, min_scale)
+        with atomic_file(names) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in chosen), encoding="utf-8")
+    elif min_scale:
+        raise UsageError("--min-scale chooses photographs: give --of-each too")
+    try:
+        listed = {line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{names} cannot be read ({error}): give a text file with a name a line") from error
+    print(json.dumps({"pack": str(folder), "held_out": move(folder, listed)}))
+    return 0
+
+
+@pack.command
+def archive(folder: Path, file: Path, /, *, quality: int = 80, parts: int = 1) -> int:
+    """Write a pack to a zip archive of WebP pictures, a thirtieth of its size; `pack restore` undoes it.
+
+    Args:
+        folder: the pack.
+        file: the archive; replaced if it is there.
+        quality: of the pictures, 1 to 100.
+        parts: archives to spread it over.
+    """
+    from anime2real.data.archive import archive_pack
+
+    for path in archive_pack(folder, file, quality=quality, parts=parts):
+        print(printable(f"{path}: {path.stat().st_size / 1e6:.1f} MB"))
+    return 0
+
+
+@pack.command
+def restore(archives: list[Path], /, *, output: Output) -> int:
+    """Restore a pack from all of its archives; its meta.json says that the pictures were recoded.
+
+    Args:
+        archives: all parts.
+        output: the pack's folder.
+    """
+    from anime2real.data.archive import restore_pack
+
+    restore_pack(archives, output)
+    print(json.dumps({"pack": str(output)}))
+    return 0

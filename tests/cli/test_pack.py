@@ -1,0 +1,96 @@
+"""`pack`: what a pack holds, its hair, photographs held out, a journey; none of it with torch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toys import Toy
+
+from anime2real.cli.main import main
+from anime2real.data.pack import Pack
+
+
+@pytest.fixture
+def pack(toy: Toy, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(toy.pack, tmp_path / "pack"))
+
+
+def test_show_says_what_a_pack_holds(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = Pack(pack)
+    assert main(["pack", "show", str(pack), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["counts"] == opened.meta["counts"]
+    assert (facts["sha256"], facts["size"], facts["sources"]) == (opened.digest, 32, ["anime", "real"])
+    assert facts["hair"] is facts["landmarks"] is False
+    assert main(["pack", "show", str(pack)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{pack}: 32 px, crop auto, sha256 {opened.digest[:12]}"
+    assert f"{opened.meta['counts']['real']['train']} real to train" in lines[1]
+    assert lines[2:] == ["sources: anime, real", "known of each: nothing", "licence: not recorded"]
+
+
+def test_photographs_are_chosen_once_and_held_out_by_the_list(
+    pack: Path, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.txt"
+    assert main(["pack", "hold-out", str(pack), str(names), "--of-each", "3"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"pack": str(pack), "held_out": 3}
+    listed = names.read_text().splitlines()
+    assert len(listed) == 3
+    again = shutil.copytree(toy.pack, tmp_path / "again")
+    assert main(["pack", "hold-out", str(again), str(names)]) == 0
+    test = {Pack(again).index[row]["file"] for row in Pack(again).rows("real", "test")}
+    assert set(listed) < test
+    assert Pack(again).index == Pack(pack).index
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "code"),
+    [
+        (["--of-each", "0"], "--of-each is 1 or more, not 0", 2),
+        (["--of-each", "1000"], "it needs more than 1000", 1),
+        (["--min-scale", "2"], "give --of-each too", 2),
+        ([], "cannot be read", 2),
+    ],
+)
+def test_a_list_that_cannot_be_is_said_in_one_line(
+    pack: Path, tmp_path: Path, options: list[str], message: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pack", "hold-out", str(pack), str(tmp_path / "names.txt"), *options]) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "names.txt").exists()
+
+
+def test_a_list_that_is_there_is_not_written_over(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("mine\n")
+    assert main(["pack", "hold-out", str(pack), str(names), "--of-each", "3"]) == 2
+    assert "already there" in capsys.readouterr().err
+    assert names.read_text() == "mine\n"
+
+
+def test_hair_needs_landmarks(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pack", "add-hair", str(pack), "--quiet"]) == 1
+    assert "no landmarks, which hair needs" in capsys.readouterr().err
+
+
+def test_a_pack_goes_to_an_archive_and_back_without_torch(pack: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+from anime2real.cli.main import main
+pack, archive, again = sys.argv[1:]
+assert main(["pack", "archive", pack, archive]) == 0
+assert main(["pack", "restore", archive, "-o", again]) == 0
+assert main(["pack", "show", again]) == 0
+assert not {"torch", "scipy"} & sys.modules.keys()
+"""
+    words = [str(path) for path in (pack, tmp_path / "pack.zip", tmp_path / "again")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{tmp_path / 'pack.zip'}: 0.")
+    assert Pack(tmp_path / "again").index == Pack(pack).index
