@@ -156,41 +156,32 @@ function sample({ width, height, data }, toPart, side, beyond) {
     return period < size ? period : 2 * size - 1 - period;
   };
   const inside = beyond === "edge" ? (at, size) => clamp(at, 0, size - 1) : mirrored;
-  const [wx, wy] = [new Float64Array(4), new Float64Array(4)];
-  const columns = new Int32Array(4);
+  const [columns, lines] = [new Int32Array(4), new Int32Array(4)];
+  const along = [0, 0, 0, 0];
   for (let row = 0, to = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
       const [px, py] = apply(toPart, [column + 0.5, row + 0.5]);
       const [x, y] = [Math.floor(px - 0.5), Math.floor(py - 0.5)];
-      cubic(px - 0.5 - x, wx);
-      cubic(py - 0.5 - y, wy);
-      for (let k = 0; k < 4; k++) columns[k] = inside(x - 1 + k, width) * 3;
-      let [red, green, blue] = [0, 0, 0];
-      for (let j = 0; j < 4; j++) {
-        const line = inside(y - 1 + j, height) * width * 3;
-        for (let k = 0; k < 4; k++) {
-          const weight = wx[k] * wy[j];
-          const at = line + columns[k];
-          red += data[at] * weight;
-          green += data[at + 1] * weight;
-          blue += data[at + 2] * weight;
-        }
+      const [dx, dy] = [px - 0.5 - x, py - 0.5 - y];
+      for (let k = 0; k < 4; k++) {
+        columns[k] = inside(x - 1 + k, width) * 3;
+        lines[k] = inside(y - 1 + k, height) * width * 3;
       }
-      // The sum of the weights has a rounding error, which truncating would turn into a whole level.
-      out[to++] = clamp(red + 1e-9, 0, 255);
-      out[to++] = clamp(green + 1e-9, 0, 255);
-      out[to++] = clamp(blue + 1e-9, 0, 255);
+      for (let channel = 0; channel < 3; channel++) {
+        for (let k = 0; k < 4; k++) {
+          const line = lines[k] + channel;
+          along[k] = cubic(data[line + columns[0]], data[line + columns[1]], data[line + columns[2]], data[line + columns[3]], dx);
+        }
+        out[to++] = clamp(cubic(along[0], along[1], along[2], along[3], dy), 0, 255);
+      }
     }
   }
   return { width: side, height: side, data: out };
 }
 
-function cubic(d, weights) {
-  const [d2, d3] = [d * d, d * d * d];
-  weights[0] = -d + 2 * d2 - d3;
-  weights[1] = 1 - 2 * d2 + d3;
-  weights[2] = d + d2 - d3;
-  weights[3] = d3 - d2;
+/** The cubic between b and c at a share `at` of the way, in Pillow's order of operations, on which the last bit depends. */
+function cubic(a, b, c, d, at) {
+  return b + at * (c - a + at * (2 * (a - b) + c - d + at * (b - a - c + d)));
 }
 
 /** N pictures of one size to (N, 3, H, W) in [-1, 1]. */

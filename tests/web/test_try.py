@@ -122,7 +122,7 @@ def test_a_drawing_becomes_what_python_makes_of_it(seen: Seen, tmp_path: Path) -
     assert path.name == f"{name}-{translator.bundle.method}-real.png"
     apart = difference(path, translator(EXAMPLES / f"{name}.png"))
     print(f"\n{name}: {apart:.3f} grey levels from Python; {page.inner_text('#made')}")
-    assert apart < 2
+    assert apart < 0.5
     assert read_marks(path) == {"DigitalSourceType": GENERATED, "Software": SOFTWARE}
     assert any(asked.endswith(".wasm") for asked in seen.asked)
 
