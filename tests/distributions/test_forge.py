@@ -90,3 +90,12 @@ def test_a_commit_is_judged_by_the_tools_of_the_suite() -> None:
     tools = {hook["entry"].split()[0] for hook in repository["hooks"]}
     installed = {Requirement(line).name for line in PROJECT["project"]["optional-dependencies"]["test"]}
     assert tools - {"python"} <= installed
+
+
+def test_a_fresh_clone_is_asked_by_the_two_commands_of_the_readme() -> None:
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    run = run.replace("--quiet --disable-pip-version-check ", "").replace('"$folder/out"', "out")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in ("pip install . && anime2real translate examples -o out", 'pip install -e ".[test]" && pytest'):
+        assert f"```sh\n{command}\n```" in readme
+        assert f"\n{command}\n" in run
