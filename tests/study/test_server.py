@@ -1,4 +1,4 @@
-"""The study over HTTP: a rater from the first pair to the last, and whatever a stranger may send."""
+"""The study over HTTP: a rater from the first pair to the last, and invalid requests."""
 
 import io
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_other_sites_may_not_ask(study: Study) -> None:
         ("/v1/answers", {"rater": "0" * 16, "trial": "none", "chosen": 0, "milliseconds": -1}, 422),
     ],
 )
-def test_nonsense_is_refused_in_words(study: Study, path: str, body: dict[str, object], status: int) -> None:
+def test_an_invalid_request_gets_one_line(study: Study, path: str, body: dict[str, object], status: int) -> None:
     reply = client_of(study).post(path, json=body)
     assert reply.status_code == status
     assert "\n" not in reply.json()["error"]
@@ -114,9 +114,9 @@ def test_the_command_simulates_reports_and_exports(
     study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["study", "-o", str(study.folder)]
-    planted = ["--simulate", "5", "--preference", "good=1", "poor=-1"]
+    simulated = ["--simulate", "5", "--preference", "good=1", "poor=-1"]
     written = ["--report", str(tmp_path / "r.html"), "--csv", str(tmp_path / "a.csv"), "--json"]
-    assert main([*command, *planted, *written]) == 0
+    assert main([*command, *simulated, *written]) == 0
     assert '"harshness_gap"' in capsys.readouterr().out
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 1 + 5 * len(study.trials)

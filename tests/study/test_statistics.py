@@ -59,13 +59,13 @@ def test_one_that_never_won_has_a_strength() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_planted_preferences_are_found_within_their_intervals(seed: int) -> None:
+def test_known_preferences_lie_within_the_intervals(seed: int) -> None:
     random = np.random.default_rng(seed)
-    planted = np.array([0.9, 0.2, -1.1])
+    given = np.array([0.9, 0.2, -1.1])
     methods = ("galatea", "cyclegan", "difference")
     answers = []
     for rater in range(20):
-        taste = planted + random.normal(0, 0.2, 3)
+        taste = given + random.normal(0, 0.2, 3)
         for _ in range(30):
             i, j = random.choice(3, 2, replace=False)
             chosen = i if random.random() < 1 / (1 + math.exp(taste[j] - taste[i])) else j
@@ -73,8 +73,8 @@ def test_planted_preferences_are_found_within_their_intervals(seed: int) -> None
     found = rank_methods(answers, methods, resamples=200)
     assert list(np.argsort(-found.logs)) == [0, 1, 2]
     margin = 0.1  # three seeds at 95 % and three methods: one in two tests would see one just outside
-    assert (found.low - margin <= planted).all()
-    assert (planted <= found.high + margin).all()
+    assert (found.low - margin <= given).all()
+    assert (given <= found.high + margin).all()
     assert (found.low < found.logs).all()
     assert (found.logs < found.high).all()
     assert found.chances[0, 2] == pytest.approx(1 / (1 + math.exp(found.logs[2] - found.logs[0])))

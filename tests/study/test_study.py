@@ -80,7 +80,7 @@ def test_several_answer_at_once(study: Study) -> None:
     assert len(answers.all()) == 6 * len(study.trials)
 
 
-def test_planted_preferences_fooling_and_harshness_are_found(study: Study) -> None:
+def test_known_preferences_fooling_and_harshness_are_found(study: Study) -> None:
     answers = Answers(study)
     simulate(study, answers, 30, PREFERENCE, fooled={"real": 0.2, "anime": 0.45}, seed=1)
     simulate(study, answers, 4, PREFERENCE, careless=1.0, seed=2)
@@ -117,7 +117,7 @@ def test_answers_are_exported(study: Study, tmp_path: Path) -> None:
     assert all(int(row["milliseconds"]) >= 0 for row in rows)
 
 
-def test_what_cannot_be_is_refused_in_one_line(study: Study, tmp_path: Path) -> None:
+def test_what_cannot_be_made_or_read_is_one_line(study: Study, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no study"):
         read_study(tmp_path)
     with pytest.raises(StudyError, match="another folder"):

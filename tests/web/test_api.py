@@ -53,24 +53,24 @@ def error(response: httpx.Response, status: int) -> str:
 
 def test_health_and_methods(server: Live, bundles: list[Bundle]) -> None:
     assert server.client.get("/healthz").json() | {"version": ""} == {"status": "ok", "version": "", "waiting": 0}
-    told = server.client.get("/v1/methods").json()
-    assert [(m["method"], m["from"], m["to"], m["default"]) for m in told["methods"]] == [
+    body = server.client.get("/v1/methods").json()
+    assert [(m["method"], m["from"], m["to"], m["default"]) for m in body["methods"]] == [
         ("cyclegan", "anime", "real", True),
         ("cyclegan", "real", "anime", True),
         ("difference", "anime", "real", False),
     ]
-    assert [m["sha256"] for m in told["methods"]] == [b.sha256 for b in bundles]
-    assert told["limits"]["max_bytes"] == 16 * 2**20
+    assert [m["sha256"] for m in body["methods"]] == [b.sha256 for b in bundles]
+    assert body["limits"]["max_bytes"] == 16 * 2**20
 
 
 def test_faces_are_those_of_the_library(server: Live, two: bytes) -> None:
-    told = server.post("/v1/faces", two).json()
+    body = server.post("/v1/faces", two).json()
     image = decode(two).image
-    assert told["size"] == [640, 400]
-    assert told["format"] == "PNG"
-    assert told["faces"] == [face.as_record() for face in find_faces(image)]
-    assert len(told["faces"]) == 2
-    assert [face["domain"] for face in told["faces"]] == ["anime", "anime"]
+    assert body["size"] == [640, 400]
+    assert body["format"] == "PNG"
+    assert body["faces"] == [face.as_record() for face in find_faces(image)]
+    assert len(body["faces"]) == 2
+    assert [face["domain"] for face in body["faces"]] == ["anime", "anime"]
 
 
 def test_a_face_is_a_marked_png(server: Live, tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_a_face_is_a_marked_png(server: Live, tmp_path: Path) -> None:
 
 
 def test_what_comes_is_what_the_network_makes(server: Live) -> None:
-    told = server.post("/v1/translate", headers={"Accept": "application/json"}).json()
-    (result,) = told["results"]
+    body = server.post("/v1/translate", headers={"Accept": "application/json"}).json()
+    (result,) = body["results"]
     before, after = (pixels(base64.b64decode(result[key])) for key in ("input_png", "png"))
     assert np.abs(after.astype(int) - (255 - before.astype(int))).max() <= 1  # the tiny model inverts
     assert "DigitalSourceType" not in str(Image.open(io.BytesIO(base64.b64decode(result["input_png"]))).info)
@@ -106,18 +106,18 @@ def test_paste_changes_the_face_alone(server: Live, two: bytes) -> None:
 
 
 def test_several_results_are_json(server: Live, two: bytes) -> None:
-    told = server.post("/v1/translate", two, method="all", face="all").json()
-    assert [(r["method"], r["faces"]) for r in told["results"]] == [
+    body = server.post("/v1/translate", two, method="all", face="all").json()
+    assert [(r["method"], r["faces"]) for r in body["results"]] == [
         ("cyclegan", [0]),
         ("cyclegan", [1]),
         ("difference", [0]),
         ("difference", [1]),
     ]
-    assert told["to"] == "real"
+    assert body["to"] == "real"
     named = server.post("/v1/translate", two, method=["difference", "cyclegan"]).json()
     assert [r["method"] for r in named["results"]] == ["difference", "cyclegan"]
-    refused = server.post("/v1/translate", two, method="all", headers={"Accept": "image/png"})
-    assert "application/json" in error(refused, 406)
+    rejected = server.post("/v1/translate", two, method="all", headers={"Accept": "image/png"})
+    assert "application/json" in error(rejected, 406)
 
 
 def test_the_direction_is_the_other_domain_unless_told(server: Live) -> None:
@@ -140,9 +140,9 @@ def test_a_camera_s_turned_picture_stands_upright(server: Live) -> None:
     turned = Image.open(io.BytesIO(FACE)).convert("RGB").crop((0, 0, 256, 250)).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
     exif[0x0112] = 6
-    told = server.post("/v1/faces", saved(turned, "JPEG", quality=95, exif=exif.tobytes())).json()
-    assert told["size"] == [256, 250]
-    assert abs(told["faces"][0]["tilt_degrees"]) < 15
+    body = server.post("/v1/faces", saved(turned, "JPEG", quality=95, exif=exif.tobytes())).json()
+    assert body["size"] == [256, 250]
+    assert abs(body["faces"][0]["tilt_degrees"]) < 15
 
 
 @pytest.mark.parametrize(
@@ -202,24 +202,24 @@ def test_limits_on_bytes_and_pixels(bundles: list[Bundle]) -> None:
         assert served.state.body_bytes.held == 0
 
 
-def test_too_many_translations_are_refused_at_once(server: Live, monkeypatch: pytest.MonkeyPatch, two: bytes) -> None:
+def test_too_many_translations_are_rejected_at_once(server: Live, monkeypatch: pytest.MonkeyPatch, two: bytes) -> None:
     monkeypatch.setattr("anime2real.web.service.MAX_TRANSLATIONS", 3)
     assert "4 translations" in error(server.post("/v1/translate", two, face="all", method="all"), 422)
     assert server.post("/v1/translate", two, face="all").status_code == 200
 
 
 def test_openapi_tells_everything(server: Live) -> None:
-    told = server.client.get("/openapi.json").json()
-    assert set(told["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
-    translate = told["paths"]["/v1/translate"]["post"]
+    body = server.client.get("/openapi.json").json()
+    assert set(body["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
+    translate = body["paths"]["/v1/translate"]["post"]
     fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout", "variant"}
     assert fields["required"] == ["picture"]
     assert {"200", "400", "408", "413", "415", "422", "429", "504"} <= set(translate["responses"])
     assert set(translate["responses"]["200"]["content"]) == {"application/json", "image/png"}
-    face = told["components"]["schemas"]["FaceOut"]
+    face = body["components"]["schemas"]["FaceOut"]
     assert set(face["properties"]) == {"box", "landmarks", "tilt_degrees", "domain", "score"}
-    for path in told["paths"].values():
+    for path in body["paths"].values():
         for method in path.values():
             for response in method["responses"].values():
                 assert response["description"]
@@ -239,9 +239,9 @@ def test_a_variant_is_another_result_of_the_same_face(styled: Live) -> None:
     assert np.array_equal(usual, again)
     middle = (usual > 60) & (usual < 200)  # where nothing is cut off
     assert (other - usual)[middle].mean() == pytest.approx(127.5 * 0.1 * style_of(2)[0], abs=0.5)
-    refused = styled.post("/v1/translate", to="real", method="cyclegan", variant="2")
-    assert refused.status_code == 400
-    assert "makes one result of a picture: leave variant out" in refused.json()["error"]
+    rejected = styled.post("/v1/translate", to="real", method="cyclegan", variant="2")
+    assert rejected.status_code == 400
+    assert "makes one result of a picture: leave variant out" in rejected.json()["error"]
 
 
 def test_a_variant_without_a_method_is_made_by_one_that_makes_several(bundles: list[Bundle], tmp_path: Path) -> None:
@@ -255,9 +255,9 @@ def test_a_variant_without_a_method_is_made_by_one_that_makes_several(bundles: l
             for more in ({}, {"method": "galatea-styles"})
         )
         assert usual != other == named
-        refused = served.post("/v1/translate", to="anime", variant="2")
-        assert refused.status_code == 400
-        assert "makes one result" in refused.json()["error"]
+        rejected = served.post("/v1/translate", to="anime", variant="2")
+        assert rejected.status_code == 400
+        assert "makes one result" in rejected.json()["error"]
 
 
 def test_variants_asked_for_at_once_do_not_mix(styled: Live) -> None:

@@ -138,7 +138,7 @@ def test_a_crop_fails_for_itself_alone() -> None:
     assert network.sizes == [3, 1, 1, 1]
 
 
-def test_what_nobody_waits_for_is_dropped() -> None:
+def test_crops_of_a_cancelled_request_are_dropped() -> None:
     network = Network()
 
     async def work(batcher: Batcher) -> None:
@@ -153,21 +153,26 @@ def test_what_nobody_waits_for_is_dropped() -> None:
 
 @functools.cache
 def one_by_one(method: str) -> tuple[Bundle, Pixels, NDArray[np.float64], Pixels]:
-    """A network that ships, three crops and their landmarks, and what it makes of each crop alone."""
+    """A shipped network, three crops, their landmarks, and its result for each crop alone."""
     bundle = next(b for b in shipped() if (b.method, b.target) == (method, "real"))
-    given, told = squares(3, bundle.px), np.broadcast_to(np.full((5, 2), 0.5), (3, 5, 2)).copy()
-    plain = Translator(bundle, threads=1)
-    return bundle, given, told, np.concatenate([plain.translate(given[i : i + 1], told[i : i + 1]) for i in range(3)])
+    given, landmarks = squares(3, bundle.px), np.broadcast_to(np.full((5, 2), 0.5), (3, 5, 2)).copy()
+    single = Translator(bundle, threads=1)
+    return (
+        bundle,
+        given,
+        landmarks,
+        np.concatenate([single.translate(given[i : i + 1], landmarks[i : i + 1]) for i in range(3)]),
+    )
 
 
 @pytest.mark.parametrize("method", sorted({bundle.method for bundle in shipped()}))
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_shipped_networks_give_the_same_bytes_in_a_batch(method: str, threads: int) -> None:
-    bundle, given, told, alone = one_by_one(method)
+    bundle, given, landmarks, alone = one_by_one(method)
     with ThreadPoolExecutor(threads) as pool:
         parallel = ParallelTranslator(bundle, threads, pool)
-        assert np.array_equal(parallel(given, told), alone)
-        assert np.array_equal(parallel(given[:1], told[:1]), alone[:1])
+        assert np.array_equal(parallel(given, landmarks), alone)
+        assert np.array_equal(parallel(given[:1], landmarks[:1]), alone[:1])
 
 
 def test_variants_share_a_call_and_each_crop_keeps_its_own() -> None:

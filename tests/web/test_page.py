@@ -41,7 +41,7 @@ class Seen:
         return page
 
     def _note(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and "Failed to load resource" not in text:  # refusals, which are shown
+        if kind in ("error", "warning") and "Failed to load resource" not in text:  # errors that the page shows
             self.problems.append(text)
 
     def _asked(self, url: str) -> None:
@@ -271,7 +271,7 @@ def test_the_page_asks_for_the_token(browser: "Browser", bundles: list[Bundle], 
         page.context.close()
 
 
-def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Path) -> None:
+def test_another_variant_is_a_click_away(browser: "Browser", styled: Live, two: Path) -> None:
     """By the method, where it makes variants; by the best that does, where it does not, and back again."""
     watcher = Seen(browser, f"{styled.url}/")
     page = watcher.open()
@@ -315,7 +315,7 @@ def test_somebody_else_is_a_click_away(browser: "Browser", styled: Live, two: Pa
         context.close()
 
 
-def test_nobody_else_is_offered_where_there_is_one_result(seen: Seen, two: Path) -> None:
+def test_no_variants_are_offered_where_there_is_one_result(seen: Seen, two: Path) -> None:
     page = seen.open()
     give(page, two)
     assert not page.locator("#variants").is_visible()

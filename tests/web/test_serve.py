@@ -53,9 +53,9 @@ def test_wrong_options_are_one_line(
     arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["serve", *arguments]) == code
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert says in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert says in printed
 
 
 def test_it_serves_until_interrupted() -> None:
@@ -72,8 +72,8 @@ def test_it_serves_until_interrupted() -> None:
         assert taken.returncode == 1
         assert "in use" in taken.stderr
         server.send_signal(signal.SIGINT)
-        _, told = server.communicate(timeout=20)
+        _, printed = server.communicate(timeout=20)
         assert server.returncode == 0
-        assert told == ""
+        assert printed == ""
     finally:
         server.kill()

@@ -90,7 +90,7 @@ def _drain(connection: socket.socket) -> None:
         pass
 
 
-def test_who_stops_sending_is_told_and_others_go_on(bundles: list[Bundle]) -> None:
+def test_a_client_that_stops_sending_gets_408_and_others_go_on(bundles: list[Bundle]) -> None:
     with live.running(bundles, idle_seconds=0.5) as served, connected(served) as slow:
         body = HEAD + FACE + TAIL
         slow.sendall(request("/v1/faces", len(body), "localhost") + body[:1000])
@@ -101,7 +101,7 @@ def test_who_stops_sending_is_told_and_others_go_on(bundles: list[Bundle]) -> No
         until(lambda: served.state.body_bytes.held == 0)
 
 
-def test_who_trickles_is_told(bundles: list[Bundle]) -> None:
+def test_a_client_that_sends_too_slowly_gets_408(bundles: list[Bundle]) -> None:
     with live.running(bundles, idle_seconds=0.5, body_seconds=0.6) as served, connected(served) as slow:
         body = HEAD + FACE + TAIL
         slow.sendall(request("/v1/faces", len(body), "localhost") + HEAD)
@@ -116,7 +116,7 @@ def test_who_trickles_is_told(bundles: list[Bundle]) -> None:
         assert b"did not arrive within 0.6 s" in answer
 
 
-def test_headers_that_never_end_are_hung_up_on(bundles: list[Bundle]) -> None:
+def test_headers_that_never_end_close_the_connection(bundles: list[Bundle]) -> None:
     with live.running(bundles, idle_seconds=0.3) as served, connected(served) as slow, connected(served) as silent:
         slow.sendall(b"GET / HTTP/1.1\r\nX: ")
         start = time.monotonic()
@@ -124,7 +124,7 @@ def test_headers_that_never_end_are_hung_up_on(bundles: list[Bundle]) -> None:
         assert time.monotonic() - start < 3
 
 
-def test_an_answer_that_nobody_takes_is_given_up(bundles: list[Bundle]) -> None:
+def test_an_answer_that_the_client_does_not_read_is_given_up(bundles: list[Bundle]) -> None:
     big = np.random.default_rng(0).integers(0, 256, (1200, 1600, 3), np.uint8)  # noise makes a large PNG
     buffer = io.BytesIO()
     Image.fromarray(big).save(buffer, "JPEG", quality=90)
@@ -158,34 +158,34 @@ def test_work_of_a_client_that_has_gone_is_dropped(bundles: list[Bundle], gate: 
         until(lambda: served.state.body_bytes.held == 0)
 
 
-def test_too_many_are_told_to_come_back(bundles: list[Bundle], gate: Gate) -> None:
+def test_too_many_requests_get_429(bundles: list[Bundle], gate: Gate) -> None:
     with live.running(bundles, queue=2) as served, concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(served.post, "/v1/translate") for _ in range(2)]
         until(lambda: len(served.state.queue) == 2)
-        refused = served.post("/v1/translate")
-        assert refused.status_code == 429
-        assert int(refused.headers["retry-after"]) >= 1
-        assert "try again in" in refused.json()["error"]
+        rejected = served.post("/v1/translate")
+        assert rejected.status_code == 429
+        assert int(rejected.headers["retry-after"]) >= 1
+        assert "try again in" in rejected.json()["error"]
         assert served.client.get("/healthz").json()["waiting"] == 2  # the loop is free
         gate.open.set()
         assert [f.result().status_code for f in waiting] == [200, 200]
         assert served.post("/v1/translate").status_code == 200
 
 
-def test_too_many_bytes_at_once_are_told_to_come_back(bundles: list[Bundle]) -> None:
+def test_too_many_bytes_at_once_get_429(bundles: list[Bundle]) -> None:
     with live.running(bundles, held_bytes=len(FACE) + 5000) as served, connected(served) as holding:
         body = HEAD + FACE + TAIL
         holding.sendall(request("/v1/faces", len(body), "localhost") + body[:-100])
         until(lambda: served.state.body_bytes.held > len(FACE) - 5000)
-        refused = served.post("/v1/faces")
-        assert refused.status_code == 429
-        assert "retry-after" in refused.headers
+        rejected = served.post("/v1/faces")
+        assert rejected.status_code == 429
+        assert "retry-after" in rejected.headers
         holding.sendall(body[-100:])
         assert holding.recv(100).startswith(b"HTTP/1.1 200 ")
         assert served.post("/v1/faces").status_code == 200
 
 
-def test_what_takes_too_long_ends_with_a_line(bundles: list[Bundle], gate: Gate) -> None:
+def test_work_that_takes_too_long_gets_504(bundles: list[Bundle], gate: Gate) -> None:
     with live.running(bundles, timeout_seconds=0.4) as served:
         late = served.post("/v1/translate")
         assert late.status_code == 504

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 READY = "#download:not([aria-disabled])"
-PATIENCE = 60_000
+TIMEOUT_MS = 60_000
 """Milliseconds: on a busy core the networks take their time."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
@@ -69,7 +69,7 @@ class Seen:
         context = self._browser.new_context(**options)
         context.on("request", lambda r: self.asked.append(f"{r.method} {r.url}"))  # the worker's too
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.goto(self.url)
@@ -186,7 +186,7 @@ def test_a_phone(seen: Seen, scheme: str) -> None:
         page.screenshot(path=f"{shots}/wide-{scheme}.png", full_page=True)
 
 
-def test_the_worker_may_ask_nobody_else(browser: "Browser", site: str) -> None:
+def test_the_worker_may_ask_no_other_server(browser: "Browser", site: str) -> None:
     page = Seen(browser, site).open()
     (worker,) = page.workers
     elsewhere = re.sub(r":\d+/", ":9/", site)

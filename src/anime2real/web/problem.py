@@ -1,4 +1,4 @@
-"""A failure that a client is told: an HTTP status, and one line that says what is wrong and what to do."""
+"""An error response: an HTTP status, and one line that says what is wrong and what to do."""
 
 from starlette.responses import JSONResponse
 

@@ -19,7 +19,7 @@ BACKLOG = 1024
 """Connections that may wait to be accepted."""
 
 SHUTDOWN_SECONDS = 5
-"""How long requests in work may go on once the server is told to end."""
+"""How long requests in work may go on when the server shuts down."""
 
 
 def serve(bundles: Sequence[Bundle], settings: Settings) -> None:

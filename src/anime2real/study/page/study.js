@@ -16,14 +16,14 @@ function show(name) {
 }
 
 async function ask(path, body) {
-  const reply = await fetch(path, {
+  const response = await fetch(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-  const told = await reply.json();
-  if (!reply.ok) throw new Error(told.error ?? "The study does not answer.");
-  return told;
+  const reply = await response.json();
+  if (!response.ok) throw new Error(reply.error ?? "The study does not answer.");
+  return reply;
 }
 
 // The rater's word lies behind the # of the address, so that the link itself goes on where one stopped.
@@ -41,17 +41,17 @@ async function loaded(image, address) {
 }
 
 async function next() {
-  const told = await ask("v1/next", { rater: await rater() });
-  if (told.trial === null) {
+  const reply = await ask("v1/next", { rater: await rater() });
+  if (reply.trial === null) {
     show("end");
     return;
   }
-  await Promise.all(sides.map((side, i) => loaded(side.querySelector("img"), told.pictures[i])));
-  part("question").textContent = told.question;
-  part("progress").max = told.total;
-  part("progress").value = told.done;
-  part("count").textContent = `${told.done} of ${told.total} answered`;
-  trial = told.trial;
+  await Promise.all(sides.map((side, i) => loaded(side.querySelector("img"), reply.pictures[i])));
+  part("question").textContent = reply.question;
+  part("progress").max = reply.total;
+  part("progress").value = reply.done;
+  part("count").textContent = `${reply.done} of ${reply.total} answered`;
+  trial = reply.trial;
   show("trial");
   shownAt = performance.now();
 }

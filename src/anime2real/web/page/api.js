@@ -1,4 +1,4 @@
-// Asks the server: brings the token, waits where it is told to, and turns failures into one line.
+// Asks the server: sends the token, waits as long as Retry-After says, and turns failures into one line.
 
 const KEY = "anime2real-token";
 const TRIES = 4;

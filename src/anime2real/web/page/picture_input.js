@@ -1,18 +1,18 @@
 // How a picture is given: chosen, pasted or dropped. The page of `serve` and the one in docs/try share this.
 
 /**
- * inputs: the file inputs. take(file): what to do with a picture; refuse(words): with something that is no file.
+ * inputs: the file inputs. open(file): called with a picture; fail(line): called where something else is dropped.
  */
-export function onPicture(inputs, take, refuse) {
+export function onPicture(inputs, open, fail) {
   for (const input of inputs) {
     input.addEventListener("change", () => {
-      take(input.files[0]);
+      open(input.files[0]);
       input.value = ""; // so that the same file can be chosen again
     });
   }
   document.addEventListener("paste", (event) => {
     const [file] = event.clipboardData?.files ?? [];
-    if (file) take(file);
+    if (file) open(file);
   });
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -25,7 +25,7 @@ export function onPicture(inputs, take, refuse) {
     event.preventDefault();
     document.body.classList.remove("dropping");
     const [file] = event.dataTransfer.files;
-    if (file) take(file);
-    else refuse("That was no file. Save the picture first, or copy and paste it.");
+    if (file) open(file);
+    else fail("That was no file. Save the picture first, or copy and paste it.");
   });
 }
