@@ -1,8 +1,12 @@
 """Extras that a command needs, asked for before it begins."""
 
 from importlib.util import find_spec
+from typing import Final
 
 from anime2real.errors import UserError
+
+TRAIN: Final = "Train a method on a pack; the same command again resumes. Needs the extra train."
+"""Help of `train`, whose module is imported only when it is called."""
 
 
 def need_training() -> None:

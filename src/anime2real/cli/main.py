@@ -12,14 +12,14 @@ from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
 from anime2real.cli.average import average
+from anime2real.cli.export import export
+from anime2real.cli.extras import TRAIN
 from anime2real.cli.pack import pack
 from anime2real.cli.pictures import compare, evaluate, inspect, methods
 from anime2real.cli.prepare import prepare
 from anime2real.cli.serve import serve
 from anime2real.cli.study import study
 from anime2real.cli.terminal import DONE, FAILED, INTERRUPTED, READER_GONE, USAGE, complain
-from anime2real.cli.train import app as train
-from anime2real.cli.train import export
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
@@ -31,8 +31,9 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for command in (translate, methods, inspect, compare, evaluate, prepare, train, export, average, pack, serve, study):
+for command in (translate, methods, inspect, compare, evaluate, prepare, pack, export, average, serve, study):
     app.command(command)
+app.command("anime2real.cli.train:app", name="train", help=TRAIN)  # imported when called: its options take time to make
 
 
 def main(arguments: list[str] | None = None) -> int:

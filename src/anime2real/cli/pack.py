@@ -7,7 +7,6 @@ from cyclopts import App, Parameter
 
 from anime2real.cli.terminal import Json, Output
 from anime2real.errors import UsageError
-from anime2real.image.decode import printable
 
 pack = App(
     name="pack",
@@ -25,6 +24,7 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         as_json: a line of JSON.
     """
     from anime2real.data.pack import Pack
+    from anime2real.image.decode import printable
 
     opened = Pack(folder)
     facts = {
@@ -121,6 +121,7 @@ def archive(folder: Path, file: Path, /, *, quality: int = 80, parts: int = 1) -
         parts: archives to spread it over.
     """
     from anime2real.data.archive import archive_pack
+    from anime2real.image.decode import printable
 
     for path in archive_pack(folder, file, quality=quality, parts=parts):
         print(printable(f"{path}: {path.stat().st_size / 1e6:.1f} MB"))

@@ -1,4 +1,4 @@
-"""`anime2real train METHOD`: options to configurations, and nothing else; and `export`.
+"""`anime2real train METHOD`: options to configurations, and nothing else.
 
 A method's options are made from its configuration (`train/methods/options.py`), which needs no torch: help and usage
 errors are answered without it.
@@ -13,17 +13,12 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from cyclopts import App, Parameter
 
-from anime2real.cli.extras import need_training
-from anime2real.cli.terminal import Output
+from anime2real.cli.extras import TRAIN, need_training
 from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of
 from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
 
-app = App(
-    name="train",
-    help="Train a method on a pack; the same command again resumes. Needs the extra train.",
-    default_parameter=Parameter(negative=()),
-)
+app = App(name="train", help=TRAIN, default_parameter=Parameter(negative=()))
 
 SUMMARIES: Final = {
     "difference": "Method 1: one vector, the difference between the domains.",
@@ -175,22 +170,6 @@ def _parameters(kind: type[Any], method: str | None = None) -> list[inspect.Para
 
 def _shown(said: str) -> Callable[[Any], str]:
     return lambda _: said
-
-
-def export(run: Path, /, *, output: Output | None = None) -> int:
-    """Write the bundles of a run as its newest checkpoint stands. Needs the extra `train`.
-
-    Args:
-        run: the run folder.
-        output: where the bundles go; into the run itself if not given.
-    """
-    need_training()
-    from anime2real.image.decode import printable
-    from anime2real.train.export.run import export_run
-
-    for folder in export_run(run, output):
-        print(printable(folder))
-    return 0
 
 
 for _method in CONFIGS:
