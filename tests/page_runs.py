@@ -93,6 +93,8 @@ def small(words: Sequence[str]) -> list[str]:
             kept = [*without(kept, ["--images"]), "--images", "4", "--quiet"]
         case "compare":
             kept = [*without(kept, ["--count"]), "--count", "2"]
+        case "pack":
+            kept = [*without(kept, ["--of-each", "--min-scale"]), "--of-each", "1"]
         case "study":
             kept = without(kept, ["--simulate"])
             if not {"--report", "--csv", "--json"} & set(words):
