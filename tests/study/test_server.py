@@ -129,6 +129,6 @@ def test_the_command_simulates_reports_and_exports(
 def test_a_missing_extra_is_one_line(
     study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("anime2real.cli.study.find_spec", lambda name: None if name == "scipy" else object())
+    monkeypatch.setattr("anime2real.cli.extras.find_spec", lambda name: None if name == "scipy" else object())
     assert main(["study", "-o", str(study.folder), "--json"]) == 1
     assert capsys.readouterr().err == 'error: a study needs scipy: pip install "anime2real[study]"\n'

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from anime2real.cli.extras import need_training
+from anime2real.cli.extras import need_extra
 from anime2real.cli.terminal import Many, Output
 from anime2real.errors import UsageError
 
@@ -25,7 +25,7 @@ def average(
         part: other shares for a part of the networks, as decoder=0,1; may be given more than once.
     """
     parts = _parts(part or [])
-    need_training()
+    need_extra("train", "training")
     from anime2real.bundle.format import read
     from anime2real.train.weight_averaging import save_average
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anime2real.cli.extras import need_training
+from anime2real.cli.extras import need_extra
 from anime2real.cli.terminal import Output
 
 
@@ -13,7 +13,7 @@ def export(run: Path, /, *, output: Output | None = None) -> int:
         run: the run folder.
         output: where the bundles go; into the run itself if not given.
     """
-    need_training()
+    need_extra("train", "training")
     from anime2real.image.decode import printable
     from anime2real.train.export.run import export_run
 

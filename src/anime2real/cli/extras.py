@@ -1,5 +1,6 @@
-"""Extras that a command needs, asked for before it begins."""
+"""Extras that a command needs: it asks for them before it begins."""
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Final
 
@@ -8,13 +9,24 @@ from anime2real.errors import UserError
 TRAIN: Final = "Train a method on a pack; the same command again resumes. Needs the extra train."
 """Help of `train`, whose module is imported only when it is called."""
 
+MODULES: Final[dict[str, Collection[str]]] = {
+    "study": ("fastapi", "uvicorn", "scipy"),
+    "train": ("torch", "safetensors", "scipy", "onnx", "tomli_w"),
+    "web": ("fastapi", "uvicorn", "python_multipart"),
+}
+"""The modules that each extra brings."""
 
-def need_training() -> None:
-    """Refuse to train, in one line, where the extra `train` is not installed.
+
+def need_extra(extra: str, purpose: str) -> None:
+    """Check that an extra is installed.
+
+    Args:
+        extra: a key of `MODULES`.
+        purpose: what needs it, as the error begins.
 
     Raises:
-        UserError: a package is missing.
+        UserError: a module is missing; the line says how to install it.
     """
-    missing = [name for name in ("torch", "safetensors", "scipy", "onnx", "tomli_w") if find_spec(name) is None]
+    missing = [name for name in MODULES[extra] if find_spec(name) is None]
     if missing:
-        raise UserError(f'training needs {", ".join(missing)}: pip install "anime2real[train]"')
+        raise UserError(f'{purpose} needs {", ".join(missing)}: pip install "anime2real[{extra}]"')

@@ -1,9 +1,9 @@
 """The command `serve`: the page and the API. It imports what the extra `web` brings only when it runs."""
 
 import os
-from importlib.util import find_spec
 
-from anime2real.errors import UsageError, UserError
+from anime2real.cli.extras import need_extra
+from anime2real.errors import UsageError
 
 
 def serve(
@@ -35,9 +35,7 @@ def serve(
         batch_wait: milliseconds that the first of them waits for others.
         threads: CPU threads; all cores if not given.
     """
-    missing = [m for m in ("fastapi", "uvicorn", "python_multipart") if find_spec(m) is None]
-    if missing:
-        raise UserError(f'serving needs {", ".join(missing)}: pip install "anime2real[web]"')
+    need_extra("web", "serving")
     from anime2real.bundle.registry import shipped
     from anime2real.web.server import serve as run
     from anime2real.web.settings import Settings

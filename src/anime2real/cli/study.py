@@ -2,13 +2,13 @@
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from anime2real.cli.extras import need_extra
 from anime2real.cli.terminal import Json, Many, Output
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UsageError, UserError
+from anime2real.errors import UsageError
 
 if TYPE_CHECKING:  # imported when the command runs, so that `--help` answers at once
     from anime2real.study.trials import Study
@@ -57,9 +57,7 @@ def study(
         port: 0 for any that is free.
         name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
     """
-    missing = [module for module in ("fastapi", "uvicorn", "scipy") if find_spec(module) is None]
-    if missing:
-        raise UserError(f'a study needs {", ".join(missing)}: pip install "anime2real[study]"')
+    need_extra("study", "a study")
     from anime2real.study.answers import Answers
 
     opened = _open_or_create(methods, output, data, to, comparisons, controls, checks, seed)

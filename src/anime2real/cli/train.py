@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from cyclopts import App, Parameter
 
-from anime2real.cli.extras import TRAIN, need_training
+from anime2real.cli.extras import TRAIN, need_extra
 from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of
 from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
@@ -111,7 +111,7 @@ def config_of(method: str, common: Common, given: dict[str, Any]) -> TrainConfig
 def start(method: str, common: Common, given: dict[str, Any]) -> int:
     """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
     config = config_of(method, common, given)
-    need_training()
+    need_extra("train", "training")
     from anime2real.train.loop import Session, dry_run, train
     from anime2real.train.step import Speed
 
