@@ -113,6 +113,12 @@ def test_importing_is_light(environment: dict[str, str]) -> None:
     assert not loaded & {"numpy", "PIL", "onnxruntime", "cyclopts"}
 
 
+def test_help_imports_nothing_heavy(environment: dict[str, str]) -> None:
+    code = "import sys, anime2real.cli.main; print(*sys.modules)"
+    loaded = set(run(environment, "-c", code).split())
+    assert not loaded & {"numpy", "PIL", "onnxruntime", "torch", "anime2real.cli.train"}
+
+
 def test_public_names() -> None:
     import anime2real
 
