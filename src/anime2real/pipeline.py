@@ -1,7 +1,8 @@
 """A picture's way: decode → find faces → crop → translate → compose.
 
-`translate_picture` and `Translator` go all of it for one picture. The command line, the server, clips and the measures
-queue the same steps in their own ways; nobody else crops, batches or pastes.
+`translate_picture` and `Translator` take all steps for one picture. The command line, the server, video and the
+measures take the same steps and queue pictures in their own ways; no other module crops faces, batches crops or pastes
+results.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ CACHED: Final = 8
 
 
 class NoFaceError(TranslatorError):
-    """No face is found where one has to be.
+    """No face was found in a picture that needs one.
 
     Args:
         where: the name of the picture.
@@ -52,9 +53,9 @@ class Crops:
 
     Attributes:
         image: the picture, RGB.
-        faces: that were cropped, K of them; none where the centre square is taken for one, and K is 1.
+        faces: the K faces that were cropped; empty if the centre square was taken for one, and K is 1.
         pixels: (K, S, S, 3), sRGB.
-        frames: K of them, from px of the picture to the unit square.
+        frames: K similarities, from px of the picture to the unit square.
         landmarks: (K, 5, 2), shares of the crop's side.
     """
 
@@ -73,8 +74,8 @@ class Crops:
         if not self.faces:
             left, top, side = centre_box(*self.image.size)
             return ({"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},)
-        told = (face.as_record() for face in self.faces)
-        return tuple({key: record[key] for key in ("box", "landmarks", "tilt_degrees")} for record in told)
+        records = (face.as_record() for face in self.faces)
+        return tuple({key: record[key] for key in ("box", "landmarks", "tilt_degrees")} for record in records)
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ class Translated:
 
     Attributes:
         image: RGB.
-        method: that made it.
+        method: the method that made it.
         to: the domain that it was translated to.
-        faces: those translated, the largest first; none where the centre square was taken for one.
+        faces: the translated faces, the largest first; empty if the centre square was taken for one.
     """
 
     image: Image.Image

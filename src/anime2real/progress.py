@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a line on stderr, by rich, while stderr is a terminal."""
+"""The progress of long work: a line on stderr, drawn by rich, if stderr is a terminal."""
 
 import sys
 from types import TracebackType
@@ -20,12 +20,12 @@ class Progress:
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int | None = None, note: str = "") -> None:
-        """Say how far it is.
+        """Report progress.
 
         Args:
-            what: is being done, such as `looking for faces`; another name starts another line in place of this one.
-            done, total: how many, of how many if that is known.
-            note: what stands behind it now, such as how fast it is.
+            what: the work, such as `looking for faces`; other work replaces the line.
+            done, total: how many things are done, of how many if that is known.
+            note: text after the name of the work, such as its speed.
         """
         if self._quiet or not sys.stderr.isatty():
             return

@@ -286,7 +286,7 @@ def _further(target: Path, kind: str, count: int, reserved: set[str]) -> list[Pa
 
 
 def _refusal(target: Path, inputs: set[str], overwrite: bool) -> PictureError | None:
-    """Why nothing may be written there, told before any work is done."""
+    """Why nothing may be written to a path; asked before any work is done."""
     if os.path.realpath(target) in inputs:
         return PictureError(f"{target} is one of the pictures to translate: choose another folder")
     if os.path.lexists(target) and not overwrite:

@@ -133,7 +133,7 @@ def read(folder: Path | str, *, follow_links: bool = False) -> Bundle:
     raw = _read_manifest(folder / MANIFEST)
     path = folder / MODEL
     if not path.is_file():
-        raise BundleError(f"{folder} is not a whole bundle: {MODEL} is missing")
+        raise BundleError(f"{folder} is not a complete bundle: {MODEL} is missing")
     # Such a link may come from whoever packed the folder, and lead to any file of this machine.
     if not follow_links and path.resolve().parent != folder.resolve():
         raise BundleError(f"{path} is a link that leads out of the bundle: put the file itself there")

@@ -91,7 +91,7 @@ def best_method(methods: Collection[str]) -> str | None:
 
 
 def default_method(to: Domain, *, with_variants: bool = False) -> str:
-    """The best method of which a bundle to the domain `to` ships.
+    """The best method of which a bundle to the domain `to` is installed.
 
     Args:
         to: the domain.
@@ -99,7 +99,7 @@ def default_method(to: Domain, *, with_variants: bool = False) -> str:
 
     Raises:
         UnknownMethodError: none does.
-        BundleError: one of the shipped bundles is damaged.
+        BundleError: one of the installed bundles is damaged.
     """
     return _best_of(shipped(), to, with_variants)
 
@@ -115,7 +115,7 @@ def _best_of(bundles: list[Bundle], to: Domain, with_variants: bool) -> str:
 
 
 def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bundle:
-    """The shipped bundle of a method (the best one if None) and a direction; its model is checked when it is used.
+    """The installed bundle of a method (the best one if None) and a direction; its model is checked when it is used.
 
     Args:
         method: its name.
@@ -123,8 +123,8 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
         with_variants: whether the best one has to make several results of one picture.
 
     Raises:
-        UnknownMethodError: there is none; the nearest name is told, or the way that the method does go.
-        BundleError: one of the shipped bundles is damaged.
+        UnknownMethodError: there is none; the message names the nearest method, or the direction that there is.
+        BundleError: one of the installed bundles is damaged.
     """
     bundles = shipped()
     method = method or _best_of(bundles, to, with_variants)

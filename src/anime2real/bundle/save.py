@@ -23,16 +23,16 @@ LINEAGE: Final = ("averaged_from", "started_from")
 
 
 def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
-    """Write a bundle, whole or not at all; one that is there is replaced.
+    """Write a bundle, complete or not at all; an existing one is replaced.
 
     Args:
-        bundle: what it is; the sum is filled in here.
+        bundle: its manifest; the SHA-256 is filled in here.
         model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
         card: README.md.
         folder: where.
 
     Returns:
-        The bundle as it lies there.
+        The bundle as it was written.
 
     Raises:
         BundleError: something does not fit the format, `folder` holds something else or cannot be written.
@@ -104,8 +104,8 @@ def model_card(bundle: Bundle) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> Iterator[str]:
-    """Whose average it is and what it went on from, a bundle a line, and the same of each; of all, `told` once."""
+def _lineage(training: Mapping[str, Any], listed: set[str], indent: str = "") -> Iterator[str]:
+    """The bundles that it is an average of or started from, a line each, with theirs; those in `listed` not again."""
     for key in LINEAGE:
         parts: Sequence[Mapping[str, Any]] = training.get(key, ())
         if parts:
@@ -115,17 +115,17 @@ def _lineage(training: Mapping[str, Any], told: set[str], indent: str = "") -> I
         shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if every else {}
         for part in parts:
             digest = part.get("sha256", "")
-            yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in told else "")
-            if digest not in told:
-                told.add(digest)
-                yield from _lineage(part, told, f"{indent}    ")
+            yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in listed else "")
+            if digest not in listed:
+                listed.add(digest)
+                yield from _lineage(part, listed, f"{indent}    ")
         if shared:
             yield f"{indent}  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
 
 
 def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
     """A bundle in a line: its share, how long it learned, and its options but those that it shares."""
-    words = [f"{part.get('name', 'a bundle')}, {_told(part.get('sha256', 'of unknown sum'))}"]
+    words = [f"{part.get('name', 'a bundle')}, {_in_words(part.get('sha256', 'of unknown sum'))}"]
     of = {key.removeprefix("share "): share for key, share in part.items() if key.startswith("share of ")}
     if "share" in part and of:
         words += [f"{share:.0%} {what}" for what, share in {**of, "of the rest": part["share"]}.items() if share]
@@ -137,18 +137,18 @@ def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k.replace('_', ' ')} {_told(v) or 'none'}" for k, v in options.items() if k != "start_from")
+    return ", ".join(f"{k.replace('_', ' ')} {_in_words(v) or 'none'}" for k, v in options.items() if k != "start_from")
 
 
 def _rows(table: dict[str, object]) -> list[str]:
-    return [f"- {key.replace('_', ' ')}: {_told(value)}" for key, value in table.items()]
+    return [f"- {key.replace('_', ' ')}: {_in_words(value)}" for key, value in table.items()]
 
 
-def _told(value: object) -> str:
+def _in_words(value: object) -> str:
     """A value in words: mappings as `key value`, sums cut to twelve digits."""
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
+        return ", ".join(f"{key.replace('_', ' ')} {_in_words(part)}" for key, part in value.items())
     if isinstance(value, list):
-        return "; ".join(_told(part) for part in value)
+        return "; ".join(_in_words(part) for part in value)
     text = str(value)
     return f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text

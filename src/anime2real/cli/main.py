@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and what becomes of their failures.
+"""The command line: its commands, and the exit code and the line for each kind of failure.
 
 What a command needs is imported when it runs, so that `--help` answers at once.
 """
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
-        sys.stdout.flush()  # here, where a reader that has gone is still told from a failure
+        sys.stdout.flush()  # here, so that a reader that has gone is not taken for a failure
         return result if isinstance(result, int) else DONE
     except CycloptsError as error:
         complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")

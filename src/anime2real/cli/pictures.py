@@ -38,7 +38,7 @@ def methods(*, as_json: Json = False) -> int:
         name = f"{b.method} *" if (b.method, b.target) in defaults else b.method
         megabytes = f"{b.size_bytes / 1e6:.2f}"
         print(line.format(name, b.source, b.target, b.px, megabytes, b.variants, b.sha256[:12], b.licence))
-    print("* the default of its direction; --json prints the whole sums" if rows else "no bundles are installed")
+    print("* the default of its direction; --json prints the sums in full" if rows else "no bundles are installed")
     return 0
 
 

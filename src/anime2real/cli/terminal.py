@@ -1,4 +1,4 @@
-"""What the commands share: options that several of them have, exit codes, and how a failure is told."""
+"""What the commands share: options that several of them have, exit codes, and the printing of errors."""
 
 import sys
 from pathlib import Path

@@ -282,8 +282,8 @@ def reason(error: BaseException) -> str:
     """What an error says, in one line."""
     if isinstance(error, struct.error) or isinstance(error.__cause__, struct.error):
         return "the file ends early"  # where Pillow unpacks a number
-    told = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return told.splitlines()[0]
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return text.splitlines()[0]
 
 
 def printable(name: Path | str) -> str:

@@ -154,11 +154,11 @@ def _moves(path: Path, head: bytes) -> bool:
         with opened(path, None, Limits()) as picture:
             return bool(getattr(picture, "is_animated", False))
     except PictureError:
-        return False  # told as the picture's error
+        return False  # decoding it gives the error
 
 
 def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> Path:
-    """Write a generated picture, marked as such, whole or not at all; the format follows the suffix.
+    """Write a generated picture, with its marks, complete or not at all; the suffix decides the format.
 
     Args:
         image: RGB, sRGB.

@@ -56,7 +56,7 @@ class Film:
         self._path, self._limits = path, limits
         self.encoder: Final = next(name for name in _ENCODERS if _available(name))
         self.encoding = "H.264" if self.encoder == "libx264" else "MPEG-4 part 2"
-        with self._told():
+        with self._as_clip_errors():
             if path.stat().st_size > limits.max_bytes:
                 self._refuse(f"has more bytes than the {limits.max_bytes:,} allowed: cut it into parts")
             with self._open() as container:
@@ -93,7 +93,7 @@ class Film:
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`."""
-        with self._told(), self._open() as container:
+        with self._as_clip_errors(), self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             step = max(1, round(1 / (self._rate * self._base)))
@@ -119,7 +119,7 @@ class Film:
 
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """As `Clip.write_segment`."""
-        with self._told(), av.open(_url(path), "w", format="nut") as container:
+        with self._as_clip_errors(), av.open(_url(path), "w", format="nut") as container:
             stream: Any = None
             for frame in frames:
                 if stream is None:
@@ -159,7 +159,7 @@ class Film:
     def join(self, segments: Sequence[Path], target: Path) -> None:
         """As `Clip.join`."""
         kind = _KINDS[self.suffix]
-        with self._told(), ExitStack() as opened:
+        with self._as_clip_errors(), ExitStack() as opened:
             options = {"movflags": "+faststart"} if kind == "mp4" else {}
             first = opened.enter_context(av.open(_url(segments[0])))
             source: Any = opened.enter_context(self._open())
@@ -188,7 +188,7 @@ class Film:
         return av.open(_url(self._path), options=dict(_OPTIONS))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_clip_errors(self) -> Iterator[None]:
         """Whatever FFmpeg and the file system say becomes one line."""
         try:
             yield

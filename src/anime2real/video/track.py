@@ -132,7 +132,7 @@ class Tracker:
         self._finder, self._every = finder, every
         self._live: list[_Live] = []
         self._done: list[Track] = []
-        self._recent: list[Image.Image] = []  # the frames since the whole finder's last look
+        self._recent: list[Image.Image] = []  # the frames since the finder's last run
         self._thumbnail: NDArray[np.float64] | None = None
         self._number = 0
         self.held: list[bool] = []
