@@ -7,6 +7,8 @@ import pytest
 import ship
 from tiny import write_bundle
 
+from anime2real.bundle.registry import CORE, clone_folders, shipped
+
 
 def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = write_bundle(tmp_path / "bundle")
@@ -27,8 +29,17 @@ def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch
     arguments = [str(bundle.folder), "--name", "other", "--measured", str(tmp_path / "measured.json")]
     monkeypatch.setattr("sys.argv", ["ship.py", *arguments, "--into", str(tmp_path / "ships")])
     ship.main()
-    shipped = ship.load(tmp_path / "ships" / f"other-{bundle.source}-to-{bundle.target}")
+    moved = ship.load(tmp_path / "ships" / f"other-{bundle.source}-to-{bundle.target}")
     figures = {"images": 9, "fid": {"VGG": 1.2346}, "face_rate": 0.1235}
-    assert shipped.figures == bundle.figures | {"on eval turned by 30 degrees": figures}
-    assert (shipped.method, shipped.model()) == ("other", bundle.model())
-    assert "turned by 30 degrees" in (shipped.folder / "README.md").read_text()
+    assert moved.figures == bundle.figures | {"on eval turned by 30 degrees": figures}
+    assert (moved.method, moved.model()) == ("other", bundle.model())
+    assert "turned by 30 degrees" in (moved.folder / "README.md").read_text()
+
+
+def test_a_bundle_goes_where_those_of_its_method_are() -> None:
+    homes = {bundle.method: bundle.folder.parent for bundle in shipped()}
+    unmoved = {"cyclegan-tilt", "galatea-styles", "ugatit"}  # their distributions take them from the package still
+    for method in set(homes) - unmoved:
+        assert ship.home_of(method) == homes[method]
+    for method in unmoved:
+        assert ship.home_of(method) in clone_folders(CORE.parent).values()
