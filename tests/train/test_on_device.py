@@ -14,7 +14,7 @@ from trainings import OnTheDeviceAlone
 from anime2real.data.pack import Pack
 from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
-from anime2real.train.networks.tilt import WAYS
+from anime2real.train.networks.tilt_ways import WAYS
 from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep

@@ -1,8 +1,8 @@
-"""Networks that start from a bundle's weights: to train on where a finished run ended, or to learn from other pictures.
+"""Weights imported from a bundle: to train on where a finished run ended, or to learn from other pictures.
 
-A bundle holds its network as an ONNX file, whose weights are those that were trained, in fp16, a few of them laid out
-for ONNX Runtime (`lowering.py`). They are put back, and the network must then draw what the bundle draws: a file that
-was made in another way is refused, not started from wrongly. The discriminators are in no bundle and start anew.
+A bundle's ONNX file holds the trained weights in fp16, a few of them laid out for ONNX Runtime (`export/rewrites.py`).
+They are loaded into the network again, whose pictures must then be the bundle's: a file that was exported in another
+way is refused. Discriminators are in no bundle and start from random weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,9 @@ from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError
 
-_NOTED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "averaged_from")
+Generator = ResNetGenerator | UGATITGenerator
+
+_RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "averaged_from")
 
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 
@@ -47,19 +49,20 @@ def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     return found
 
 
-def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> dict[str, Any]:
-    """Give a network the weights of a bundle.
+def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
+    """Load the weights of a bundle into a network.
 
-    A network that works at an r-th of its pictures' resolution (`unshuffle`) can start from one of pictures as large as
-    it works at: it then is that one, between a reduction and an enlargement by r; and the other way round, as what that
-    one makes of an enlarged picture. One that is told a style can start from one that is not.
+    The two may work at different resolutions (`unshuffle`). A network that works at an r-th of its pictures' resolution
+    and starts from one for pictures of just that size computes the same, between a reduction and an enlargement by r;
+    the other way round, it computes what that one makes of an enlarged picture. A network with styles may start from
+    one without.
 
     Args:
         network: changed in place.
         bundle: of a network of the same kind, width and number of blocks.
 
     Returns:
-        What is to be noted of it: name, sha256, licence, rights, and how long it was trained.
+        what `training` records of the bundle: name, sha256, licence, rights, and how long it was trained.
 
     Raises:
         TrainError: the bundle holds another network.
@@ -68,41 +71,36 @@ def start_from(network: ResNetGenerator | UGATITGenerator, bundle: Bundle) -> di
     content = bundle.model()
     named = _weights(content)
     width, blocks = network.encoder.down1.in_channels, len(network.blocks)
-    code = STYLE if "style" in bundle.conditions else 0
-    own: ResNetGenerator | UGATITGenerator
-    if isinstance(network, UGATITGenerator):
-        own, told = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named)), "ugatit"
-    else:
-        own, told = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named)), "resnet"
+    own = _generator(type(network), bundle, width, blocks, named)
     state = _state(named)
     missing, unknown = _loaded(own, state)
     if unknown or any(".modulate." not in name for name in missing):
+        kind = "ugatit" if isinstance(network, UGATITGenerator) else "resnet"
         blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
         raise TrainError(
-            f"{bundle.folder} does not hold a --generator {told} of --width {width} --blocks {blocks} that can be "
-            f"started from: it is of method {bundle.method!r}{_told(state)}"
+            f"{bundle.folder} does not hold a --generator {kind} of --width {width} --blocks {blocks} that can be "
+            f"started from: it is of method {bundle.method!r}{_described(state)}"
         )
-    apart = difference_from_torch(own, content, bundle.px, bundle.conditions)
-    if not apart <= LIMIT:
+    difference = difference_from_torch(own, content, bundle.px, bundle.conditions)
+    if not difference <= LIMIT:
         raise TrainError(
             f"{bundle.folder} cannot be started from: its weights, put back, draw other pictures than it does "
-            f"({apart:.2g} apart in [-1, 1])"
+            f"({difference:.2g} apart in [-1, 1])"
         )
     if network.unshuffle != own.unshuffle:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
-    _, unknown = _loaded(network, _listening(state, network))
+    _, unknown = _loaded(network, _with_style(state, network))
     if unknown:
         raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
-    training = bundle.training
-    noted = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
-    return noted | {key: training[key] for key in _NOTED if key in training}
+    record = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
+    return record | {key: bundle.training[key] for key in _RECORDED if key in bundle.training}
 
 
-def network_of(bundle: Bundle) -> ResNetGenerator | UGATITGenerator:
+def network_of(bundle: Bundle) -> Generator:
     """The network that a bundle holds, with its weights.
 
     Raises:
-        TrainError: it is none that runs start from.
+        TrainError: it is no generator that runs start from.
         BundleError: it cannot be read.
     """
     named = _weights(bundle.model())
@@ -110,18 +108,24 @@ def network_of(bundle: Bundle) -> ResNetGenerator | UGATITGenerator:
     down, blocks = state.get("encoder.down1.weight"), _blocks(state)
     if down is None or not blocks:
         raise TrainError(f"{bundle.folder} holds no generator of resnet's or ugatit's kind: method {bundle.method!r}")
-    width, code = down.shape[1], STYLE if "style" in bundle.conditions else 0
-    network: ResNetGenerator | UGATITGenerator
-    if "attention.mix.weight" in state:
-        network = UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
-    else:
-        network = ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+    kind = UGATITGenerator if "attention.mix.weight" in state else ResNetGenerator
+    network = _generator(kind, bundle, down.shape[1], blocks, named)
     start_from(network, bundle)
     return network
 
 
+def _generator(
+    kind: type[Generator], bundle: Bundle, width: int, blocks: int, named: Mapping[str, Tensor]
+) -> Generator:
+    """A generator as the bundle's, of random weights: with styles where it has them, at the resolution it works at."""
+    code = STYLE if "style" in bundle.conditions else 0
+    if issubclass(kind, UGATITGenerator):
+        return UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
+    return ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+
+
 def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
-    """The weights of a plain generator for one of r times as large pictures: it sees means, and draws squares, of r×r.
+    """The weights of a plain generator for one of pictures r times as large, which sees means and makes squares of r×r.
 
     Args:
         state: of the plain one.
@@ -168,9 +172,9 @@ def _unshuffle(named: Mapping[str, Tensor]) -> int:
 
 
 def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights as the generators name and lay them out; undoes `lowering.lower`."""
+    """The weights as the generators name and lay them out; undoes `export.rewrites.rewritten`."""
     state = _of_attention(named)
-    attentive = bool(state)
+    with_attention = bool(state)
     for name, value in named.items():
         parts = name.split(".")
         if name.startswith("encoder.") and name.endswith(".weight"):
@@ -191,7 +195,7 @@ def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
             state[name] = value
         elif (head := _first_place(value)) is not None:
             state["decoder.head.convolution.weight"] = head
-        elif _a_channel(value) and not attentive:
+        elif _a_channel(value) and not with_attention:
             state["decoder.head.convolution.bias"] = value.flatten()
     return state
 
@@ -220,8 +224,8 @@ def _a_channel(value: Tensor) -> bool:
     return value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1
 
 
-def _listening(state: Mapping[str, Tensor], network: ResNetGenerator | UGATITGenerator) -> dict[str, Tensor]:
-    """The weights of a generator that is told no style, for one that is: at first it does not listen."""
+def _with_style(state: Mapping[str, Tensor], network: Generator) -> dict[str, Tensor]:
+    """The weights of a generator without styles for one with them, whose weights of the style start at 0."""
     state, name = dict(state), "modulation.first.weight"
     if isinstance(network, UGATITGenerator) and name in state:
         wanted = network.modulation.first.in_features
@@ -245,8 +249,8 @@ def _loaded(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str],
     return sorted(own.keys() - fitting.keys()), sorted(state.keys() - fitting.keys())
 
 
-def _told(state: Mapping[str, Tensor]) -> str:
-    """What the weights are of, where that can be told."""
+def _described(state: Mapping[str, Tensor]) -> str:
+    """The options of the generator that the weights are of, where they show."""
     down, blocks = state.get("encoder.down1.weight"), _blocks(state)
     if down is None or not blocks:
         return ""

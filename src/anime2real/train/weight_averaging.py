@@ -1,15 +1,15 @@
-"""Averages of translators that learned on from the same weights.
+"""Weight averaging: one translator whose weights are the mean of several that were trained on from the same ones.
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
-inference time", 2022: where several runs start from one network, the straight way between what they come to leads over
-networks that are as good. What each run found for itself alone, an eye too many or a blur, is averaged out; what all of
-them, or the weights that they started from, can do stays. It costs no training, and the result is one network.
+inference time", 2022: where several runs start from one network, the straight line between their weights leads over
+networks that are as good. Flaws that one run has alone, such as a third eye or a blur, are averaged out. It costs no
+training, and the result is one network.
 
-The parts of a network may be averaged otherwise than the rest, as Pinkney and Adler swap layers ("Resolution dependent
-GAN interpolation for controllable image synthesis between domains", 2020): the decoder of runs that found sharp skin
-and hair, say, behind the blocks of an average that keeps faces even.
+A part of the network may have shares of its own, as Pinkney and Adler swap layers ("Resolution dependent GAN
+interpolation for controllable image synthesis between domains", 2020): the decoder of runs with sharp skin and hair,
+say, behind the blocks of an average that keeps faces even.
 
-Networks that did not start together have their channels in other orders, and their average draws nothing.
+Networks that did not start from the same weights have their channels in other orders: their average is noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,11 @@ import torch
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.save import LINEAGE
 from anime2real.train.export.to_onnx import ParityReport, export_bundle
-from anime2real.train.import_weights import network_of
-from anime2real.train.networks.resnet import ResNetGenerator
-from anime2real.train.networks.ugatit import UGATITGenerator
+from anime2real.train.import_weights import Generator, network_of
 from anime2real.train.run.config import TrainError
 
-_ALIKE: Final = ("source", "target", "px", "crop", "conditions")
+_EQUAL: Final = ("source", "target", "px", "crop", "conditions")
+"""Fields that averaged bundles have in common."""
 
 _OF_A_RUN: Final[tuple[str, ...]] = (
     "options",
@@ -42,55 +41,39 @@ _OF_A_RUN: Final[tuple[str, ...]] = (
     "date",
     "pack",
 )
+"""Keys of `training` that are noted of each run, not of the average."""
 
 
 def averaged(
     bundles: Sequence[Bundle], shares: Sequence[float], parts: Mapping[str, Sequence[float]] | None = None
-) -> ResNetGenerator | UGATITGenerator:
+) -> Generator:
     """The network whose every weight is the mean of theirs.
 
     Args:
         bundles: two or more, of the same task and with networks of the same shape.
-        shares: one each, not below 0 and not all 0; only how they stand to each other matters.
+        shares: one each, 0 or more and not all 0; they are divided by their sum.
         parts: such shares for parts of the network, by their names (`network.named_children()`).
 
     Raises:
-        TrainError: the bundles are not alike, one holds no generator, counts nowhere, or the shares do not fit.
+        TrainError: the bundles differ, one holds no generator or counts nowhere, or the shares do not fit.
         BundleError: one cannot be read.
     """
-    if len(bundles) < 2:
-        raise TrainError(f"an average is of two or more bundles, not {len(bundles)}")
-    every = {"": shares, **(parts or {})}
-    for part, given in every.items():
-        if len(given) != len(bundles) or not all(0 <= share < float("inf") for share in given) or not any(given):
-            of = f" of {part}" if part else ""
-            raise TrainError(
-                f"an average{of} of {len(bundles)} bundles wants as many shares, none below 0 and one above, not "
-                f"{list(given)}"
-            )
-    for number, bundle in enumerate(bundles):
-        if not any(given[number] for given in every.values()):
-            raise TrainError(f"{bundle.folder} has no share in the average: leave it out")
-    for bundle in bundles[1:]:
-        for name in _ALIKE:
-            one, other = getattr(bundles[0], name), getattr(bundle, name)
-            if one != other:
-                raise TrainError(f"{bundle.folder} differs from {bundles[0].folder} in {name}: {other}, not {one}")
+    parts = parts or {}
+    _check(bundles, shares, parts)
     networks = [network_of(bundle) for bundle in bundles]
     mean = networks[0]
     known = [name for name, _ in mean.named_children()]
-    for part in parts or {}:
+    for part in parts:
         if part not in known:
             raise TrainError(f"{bundles[0].folder} holds a network without a part {part!r}: it has {', '.join(known)}")
-    states = [network.state_dict() for network in networks]
-    for bundle, network, state in zip(bundles, networks, states, strict=True):
-        shapes = [{name: value.shape for name, value in s.items()} for s in (state, states[0])]
-        if type(network) is not type(mean) or network.unshuffle != mean.unshuffle or shapes[0] != shapes[1]:
+    for bundle, network in zip(bundles, networks, strict=True):
+        if _shape(network) != _shape(mean):
             raise TrainError(f"{bundle.folder} holds a network of another shape than {bundles[0].folder}")
+    states = [network.state_dict() for network in networks]
+    weights = {}
     with torch.no_grad():
-        weights = {}
         for name in states[0]:
-            counted = every.get(name.split(".")[0], shares)
+            counted = parts.get(name.split(".")[0], shares)
             weights[name] = sum(
                 share / sum(counted) * state[name] for share, state in zip(counted, states, strict=True) if share
             )
@@ -104,7 +87,7 @@ def save_average(
     folder: Path,
     parts: Mapping[str, Sequence[float]] | None = None,
 ) -> ParityReport:
-    """Write the bundle of their average, which says what it is of; what is there is replaced.
+    """Write the bundle of their average, which names them; a bundle that is there is replaced.
 
     Args:
         bundles, shares, parts: as of `averaged`.
@@ -112,22 +95,11 @@ def save_average(
 
     Raises:
         TrainError, BundleError: as `averaged`.
-        ExportError: its file draws another picture than the network.
+        ExportError: the file's pictures differ from the network's.
     """
     network, first = averaged(bundles, shares, parts), bundles[0]
-    shared = [key for key in first.training if key not in _OF_A_RUN and _alike(bundles, key)]
-    noted = {key: first.training[key] for key in shared}
-    seen = [
-        bundle.training["discriminator_features"] for bundle in bundles if "discriminator_features" in bundle.training
-    ]
-    noted |= (
-        {"discriminator_features": seen[0]} if seen else {}
-    )  # whichever discriminator saw them, they cannot measure the average
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
-    members = [
-        _member(bundle, {name: round(given[number] / sum(given), 4) for name, given in every.items()}, shared)
-        for number, bundle in enumerate(bundles)
-    ]
+    normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
     return export_bundle(
         network,
         folder,
@@ -137,37 +109,80 @@ def save_average(
         px=first.px,
         crop=first.crop,
         conditions=first.conditions,
-        training=_told_once({**noted, "averaged_from": members, "date": datetime.now(UTC).date().isoformat()}, {}),
+        training=_training(bundles, normalised),
         rights=_joined([bundle.rights for bundle in bundles]),
         licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
         hardware=_joined([name for bundle in bundles for name in (bundle.hardware or "").split("; ")]),
     )
 
 
-def _told_once(training: Mapping[str, Any], told: dict[str, set[str]]) -> dict[str, Any]:
-    """What is noted, but of each bundle what an earlier mention of it has told is left out: runs share their past."""
+def _check(bundles: Sequence[Bundle], shares: Sequence[float], parts: Mapping[str, Sequence[float]]) -> None:
+    """Refuse shares that do not fit the bundles, and bundles of different tasks."""
+    if len(bundles) < 2:
+        raise TrainError(f"an average is of two or more bundles, not {len(bundles)}")
+    every = {"": shares, **parts}
+    for part, given in every.items():
+        if len(given) != len(bundles) or not all(0 <= share < float("inf") for share in given) or not any(given):
+            of = f" of {part}" if part else ""
+            raise TrainError(
+                f"an average{of} of {len(bundles)} bundles wants as many shares, none below 0 and one above, not "
+                f"{list(given)}"
+            )
+    for number, bundle in enumerate(bundles):
+        if not any(given[number] for given in every.values()):
+            raise TrainError(f"{bundle.folder} has no share in the average: leave it out")
+    for bundle in bundles[1:]:
+        for name in _EQUAL:
+            one, other = getattr(bundles[0], name), getattr(bundle, name)
+            if one != other:
+                raise TrainError(f"{bundle.folder} differs from {bundles[0].folder} in {name}: {other}, not {one}")
+
+
+def _shape(network: Generator) -> tuple[Any, ...]:
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    return type(network), network.unshuffle, shapes
+
+
+def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """`training` of the average: what all bundles record alike, and each bundle with what it records alone."""
+    first = bundles[0].training
+    common = [key for key in first if key not in _OF_A_RUN and all(_same(bundle, first, key) for bundle in bundles)]
+    training: dict[str, Any] = {key: first[key] for key in common}
+    for bundle in bundles:  # features that any of them was trained against do not measure the average either
+        if "discriminator_features" in bundle.training:
+            training.setdefault("discriminator_features", bundle.training["discriminator_features"])
+    members = []
+    for bundle, own in zip(bundles, shares, strict=True):
+        alone = {key: value for key, value in bundle.training.items() if key not in common}
+        members.append({"name": bundle.name, "sha256": bundle.sha256, **own, **alone})
+    training |= {"averaged_from": members, "date": datetime.now(UTC).date().isoformat()}
+    return _without_repeats(training, {})
+
+
+def _same(bundle: Bundle, training: Mapping[str, Any], key: str) -> bool:
+    return key in bundle.training and bool(bundle.training[key] == training[key])
+
+
+def _without_repeats(training: Mapping[str, Any], recorded: dict[str, set[str]]) -> dict[str, Any]:
+    """The same, each bundle of the lineage recorded once: runs share their past.
+
+    Args:
+        training: what is recorded of a bundle.
+        recorded: by SHA-256, the keys that an earlier mention of a bundle has recorded; added to.
+    """
     once = dict(training)
     for key in LINEAGE:
         parts = []
         for part in once.get(key, ()):
-            known = told.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
+            known = recorded.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
             new = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share") or k not in known}
             known.update(part)
-            parts.append(_told_once(new, told))
+            parts.append(_without_repeats(new, recorded))
         if parts:
             once[key] = parts
     return once
 
 
-def _alike(bundles: Sequence[Bundle], key: str) -> bool:
-    return all(key in bundle.training and bundle.training[key] == bundles[0].training[key] for bundle in bundles)
-
-
-def _member(bundle: Bundle, shares: Mapping[str, float], shared: Sequence[str]) -> dict[str, Any]:
-    """What is noted of one of them: its shares, of its run, and whatever they do not share."""
-    known = {key: value for key, value in bundle.training.items() if key not in shared}
-    return {"name": bundle.name, "sha256": bundle.sha256, **shares, **known}
-
-
-def _joined(told: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(filter(None, told)))
+def _joined(texts: Sequence[str]) -> str:
+    """Different texts, one after another."""
+    return "; ".join(dict.fromkeys(filter(None, texts)))

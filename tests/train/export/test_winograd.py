@@ -10,7 +10,7 @@ from anime2real.train.export.rewrites import (
     OneNodeInstanceNorm,
     PatchResize,
     ReflectedPatchResize,
-    lower,
+    rewritten,
 )
 from anime2real.train.export.winograd import SEEN, TILE, WinogradBlocks, reflected, tiled, windows
 from anime2real.train.networks.resnet import (
@@ -72,12 +72,12 @@ def test_blocks_want_whole_tiles() -> None:
 
 @pytest.mark.parametrize("side", [1, 2, 5, 16])
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize(("reflects", "rewritten"), [(False, PatchResize), (True, ReflectedPatchResize)])
-def test_resize_convolution(side: int, bias: bool, reflects: bool, rewritten: type[PatchResize]) -> None:
+@pytest.mark.parametrize(("reflects", "replacement"), [(False, PatchResize), (True, ReflectedPatchResize)])
+def test_resize_convolution(side: int, bias: bool, reflects: bool, replacement: type[PatchResize]) -> None:
     original = ResizeConvolution(5, 3, bias=bias, reflects=reflects)
     x = noise(2, 5, side, side)
     with torch.inference_mode():
-        close(rewritten(original, side)(x), original(x), 1e-5)
+        close(replacement(original, side)(x), original(x), 1e-5)
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -93,35 +93,35 @@ def test_instance_norm() -> None:
     close(OneNodeInstanceNorm()(x), InstanceNorm()(x), 1e-5)
 
 
-def test_lowering_replaces_what_it_should_and_leaves_the_network_alone() -> None:
+def test_rewriting_replaces_what_it_should_and_leaves_the_network_alone() -> None:
     network = ResNetGenerator(width=4, blocks=1)
     before = {type(part) for part in network.modules()}
     x = noise(1, 3, 32, 32)
-    lowered = lower(network, x)
+    result = rewritten(network, x)
     assert {type(part) for part in network.modules()} == before
-    kinds = {type(part) for part in lowered.modules()}
+    kinds = {type(part) for part in result.modules()}
     assert {WinogradBlocks, PatchResize, BlockedConvolution, OneNodeInstanceNorm} <= kinds
     assert not {ResidualBlock, ResizeConvolution, InstanceNorm} & kinds
     with torch.inference_mode():
-        close(lowered(x), network(x))
+        close(result(x), network(x))
 
 
 def test_the_doublings_of_a_generator_that_reflects_are_replaced() -> None:
     network = UGATITGenerator(16, width=4, blocks=1)
     x = noise(1, 3, 16, 16)
-    lowered = lower(network, x)
-    kinds = [type(part) for part in lowered.modules()]
+    result = rewritten(network, x)
+    kinds = [type(part) for part in result.modules()]
     assert kinds.count(ReflectedPatchResize) == 2
     assert ResizeConvolution not in kinds
     with torch.inference_mode():
-        close(lowered(x), network(x))
+        close(result(x), network(x))
 
 
-def test_lowering_keeps_blocks_that_do_not_tile() -> None:
+def test_rewriting_keeps_blocks_that_do_not_tile() -> None:
     """24 px leave a trunk of 6 px a side, which is no multiple of 4."""
     network = ResNetGenerator(width=4, blocks=1)
     x = noise(1, 3, 24, 24)
-    lowered = lower(network, x)
-    assert any(isinstance(part, ResidualBlock) for part in lowered.modules())
+    result = rewritten(network, x)
+    assert any(isinstance(part, ResidualBlock) for part in result.modules())
     with torch.inference_mode():
-        close(lowered(x), network(x))
+        close(result(x), network(x))

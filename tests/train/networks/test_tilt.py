@@ -23,19 +23,17 @@ from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (
-    CHANNELS,
-    WAYS,
     Conditioned,
     Tilt,
     TiltedDiscriminator,
     TiltedGenerator,
     condition_of,
-    inputs_of,
     mirrored,
     planes,
     tilts,
     turned,
 )
+from anime2real.train.networks.tilt_ways import CHANNELS, WAYS, inputs_of
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.step import cropped, moved

@@ -1,4 +1,4 @@
-"""Rewrites a network into modules that compute the same and that ONNX Runtime runs faster on a CPU.
+"""ONNX rewrites: a network as modules that compute the same and that ONNX Runtime runs faster on a CPU.
 
 Before export, on a copy:
 
@@ -133,20 +133,20 @@ def plain_copy(module: nn.Module) -> nn.Module:
     return network
 
 
-def lower(module: nn.Module, example: Tensor, *conditions: Tensor) -> nn.Module:
+def rewritten(module: nn.Module, example: Tensor, *conditions: Tensor) -> nn.Module:
     """A plain copy of `module`, rewritten as above.
 
     Args:
-        module: `image -> image`, on any device, compiled or not; left as it is.
-        example: (N, 3, S, S), a picture of the size to lower for.
+        module: `image -> image`, on any device, accelerated or not; left as it is.
+        example: (N, 3, S, S), a picture of the size to rewrite for.
         conditions: what it takes beside the picture.
     """
     network = plain_copy(module)
     inputs = _input_shapes(network, example, *conditions)
-    return _replace(network, lambda part: _lowered(part, inputs.get(id(part))))
+    return _replace(network, lambda part: _rewritten(part, inputs.get(id(part))))
 
 
-def _lowered(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
+def _rewritten(part: nn.Module, shape: torch.Size | None) -> nn.Module | None:
     """What `part` becomes, given the shape of its input; None for what stays."""
     if shape is None:  # never called
         return None

@@ -28,7 +28,7 @@ from anime2real.bundle.save import model_card, save
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.export.rewrites import lower, plain_copy
+from anime2real.train.export.rewrites import plain_copy, rewritten
 
 Weights = Literal["fp16", "fp32"]
 
@@ -47,7 +47,7 @@ BATCHES: Final = (1, 3)
 
 
 class ExportError(UserError):
-    """A module that cannot be exported, or whose export draws another picture."""
+    """A module that cannot be exported, or whose file makes another picture."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def small_onnx(module: nn.Module, shape: Sequence[int], outputs: Sequence[str], 
 def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: Sequence[str] = ()) -> float:
     """The largest difference between the module's and the file's pictures, in [-1, 1], over `BATCHES`.
 
-    Both run on the CPU in fp32, so that neither tf32 nor a compiler is measured along with the file.
+    Both run on the CPU in fp32, so that neither tf32 nor fused kernels are measured along with the file.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -221,9 +221,9 @@ def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: S
     for seed, count in enumerate(BATCHES):
         pictures = sample_pictures(count, px, seed)
         with torch.inference_mode():
-            told = sample_conditions(conditions, count, seed)
-            expected = reference(pictures, *told.values()).numpy()
-        found = run(session, pictures.numpy(), {name: value.numpy() for name, value in told.items()})
+            samples = sample_conditions(conditions, count, seed)
+            expected = reference(pictures, *samples.values()).numpy()
+        found = run(session, pictures.numpy(), {name: value.numpy() for name, value in samples.items()})
         differences.append(float(np.abs(found - expected).max()))
     return float(np.max(differences))  # unlike max(), keeps a NaN
 
@@ -274,16 +274,16 @@ def sample_pictures(count: int, px: int, seed: int) -> Tensor:
 def _exported(module: nn.Module, px: int, conditions: Sequence[str] = ()) -> Any:
     """The onnx.ModelProto of a module, its weights in fp32."""
     # Two pictures: torch.export takes a size of one for a constant.
-    told = list(sample_conditions(conditions, 2, 0).values())
+    samples = list(sample_conditions(conditions, 2, 0).values())
     try:
-        lowered = lower(module, torch.zeros(1, 3, px, px), *(value[:1] for value in told))
+        network = rewritten(module, torch.zeros(1, 3, px, px), *(value[:1] for value in samples))
     except RuntimeError as error:
         raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
-    network = (_ConditionedTranslation if told else _Translation)(lowered).eval()
+    network = (_ConditionedTranslation if samples else _Translation)(network).eval()
     batch = {0: torch.export.Dim("N")}
-    sizes = tuple(batch for _ in (INPUT, *told))
+    sizes = tuple(batch for _ in (INPUT, *samples))
     return _model(
-        network, (torch.zeros(2, 3, px, px), *told), [INPUT, *conditions], [OUTPUT], sizes, type(module).__name__
+        network, (torch.zeros(2, 3, px, px), *samples), [INPUT, *conditions], [OUTPUT], sizes, type(module).__name__
     )
 
 
@@ -329,7 +329,7 @@ def _model(
 
 
 def _file(model: Any, weights: Weights) -> bytes:
-    """The bytes of a model, its large weights stored as told."""
+    """The bytes of a model, its large weights stored as asked."""
     if weights == "fp16":
         model = copy.deepcopy(model)
         _halve(model)

@@ -28,8 +28,8 @@ from anime2real.train.networks.tilt import (
     TiltedDiscriminator,
     TiltedGenerator,
     condition_of,
-    inputs_of,
 )
+from anime2real.train.networks.tilt_ways import inputs_of
 
 
 class CycleGAN(Method):

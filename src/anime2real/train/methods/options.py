@@ -9,9 +9,7 @@ from typing import Any, Final, Literal
 
 from anime2real.train.methods import galatea_options
 from anime2real.train.methods.galatea_options import GalateaConfig
-
-Tilt = Literal["none", "plane", "coordinates", "landmarks", "film", "upright"]
-"""How CycleGAN's networks are told the tilt of a face, see `networks/tilt.py`."""
+from anime2real.train.networks.tilt_ways import Tilt
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """u2w, uw, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 unless told."""
+    """u2w, uw, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 by default."""
 
     def __init__(self, width: int, out_channels: int = 3) -> None:
         super().__init__()

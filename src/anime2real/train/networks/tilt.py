@@ -1,4 +1,4 @@
-"""Ways to tell a network how a face is tilted: the founding paper's fourth channel, and what works.
+"""Networks conditioned on the tilt of a face: by the founding paper's fourth channel, and by what works.
 
 The paper appends the scaled angle as a constant fourth channel. Reflection padding and convolution leave a constant
 channel constant, and the instance norm behind them subtracts it: nothing of it arrives (a test shows it). So the tilt
@@ -9,22 +9,16 @@ and no generator paints it.
 
 import math
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.face.geometry import SWAPPED
-from anime2real.train.methods.options import Tilt
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator
-
-WAYS: Final = get_args(Tilt)
-CHANNELS: Final[dict[str, int]] = {
-    "none": 0, "plane": 1, "coordinates": 2, "landmarks": 5, "film": 0, "upright": 0,
-}  # fmt: skip
-"""Channels that each way appends to the picture."""
+from anime2real.train.networks.tilt_ways import CHANNELS, Tilt
 
 PLANE_SCALE: Final = 4 / math.pi
 """The constant plane is the tilt times this: 45° is 1."""
@@ -33,13 +27,8 @@ SPOT: Final = 0.06
 """Standard deviation of a landmark's spot, in halves of the side."""
 
 
-def inputs_of(way: Tilt) -> tuple[str, ...]:
-    """Names of the inputs that a translator conditioned this way takes beside the picture."""
-    return () if way == "none" else ("landmarks",) if way == "landmarks" else ("tilt",)
-
-
 def condition_of(way: Tilt, landmarks: Tensor) -> Tensor:
-    """What networks are told of faces with landmarks (N, 5, 2) in [-1, 1]: them, or their tilts (N,) in radians."""
+    """The condition for faces with landmarks (N, 5, 2) in [-1, 1]: these, or their tilts (N,) in radians."""
     return landmarks if way == "landmarks" else tilts(landmarks)
 
 
@@ -90,7 +79,7 @@ def turned(image: Tensor, angle: Tensor) -> Tensor:
 
 
 class TiltedGenerator(nn.Module):
-    """A ResNet generator that is told the tilt.
+    """A ResNet generator conditioned on the tilt.
 
     Args:
         way: how.
@@ -122,7 +111,7 @@ class TiltedGenerator(nn.Module):
 
 
 class TiltedDiscriminator(nn.Module):
-    """A patch discriminator that is told the tilt; for `film`, which is no picture, by coordinates.
+    """A patch discriminator conditioned on the tilt; for `film`, which appends no channel, by coordinates.
 
     Args:
         way: how.

@@ -132,7 +132,7 @@ class Attention(nn.Module):
 
 
 class ReflectingEncoder(nn.Module):
-    """c7s1-w, d2w, d4w, padded by reflection throughout: (N, C, H, W), C 3 unless told, to (N, 4w, H/4, W/4)."""
+    """c7s1-w, d2w, d4w, padded by reflection throughout: (N, C, H, W), C 3 by default, to (N, 4w, H/4, W/4)."""
 
     def __init__(self, width: int, in_channels: int = 3) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class AdaptiveBlock(nn.Module):
 
 
 class LayerInstanceDecoder(nn.Module):
-    """u2w, uw with LIN, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 unless told."""
+    """u2w, uw with LIN, c7s1-3: (N, 4w, H/4, W/4) to (N, D, H, W) in [-1, 1], D 3 by default."""
 
     def __init__(self, width: int, out_channels: int = 3) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class UGATITGenerator(nn.Module):
         draw_weights(self)
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
-        """Translate image: (N, 3, S, S) in [-1, 1], and (N, code) where it is told one, to the same."""
+        """Translate image: (N, 3, S, S) in [-1, 1], and (N, code) where it has one, to the same."""
         return self.classified(image, code)[0]
 
     def classified(self, image: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
