@@ -36,6 +36,7 @@ from anime2real.train.networks.tilt import (
 from anime2real.train.networks.tilt_ways import CHANNELS, WAYS, inputs_of
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
+from anime2real.train.run.restore import build
 from anime2real.train.step import cropped, moved
 
 TILTED = [way for way in WAYS if way != "none"]
@@ -204,7 +205,8 @@ def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Pat
     config = TrainConfig("cyclegan", replace(TINY["cyclegan"], maps=maps), Budget(pairs=4), samples=1)
     assert train(config, toy.pack, tmp_path / "run", PLAIN).finished
     assert train(config, toy.pack, tmp_path / "run", PLAIN).finished  # the same command again
-    method = CycleGAN(config.options, SIZE)
+    method = build("cyclegan", config.options, SIZE)
+    assert isinstance(method, CycleGAN)
     assert method.to_real.network.encoder.stem.convolution.in_channels == 9
     assert not any(p.requires_grad for p in method.to_real.maps.parameters())
     method.make_optimizers(1e-2)
@@ -220,4 +222,4 @@ def test_earlier_methods_pictures_are_further_input_maps(toy: Toy, tmp_path: Pat
 def test_a_map_of_another_size_is_refused(toy: Toy, tmp_path: Path) -> None:
     train(TrainConfig("difference", TINY["difference"], Budget(pairs=4), samples=1), toy.pack, tmp_path / "d", PLAIN)
     with pytest.raises(TrainError, match="maps must be of its size"):
-        CycleGAN(replace(TINY["cyclegan"], maps=(str(tmp_path / "d"),)), 64)
+        build("cyclegan", replace(TINY["cyclegan"], maps=(str(tmp_path / "d"),)), 64)
