@@ -9,7 +9,10 @@ import { pathToFileURL } from "node:url";
 const folder = pathToFileURL(`${process.argv[2]}/`);
 const ARRAYS = { uint8: Uint8Array, float32: Float32Array };
 const stored = new Map();
-globalThis.sessionStorage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value) };
+globalThis.sessionStorage = {
+  getItem: (key) => stored.get(key) ?? null,
+  setItem: (key, value) => stored.set(key, value),
+};
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const send = (message) => process.stdout.write(`${JSON.stringify(message, pack)}\n`);
@@ -21,7 +24,8 @@ async function receive() {
 
 function pack(_, value) {
   for (const [kind, Kind] of Object.entries(ARRAYS)) {
-    if (value instanceof Kind) return { kind, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+    if (value instanceof Kind)
+      return { kind, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
   }
   return value;
 }
@@ -41,7 +45,8 @@ function unpack(_, value) {
 /** Functions that take or give what is no JSON. */
 const adapted = {
   find: ({ Finder }, facts, detector, landmarks, picture) => new Finder(facts, detector, landmarks).find(picture),
-  marked: async ({ marked }, png, marks) => new Uint8Array(await (await marked(new Blob([png]), marks)).arrayBuffer()),
+  marked: async ({ marked }, png, marks) =>
+    new Uint8Array(await (await marked(new Blob([png]), marks)).arrayBuffer()),
   ask: ({ ask }, path, { picture, fields, ...options }) => {
     if (!picture) return ask(path, options);
     const form = new FormData();
@@ -51,11 +56,13 @@ const adapted = {
   },
 };
 
-for (let request; (request = await receive()); ) {
+for (let request; (request = await receive());) {
   const [name, called] = request.call;
   try {
     const module = await import(new URL(name, folder));
-    const result = await (called in adapted ? adapted[called](module, ...request.arguments) : module[called](...request.arguments));
+    const result = await (called in adapted
+      ? adapted[called](module, ...request.arguments)
+      : module[called](...request.arguments));
     send({ result });
   } catch (error) {
     send({ error: error.message, status: error.status ?? null });

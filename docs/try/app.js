@@ -4,13 +4,17 @@ import { onPicture } from "./picture_input.js";
 import { $, drawFaces, markFace, moveCut, showWork } from "./view.js";
 
 const direction = () => document.querySelector("input[name=to]:checked")?.value;
-const announce = (line) => { $("status").textContent = line; };
+const announce = (line) => {
+  $("status").textContent = line;
+};
 
 /** A failure whose message is shown to the user. */
 class Failure extends Error {}
 
-// The worker is started from a blob, because this page's Content-Security-Policy holds for a blob's worker, not for a file's.
-const starter = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], { type: "text/javascript" });
+// The worker is started from a blob: this page's Content-Security-Policy holds for a blob's worker, not for a file's.
+const starter = new Blob([`import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`], {
+  type: "text/javascript",
+});
 const worker = new Worker(URL.createObjectURL(starter), { type: "module" });
 const pending = new Map();
 let lastId = 0;
@@ -23,7 +27,12 @@ worker.onmessage = ({ data: { id, answer, progress, problem } }) => {
   else resolve(answer);
 };
 worker.onerror = () => {
-  for (const { reject } of pending.values()) reject(new Failure("The part that computes cannot be started: load the page again, in a newer browser if that does not help."));
+  for (const { reject } of pending.values())
+    reject(
+      new Failure(
+        "The part that computes cannot be started: load the page again, in a newer browser if that does not help.",
+      ),
+    );
   pending.clear();
 };
 
@@ -61,7 +70,8 @@ function showError(error) {
   if (!(error instanceof Failure)) console.error(error);
   setBusy(null);
   $("message").hidden = false;
-  $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
+  $("problem").textContent =
+    error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
   $("message").scrollIntoView({ block: "nearest" });
 }
 
@@ -93,7 +103,10 @@ async function openPicture(file) {
     const answer = await ask("open", { file }, onProgress);
     if (mine !== current) return;
     ({ faces, size } = answer);
-    if (!faces.length) throw new Failure("No face found in the picture: give another, in which it is larger, upright and seen from the front.");
+    if (!faces.length)
+      throw new Failure(
+        "No face found in the picture: give another, in which it is larger, upright and seen from the front.",
+      );
     $("direction").disabled = false;
     drawFaces(faces, size, chooseFace);
     chooseFace(0);
@@ -142,7 +155,8 @@ async function showResult({ before, after, ms, method, licence }, to) {
   $("download").href = urls.after;
   $("download").download = `${name}-${method}-${to}.png`;
   $("download").removeAttribute("aria-disabled");
-  $("made").textContent = `Made by ${method} in ${(ms / 1000).toFixed(1)} s on this device. Licence of the network: ${licence}.`;
+  $("made").textContent =
+    `Made by ${method} in ${(ms / 1000).toFixed(1)} s on this device. Licence of the network: ${licence}.`;
   setBusy(null);
   announce(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
   if (!document.body.dataset.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below

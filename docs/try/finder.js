@@ -1,4 +1,4 @@
-// Finds faces of both domains, step by step as src/anime2real/face/finder.py does. Its constants come with the manifest.
+// Finds faces of both domains, step by step as src/anime2real/face/finder.py does. The manifest has its constants.
 
 import { apply, around, inverse, mean, scaleOf, tiltOf, toTemplate } from "./geometry.js";
 import { align, resize, round, toFloat } from "./pixels.js";
@@ -18,7 +18,11 @@ export class Finder {
     const best = this.suppress(candidates);
     let faces = await this.confirm(picture, best);
     // A strand of hair that the detector prefers to the face around it hides that face: try the suppressed ones, too.
-    if (!faces.length) faces = await this.confirm(picture, candidates.filter((candidate) => !best.includes(candidate)));
+    if (!faces.length)
+      faces = await this.confirm(
+        picture,
+        candidates.filter((candidate) => !best.includes(candidate)),
+      );
     return faces.sort((one, other) => scaleOf(one.crop) - scaleOf(other.crop));
   }
 
@@ -26,7 +30,10 @@ export class Finder {
   async confirm(picture, candidates) {
     if (!candidates.length) return [];
     const { first_look: wider, template } = this.facts;
-    const first = await this.look(picture, candidates.map(({ x, y, side }) => [x, y, wider * side, 0]));
+    const first = await this.look(
+      picture,
+      candidates.map(({ x, y, side }) => [x, y, wider * side, 0]),
+    );
     const squares = first.points.map((points) => this.squareOf(points));
     const second = await this.look(picture, squares);
     const faces = candidates.map((candidate, k) => {
@@ -37,7 +44,14 @@ export class Finder {
       const crop = toTemplate(landmarks, template);
       const [x, y] = apply(inverse(crop), [0.5, 0.5]);
       const half = 0.5 / scaleOf(crop);
-      return { landmarks, domain, score, crop, box: [x - half, y - half, x + half, y + half], tilt: tiltOf(landmarks) };
+      return {
+        landmarks,
+        domain,
+        score,
+        crop,
+        box: [x - half, y - half, x + half, y + half],
+        tilt: tiltOf(landmarks),
+      };
     });
     return this.distinct(faces).filter((face) => face.score >= this.minScore(face, picture));
   }
@@ -71,7 +85,7 @@ export class Finder {
     const found = [];
     for (;;) {
       const [width, height] = [picture.width, picture.height].map((size) => Math.max(1, round(size * factor)));
-      found.push(...await this.detect(resize(picture, width, height, factor < 1 ? "box" : "bicubic"), picture));
+      found.push(...(await this.detect(resize(picture, width, height, factor < 1 ? "box" : "bicubic"), picture)));
       if (Math.max(width, height) / 2 < smallest) return found;
       factor /= 2;
     }
@@ -81,8 +95,10 @@ export class Finder {
   async detect(small, original) {
     const { stride, reference, seen: minHeat } = this.facts;
     const [width, height] = [small.width, small.height].map((size) => Math.ceil(size / 32) * 32);
-    const padded = { width, height, data: new Uint8Array(width * height * 3).fill(127) }; // a face that fills the picture ends at its border
-    for (let y = 0; y < small.height; y++) padded.data.set(small.data.subarray(y * small.width * 3, (y + 1) * small.width * 3), y * width * 3);
+    // Grey around the picture, so that a face that fills it ends at its border.
+    const padded = { width, height, data: new Uint8Array(width * height * 3).fill(127) };
+    for (let y = 0; y < small.height; y++)
+      padded.data.set(small.data.subarray(y * small.width * 3, (y + 1) * small.width * 3), y * width * 3);
     const { answers } = await this.detector({ image: [toFloat([padded]), [1, 3, height, width]] });
     const [columns, rows] = [width / stride, height / stride];
     const plane = columns * rows;
@@ -139,7 +155,8 @@ const distance = ([a, b], [c, d]) => Math.hypot(c - a, d - b);
 function isPeak(heat, row, column, rows, columns) {
   const here = heat[row * columns + column];
   for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++) {
-    for (let x = Math.max(0, column - 1); x <= Math.min(columns - 1, column + 1); x++) if (heat[y * columns + x] > here) return false;
+    for (let x = Math.max(0, column - 1); x <= Math.min(columns - 1, column + 1); x++)
+      if (heat[y * columns + x] > here) return false;
   }
   return true;
 }

@@ -1,5 +1,6 @@
 // Similarity transforms between a picture and the crop of a face, as in src/anime2real/face/geometry.py.
-// A similarity is {a, b, x, y}: (px, py) goes to (a·px − b·py + x, b·px + a·py + y). Points are [x, y], px with centres at + 0.5.
+// A similarity is {a, b, x, y}: (px, py) goes to (a·px − b·py + x, b·px + a·py + y). Points are [x, y], px with centres
+// at + 0.5.
 
 export const apply = (s, [px, py]) => [s.a * px - s.b * py + s.x, s.b * px + s.a * py + s.y];
 export const scaling = (factor) => ({ a: factor, b: 0, x: 0, y: 0 });
@@ -12,7 +13,7 @@ export function inverse(s) {
   return { a, b, x: -(a * s.x - b * s.y), y: -(b * s.x + a * s.y) };
 }
 
-/** `first`, then `second`. (An export named `then` would make the module a promise to whoever imports it dynamically.) */
+/** `first`, then `second`. (An export of the name `then` would make `await import` take the module for a promise.) */
 export function compose(first, second) {
   const [x, y] = apply(second, [first.x, first.y]);
   return { a: second.a * first.a - second.b * first.b, b: second.b * first.a + second.a * first.b, x, y };

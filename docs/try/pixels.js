@@ -67,10 +67,14 @@ function resizeAxis(picture, size, kernel, horizontal) {
     const centre = (place + 0.5) * ratio;
     const first = Math.max(0, Math.trunc(centre - kernel.reach * stretch + 0.5));
     const last = Math.min(length, Math.trunc(centre + kernel.reach * stretch + 0.5));
-    const weights = Float64Array.from({ length: last - first }, (_, k) => kernel.at((k + first - centre + 0.5) / stretch));
+    const weights = Float64Array.from({ length: last - first }, (_, k) =>
+      kernel.at((k + first - centre + 0.5) / stretch),
+    );
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     // Pillow's weights are whole multiples of 2^-22, rounded away from zero at halves.
-    weights.forEach((weight, k) => { weights[k] = Math.sign(weight) * Math.floor(Math.abs(weight / total) * FIXED_POINT + 0.5); });
+    weights.forEach((weight, k) => {
+      weights[k] = Math.sign(weight) * Math.floor(Math.abs(weight / total) * FIXED_POINT + 0.5);
+    });
     for (let row = 0; row < lines; row++) {
       let [red, green, blue] = [FIXED_POINT / 2, FIXED_POINT / 2, FIXED_POINT / 2];
       for (let k = 0, at = row * line + first * step; k < weights.length; k++, at += step) {
@@ -105,7 +109,13 @@ export function align(picture, toUnit, side, beyond = "mirror") {
   return sample(part, back, side, beyond);
 }
 
-const corners = (toPicture, side) => [[0, 0], [side, 0], [0, side], [side, side]].map((point) => apply(toPicture, point));
+const corners = (toPicture, side) =>
+  [
+    [0, 0],
+    [side, 0],
+    [0, side],
+    [side, side],
+  ].map((point) => apply(toPicture, point));
 
 function extent(toPicture, side, { width, height }, margin) {
   const points = corners(toPicture, side);
@@ -119,7 +129,11 @@ function extent(toPicture, side, { width, height }, margin) {
 }
 
 function crop({ width, data }, left, top, right, bottom) {
-  const part = { width: right - left, height: bottom - top, data: new Uint8Array((right - left) * (bottom - top) * 3) };
+  const part = {
+    width: right - left,
+    height: bottom - top,
+    data: new Uint8Array((right - left) * (bottom - top) * 3),
+  };
   for (let y = top; y < bottom; y++) {
     part.data.set(data.subarray((y * width + left) * 3, (y * width + right) * 3), (y - top) * part.width * 3);
   }
@@ -138,7 +152,8 @@ function reduce({ width, height, data }, factor) {
       const [right, bottom] = [Math.min(width, (x + 1) * factor), Math.min(height, (y + 1) * factor)];
       const sums = [0, 0, 0];
       for (let v = y * factor; v < bottom; v++) {
-        for (let u = x * factor, at = (v * width + u) * 3; u < right; u++) for (let c = 0; c < 3; c++) sums[c] += data[at++];
+        for (let u = x * factor, at = (v * width + u) * 3; u < right; u++)
+          for (let c = 0; c < 3; c++) sums[c] += data[at++];
       }
       const count = (right - x * factor) * (bottom - y * factor);
       const multiplier = Math.floor(Math.fround(2 ** 24 / count));
@@ -148,7 +163,7 @@ function reduce({ width, height, data }, factor) {
   return small;
 }
 
-/** Pillow's bicubic `Image.transform` (a = −1, truncated and not rounded); `beyond` says how the picture continues. */
+/** Pillow's bicubic `Image.transform` (a = −1, truncated, not rounded); `beyond` says how the picture continues. */
 function sample({ width, height, data }, toPart, side, beyond) {
   const out = new Uint8Array(side * side * 3);
   const mirrored = (at, size) => {
@@ -170,7 +185,13 @@ function sample({ width, height, data }, toPart, side, beyond) {
       for (let channel = 0; channel < 3; channel++) {
         for (let k = 0; k < 4; k++) {
           const line = lines[k] + channel;
-          along[k] = cubic(data[line + columns[0]], data[line + columns[1]], data[line + columns[2]], data[line + columns[3]], dx);
+          along[k] = cubic(
+            data[line + columns[0]],
+            data[line + columns[1]],
+            data[line + columns[2]],
+            data[line + columns[3]],
+            dx,
+          );
         }
         out[to++] = clamp(cubic(along[0], along[1], along[2], along[3], dy), 0, 255);
       }
@@ -179,7 +200,7 @@ function sample({ width, height, data }, toPart, side, beyond) {
   return { width: side, height: side, data: out };
 }
 
-/** The cubic between b and c at a share `at` of the way, in Pillow's order of operations, on which the last bit depends. */
+/** The cubic between b and c at a share `at` of the way, in Pillow's order, on which the last bit depends. */
 function cubic(a, b, c, d, at) {
   return b + at * (c - a + at * (2 * (a - b) + c - d + at * (b - a - c + d)));
 }
@@ -189,7 +210,8 @@ export function toFloat(pictures) {
   const count = pictures[0].width * pictures[0].height;
   const out = new Float32Array(pictures.length * 3 * count);
   pictures.forEach(({ data }, n) => {
-    for (let c = 0; c < 3; c++) for (let k = 0; k < count; k++) out[(n * 3 + c) * count + k] = Math.fround(data[k * 3 + c] / 127.5) - 1;
+    for (let c = 0; c < 3; c++)
+      for (let k = 0; k < count; k++) out[(n * 3 + c) * count + k] = Math.fround(data[k * 3 + c] / 127.5) - 1;
   });
   return out;
 }

@@ -1,4 +1,4 @@
-// One face through a translator: the crop that its network takes, the network's inputs, and the picture that it returns.
+// One face for a translator: the crop that its network takes, and the network's inputs.
 
 import { apply, tiltOf, upright } from "./geometry.js";
 import { align, toFloat } from "./pixels.js";

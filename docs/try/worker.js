@@ -17,7 +17,10 @@ let manifest = null;
 let picture = null;
 let faces = [];
 
-ort.env.wasm.wasmPaths = { wasm: here("runtime/ort-wasm-simd-threaded.wasm").href, mjs: here("runtime/ort-wasm-simd-threaded.mjs").href };
+ort.env.wasm.wasmPaths = {
+  wasm: here("runtime/ort-wasm-simd-threaded.wasm").href,
+  mjs: here("runtime/ort-wasm-simd-threaded.mjs").href,
+};
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 ort.env.logLevel = "error";
 
@@ -29,20 +32,25 @@ async function download(name, onProgress) {
   } catch {
     throw new Problem(`${name} cannot be loaded: see whether the server still runs, and try again.`);
   }
-  if (!response.ok) throw new Problem(`${name} cannot be loaded (the server answers ${response.status}): build the page again.`);
+  if (!response.ok)
+    throw new Problem(`${name} cannot be loaded (the server answers ${response.status}): build the page again.`);
   if (!onProgress || !expected) return new Uint8Array(await response.arrayBuffer());
   const content = new Uint8Array(expected.bytes);
   let at = 0;
   for (const reader = response.body.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) break;
-    if (at + value.length > content.length) throw new Problem(`${name} is not the file that the page was built with: build it again.`);
+    if (at + value.length > content.length)
+      throw new Problem(`${name} is not the file that the page was built with: build it again.`);
     content.set(value, at);
     at += value.length;
     onProgress(at, expected.bytes);
   }
-  if (crypto.subtle) { // browsers have it over HTTPS and on this machine alone
-    const sum = [...new Uint8Array(await crypto.subtle.digest("SHA-256", content))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (crypto.subtle) {
+    // browsers have it over HTTPS and on this machine alone
+    const sum = [...new Uint8Array(await crypto.subtle.digest("SHA-256", content))]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
     if (sum !== expected.sha256) throw new Problem(`${name} came damaged: load the page again.`);
   }
   return content;
@@ -50,7 +58,9 @@ async function download(name, onProgress) {
 
 function session(name, onProgress) {
   if (!sessions.has(name)) {
-    const created = download(name, onProgress).then((content) => ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3 }));
+    const created = download(name, onProgress).then((content) =>
+      ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3 }),
+    );
     sessions.set(name, created);
     created.catch(() => sessions.delete(name)); // so that the next task tries again
   }
@@ -58,7 +68,10 @@ function session(name, onProgress) {
 }
 
 async function run(network, inputs) {
-  const tensors = Object.entries(inputs).map(([name, [values, shape]]) => [name, new ort.Tensor("float32", values, shape)]);
+  const tensors = Object.entries(inputs).map(([name, [values, shape]]) => [
+    name,
+    new ort.Tensor("float32", values, shape),
+  ]);
   const outputs = await network.run(Object.fromEntries(tensors));
   const values = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data.slice()]));
   for (const tensor of Object.values(outputs)) tensor.dispose();
@@ -67,7 +80,10 @@ async function run(network, inputs) {
 
 async function read(file) {
   const { bytes, pixels } = manifest.limits;
-  if (file.size > bytes) throw new Problem(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(bytes)} MB allowed: make it smaller.`);
+  if (file.size > bytes)
+    throw new Problem(
+      `The picture has ${megabytes(file.size)} MB, more than the ${megabytes(bytes)} MB allowed: make it smaller.`,
+    );
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -75,7 +91,10 @@ async function read(file) {
     throw new Problem("This is no picture that your browser can read: give a JPEG, PNG, WebP, AVIF or GIF.");
   }
   const { width, height } = bitmap;
-  if (width * height > pixels) throw new Problem(`The picture has ${width}×${height} pixels, more than the ${pixels / 1e6} million allowed: scale it down.`);
+  if (width * height > pixels)
+    throw new Problem(
+      `The picture has ${width}×${height} pixels, more than the ${pixels / 1e6} million allowed: scale it down.`,
+    );
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) throw new Problem("The picture is too large for this browser: scale it down.");
@@ -92,7 +111,8 @@ async function toPng(square) {
   return canvas.convertToBlob({ type: "image/png" });
 }
 
-const loading = (report, what) => (loaded, total) => report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
+const loading = (report, what) => (loaded, total) =>
+  report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
 
 const tasks = {
   async start() {
@@ -107,18 +127,27 @@ const tasks = {
     report("Loading the face finder…");
     const detector = await session("models/detector.onnx", loading(report, "the face detector"));
     const landmarks = await session("models/landmarks.onnx", loading(report, "the landmark network"));
-    const finder = new Finder(manifest.face, (inputs) => run(detector, inputs), (inputs) => run(landmarks, inputs));
+    const finder = new Finder(
+      manifest.face,
+      (inputs) => run(detector, inputs),
+      (inputs) => run(landmarks, inputs),
+    );
     report("Looking for faces…");
     const start = performance.now();
     faces = await finder.find(opened);
     picture = opened;
     const { width, height } = opened;
-    return { size: [width, height], ms: performance.now() - start, faces: faces.map(({ box, tilt, domain }) => ({ box, tilt_degrees: (tilt * 180) / Math.PI, domain })) };
+    return {
+      size: [width, height],
+      ms: performance.now() - start,
+      faces: faces.map(({ box, tilt, domain }) => ({ box, tilt_degrees: (tilt * 180) / Math.PI, domain })),
+    };
   },
 
   async translate({ face, to }, report) {
     const facts = manifest.translators[to];
-    if (!facts) throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
+    if (!facts)
+      throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
     if (!picture || !faces[face]) throw new Problem("There is no such face: give the picture again.");
     const network = await session(facts.model, loading(report, "the translator, once"));
     report("Translating…");
@@ -128,7 +157,13 @@ const tasks = {
     const result = toPicture(values, facts.px);
     if (!result) throw new Problem("The network gives numbers that are none on this device.");
     const ms = performance.now() - start;
-    return { before: await toPng(square), after: await marked(await toPng(result), manifest), ms, method: facts.method, licence: facts.licence };
+    return {
+      before: await toPng(square),
+      after: await marked(await toPng(result), manifest),
+      ms,
+      method: facts.method,
+      licence: facts.licence,
+    };
   },
 };
 
@@ -137,10 +172,16 @@ let last = Promise.resolve(); // one task after another
 self.onmessage = ({ data: { id, task, ...parameters } }) => {
   last = last.then(async () => {
     try {
-      self.postMessage({ id, answer: await tasks[task](parameters, (progress) => self.postMessage({ id, progress })) });
+      self.postMessage({
+        id,
+        answer: await tasks[task](parameters, (progress) => self.postMessage({ id, progress })),
+      });
     } catch (error) {
       if (!(error instanceof Problem)) console.error(error);
-      const unexpected = error instanceof RangeError ? "There is not enough memory for this picture: scale it down." : `Something broke (${error?.message ?? error}). Load the page again.`;
+      const unexpected =
+        error instanceof RangeError
+          ? "There is not enough memory for this picture: scale it down."
+          : `Something broke (${error?.message ?? error}). Load the page again.`;
       self.postMessage({ id, problem: error instanceof Problem ? error.message : unexpected });
     }
   });

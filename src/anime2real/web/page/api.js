@@ -38,7 +38,10 @@ export async function ask(path, { form, signal, askToken, report } = {}) {
       await pause(seconds * 1000, signal);
       continue;
     }
-    const line = await response.json().then((body) => body.error, () => `The server answers ${response.status}.`);
+    const line = await response.json().then(
+      (body) => body.error,
+      () => `The server answers ${response.status}.`,
+    );
     throw new Failure(line.charAt(0).toUpperCase() + line.slice(1), response.status);
   }
 }

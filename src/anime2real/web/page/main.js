@@ -4,7 +4,20 @@ import { ask, Failure } from "/page/api.js";
 import { onPicture } from "/page/picture_input.js";
 import { $, drawFaces, markFace, moveCut, showWork } from "/page/view.js";
 
-const state = { file: null, url: null, name: "", faces: [], size: [1, 1], face: 0, method: null, previousMethod: null, variant: 0, all: false, sliderForWhole: null, scrolled: false };
+const state = {
+  file: null,
+  url: null,
+  name: "",
+  faces: [],
+  size: [1, 1],
+  face: 0,
+  method: null,
+  previousMethod: null,
+  variant: 0,
+  all: false,
+  sliderForWhole: null,
+  scrolled: false,
+};
 let offered = { methods: [], limits: {} };
 let inFlight = new AbortController();
 let results = new Map(); // by method and variant: {png, url, before, size}
@@ -12,7 +25,9 @@ const pending = new Set(); // methods and variants that the server is working on
 let resultUrls = []; // object URLs of the results that are shown
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
-const announce = (line) => { $("status").textContent = line; };
+const announce = (line) => {
+  $("status").textContent = line;
+};
 
 function askToken(wrong) {
   const dialog = $("ask");
@@ -20,10 +35,14 @@ function askToken(wrong) {
   $("token").value = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "given" && $("token").value) resolve($("token").value.trim());
-      else askToken(false).then(resolve);
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        if (dialog.returnValue === "given" && $("token").value) resolve($("token").value.trim());
+        else askToken(false).then(resolve);
+      },
+      { once: true },
+    );
     dialog.returnValue = "";
   });
 }
@@ -32,7 +51,8 @@ function showError(error) {
   if (error.name === "AbortError") return;
   if (!(error instanceof Failure)) console.error(error);
   $("message").hidden = false;
-  $("problem").textContent = error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
+  $("problem").textContent =
+    error instanceof Failure ? error.message : "Something broke on this page. Load it again.";
   $("centre").hidden = true;
   setBusy(null);
   $("message").scrollIntoView({ block: "nearest" });
@@ -70,12 +90,24 @@ async function openPicture(file) {
   $("message").hidden = true;
   const { max_bytes: most } = offered.limits;
   if (most && file.size > most) {
-    return showError(new Failure(`The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`));
+    return showError(
+      new Failure(
+        `The picture has ${megabytes(file.size)} MB, more than the ${megabytes(most)} MB allowed: make it smaller.`,
+      ),
+    );
   }
   if (state.url) URL.revokeObjectURL(state.url);
   resetVariant();
   $("variants").hidden = true;
-  Object.assign(state, { file, url: URL.createObjectURL(file), face: 0, faces: [], all: false, scrolled: false, name: (file.name || "picture").replace(/\.[^.]*$/, "") });
+  Object.assign(state, {
+    file,
+    url: URL.createObjectURL(file),
+    face: 0,
+    faces: [],
+    all: false,
+    scrolled: false,
+    name: (file.name || "picture").replace(/\.[^.]*$/, ""),
+  });
   $("picture").src = state.url;
   $("faces").replaceChildren();
   $("found").textContent = "";
@@ -113,7 +145,8 @@ function showNoFace() {
   setBusy(null);
   $("found").textContent = "No face found.";
   $("message").hidden = false;
-  $("problem").textContent = "No face found in the picture. If it is one face and nothing else, its centre can be taken for it.";
+  $("problem").textContent =
+    "No face found in the picture. If it is one face and nothing else, its centre can be taken for it.";
   $("centre").hidden = false;
 }
 
@@ -128,7 +161,8 @@ function chooseFace(number) {
 
 // The results.
 
-const availableMethods = () => offered.methods.filter((method) => method.to === chosen("to")).sort((a, b) => b.default - a.default);
+const availableMethods = () =>
+  offered.methods.filter((method) => method.to === chosen("to")).sort((a, b) => b.default - a.default);
 
 /** The best method that makes several people of one face, if one does. */
 const methodWithVariants = () => availableMethods().find((m) => m.variants > 1)?.method;
@@ -142,9 +176,16 @@ async function translate() {
   discardResults();
   $("message").hidden = true;
   const methods = availableMethods();
-  if (!methods.length) return showError(new Failure(`This server has nothing that translates to ${chosen("to") === "real" ? "people" : "drawings"}.`));
+  if (!methods.length)
+    return showError(
+      new Failure(`This server has nothing that translates to ${chosen("to") === "real" ? "people" : "drawings"}.`),
+    );
   if (!methods.some((method) => method.method === state.method)) {
-    Object.assign(state, { method: (methods.find((m) => m.default) ?? methods[0]).method, previousMethod: null, variant: 0 });
+    Object.assign(state, {
+      method: (methods.find((m) => m.default) ?? methods[0]).method,
+      previousMethod: null,
+      variant: 0,
+    });
   }
   $("heading").textContent = chosen("to") === "real" ? "As a person" : "As a drawing";
   $("all").hidden = methods.length < 2 || state.all;
@@ -152,7 +193,13 @@ async function translate() {
   enableResult(false);
   setBusy("Translating…");
   await requestResult(state.method);
-  if (state.all) await Promise.all(methods.map((m) => m.method).filter((name) => name !== state.method).map(requestResult));
+  if (state.all)
+    await Promise.all(
+      methods
+        .map((m) => m.method)
+        .filter((name) => name !== state.method)
+        .map(requestResult),
+    );
 }
 
 async function requestResult(method) {
@@ -160,7 +207,13 @@ async function requestResult(method) {
   const at = key(method);
   if (results.has(at) || pending.has(at)) return;
   pending.add(at);
-  const fields = { to: chosen("to"), method, layout: chosen("layout"), face: String(state.face), variant: String(variantOf(method)) };
+  const fields = {
+    to: chosen("to"),
+    method,
+    layout: chosen("layout"),
+    face: String(state.face),
+    variant: String(variantOf(method)),
+  };
   try {
     const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, report: setBusy });
     const [result] = answer.results;
@@ -185,16 +238,25 @@ function showResult({ url, before, size }) {
   $("after").src = url;
   $("before").src = before;
   const person = chosen("to") === "real";
-  const what = chosen("layout") === "paste" ? "The picture with the face replaced" : person ? "An invented person" : "An invented drawing";
+  const what =
+    chosen("layout") === "paste"
+      ? "The picture with the face replaced"
+      : person
+        ? "An invented person"
+        : "An invented drawing";
   $("after").alt = `${what}, made by ${state.method}`;
   $("before").alt = chosen("layout") === "paste" ? "The picture before" : "The face before";
   const whole = chosen("layout") === "paste";
-  $("compare").style.setProperty("--width", whole ? `${Math.min(size[0] * 2, (size[0] / size[1]) * 480)}px` : "29rem");
+  $("compare").style.setProperty(
+    "--width",
+    whole ? `${Math.min(size[0] * 2, (size[0] / size[1]) * 480)}px` : "29rem",
+  );
   $("compare").classList.remove("unseen");
   if (whole !== state.sliderForWhole) placeSlider(whole);
   $("download").href = url;
   const variant = variantOf(state.method);
-  $("download").download = `${state.name}-${state.method}-${chosen("to")}${variant ? `-variant-${variant + 1}` : ""}.png`;
+  $("download").download =
+    `${state.name}-${state.method}-${chosen("to")}${variant ? `-variant-${variant + 1}` : ""}.png`;
   enableResult(true);
   setBusy(null);
   if (!state.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
@@ -217,7 +279,12 @@ function drawTiles() {
   const tiles = availableMethods().map(({ method, default: best }) => {
     const label = document.createElement("label");
     label.className = "tile";
-    const input = Object.assign(document.createElement("input"), { type: "radio", name: "method", value: method, checked: method === state.method });
+    const input = Object.assign(document.createElement("input"), {
+      type: "radio",
+      name: "method",
+      value: method,
+      checked: method === state.method,
+    });
     input.addEventListener("change", () => chooseMethod(method));
     const body = document.createElement("span");
     if (state.all) {
@@ -247,7 +314,8 @@ function chooseMethod(method) {
 
 /** Another variant; if the method has none, of one that has, until the first variant is chosen again. */
 function chooseVariant(variant) {
-  if (variant && !hasVariants(state.method)) Object.assign(state, { previousMethod: state.method, method: methodWithVariants() });
+  if (variant && !hasVariants(state.method))
+    Object.assign(state, { previousMethod: state.method, method: methodWithVariants() });
   state.variant = variant;
   if (!variant) resetVariant();
   showSelection();
@@ -262,7 +330,9 @@ function resetVariant() {
 function showSelection() {
   $("message").hidden = true;
   drawTiles();
-  if (state.all) for (const { method, variants } of availableMethods()) if (variants > 1 && method !== state.method) requestResult(method);
+  if (state.all)
+    for (const { method, variants } of availableMethods())
+      if (variants > 1 && method !== state.method) requestResult(method);
   if (results.has(key(state.method))) return showResult(results.get(key(state.method)));
   enableResult(false);
   setBusy("Translating…");
@@ -295,7 +365,9 @@ async function copyResult() {
     label.textContent = "Cannot copy";
     announce("This browser does not let the page copy pictures. Download it instead.");
   }
-  setTimeout(() => { label.textContent = "Copy"; }, 2500);
+  setTimeout(() => {
+    label.textContent = "Copy";
+  }, 2500);
 }
 
 function restart() {
@@ -312,8 +384,10 @@ function restart() {
 $("choose").addEventListener("click", () => $("file").click());
 $("shoot").addEventListener("click", () => $("camera").click());
 onPicture([$("file"), $("camera")], openPicture, (words) => showError(new Failure(words)));
-for (const input of document.querySelectorAll("input[name=to], input[name=layout]")) input.addEventListener("change", translate);
-for (const input of document.querySelectorAll("input[name=variant]")) input.addEventListener("change", () => chooseVariant(Number(input.value)));
+for (const input of document.querySelectorAll("input[name=to], input[name=layout]"))
+  input.addEventListener("change", translate);
+for (const input of document.querySelectorAll("input[name=variant]"))
+  input.addEventListener("change", () => chooseVariant(Number(input.value)));
 $("slider").addEventListener("input", moveCut);
 $("copy").addEventListener("click", copyResult);
 $("again").addEventListener("click", restart);

@@ -1,4 +1,4 @@
-// What the page of `serve` and the one in docs/try show alike: the faces in the picture, and the slider over the result.
+// What the page of `serve` and that in docs/try show alike: the faces in the picture, and the slider over the result.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -13,7 +13,7 @@ export function showWork(work) {
 
 /**
  * Frame the faces in the picture with buttons, and say how many there are.
- * faces: {box, tilt_degrees, domain} in px of the picture; size: its width and height; choose(number): called on a click.
+ * faces: {box, tilt_degrees, domain} in px of the picture; width and height: its size; choose(number): for a click.
  */
 export function drawFaces(faces, [width, height], choose) {
   const boxes = faces.map((face, number) => {
@@ -22,10 +22,18 @@ export function drawFaces(faces, [width, height], choose) {
     button.type = "button";
     button.className = "face";
     const tilt = Math.round(Math.abs(face.tilt_degrees));
-    button.setAttribute("aria-label", `Face ${number + 1}, ${kind(face)}${tilt > 2 ? `, tilted by ${tilt} degrees` : ""}`);
+    button.setAttribute(
+      "aria-label",
+      `Face ${number + 1}, ${kind(face)}${tilt > 2 ? `, tilted by ${tilt} degrees` : ""}`,
+    );
     const [l, t] = [Math.max(0, left / width), Math.max(0, top / height)];
     const [r, b] = [Math.min(1, right / width), Math.min(1, bottom / height)];
-    Object.assign(button.style, { left: `${l * 100}%`, top: `${t * 100}%`, width: `${(r - l) * 100}%`, height: `${(b - t) * 100}%` });
+    Object.assign(button.style, {
+      left: `${l * 100}%`,
+      top: `${t * 100}%`,
+      width: `${(r - l) * 100}%`,
+      height: `${(b - t) * 100}%`,
+    });
     button.style.zIndex = String(number + 1); // the smaller ones lie on top
     button.append(Object.assign(document.createElement("span"), { textContent: String(number + 1) }));
     button.addEventListener("click", () => choose(number));
@@ -33,7 +41,8 @@ export function drawFaces(faces, [width, height], choose) {
   });
   $("faces").replaceChildren(...boxes);
   const count = faces.length;
-  $("found").textContent = count === 1 ? `One face found, ${kind(faces[0])}.` : `${count} faces found. Choose one in the picture.`;
+  $("found").textContent =
+    count === 1 ? `One face found, ${kind(faces[0])}.` : `${count} faces found. Choose one in the picture.`;
 }
 
 /** Mark a face as the chosen one, and `to` as the direction. */
