@@ -17,7 +17,7 @@ from anime2real.bundle.format import STYLE, Bundle, BundleError, read
 from anime2real.bundle.registry import CORE
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
-from anime2real.train import import_weights as warmstart
+from anime2real.train import import_weights
 from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
@@ -171,7 +171,7 @@ def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> N
     torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
 
 
-def attentive(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
+def saved_with_attention(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
     """The same with U-GAT-IT's generator."""
     torch.manual_seed(4)
     network = UGATITGenerator(PX * kinds.get("unshuffle", 1), 24, 1, **kinds)
@@ -188,18 +188,18 @@ def attentive(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
     return network, read(folder)
 
 
-Attentives = dict[str, tuple[UGATITGenerator, Bundle]]
+WithAttention = dict[str, tuple[UGATITGenerator, Bundle]]
 
 
 @pytest.fixture(scope="module")
-def attentives(tmp_path_factory: pytest.TempPathFactory) -> Attentives:
+def with_attention(tmp_path_factory: pytest.TempPathFactory) -> WithAttention:
     kinds: dict[str, dict[str, int]] = {"plain": {}, "styled": {"code": STYLE}, "larger": {"unshuffle": 2}}
-    return {name: attentive(tmp_path_factory.mktemp(name) / "b", **kind) for name, kind in kinds.items()}
+    return {name: saved_with_attention(tmp_path_factory.mktemp(name) / "b", **kind) for name, kind in kinds.items()}
 
 
 @pytest.mark.parametrize("kind", ["plain", "styled", "larger"])
-def test_u_gat_its_generator_gets_its_weights_back(kind: str, attentives: Attentives) -> None:
-    network, bundle = attentives[kind]
+def test_u_gat_its_generator_gets_its_weights_back(kind: str, with_attention: WithAttention) -> None:
+    network, bundle = with_attention[kind]
     code = STYLE if kind == "styled" else 0
     other = UGATITGenerator(bundle.px, 24, 1, code=code, unshuffle=network.unshuffle)
     start_from(other, bundle)
@@ -209,8 +209,8 @@ def test_u_gat_its_generator_gets_its_weights_back(kind: str, attentives: Attent
     torch.testing.assert_close(drawn(other, bundle.px, *style), drawn(network, bundle.px, *style), atol=4 / 255, rtol=0)
 
 
-def test_u_gat_its_generator_starts_larger_and_styled_too(attentives: Attentives) -> None:
-    network, bundle = attentives["plain"]
+def test_u_gat_its_generator_starts_larger_and_styled_too(with_attention: WithAttention) -> None:
+    network, bundle = with_attention["plain"]
     other = UGATITGenerator(2 * PX, 24, 1, code=STYLE, unshuffle=2)
     start_from(other, bundle)
     x = sample_pictures(2, 2 * PX, 1)
@@ -219,30 +219,32 @@ def test_u_gat_its_generator_starts_larger_and_styled_too(attentives: Attentives
         for style in (torch.zeros(2, STYLE), torch.ones(2, STYLE)):
             torch.testing.assert_close(other(x, style), wanted, atol=4 / 255, rtol=0)
     with pytest.raises(TrainError, match="give --style-weight"):
-        start_from(UGATITGenerator(PX, 24, 1), attentives["styled"][1])
+        start_from(UGATITGenerator(PX, 24, 1), with_attention["styled"][1])
 
 
 @pytest.mark.parametrize("kind", ["plain", "styled", "larger"])
-def test_the_network_of_a_bundle_is_found_by_its_weights(kind: str, attentives: Attentives) -> None:
-    network, bundle = attentives[kind]
+def test_the_network_of_a_bundle_is_found_by_its_weights(kind: str, with_attention: WithAttention) -> None:
+    network, bundle = with_attention[kind]
     found = network_of(bundle)
     assert isinstance(found, UGATITGenerator)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
 
 
-def test_one_kind_of_generator_is_not_the_other(plain: tuple[ResNetGenerator, Bundle], attentives: Attentives) -> None:
-    told = r"does not hold a --generator ugatit of --width 32 --blocks 4 .* 'galatea', --generator resnet --width 32"
+def test_one_kind_of_generator_is_not_the_other(
+    plain: tuple[ResNetGenerator, Bundle], with_attention: WithAttention
+) -> None:
+    told = r"does not hold a generator=ugatit of --width 32 --blocks 4 .* 'galatea', --set generator=resnet --width 32"
     with pytest.raises(TrainError, match=told):
         start_from(UGATITGenerator(PX, WIDTH, 2), plain[1])
-    with pytest.raises(TrainError, match="does not hold a --generator resnet"):
-        start_from(ResNetGenerator(24, 2), attentives["plain"][1])
+    with pytest.raises(TrainError, match="does not hold a generator=resnet"):
+        start_from(ResNetGenerator(24, 2), with_attention["plain"][1])
 
 
 def test_other_networks_are_refused(plain: tuple[ResNetGenerator, Bundle], tmp_path: Path) -> None:
     _, bundle = plain
     for wrong in (ResNetGenerator(WIDTH + 16, 2), ResNetGenerator(WIDTH, 1)):
-        with pytest.raises(TrainError, match=r"does not hold a --generator resnet of --width .* of method 'galatea'"):
+        with pytest.raises(TrainError, match=r"does not hold a generator=resnet of --width .* of method 'galatea'"):
             start_from(wrong, bundle)
     with pytest.raises(TrainError, match="of method 'cyclegan'"):
         start_from(ResNetGenerator(WIDTH, 2), tiny.write_bundle(tmp_path / "tiny"))
@@ -253,9 +255,9 @@ def test_a_network_that_draws_something_else_is_refused(
 ) -> None:
     """As one would whose file lays its weights out in a way that is not undone here."""
     _, bundle = plain
-    state = warmstart._state
+    state = import_weights._state
     key = "decoder.head.convolution.weight"
-    monkeypatch.setattr(warmstart, "_state", lambda named: (s := state(named)) | {key: s[key].flip(3)})
+    monkeypatch.setattr(import_weights, "_state", lambda named: (s := state(named)) | {key: s[key].flip(3)})
     with pytest.raises(TrainError, match="put back, draw other pictures"):
         start_from(ResNetGenerator(WIDTH, 2), bundle)
 

@@ -78,7 +78,7 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         kind = "ugatit" if isinstance(network, UGATITGenerator) else "resnet"
         blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
         raise TrainError(
-            f"{bundle.folder} does not hold a --generator {kind} of --width {width} --blocks {blocks} that can be "
+            f"{bundle.folder} does not hold a generator={kind} of --width {width} --blocks {blocks} that can be "
             f"started from: it is of method {bundle.method!r}{_described(state)}"
         )
     difference = difference_from_torch(own, content, bundle.px, bundle.conditions)
@@ -256,7 +256,7 @@ def _described(state: Mapping[str, Tensor]) -> str:
         return ""
     kind = "ugatit" if "attention.mix.weight" in state else "resnet"
     blocks += sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in state)
-    return f", --generator {kind} --width {down.shape[1]} --blocks {blocks}"
+    return f", --set generator={kind} --width {down.shape[1]} --blocks {blocks}"
 
 
 def _blocks(state: Mapping[str, Tensor]) -> int:

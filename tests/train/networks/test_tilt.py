@@ -223,3 +223,5 @@ def test_a_map_of_another_size_is_refused(toy: Toy, tmp_path: Path) -> None:
     train(TrainConfig("difference", TINY["difference"], Budget(pairs=4), samples=1), toy.pack, tmp_path / "d", PLAIN)
     with pytest.raises(TrainError, match="maps must be of its size"):
         build("cyclegan", replace(TINY["cyclegan"], maps=(str(tmp_path / "d"),)), 64)
+    with pytest.raises(ValueError, match="maps are the translators"):
+        CycleGAN(replace(TINY["cyclegan"], maps=(str(tmp_path / "d"),)), SIZE)

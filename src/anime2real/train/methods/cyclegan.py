@@ -47,6 +47,8 @@ class CycleGAN(Method):
 
     def __init__(self, config: CycleGANConfig, size: int, maps: Sequence[Mapping[Domain, nn.Module]] = ()) -> None:
         super().__init__()
+        if len(maps) != len(config.maps):
+            raise ValueError("maps are the translators of config.maps, which `run.restore.build` loads")
         self.config = config
         self.wants_landmarks = config.tilt != "none"
         self.augment = replace(type(self).augment, turn=math.radians(config.turn))
