@@ -1,1 +1,1 @@
-"""Training: packs of crops in, runs and bundles out. Needs the extra `train`, except for `anime2real.data.pack`."""
+"""Training: packs of crops in, runs and bundles out. Needs the extra `train`, but for options, presets and help."""
