@@ -1,6 +1,6 @@
 """Near-duplicates among pictures: a perceptual hash finds who may be one, a look at small copies decides.
 
-The hash alone will not do for faces that are all lined up the same way: of 274 pairs of photographs within 4 bits, some
+The hash alone will not do for faces that are all aligned the same way: of 274 pairs of photographs within 4 bits, some
 30 were the same photograph twice. Of those whose thumbnails correlate by 0.95 or more, all were.
 """
 

@@ -29,9 +29,9 @@ BACKGROUND_DISTANCE: Final = 16.0
 BACKGROUND_SHARE: Final = 0.6
 """A cluster is background if this share of the pixels near it at the sides is more than all those in the arch."""
 SAME_DISTANCE: Final = 20.0
-LEAST_SHARE: Final = 0.45
+MIN_SHARE: Final = 0.45
 """Of the arch, below which what is left is too little to be called hair."""
-LEAST_VISIBLE: Final = 0.5
+MIN_VISIBLE: Final = 0.5
 """Of the arch, that must lie inside the picture."""
 
 _CENTRES: Final = (np.arange(SIDE) + 0.5) / SIDE
@@ -48,7 +48,7 @@ CHEEKS: Final = (abs(_X - 0.5) < 0.13) & (_Y > 0.53) & (_Y < 0.64)
 
 
 def hair_colour(picture: Image.Image, landmarks: Points) -> Lab | None:
-    """CIELAB (3,) of the hair, or None where too little of the arch is left to tell.
+    """CIELAB (3,) of the hair, or None where too little of the arch is left.
 
     Args:
         picture: RGB.
@@ -62,7 +62,7 @@ def hair_colour(picture: Image.Image, landmarks: Points) -> Lab | None:
     corners = to_unit.then(scaling(SIDE)).inverse(np.stack([_X, _Y], -1) * SIDE)
     inside = ((corners >= 0) & (corners <= picture.size)).all(-1)
     arch, sides = lab[ARCH & inside], lab[SIDES & inside]
-    if len(arch) < LEAST_VISIBLE * ARCH.sum():
+    if len(arch) < MIN_VISIBLE * ARCH.sum():
         return None
     weights = np.array([LIGHTNESS, 1.0, 1.0])
     centres, labels = _clusters(arch * weights)
@@ -79,7 +79,7 @@ def hair_colour(picture: Image.Image, landmarks: Points) -> Lab | None:
         return None
     first = centres[np.argmax(np.where(kept, sizes, 0))]
     hair = (kept & (_distances(first[None], centres)[0] < SAME_DISTANCE))[labels]
-    return np.asarray(np.median(arch[hair], 0)) if hair.mean() >= LEAST_SHARE else None
+    return np.asarray(np.median(arch[hair], 0)) if hair.mean() >= MIN_SHARE else None
 
 
 def _clusters(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

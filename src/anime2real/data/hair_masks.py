@@ -1,6 +1,6 @@
 """Masks of the hair in a pack's pictures.
 
-A small network (`scripts/train_hair.py`) marks the hair of a lined-up photograph; a guided filter brings the mask to
+A small network (`scripts/train_hair.py`) marks the hair of an aligned photograph; a guided filter brings the mask to
 the picture's edges. Drawn hair is found by its colour (`hair_colour.py`): what is near it, not nearer to the skin's.
 """
 
@@ -40,8 +40,8 @@ SMOOTHNESS: Final = 1e-3
 CERTAIN: Final = 0.2
 """Levels this near to 0 and 1 become 0 and 1."""
 
-LEAST: Final = 0.01
-"""Share of the picture that is called hair at least."""
+MIN_SHARE: Final = 0.01
+"""Of the picture, below which hair has no colour."""
 
 NEAR: Final = 14.0
 """Distance in CIELAB, L* halved, up to which a drawing's pixel is certainly of its hair's colour …"""
@@ -62,7 +62,7 @@ def hair_mask(picture: Image.Image, session: Any = None) -> NDArray[np.uint8]:
     """Where a photograph shows hair.
 
     Args:
-        picture: RGB, a square crop of a lined-up face.
+        picture: RGB, a square crop of an aligned face.
         session: another network than the one that ships.
 
     Returns:
@@ -86,7 +86,7 @@ def drawn_hair_mask(picture: NDArray[np.uint8], colour: Lab, landmarks: Points) 
     Clothes and walls of the hair's colour are taken for hair.
 
     Args:
-        picture: (S, S, 3) sRGB, a lined-up face.
+        picture: (S, S, 3) sRGB, an aligned face.
         colour: CIELAB (3,), of the hair.
         landmarks: (5, 2), px.
 
@@ -99,10 +99,10 @@ def drawn_hair_mask(picture: NDArray[np.uint8], colour: Lab, landmarks: Points) 
     unit = to_template(landmarks)(np.stack([x, y], -1).reshape(-1, 2)).reshape(side, side, 2)
     across, down = np.moveaxis(unit, -1, 0)
     cheeks = (abs(across - 0.5) < 0.13) & (down > 0.53) & (down < 0.64)
-    away = _apart(lab, colour)
+    away = _distance(lab, colour)
     level = ((FAR - away) / (FAR - NEAR)).clip(0, 1)
     if cheeks.any():
-        level[_apart(lab, np.median(lab[cheeks], 0)) < away] = 0
+        level[_distance(lab, np.median(lab[cheeks], 0)) < away] = 0
     # Eyes, brows and mouth lie within this; a fringe ends above it.
     face = ((across - 0.5) / 0.24) ** 2 + ((down - 0.62) / 0.22) ** 2 < 1
     level[face] = 0
@@ -110,7 +110,7 @@ def drawn_hair_mask(picture: NDArray[np.uint8], colour: Lab, landmarks: Points) 
     return np.asarray(smooth)
 
 
-def _apart(lab: Lab, colour: Lab) -> NDArray[np.float64]:
+def _distance(lab: Lab, colour: Lab) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm((lab - colour) * [0.5, 1.0, 1.0], axis=-1))
 
 
@@ -118,7 +118,7 @@ def hair_places(masks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np
     """How far hair covers the forehead, and how far the sides of the jaw: fringes, and long hair.
 
     Args:
-        masks: (P, S, S), 0 to 255, of lined-up faces, memory-mapped or not; of faces that lean the places are the
+        masks: (P, S, S), 0 to 255, of aligned faces, memory-mapped or not; of tilted faces the places are the
             wrong ones.
         rows: (R,), which of them; one that stands there twice is looked at once.
 
@@ -140,23 +140,23 @@ def hair_places(masks: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np
 
 
 def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[float] | None:
-    """CIELAB, the median where the mask is certain; None where that is less than `LEAST` of the picture.
+    """CIELAB, the median where the mask is certain; None where that is less than `MIN_SHARE` of the picture.
 
     Args:
         picture: (S, S, 3) sRGB.
         mask: (S, S), 0 to 255.
     """
     inside = mask > 191
-    return _rounded(np.median(to_lab(picture[inside]), 0)) if inside.mean() >= LEAST else None
+    return _rounded(np.median(to_lab(picture[inside]), 0)) if inside.mean() >= MIN_SHARE else None
 
 
 def add_hair(folder: Path, *, processes: int | None = None, progress: Progress | None = None) -> int:
     """Give a pack `hair.npy` and each picture's `hair` in index.jsonl; hair that is there is found anew.
 
     Args:
-        folder: of the pack, whose pictures are lined-up faces.
+        folder: of the pack, prepared with the crop rule face or tilted.
         processes: to use; all cores if not given.
-        progress: is told how many pictures are done.
+        progress: gets how many pictures are done.
 
     Returns:
         The number of pictures whose hair has a colour.

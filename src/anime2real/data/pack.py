@@ -29,7 +29,7 @@ class Pack:
         size: S, pixels a side.
         images: (P, S, S, 3) uint8, memory-mapped.
         index: one mapping a picture: file, domain, split, and what is known of the face.
-        hair: (P, S, S) uint8, memory-mapped, 255 where a picture shows hair, all 0 where none could be told;
+        hair: (P, S, S) uint8, memory-mapped, 255 where a picture shows hair, all 0 where none was found;
             None where the pack was prepared without looking for hair.
 
     Args:
@@ -117,8 +117,8 @@ class Pack:
     @cached_property
     def marks_drawn_hair(self) -> bool:
         """Whether its masks show drawn hair, too, which those of early packs do not."""
-        told = [row for row in self.rows("anime", "train") if self.index[row].get("hair") is not None]
-        return self.hair is not None and any(self.hair[row].any() for row in told[:64])
+        known = [row for row in self.rows("anime", "train") if self.index[row].get("hair") is not None]
+        return self.hair is not None and any(self.hair[row].any() for row in known[:64])
 
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""

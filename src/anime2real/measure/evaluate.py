@@ -29,7 +29,7 @@ from anime2real.network import Pixels, available_cores
 from anime2real.pipeline import Translator
 
 TIMED: Final = 20
-FOOTNOTE: Final = "*: trained against these features, which flatter it; other features judge it."
+FOOTNOTE: Final = "*: trained against these features, so too low; compare by other features."
 
 
 class EvaluationError(UserError):
@@ -82,7 +82,7 @@ def evaluate(
         images: of each domain at most, the first by name.
         turn_degrees: turn every picture by so much, every second one the other way.
         px: pixels a side that pictures and results are brought to before they are measured, so that bundles of several
-            sizes can be told apart by what they draw; the pack's if not given.
+            sizes are compared by their pictures; the pack's if not given.
         min_scale: pixels of its file a side that a test picture must have for each of the pack's: so that sharp
             pictures alone are asked for and compared with. 0 asks for nothing.
         quiet: no progress on stderr.
@@ -111,7 +111,7 @@ def evaluate(
         "px": px,
         "features": [f.name for f in features],
         "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
-        "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both can be told",
+        "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both are found",
         "variety": f"VGG maps, disjoint random pairs of {real.paired} pictures" if real.maps else None,
         "cpu_cores": available_cores(),
     }
@@ -135,9 +135,9 @@ def table(report: dict[str, Any]) -> str:
         kids = {n: result["kid"][n] for n in names}
         row += [f"{1000 * kids[n]['mean']:.1f} ± {1000 * kids[n]['std']:.1f}{marks[n]}" for n in names]
         row += [f"{result['fid'][n]:.2f}{marks[n]}" for n in names]
-        row += [_told(result["face_rate"], 100, " %"), _told(result["tilt_mae_degrees"], 1, "°")]
-        row += [_told(result["arrangement_nme"], 100, " %"), _told(result["hair_delta_e"], 1, "")]
-        row += [_told(result["variety_ratio"], 100, " %"), f"{result['cpu_ms_per_image']:.1f}"]
+        row += [_cell(result["face_rate"], 100, " %"), _cell(result["tilt_mae_degrees"], 1, "°")]
+        row += [_cell(result["arrangement_nme"], 100, " %"), _cell(result["hair_delta_e"], 1, "")]
+        row += [_cell(result["variety_ratio"], 100, " %"), f"{result['cpu_ms_per_image']:.1f}"]
         rows.append(row)
     lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     if any(any(result["trained_against"].values()) for result in report["results"]):
@@ -145,15 +145,15 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told(value: float | None, factor: float, unit: str) -> str:
+def _cell(value: float | None, factor: float, unit: str) -> str:
     return "–" if value is None else f"{factor * value:.1f}{unit}"
 
 
 def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_scale: float) -> _Subjects:
     rows = pack.of_scale(pack.rows(domain, "test"), min_scale)[:images]
     if len(rows) < 2:
-        told = f", of a scale of at least {min_scale:g}" if min_scale else ""
-        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{told}")
+        asked = f", of a scale of at least {min_scale:g}" if min_scale else ""
+        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{asked}")
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:
         angle = math.radians(turn_degrees)

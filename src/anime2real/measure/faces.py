@@ -1,4 +1,4 @@
-"""Is there a face in the result, does it lean as the input's did, and are its parts where they were?"""
+"""Is there a face in the result, is it tilted as the input's was, and are its parts where they were?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

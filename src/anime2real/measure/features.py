@@ -2,8 +2,8 @@
 
 No package carries the Inception weights of the published FID, so two others stand in, and are named with every figure:
 
-- `Lite0`: EfficientNet-lite0's last 1,280 channels, averaged. No judge of a generator that was trained against its
-  features: `evaluate` marks those whose bundle says so.
+- `Lite0`: EfficientNet-lite0's last 1,280 channels, averaged. Too kind to a generator that was trained
+  against its features: `evaluate` marks those whose bundle records it.
 - `VGG`: VGG16's five blocks as fine-tuned for edges (Xie and Tu, 2015), each normalised and
   averaged: 1,472 numbers.
 - `Inception`: the usual ones, through `torch-fidelity`, from a file that the user has.

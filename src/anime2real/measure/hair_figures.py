@@ -16,14 +16,14 @@ from anime2real.measure.distances import interval
 
 
 def hair_figures(inputs: NDArray[np.uint8], results: NDArray[np.uint8], landmarks: Points) -> dict[str, Any]:
-    """For JSON: the mean CIEDE2000 between the hair of inputs and results, where both could be told.
+    """For JSON: the mean CIEDE2000 between the hair of inputs and results, where both were found.
 
     Args:
         inputs, results: (N, S, S, 3) sRGB.
         landmarks: (N, 5, 2) of the inputs, px.
 
     Returns:
-        `hair_delta_e` and its 95 % bootstrap interval, None where no pair could be told; `hair_measured`: how many.
+        `hair_delta_e` and its 95 % bootstrap interval, None where no pair was found; `hair_measured`: how many.
     """
     differences = []
     for before, after, points in zip(inputs, results, landmarks, strict=True):

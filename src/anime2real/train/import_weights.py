@@ -28,7 +28,7 @@ _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bia
 
 
 def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
-    """The bundles to start from, by the domain that they lead to.
+    """The bundles to start from, by the domain that they translate to.
 
     Args:
         named: what `registry.resolve` takes: folders, methods and bundles that ship, names on the Hub.
@@ -91,7 +91,7 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
     _, unknown = _loaded(network, _with_style(state, network))
     if unknown:
-        raise TrainError(f"{bundle.name} is told a style, this network is not: give --style-weight")
+        raise TrainError(f"{bundle.name} has styles, this network has none: give --style-weight")
     record = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
     return record | {key: bundle.training[key] for key in _RECORDED if key in bundle.training}
 

@@ -23,7 +23,7 @@ from anime2real.train.networks.ugatit import (
     UGATITGenerator,
     clip_rho,
 )
-from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator, SpectralConvolution, least_side
+from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator, SpectralConvolution, min_side
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 
@@ -273,7 +273,7 @@ def test_the_published_networks_are_as_large_as_the_authors() -> None:
     assert sum(p.numel() for p in light.parameters()) == convolutions + rest + 4 * c * c
     assert sum(p.numel() for p in full.parameters()) == convolutions + rest + 3 * c * c + 64 * 64 * c * c
     assert [layer.out_channels for layer in CAMDiscriminator(8, 7).convolutions] == [8, 16, 32, 64, 128, 256]
-    assert least_side(7) == 96
+    assert min_side(7) == 96
     scores, logits = CAMDiscriminator(2, 7)(numbers(1, 3, 96, 96))
     assert scores.shape == (1, 1, 1, 1)
     assert logits.shape == (1, 2)

@@ -1,9 +1,9 @@
-"""Does the fast step compute what the plain one does? Asked before a run, since a compiler can be wrong.
+"""The preflight: one accelerated training step against the plain one, before a run begins.
 
-torch 2.11 with CUDA 13 has miscompiled a chain with InstanceNorm2d; a run that learns from wrong gradients looks like
-a run that learns badly. So one step is taken three ways from the same state on the same data: fp32 and eager (the
-reference), the wanted precision and eager, and everything that is wanted. Rounding makes the second differ from the
-first; the third may differ by no more than that, with a margin.
+A wrong kernel on some GPU would give wrong gradients, and such a run looks like one that learns badly. So one step is
+taken three ways from the same state on the same data: in fp32 and plain (the reference), in the wanted precision and
+plain, and with everything that is wanted. Rounding makes the second differ from the first; the third may differ from
+the first by no more than that, with a margin.
 """
 
 import copy
@@ -56,7 +56,7 @@ def preflight(
     """Compare one step of `method`, which is left as it was.
 
     Args:
-        method: on its device, optimizers made, nothing compiled yet.
+        method: on its device, optimizers made, not accelerated yet.
         pictures: (P, S, S, 3) uint8 on the device.
         draw: the step's data.
         speed: what is wanted.
@@ -91,7 +91,7 @@ def loss_distance(
 
 @contextmanager
 def _exact(tf32: bool) -> Iterator[None]:
-    """tf32 as told, and no search for the fastest convolution: one step would not pay for it."""
+    """tf32 on or off, and no search for the fastest convolution: one step would not pay for it."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = False

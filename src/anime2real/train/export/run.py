@@ -51,10 +51,10 @@ def export_translators(
     }
     translators = [(output, translator, training) for translator in method.translators()]
     for place, share in enumerate(config.ema_shares):
-        parent, told = output / f"ema-{share:g}", training | {"ema_share": share}
-        translators += [(parent, translator, told) for translator in method.ema_translators(place) if translator.final]
+        parent, own = output / f"ema-{share:g}", training | {"ema_share": share}
+        translators += [(parent, translator, own) for translator in method.ema_translators(place) if translator.final]
     written = []
-    for parent, translator, told in translators:
+    for parent, translator, recorded in translators:
         target = bundle_folder(parent, translator)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(
@@ -66,7 +66,7 @@ def export_translators(
             px=pack["size"],
             conditions=translator.conditions,
             crop=str(pack.get("crop", "centre")),
-            training=told,
+            training=recorded,
             licence=_joined("licence", pack, method, "unknown: the pack names none"),
             rights=_joined("rights", pack, method, ""),
             hardware=str(facts["hardware"]),
@@ -94,8 +94,8 @@ def export_run(run: Path, output: Path | None = None) -> list[Path]:
 
 def _joined(key: str, pack: dict[str, Any], method: Method, unknown: str) -> str:
     """What the pack says under a key, `unknown` if nothing, and what else the bundles say that were started from."""
-    told = [str(facts.get(key) or unknown) for facts in (pack, *method.started_from)]
-    return "; ".join(dict.fromkeys(filter(None, told)))
+    texts = [str(facts.get(key) or unknown) for facts in (pack, *method.started_from)]
+    return "; ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _without_rights(facts: dict[str, Any]) -> dict[str, Any]:

@@ -162,9 +162,9 @@ class WinogradBlocks(nn.Module):
         x = x.flatten(2).transpose(1, 2).index_select(1, self.enter)
         kernels = list(self.kernels)
         for place, (first, second) in enumerate(zip(kernels[::2], kernels[1::2], strict=True)):
-            told = () if code is None else self.modulate[place](code)[:, None].chunk(4, dim=2)
-            y = torch.relu(_modulated(self.normalise(self.convolve(x, first)), *told[:2]))
-            x = x + _modulated(self.normalise(self.convolve(y, second)), *told[2:])
+            affine = () if code is None else self.modulate[place](code)[:, None].chunk(4, dim=2)
+            y = torch.relu(_modulated(self.normalise(self.convolve(x, first)), *affine[:2]))
+            x = x + _modulated(self.normalise(self.convolve(y, second)), *affine[2:])
         return x.index_select(1, self.leave).transpose(1, 2).reshape(-1, channels, self.side, self.side)
 
 

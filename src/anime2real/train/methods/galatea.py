@@ -65,7 +65,7 @@ from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
+from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
 from anime2real.train.run.config import TrainError
 
 MIN_SIZE: Final = 32
@@ -388,9 +388,9 @@ def generator_of(config: GalateaConfig, size: int, unshuffle: int) -> ResNetGene
 
 def cam_discriminators(side: int, width: int) -> DiscriminatorPair:
     """U-GAT-IT's two discriminators of a domain, as deep as published or, for smaller pictures, as `side` px allow."""
-    fitting = [layers for layers in range(3, GLOBAL_LAYERS + 1) if least_side(layers) <= side]
+    fitting = [layers for layers in range(3, GLOBAL_LAYERS + 1) if min_side(layers) <= side]
     if not fitting:
-        raise TrainError(f"cam_discriminator_weight needs pictures of at least {least_side(3)} px, not {side}")
+        raise TrainError(f"cam_discriminator_weight needs pictures of at least {min_side(3)} px, not {side}")
     return DiscriminatorPair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
 
 

@@ -29,7 +29,7 @@ from anime2real.train.losses.adversarial import absolute, cam_loss, discriminato
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, least_side
+from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
 from anime2real.train.run.config import TrainError
 
 
@@ -69,9 +69,9 @@ class UGATIT(Method):
     def __init__(self, config: UGATITConfig, size: int) -> None:
         super().__init__()
         layers = max(config.local_layers, config.global_layers)
-        if size < least_side(layers):
+        if size < min_side(layers):
             raise TrainError(
-                f"a discriminator of {layers} layers needs pictures of {least_side(layers)} px, not {size}: "
+                f"a discriminator of {layers} layers needs pictures of {min_side(layers)} px, not {size}: "
                 "set --global-layers lower"
             )
         heaviest = 2 * (size // 4) ** 2 * (4 * config.width) ** 2  # bytes in fp16 of the layer that reads every place

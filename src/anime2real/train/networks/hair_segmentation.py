@@ -1,7 +1,7 @@
-"""The network that sees hair: which pixels of a lined-up photograph show it.
+"""The network that sees hair: which pixels of an aligned photograph show it.
 
 A U-Net (Ronneberger et al., 2015) whose way down is the first eleven blocks of EfficientNet-lite0 with its ImageNet
-weights (see `networks/lite.py`): a thousand labelled pictures are too few to learn from nothing what hair looks like.
+weights (see `efficientnet.py`): a thousand labelled pictures are too few to learn from nothing what hair looks like.
 Its batch norms are folded into the convolutions, which go on learning; the first blocks, which see edges and textures,
 stay as they are.
 """

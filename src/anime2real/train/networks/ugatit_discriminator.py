@@ -91,10 +91,10 @@ class DiscriminatorPair(nn.Module):
         self.global_discriminator = CAMDiscriminator(width, global_layers)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """The four judgements of image, (N, 3, H, W) in [-1, 1]: local scores and logits, global scores and logits."""
+        """The four results for image, (N, 3, H, W) in [-1, 1]: local scores and logits, global scores and logits."""
         return [*self.local_discriminator(image), *self.global_discriminator(image)]
 
 
-def least_side(layers: int) -> int:
+def min_side(layers: int) -> int:
     """The least S that a discriminator of so many layers takes: two pixels are left to pad by reflection at its end."""
     return int(3 * 2 ** (layers - 2))
