@@ -23,6 +23,9 @@ BATCH: Final = 8
 Pixels = NDArray[np.uint8]
 """(N, S, S, 3), sRGB."""
 
+UNTOLD: Final = (0.0, 0.3)
+"""Who is shown where nobody says: between the sexes, 30 years old."""
+
 _IMAGE: Final = "image"
 """The name of the input that takes the pictures."""
 
@@ -74,6 +77,7 @@ class Network:
         pixels: Pixels,
         landmarks: NDArray[np.float64] | None = None,
         variant: int | Sequence[int] = 0,
+        who: NDArray[np.float64] | None = None,
     ) -> Pixels:
         """Translate squares of the network's own size, `BATCH` at a time.
 
@@ -83,6 +87,8 @@ class Network:
                 bundles with conditions use them.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`. One for all, or one for each.
+            who: (N, 2), who should be shown, as `Who.asked` gives it, for bundles that take it; somebody of `UNTOLD` if
+                None.
 
         Returns:
             (N, S, S, 3), sRGB.
@@ -99,11 +105,15 @@ class Network:
             raise TranslatorError(f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {kind_of(pixels)}")
         if landmarks is None:
             landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
-        results = [self._run(pixels[part], landmarks[part], variants[part]) for part in batches(len(pixels))]
+        if who is None:
+            who = np.broadcast_to(UNTOLD, (len(pixels), 2))
+        results = [self._run(pixels[at], landmarks[at], variants[at], who[at]) for at in batches(len(pixels))]
         return np.concatenate(results) if results else pixels.copy()
 
-    def _run(self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int]) -> Pixels:
-        inputs = {_IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants)
+    def _run(
+        self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
+    ) -> Pixels:
+        inputs = {_IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants, who)
         try:
             result: Any = self._session.run([self._output], inputs)[0]
         except Exception as error:  # as above
@@ -181,13 +191,14 @@ def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
 
 
 def _conditions(
-    names: Sequence[str], landmarks: NDArray[np.float64], variants: Sequence[int]
+    names: Sequence[str], landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float32]]:
     """What the network takes beside the pictures, by the names of its inputs."""
     values = {
         "landmarks": landmarks,
         "tilt": np.array([tilt_of(points) for points in landmarks]),
         "style": np.stack([style_of(variant) for variant in variants]),
+        "who": who,
     }
     return {name: values[name].astype(np.float32) for name in names}
 

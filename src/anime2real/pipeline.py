@@ -57,6 +57,7 @@ class Crops:
         pixels: (K, S, S, 3), sRGB.
         frames: K similarities, from px of the picture to the unit square.
         landmarks: (K, 5, 2), shares of the crop's side.
+        who: (K, 2), who the results should show, for bundles that are told: sex from -1 (woman) to 1 (man), age / 100.
     """
 
     image: Image.Image
@@ -64,6 +65,7 @@ class Crops:
     pixels: Pixels
     frames: tuple[Similarity, ...]
     landmarks: NDArray[np.float64]
+    who: NDArray[np.float64] | None = None
 
     def select(self, chosen: NDArray[np.bool_]) -> "Crops":
         """Only the crops for which `chosen` (K,) is true, as the network takes them; faces and frames stay complete."""
@@ -219,13 +221,22 @@ def faces_in(
     return faces
 
 
-def crop_faces(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, keep_tilt: bool | None = None) -> Crops:
+def crop_faces(
+    image: Image.Image,
+    faces: Sequence[Face],
+    bundle: Bundle,
+    *,
+    who: Who | Sequence[Who] = AS_SEEN,
+    keep_tilt: bool | None = None,
+) -> Crops:
     """Cut the faces out of a picture, as squares that a bundle takes.
 
     Args:
         image: RGB.
         faces: to crop; none takes the centre square for one.
         bundle: to run.
+        who: who the results should show: one for all faces, or one for each; other bundles than those that take it ignore
+            it.
         keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
     """
@@ -237,11 +248,25 @@ def crop_faces(image: Image.Image, faces: Sequence[Face], bundle: Bundle, *, kee
         inside = default_finder(1)(middle) if bundle.keeps_tilt else []
         landmarks = inside[0].landmarks / bundle.px if inside else TEMPLATE
         frame = around((left + side / 2, top + side / 2), side)
-        return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None])
+        whole = Face(frame.inverse(TEMPLATE), other(bundle.target), 0.0)
+        told = _asked(image, [whole], bundle, who)
+        return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None], told)
     frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
-    return Crops(image, tuple(faces), pixels, frames, landmarks)
+    return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))
+
+
+def _asked(
+    image: Image.Image, faces: Sequence[Face], bundle: Bundle, who: Who | Sequence[Who]
+) -> NDArray[np.float64] | None:
+    """What a bundle is told of whom to show, (K, 2); None if it takes nothing. What is not said is read off the faces."""
+    if not bundle.takes_who:
+        return None
+    each = [who] * len(faces) if isinstance(who, Who) else list(who)
+    labels = default_labeller(1)(image, faces) if any(w.sex is None or w.age is None for w in each) else []
+    seen = [(label.sex, label.age) for label in labels] or [(0.0, float(YOUNGEST))] * len(faces)
+    return np.concatenate([w.asked(np.array([s]), bundle.ages) for w, s in zip(each, seen, strict=True)])
 
 
 def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) -> list[Pixels]:
@@ -255,8 +280,9 @@ def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) 
     """
     if not crops:
         return []
-    pixels = np.concatenate([part.pixels for part in crops])
-    results = network.translate(pixels, np.concatenate([part.landmarks for part in crops]), variant)
+    pixels, landmarks = (np.concatenate([getattr(part, name) for part in crops]) for name in ("pixels", "landmarks"))
+    told = [part.who for part in crops if part.who is not None]
+    results = network.translate(pixels, landmarks, variant, np.concatenate(told) if told else None)
     return np.split(results, np.cumsum([len(part.pixels) for part in crops])[:-1])
 
 

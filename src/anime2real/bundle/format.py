@@ -14,13 +14,15 @@ from typing import Any, Final
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, nearest
+from anime2real.who import OLDEST, YOUNGEST
 
 FORMAT_VERSION: Final = 1
 MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
-CONDITIONS: Final = ("tilt", "landmarks", "style")
-"""What a translator may take beside the picture: (N,) in radians; (N, 5, 2) in shares of the side; (N, `STYLE`)."""
+CONDITIONS: Final = ("tilt", "landmarks", "style", "who")
+"""What a translator may take beside the picture: (N,) in radians; (N, 5, 2) in shares of the side; (N, `STYLE`); and
+(N, 2), who should be shown: sex from -1 (woman) to 1 (man), and age / 100."""
 
 STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
@@ -83,6 +85,17 @@ class Bundle:
     def keeps_tilt(self) -> bool:
         """Whether the tilt or the landmarks are among its inputs; its crops then keep the tilt of the face."""
         return "tilt" in self.conditions or "landmarks" in self.conditions
+
+    @property
+    def takes_who(self) -> bool:
+        """Whether it is told who should be shown."""
+        return "who" in self.conditions
+
+    @property
+    def ages(self) -> tuple[float, float]:
+        """The youngest and the oldest, in years, that a bundle that `takes_who` has learned to draw."""
+        youngest, oldest = self.training.get("ages", (YOUNGEST, OLDEST))
+        return float(youngest), float(oldest)
 
     @property
     def variants(self) -> int:
