@@ -98,7 +98,7 @@ def test_the_schema(node: Any) -> None:
     schema = node.GET_SCHEMA()
     assert (schema.node_id, schema.display_name) == ("Anime2RealTranslate", "Anime2Real Translate")
     inputs = {value.id: value for value in schema.inputs}
-    assert list(inputs) == ["image", "method", "direction", "layout", "crop", "bundle", "variant"]
+    assert list(inputs) == ["image", "method", "direction", "layout", "crop", "bundle", "variant", "who"]
     assert inputs["method"].options == ["best", "cyclegan", "difference"]
     assert inputs["direction"].options == ["auto", "real", "anime"]
     assert {name: inputs[name].default for name in DEFAULTS} == DEFAULTS

@@ -76,6 +76,32 @@ def write_bundle(
     return save(bundle, model(px) if content is None else content, "# A test\n", folder)
 
 
+def who_model(px: int = PX) -> bytes:
+    """An ONNX file: image · 0 + sex in red, age / 100 in green, -1 in blue, (N, 3, S, S) and (N, 2) to (N, 3, S, S)."""
+    weights = [
+        numpy_helper.from_array(np.array([[1, 0, 0], [0, 1, 0]], np.float32), "channels"),
+        numpy_helper.from_array(np.array([[0, 0, -1]], np.float32), "rest"),
+        numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
+        numpy_helper.from_array(np.zeros(1, np.float32), "nothing"),
+    ]
+    values = [
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, px, px]),
+        helper.make_tensor_value_info("who", TensorProto.FLOAT, ["N", 2]),
+    ]
+    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, ["N", 3, px, px])
+    nodes = [
+        helper.make_node("MatMul", ["who", "channels"], ["told"]),
+        helper.make_node("Add", ["told", "rest"], ["colours"]),
+        helper.make_node("Unsqueeze", ["colours", "axes"], ["flat"]),
+        helper.make_node("Mul", ["image", "nothing"], ["black"]),
+        helper.make_node("Add", ["black", "flat"], ["translated"]),
+    ]
+    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(file)
+    return bytes(file.SerializeToString())
+
+
 def styled_model(px: int = PX) -> bytes:
     """An ONNX file: image + 0.1 · the style's first number, (N, 3, S, S) and (N, 8) to (N, 3, S, S)."""
     first = np.zeros((8, 1), np.float32)

@@ -62,6 +62,12 @@ class Anime2RealTranslate(io.ComfyNode):
                     optional=True,
                     tooltip="0: the usual person; others are somebody else, by a method that makes several",
                 ),
+                io.String.Input(
+                    "who",
+                    default="auto",
+                    optional=True,
+                    tooltip="man or woman, an age from 18 to 80, or both, as 'man, 25'; auto: as the picture has it",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image")],
         )
@@ -76,6 +82,7 @@ class Anime2RealTranslate(io.ComfyNode):
         crop: str,
         bundle: str = "",
         variant: int = 0,
+        who: str = "auto",
     ) -> io.NodeOutput:
         """Translate a batch (B, H, W, C) in [0, 1], picture by picture, to (B, H', W', 3) in [0, 1] on the CPU."""
         pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
@@ -89,6 +96,7 @@ class Anime2RealTranslate(io.ComfyNode):
                 layout=layout,
                 crop=crop,
                 variant=variant,
+                who=who,
             )
             results.append(np.asarray(translated.image, np.float32) / 255)
         if len({result.shape for result in results}) > 1:

@@ -21,8 +21,10 @@ from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Similarity, align, around, centre_box, paste, square, upright
+from anime2real.face.labels import default_labeller
 from anime2real.image.decode import Picture, to_image
 from anime2real.network import Network, Pixels, TranslatorError, batches
+from anime2real.who import AS_SEEN, YOUNGEST, Who, WhoError, parse_who
 
 Layout = Literal["face", "pair", "paste"]
 """Each face alone; beside the crop that went in; or all pasted back into the picture."""
@@ -69,7 +71,8 @@ class Crops:
 
     def select(self, chosen: NDArray[np.bool_]) -> "Crops":
         """Only the crops for which `chosen` (K,) is true, as the network takes them; faces and frames stay complete."""
-        return replace(self, pixels=self.pixels[chosen], landmarks=self.landmarks[chosen])
+        who = None if self.who is None else self.who[chosen]
+        return replace(self, pixels=self.pixels[chosen], landmarks=self.landmarks[chosen], who=who)
 
     def records(self) -> tuple[dict[str, Any], ...]:
         """For JSON: box, landmarks and tilt_degrees of each, in px of the picture."""
@@ -126,7 +129,9 @@ class Translator(Network):
         """
         return cls(open_bundle(folder), threads=threads)
 
-    def __call__(self, picture: Picture, *, crop: Crop = "face", variant: int = 0) -> Image.Image:
+    def __call__(
+        self, picture: Picture, *, crop: Crop = "face", variant: int = 0, who: str | Who | None = None
+    ) -> Image.Image:
         """Translate the largest face in a picture.
 
         Args:
@@ -134,6 +139,7 @@ class Translator(Network):
             crop: `face` finds it and lines it up; `none` takes the centre square for it.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`.
+            who: who the result should show, as `man, 25`, of bundles that take it; as the picture has it if None.
 
         Returns:
             An RGB picture of S×S px.
@@ -141,16 +147,27 @@ class Translator(Network):
         Raises:
             PictureError: the file cannot be read.
             NoFaceError: no face is found.
+            WhoError: `who` names nobody that can be asked for, or the bundle takes nothing of the kind.
             TranslatorError: the array is none of a picture, or the network fails.
         """
-        return self.batch([picture], crop=crop, variant=variant)[0]
+        return self.batch([picture], crop=crop, variant=variant, who=who)[0]
 
-    def batch(self, pictures: Sequence[Picture], *, crop: Crop = "face", variant: int = 0) -> list[Image.Image]:
+    def batch(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        crop: Crop = "face",
+        variant: int = 0,
+        who: str | Who | None = None,
+    ) -> list[Image.Image]:
         """Translate pictures, a few at a time; arguments, results and errors as for one."""
+        asked = who_for(self.bundle, who)
         results: list[Image.Image] = []
         for part in batches(len(pictures)):
             images = [to_image(picture) for picture in pictures[part]]
-            crops = [crop_faces(image, faces_in(image)[:1] if crop == "face" else (), self.bundle) for image in images]
+            faces = [faces_in(image)[:1] if crop == "face" else [] for image in images]
+            pairs = zip(images, faces, strict=True)
+            crops = [crop_faces(image, found, self.bundle, who=asked) for image, found in pairs]
             made = translate_crops(self, crops, variant)
             results += [compose(one, result, "face")[0] for one, result in zip(crops, made, strict=True)]
         return results
@@ -165,6 +182,7 @@ def translate_picture(
     layout: Layout = "face",
     crop: Crop = "face",
     variant: int = 0,
+    who: str | Who | None = None,
 ) -> Translated:
     """Translate a picture's largest face; with `paste`, all its faces.
 
@@ -177,6 +195,7 @@ def translate_picture(
         crop: find the faces; or none, to take the centre square for one.
         variant: 0 for the usual result, another number for another one, of bundles with `variants`; the best method
             is then the best that has such.
+        who: who the result should show, as `man, 25`, by a method that takes it; as the picture has it if None.
 
     Returns:
         What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
@@ -184,9 +203,11 @@ def translate_picture(
     Raises:
         PictureError: the file cannot be read.
         NoFaceError: no face is found.
+        WhoError: `who` names nobody that can be asked for, or the method takes nothing of the kind.
         TranslatorError: there is no telling what the face is, or the bundle has no variants.
         BundleError: the bundle or the method cannot be had, or does not go that way.
     """
+    asked = parse_who(who)
     image = to_image(picture)
     faces = faces_in(image) if crop == "face" else []
     if bundle is None and to is None and not (faces := faces or default_finder()(image)):
@@ -197,9 +218,21 @@ def translate_picture(
     else:
         translator = _shipped(method, to or other(faces[0].domain), method is None and variant > 0)
     chosen = [] if crop == "none" else faces if layout == "paste" else faces[:1]
-    crops = crop_faces(image, chosen, translator.bundle)
+    crops = crop_faces(image, chosen, translator.bundle, who=who_for(translator.bundle, asked))
     made = compose(crops, translate_crops(translator, [crops], variant)[0], layout)[0]
     return Translated(made, translator.bundle.method, translator.bundle.target, crops.faces)
+
+
+def who_for(bundle: Bundle, who: str | Who | None) -> Who:
+    """Who is asked for of a bundle.
+
+    Raises:
+        WhoError: nobody that can be asked for, or somebody of a bundle that is not told who to show.
+    """
+    asked = parse_who(who)
+    if asked.said and not bundle.takes_who:
+        raise WhoError(f"{bundle.name} cannot be told who to show: leave who out, or take another method")
+    return asked
 
 
 def faces_in(
@@ -235,8 +268,7 @@ def crop_faces(
         image: RGB.
         faces: to crop; none takes the centre square for one.
         bundle: to run.
-        who: who the results should show: one for all faces, or one for each; other bundles than those that take it ignore
-            it.
+        who: who the results should show: one for all faces, or one for each; ignored by bundles that do not take it.
         keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
     """
@@ -260,7 +292,7 @@ def crop_faces(
 def _asked(
     image: Image.Image, faces: Sequence[Face], bundle: Bundle, who: Who | Sequence[Who]
 ) -> NDArray[np.float64] | None:
-    """What a bundle is told of whom to show, (K, 2); None if it takes nothing. What is not said is read off the faces."""
+    """What a bundle is told of whom to show, (K, 2), read off the faces where `who` is silent; None if it is not."""
     if not bundle.takes_who:
         return None
     each = [who] * len(faces) if isinstance(who, Who) else list(who)

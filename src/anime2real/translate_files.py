@@ -22,6 +22,7 @@ from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import clip_kind, name_results, write
 from anime2real.network import Network, available_cores, batches
 from anime2real.pipeline import Crop, Crops, Layout, already_note, compose, crop_faces, faces_in, translate_crops
+from anime2real.who import AS_SEEN, Who
 
 Format = Literal["png", "jpg", "webp", "avif"]
 
@@ -40,6 +41,7 @@ class Options:
         background: the colour behind transparent pictures, RGB, 0-255.
         overwrite: whether existing files may be replaced. Inputs never are.
         variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
+        who: who the results should show, for bundles that take it.
     """
 
     layout: Layout = "face"
@@ -48,6 +50,7 @@ class Options:
     background: tuple[int, int, int] = (255, 255, 255)
     overwrite: bool = False
     variants: int = 1
+    who: Who = AS_SEEN
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _load(item: _Item, bundle: Bundle, options: Options) -> _Loaded:
     faces = []
     if options.crop == "face":  # with one thread: several pictures are decoded at once
         faces = faces_in(decoded.image, where=printable(item.source), instead="give --crop none", threads=1)
-    crops = crop_faces(decoded.image, faces, bundle)
+    crops = crop_faces(decoded.image, faces, bundle, who=options.who)
     notes = (*decoded.notes, *already_note([face.domain for face in faces], bundle.target))
     return _Loaded(crops, notes, time.perf_counter() - start)
 

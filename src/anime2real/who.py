@@ -14,7 +14,9 @@ OLDEST: Final = 80
 """Ages that can be asked for, in years. Whoever looks younger than `YOUNGEST` is taken for that."""
 
 AUTO: Final = "auto"
-HOW: Final = f"give man or woman, an age from {YOUNGEST} to {OLDEST}, or both, as 'man, 25'; or auto, as the picture has it"
+HOW: Final = (
+    f"give man or woman, an age from {YOUNGEST} to {OLDEST}, or both, as 'man, 25'; or auto, as the picture has it"
+)
 
 _SEXES: Final = {"woman": -1.0, "man": 1.0}
 

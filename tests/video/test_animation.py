@@ -160,7 +160,7 @@ def test_options_are_kept_apart(tmp_path: Path, frames: list[Image.Image]) -> No
     bundle = tiny.write_bundle(tmp_path / "b")
 
     class Stops(Translator):
-        def translate(self, pixels, landmarks=None, variant=0):  # type: ignore[no-untyped-def]
+        def translate(self, pixels, landmarks=None, variant=0, who=None):  # type: ignore[no-untyped-def]
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

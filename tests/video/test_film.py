@@ -76,7 +76,7 @@ class Interrupted(Translator):
     faces = 0
     kind: type[BaseException] = KeyboardInterrupt
 
-    def translate(self, pixels: Pixels, landmarks: Points | None = None, variant: Any = 0) -> Pixels:
+    def translate(self, pixels: Pixels, landmarks: Points | None = None, variant: Any = 0, who: Any = None) -> Pixels:
         self.faces += len(pixels)
         if self.stop_at is not None and self.faces > self.stop_at:
             raise self.kind

@@ -213,7 +213,7 @@ def test_openapi_tells_everything(server: Live) -> None:
     assert set(body["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
     translate = body["paths"]["/v1/translate"]["post"]
     fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout", "variant"}
+    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout", "variant", "who"}
     assert fields["required"] == ["picture"]
     assert {"200", "400", "408", "413", "415", "422", "429", "504"} <= set(translate["responses"])
     assert set(translate["responses"]["200"]["content"]) == {"application/json", "image/png"}

@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +34,15 @@ class Network:
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self.variants: list[list[int]] = []
+        self.who: list[list[list[float]]] = []
 
-    def __call__(self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], /) -> Pixels:
+    def __call__(
+        self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: Any = None, /
+    ) -> Pixels:
         assert len(pixels) == len(landmarks) == len(variants)
+        if who is not None:
+            assert len(who) == len(pixels)
+            self.who.append(who.tolist())
         self.variants.append(list(variants))
         self.sizes.append(len(pixels))
         if (pixels[:, 0, 0, 0] == 13).any():

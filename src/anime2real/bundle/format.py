@@ -216,6 +216,12 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
             raise BundleError(f"{path}: {key!r} must be {wanted}, not {str(raw[key])[:40]!r}")
     if raw["from"] == raw["to"]:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
+    ages = raw["training"].get("ages", [YOUNGEST, OLDEST])
+    numbers = isinstance(ages, list) and len(ages) == 2 and all(type(age) in (int, float) for age in ages)
+    if not numbers or not YOUNGEST <= ages[0] <= ages[1] <= OLDEST:
+        raise BundleError(
+            f"{path}: the ages in 'training' must be two from {YOUNGEST} to {OLDEST}, not {str(ages)[:40]}"
+        )
 
 
 # ONNX files are read here, by the field numbers of onnx.proto, because translating does not need the package `onnx`.

@@ -29,6 +29,7 @@ def translate(
     background: str = "white",
     overwrite: bool = False,
     variants: int = 1,
+    who: str = "auto",
     threads: int | None = None,
     as_json: Json = False,
 ) -> int:
@@ -48,15 +49,18 @@ def translate(
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
+        who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
+            both, as "man, 25"; auto, as each picture has it.
         threads: CPU threads; all cores if not given.
         as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.bundle.registry import find, open_bundle
     from anime2real.image.files import find_pictures
-    from anime2real.pipeline import Translator
+    from anime2real.pipeline import Translator, who_for
     from anime2real.translate_files import Options, translate_files
     from anime2real.video.files import ClipJobs
+    from anime2real.who import parse_who
 
     if bundle is not None and method is not None:
         raise UsageError("give --method or --bundle, not both")
@@ -64,13 +68,15 @@ def translate(
         raise UsageError(f"--threads must be at least 1, not {threads}")
     if not 1 <= variants <= MOST_VARIANTS:
         raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
-    options = Options(layout or "face", crop, format, _colour(background), overwrite, variants)
+    asked = parse_who(who)
     chosen = open_bundle(bundle) if bundle else find(method, to or "real", with_variants=variants > 1)
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
     if variants > 1 and chosen.variants == 1:
         named = "--bundle" if bundle else "--method"
         raise UsageError(f"{chosen.name} makes one result of a picture: leave out --variants, or {named}")
+    who_for(chosen, asked)
+    options = Options(layout or "face", crop, format, _colour(background), overwrite, variants, asked)
     translator = Translator(chosen, threads=threads)
 
     @cache

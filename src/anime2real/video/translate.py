@@ -25,12 +25,13 @@ from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
-from anime2real.pipeline import NoFaceError, Translator, already_note
+from anime2real.pipeline import NoFaceError, Translator, already_note, who_for
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
-from anime2real.video.frames import translated_frames
+from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
+from anime2real.who import AS_SEEN, Who
 
 SEGMENT: Final = 250
 """Frames in a file of the hidden folder; at most so many are lost when the program is killed."""
@@ -54,6 +55,7 @@ class ClipOptions:
         background: the colour behind transparent frames, RGB, 0-255.
         limits: on the clip.
         segment: frames in a segment.
+        who: who the faces become; what it leaves open is read off each face, once for the whole clip.
     """
 
     to: Domain | None = None
@@ -61,6 +63,7 @@ class ClipOptions:
     background: tuple[int, int, int] = (255, 255, 255)
     limits: ClipLimits = field(default_factory=ClipLimits)
     segment: int = field(default_factory=lambda: SEGMENT)
+    who: Who = AS_SEEN
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _translate(
             stale.unlink()
     ready = next((number for number, path in enumerate(segments) if not path.exists()), len(segments))
     done = resumed = min(ready * options.segment, len(times))
-    with closing(translated_frames(clip, done, tracks, chosen, options.segment)) as results:
+    who = who_of_tracks(clip, tracks, chosen.bundle, who_for(chosen.bundle, options.who))
+    with closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results:
 
         def counted() -> Iterator[Frame]:
             nonlocal done
@@ -238,7 +242,8 @@ def _key(source: Path, options: ClipOptions) -> str:
     with source.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     smooth = options.smooth and asdict(options.smooth)
-    settings = json.dumps([__version__, smooth, options.background, options.segment], sort_keys=True)
+    parts = [__version__, smooth, options.background, options.segment, asdict(options.who)]
+    settings = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(f"{content} {settings}".encode()).hexdigest()
 
 

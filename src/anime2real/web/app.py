@@ -79,7 +79,9 @@ class Server:
             prepared: PreparedPicture = await self.run_in_thread(self.service.prepare, form.picture, request)
             outputs = await asyncio.gather(
                 *(
-                    self.batcher((bundle.method, bundle.target), crops.pixels, crops.landmarks, request.variant)
+                    self.batcher(
+                        (bundle.method, bundle.target), crops.pixels, crops.landmarks, request.variant, crops.who
+                    )
                     for bundle, crops in zip(prepared.bundles, prepared.crops, strict=True)
                 )
             )
@@ -193,7 +195,7 @@ def _add_routes(app: FastAPI, server: Server) -> None:
             schemas.MethodOut(
                 method=b.method, source=b.source, to=b.target, px=b.px, megabytes=round(b.size_bytes / 1e6, 2),
                 sha256=b.sha256, licence=b.licence, default=(b.method, b.target) in defaults,
-                variants=b.variants,
+                variants=b.variants, ages=b.ages if b.takes_who else None,
             )
             for b in server.service.bundles
         ]  # fmt: skip

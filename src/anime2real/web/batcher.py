@@ -19,13 +19,17 @@ from anime2real.errors import UserError
 
 Pixels = NDArray[np.uint8]
 Landmarks = NDArray[np.float64]
+WhoAsked = NDArray[np.float64]
+"""(N, 2), who should be shown, as `Who.asked` gives it."""
 
 
 class Network(Protocol):
     """The signature of `Translator.translate`."""
 
-    def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int], /) -> Pixels:
-        """(N, S, S, 3), (N, 5, 2) and N numbers to (N, S, S, 3)."""
+    def __call__(
+        self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int], who: WhoAsked | None, /
+    ) -> Pixels:
+        """(N, S, S, 3), (N, 5, 2), N numbers and, for networks that take it, (N, 2) to (N, S, S, 3)."""
         ...
 
 
@@ -34,6 +38,7 @@ class _QueuedCrop:
     pixels: Pixels  # (S, S, 3)
     landmarks: Landmarks  # (5, 2)
     variant: int
+    who: WhoAsked | None  # (2,)
     result: "asyncio.Future[Pixels]"
     queued_at: float
 
@@ -69,16 +74,20 @@ class Batcher:
                 crop.result.cancel()
         self._pool.shutdown(cancel_futures=True)
 
-    async def __call__(self, key: Hashable, pixels: Pixels, landmarks: Landmarks, variant: int = 0) -> Pixels:
+    async def __call__(
+        self, key: Hashable, pixels: Pixels, landmarks: Landmarks, variant: int = 0, who: WhoAsked | None = None
+    ) -> Pixels:
         """Translate the crops of one request, (K, S, S, 3), with landmarks (K, 5, 2), together with other requests'.
+
+        `who`, (K, 2), is given for networks that take it, and for no others.
 
         Raises:
             UserError: the network fails for one of them.
         """
         loop = asyncio.get_running_loop()
         crops = [
-            _QueuedCrop(p, m, variant, loop.create_future(), loop.time())
-            for p, m in zip(pixels, landmarks, strict=True)
+            _QueuedCrop(p, m, variant, w, loop.create_future(), loop.time())
+            for p, m, w in zip(pixels, landmarks, [None] * len(pixels) if who is None else who, strict=True)
         ]
         self._queues[key].extend(crops)
         self._arrived.set()
@@ -124,9 +133,11 @@ class Batcher:
         if not crops:
             return
         pixels, landmarks = np.stack([c.pixels for c in crops]), np.stack([c.landmarks for c in crops])
+        asked = [crop.who for crop in crops if crop.who is not None]
+        who = np.stack(asked) if asked else None
         try:
             results = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._networks[key], pixels, landmarks, [crop.variant for crop in crops]
+                self._pool, self._networks[key], pixels, landmarks, [crop.variant for crop in crops], who
             )
         except Exception as error:
             if len(crops) > 1:

@@ -10,8 +10,9 @@ from anime2real.errors import nearest
 from anime2real.pipeline import Layout
 from anime2real.web.problem import HttpProblem
 from anime2real.web.upload import UploadForm
+from anime2real.who import AS_SEEN, AUTO, Who, WhoError, parse_who
 
-FIELDS: Final = frozenset(("to", "method", "face", "layout", "variant"))
+FIELDS: Final = frozenset(("to", "method", "face", "layout", "variant", "who"))
 MAX_FACE: Final = 9999
 
 
@@ -25,6 +26,7 @@ class TranslateRequest:
         face: the number of a face, the largest is 0; `all`; or `centre`, which takes the centre square for a face.
         layout: each face alone, beside the crop that went in, or all pasted back into the picture.
         variant: which result of each face: 0 is the usual one.
+        who: who the results should show.
     """
 
     to: Domain | None
@@ -32,6 +34,7 @@ class TranslateRequest:
     face: int | Literal["all", "centre"]
     layout: Layout
     variant: int = 0
+    who: Who = AS_SEEN
 
     @property
     def several(self) -> bool:
@@ -61,7 +64,7 @@ class TranslateRequest:
             to: the domain to translate to.
 
         Raises:
-            HttpProblem: 400, a method does not translate to `to`, or has no variants although one is asked for.
+            HttpProblem: 400, a method does not translate to `to`, or takes no variant or no `who` though asked.
         """
         available = {bundle.method: bundle for bundle in offered if bundle.target == to}
         if default is None or not available:
@@ -72,6 +75,8 @@ class TranslateRequest:
                 raise HttpProblem(400, f"method {name!r} does not translate to {to}: there are {', '.join(available)}")
             if self.variant and available[name].variants == 1:
                 raise HttpProblem(400, f"method {name!r} makes one result of a picture: leave variant out")
+            if self.who.said and "all" not in self.methods and not available[name].takes_who:
+                raise HttpProblem(400, f"method {name!r} cannot be told who to show: leave who out")
         return [available[name] for name in names]
 
 
@@ -96,12 +101,17 @@ def parse_request(form: UploadForm, methods: Collection[str]) -> TranslateReques
         raise HttpProblem(
             400, f"variant is {variant[:40]!r}: give a number from 0, the usual result, to {MOST_VARIANTS - 1}"
         )
+    try:
+        who = parse_who(form.single("who", AUTO))
+    except WhoError as error:
+        raise HttpProblem(400, str(error)) from error
     return TranslateRequest(
         None if to == "auto" else cast(Domain, to),
         asked,
         cast(Literal["all", "centre"], face) if face in ("all", "centre") else int(face),
         cast(Layout, layout),
         int(variant),
+        who,
     )
 
 

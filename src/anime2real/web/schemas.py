@@ -60,6 +60,9 @@ class MethodOut(BaseModel):
     licence: str
     default: bool
     variants: int = Field(description="how many results it can make of one face; the field `variant` chooses")
+    ages: tuple[float, float] | None = Field(
+        description="for methods that take the field `who`: the youngest and the oldest that they draw; else null"
+    )
 
 
 class MethodsOut(BaseModel):
@@ -119,6 +122,11 @@ TRANSLATE_FORM: Final = form(
         "variant": {
             "type": "integer", "minimum": 0, "maximum": MOST_VARIANTS - 1, "default": 0,
             "description": "which result, for methods that make several: 0 is the usual one",
+        },
+        "who": {
+            "type": "string", "default": "auto",
+            "description": "who to show, for methods with `ages`: man or woman, an age from 18 to 80, or both, as "
+            "'man, 25'; auto, as the picture has it",
         },
     }
 )  # fmt: skip

@@ -142,7 +142,7 @@ class TranslationService:
                 f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
             )  # fmt: skip
         faces = list(chosen.values())
-        crops = tuple(crop_faces(decoded.image, faces, bundle) for bundle in bundles)
+        crops = tuple(crop_faces(decoded.image, faces, bundle, who=request.who) for bundle in bundles)
         notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
         return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), crops, notes)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from anime2real.bundle.format import Bundle
 from anime2real.pipeline import Translator
-from anime2real.web.batcher import Landmarks, Pixels
+from anime2real.web.batcher import Landmarks, Pixels, WhoAsked
 
 
 class ParallelTranslator:
@@ -40,13 +40,16 @@ class ParallelTranslator:
         """
         self._translator(self._threads)
 
-    def __call__(self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int] = (), /) -> Pixels:
+    def __call__(
+        self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int] = (), who: WhoAsked | None = None, /
+    ) -> Pixels:
         """Translate a batch.
 
         Args:
             pixels: (N, S, S, 3).
             landmarks: (N, 5, 2), shares of the side.
             variants: N numbers; all 0 if not given.
+            who: (N, 2), who should be shown, for bundles that take it.
 
         Returns:
             (N, S, S, 3).
@@ -56,12 +59,16 @@ class ParallelTranslator:
         """
         variants = variants or [0] * len(pixels)
         if len(pixels) == 1:
-            return self._translator(self._threads).translate(pixels, landmarks, variants)
+            return self._translator(self._threads).translate(pixels, landmarks, variants, who)
         single = self._translator(1)
         # One crop a call: larger parts do not fit into the cache, a thread that is done could not take over another's
         # crops, and some networks (U-GAT-IT's linear layers) round otherwise in a batch.
         places = [slice(i, i + 1) for i in range(len(pixels))]
-        results = self._pool.map(lambda at: single.translate(pixels[at], landmarks[at], variants[at]), places)
+
+        def one(at: slice) -> Pixels:
+            return single.translate(pixels[at], landmarks[at], variants[at], None if who is None else who[at])
+
+        results = self._pool.map(one, places)
         return np.concatenate(list(results))
 
     def _translator(self, threads: int) -> Translator:

@@ -170,7 +170,11 @@ const hasVariants = (method) => availableMethods().some((m) => m.method === meth
 
 /** The variant that a method is asked for: 0 where it has no others. */
 const variantOf = (method) => (hasVariants(method) ? state.variant : 0);
-const key = (method) => `${method} ${variantOf(method)}`;
+
+/** Who a method is asked to show, as the API takes it: auto where it cannot be told, or nothing is asked. */
+const takesWho = (method) => availableMethods().some((m) => m.method === method && m.ages);
+const whoOf = (method) => (takesWho(method) && [chosen("sex"), $("age").value].filter(Boolean).join(", ")) || "auto";
+const key = (method) => `${method} ${variantOf(method)} ${whoOf(method)}`;
 
 async function translate() {
   discardResults();
@@ -213,6 +217,7 @@ async function requestResult(method) {
     layout: chosen("layout"),
     face: String(state.face),
     variant: String(variantOf(method)),
+    who: whoOf(method),
   };
   try {
     const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, report: setBusy });
@@ -301,6 +306,7 @@ function drawTiles() {
   });
   $("tiles").replaceChildren(...tiles);
   $("variants").hidden = !methodWithVariants();
+  $("who").hidden = !takesWho(state.method);
   document.querySelector(`input[name=variant][value="${state.variant}"]`).checked = true;
   if (focused) document.querySelector("input[name=method]:checked")?.focus();
 }
@@ -386,6 +392,8 @@ $("shoot").addEventListener("click", () => $("camera").click());
 onPicture([$("file"), $("camera")], openPicture, (words) => showError(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to], input[name=layout]"))
   input.addEventListener("change", translate);
+for (const input of document.querySelectorAll("input[name=sex], #age"))
+  input.addEventListener("change", showSelection);
 for (const input of document.querySelectorAll("input[name=variant]"))
   input.addEventListener("change", () => chooseVariant(Number(input.value)));
 $("slider").addEventListener("input", moveCut);
