@@ -62,7 +62,7 @@ def plain(method: str) -> None:
 
     from anime2real.image.decode import decode
     from anime2real.image.files import encode
-    from anime2real.pipeline import Translator
+    from anime2real.translator import Translator
     from anime2real.web.server import open_listener
 
     app, translator = FastAPI(), Translator.load(method, "real")

@@ -29,9 +29,9 @@ from torch import Tensor, nn
 
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import resolve
-from anime2real.pipeline import Translator
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
+from anime2real.translator import Translator
 
 Pixels = NDArray[np.uint8]
 

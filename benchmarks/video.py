@@ -30,7 +30,8 @@ from PIL import Image
 
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Face, Points, Similarity, around
-from anime2real.pipeline import Translator, compose, crop_faces, translate_crops
+from anime2real.pipeline import compose, crop_faces, translate_crops
+from anime2real.translator import Translator
 from anime2real.video.clip import ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.flicker import change

@@ -16,7 +16,7 @@ import torch
 from packaging.requirements import Requirement
 from PIL import Image
 
-from anime2real import __version__, pipeline
+from anime2real import __version__, translator
 from anime2real.bundle.format import MOST_VARIANTS
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
@@ -75,8 +75,8 @@ def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         return found
 
     yield asyncio.run(load())
-    pipeline._shipped.cache_clear()
-    pipeline._opened.cache_clear()
+    translator._shipped.cache_clear()
+    translator._opened.cache_clear()
 
 
 def execute(node: Any, image: torch.Tensor, **choices: str | int) -> torch.Tensor:
@@ -104,10 +104,11 @@ def test_the_schema(node: Any) -> None:
     assert {name: inputs[name].default for name in DEFAULTS} == DEFAULTS
     assert inputs["bundle"].optional
     assert inputs["variant"].optional
+    assert (inputs["who"].optional, inputs["who"].default) == (True, "auto")
     assert (inputs["variant"].default, inputs["variant"].min, inputs["variant"].max) == (0, 0, MOST_VARIANTS - 1)
     assert [value.io_type for value in schema.outputs] == ["IMAGE"]
     # ComfyUI hands inputs over by their ids.
-    assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:8])
+    assert list(inputs) == list(node.execute.__func__.__code__.co_varnames[1:9])
 
 
 def test_the_layouts(node: Any) -> None:
@@ -172,9 +173,9 @@ def test_somebody_else(node: Any, tmp_path: Path) -> None:
 def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter((16, 32))
 
-    def made(*_: object, **__: object) -> pipeline.Translated:
+    def made(*_: object, **__: object) -> translator.Translated:
         side = next(sizes)
-        return pipeline.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", ())
+        return translator.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", ())
 
     monkeypatch.setattr(sys.modules["anime2real_nodes.nodes"], "translate_picture", made)
     with pytest.raises(ValueError, match="differ in size"):

@@ -8,12 +8,13 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real import pipeline
+from anime2real import translator
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.face.finder import find_faces
 from anime2real.network import TranslatorError
-from anime2real.pipeline import NoFaceError, translate_picture
+from anime2real.pipeline import NoFaceError
+from anime2real.translator import translate_picture
 
 ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "examples" / "aoi.png"
@@ -27,8 +28,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tiny.write_bundle(tmp_path / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", tiny.model(add=0.5), source="real", target="anime")
     yield
-    pipeline._shipped.cache_clear()
-    pipeline._opened.cache_clear()
+    translator._shipped.cache_clear()
+    translator._opened.cache_clear()
 
 
 def test_drawings_become_people_and_people_drawings() -> None:

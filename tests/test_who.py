@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime2real import Translator, translate_picture
-from anime2real.bundle.format import Bundle, BundleError, read
+from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle, BundleError, read
 from anime2real.cli.main import main
 from anime2real.face.finder import default_finder
-from anime2real.face.labels import default_labeller
+from anime2real.face.who import Who, WhoError, default_labeller, parse_who
 from anime2real.pipeline import crop_faces
-from anime2real.who import OLDEST, YOUNGEST, Who, WhoError, parse_who
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DRAWING = EXAMPLES / "aoi.png"

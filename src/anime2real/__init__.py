@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anime2real.face.geometry import Face
     from anime2real.image.decode import Decoded, Limits, decode
     from anime2real.image.files import write
-    from anime2real.pipeline import Translated, Translator, translate_picture
+    from anime2real.translator import Translated, Translator, translate_picture
 
 __all__ = [
     "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
@@ -25,8 +25,9 @@ __all__ = [
 
 _HOMES = {
     "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
-    "Translated": "pipeline", "Translator": "pipeline", "UserError": "errors", "decode": "image.decode",
-    "find_faces": "face.finder", "shipped": "bundle.registry", "translate_picture": "pipeline", "write": "image.files",
+    "Translated": "translator", "Translator": "translator", "UserError": "errors", "decode": "image.decode",
+    "find_faces": "face.finder", "shipped": "bundle.registry", "translate_picture": "translator",
+    "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""
 

@@ -1,39 +1,29 @@
 """A picture's way: decode → find faces → crop → translate → compose.
 
-`translate_picture` and `Translator` take all steps for one picture. The command line, the server, video and the
-measures take the same steps and queue pictures in their own ways; no other module crops faces, batches crops or pastes
-results.
+`translator.py` takes all steps for one picture. The command line, the server, video and the measures take the same
+steps and queue pictures in their own ways; no other module crops faces, batches crops or pastes results.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.format import Bundle, BundleError
-from anime2real.bundle.hub import is_hub_name
-from anime2real.bundle.registry import find, open_bundle
+from anime2real.bundle.format import YOUNGEST, Bundle
 from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Similarity, align, around, centre_box, paste, square, upright
-from anime2real.face.labels import default_labeller
-from anime2real.image.decode import Picture, to_image
-from anime2real.network import Network, Pixels, TranslatorError, batches
-from anime2real.who import AS_SEEN, YOUNGEST, Who, WhoError, parse_who
+from anime2real.face.who import AS_SEEN, Who, WhoError, default_labeller, parse_who
+from anime2real.network import Network, Pixels, TranslatorError
 
 Layout = Literal["face", "pair", "paste"]
 """Each face alone; beside the crop that went in; or all pasted back into the picture."""
 
 Crop = Literal["face", "none"]
 """Find the faces and line them up; or take the centre square for one."""
-
-CACHED: Final = 8
-"""Translators that `translate_picture` keeps loaded, the most recently used."""
 
 
 class NoFaceError(TranslatorError):
@@ -81,146 +71,6 @@ class Crops:
             return ({"box": (left, top, left + side, top + side), "landmarks": None, "tilt_degrees": None},)
         records = (face.as_record() for face in self.faces)
         return tuple({key: record[key] for key in ("box", "landmarks", "tilt_degrees")} for record in records)
-
-
-@dataclass(frozen=True)
-class Translated:
-    """A result.
-
-    Attributes:
-        image: RGB.
-        method: the method that made it.
-        to: the domain that it was translated to.
-        faces: the translated faces, the largest first; empty if the centre square was taken for one.
-    """
-
-    image: Image.Image
-    method: str
-    to: Domain
-    faces: tuple[Face, ...]
-
-
-class Translator(Network):
-    """A loaded bundle: pictures in, pictures out, as in `Translator.load("galatea", to="real")("drawing.png")`."""
-
-    @classmethod
-    def load(cls, method: str | None = None, to: Domain | None = None, *, threads: int | None = None) -> "Translator":
-        """A translator that comes with the package, or from the Hub.
-
-        Args:
-            method: one that ships, the best one if None; or a bundle's name on the Hub, hf://OWNER/NAME.
-            to: the domain to translate to: real, unless a bundle from the Hub says otherwise.
-            threads: CPU threads for one call; those that this process may use, if not given.
-
-        Raises:
-            UnknownMethodError: no such method ships, or not in this direction.
-            BundleError: the bundle is damaged, or cannot be had, or goes the other way.
-        """
-        if method is None or not is_hub_name(method):
-            return cls(find(method, to or "real"), threads=threads)
-        return cls(_checked(open_bundle(method), method, to), threads=threads)
-
-    @classmethod
-    def open(cls, folder: Path | str, *, threads: int | None = None) -> "Translator":
-        """A translator from a bundle's folder, or from the Hub by its name there, hf://OWNER/NAME.
-
-        Raises:
-            BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
-        """
-        return cls(open_bundle(folder), threads=threads)
-
-    def __call__(
-        self, picture: Picture, *, crop: Crop = "face", variant: int = 0, who: str | Who | None = None
-    ) -> Image.Image:
-        """Translate the largest face in a picture.
-
-        Args:
-            picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
-            crop: `face` finds it and lines it up; `none` takes the centre square for it.
-            variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
-                with `variants`.
-            who: who the result should show, as `man, 25`, of bundles that take it; as the picture has it if None.
-
-        Returns:
-            An RGB picture of S×S px.
-
-        Raises:
-            PictureError: the file cannot be read.
-            NoFaceError: no face is found.
-            WhoError: `who` names nobody that can be asked for, or the bundle takes nothing of the kind.
-            TranslatorError: the array is none of a picture, or the network fails.
-        """
-        return self.batch([picture], crop=crop, variant=variant, who=who)[0]
-
-    def batch(
-        self,
-        pictures: Sequence[Picture],
-        *,
-        crop: Crop = "face",
-        variant: int = 0,
-        who: str | Who | None = None,
-    ) -> list[Image.Image]:
-        """Translate pictures, a few at a time; arguments, results and errors as for one."""
-        asked = who_for(self.bundle, who)
-        results: list[Image.Image] = []
-        for part in batches(len(pictures)):
-            images = [to_image(picture) for picture in pictures[part]]
-            faces = [faces_in(image)[:1] if crop == "face" else [] for image in images]
-            pairs = zip(images, faces, strict=True)
-            crops = [crop_faces(image, found, self.bundle, who=asked) for image, found in pairs]
-            made = translate_crops(self, crops, variant)
-            results += [compose(one, result, "face")[0] for one, result in zip(crops, made, strict=True)]
-        return results
-
-
-def translate_picture(
-    picture: Picture,
-    *,
-    to: Domain | None = None,
-    method: str | None = None,
-    bundle: str | None = None,
-    layout: Layout = "face",
-    crop: Crop = "face",
-    variant: int = 0,
-    who: str | Who | None = None,
-) -> Translated:
-    """Translate a picture's largest face; with `paste`, all its faces.
-
-    Args:
-        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
-        to: the domain to translate to; if None, a drawn face becomes a photograph and a photographed one a drawing.
-        method: one that ships; the best one if None.
-        bundle: a bundle's folder or its name on the Hub, in place of a method.
-        layout: the face alone, beside the crop that went in, or pasted back into the picture.
-        crop: find the faces; or none, to take the centre square for one.
-        variant: 0 for the usual result, another number for another one, of bundles with `variants`; the best method
-            is then the best that has such.
-        who: who the result should show, as `man, 25`, by a method that takes it; as the picture has it if None.
-
-    Returns:
-        What was made, S×S px; S high and twice as wide (`pair`); or as large as what went in (`paste`).
-
-    Raises:
-        PictureError: the file cannot be read.
-        NoFaceError: no face is found.
-        WhoError: `who` names nobody that can be asked for, or the method takes nothing of the kind.
-        TranslatorError: there is no telling what the face is, or the bundle has no variants.
-        BundleError: the bundle or the method cannot be had, or does not go that way.
-    """
-    asked = parse_who(who)
-    image = to_image(picture)
-    faces = faces_in(image) if crop == "face" else []
-    if bundle is None and to is None and not (faces := faces or default_finder()(image)):
-        raise TranslatorError("there is no telling whether this is a drawing or a photograph: say what to translate to")
-    if bundle is not None:
-        translator = _opened(bundle)
-        _checked(translator.bundle, bundle, to)
-    else:
-        translator = _shipped(method, to or other(faces[0].domain), method is None and variant > 0)
-    chosen = [] if crop == "none" else faces if layout == "paste" else faces[:1]
-    crops = crop_faces(image, chosen, translator.bundle, who=who_for(translator.bundle, asked))
-    made = compose(crops, translate_crops(translator, [crops], variant)[0], layout)[0]
-    return Translated(made, translator.bundle.method, translator.bundle.target, crops.faces)
 
 
 def who_for(bundle: Bundle, who: str | Who | None) -> Who:
@@ -337,20 +187,3 @@ def already_note(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:
     kind, wanted = ("photographed", "photographs") if to == "real" else ("drawn", "drawings")
     note = f"{count} of {len(domains)} faces look {kind} already: are {wanted} what they should become?"
     return (note,) if count else ()
-
-
-def _checked(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
-    """The bundle, which must translate to the domain `to`: else a BundleError."""
-    if to not in (None, bundle.target):
-        raise BundleError(f"{name} translates to {bundle.target}, not to {to}")
-    return bundle
-
-
-@lru_cache(maxsize=CACHED)
-def _shipped(method: str | None, to: Domain, with_variants: bool) -> Translator:
-    return Translator(find(method, to, with_variants=with_variants))
-
-
-@lru_cache(maxsize=CACHED)
-def _opened(bundle: str) -> Translator:
-    return Translator.open(bundle)

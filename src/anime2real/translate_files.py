@@ -18,11 +18,11 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
+from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import clip_kind, name_results, write
 from anime2real.network import Network, available_cores, batches
 from anime2real.pipeline import Crop, Crops, Layout, already_note, compose, crop_faces, faces_in, translate_crops
-from anime2real.who import AS_SEEN, Who
 
 Format = Literal["png", "jpg", "webp", "avif"]
 

@@ -15,7 +15,7 @@ from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
 from anime2real.image.files import clip_kind
 from anime2real.image.provenance import read_marks
-from anime2real.pipeline import Translator
+from anime2real.translator import Translator
 from anime2real.video.animation import Animation
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.translate import ClipOptions, translate_clip

@@ -22,7 +22,8 @@ from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
 from anime2real.network import Pixels
-from anime2real.pipeline import NoFaceError, Translator
+from anime2real.pipeline import NoFaceError
+from anime2real.translator import Translator
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.track import Frame

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.registry import shipped
 from anime2real.errors import UserError
-from anime2real.pipeline import Translator
+from anime2real.translator import Translator
 from anime2real.web.batcher import Batcher
 from anime2real.web.translators import ParallelTranslator
 

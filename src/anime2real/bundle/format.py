@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, nearest
-from anime2real.who import OLDEST, YOUNGEST
 
 FORMAT_VERSION: Final = 1
 MODEL: Final = "model.onnx"
@@ -29,6 +28,10 @@ STYLE: Final = 8
 
 MOST_VARIANTS: Final = 16
 """Results of one picture that the program offers if a bundle takes styles."""
+
+YOUNGEST: Final = 18
+OLDEST: Final = 80
+"""Ages, in years, that a bundle may offer to show. Nobody younger can be asked for."""
 
 MIN_PX: Final = 16
 MAX_PX: Final = 2048

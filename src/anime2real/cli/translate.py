@@ -56,11 +56,12 @@ def translate(
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.bundle.registry import find, open_bundle
+    from anime2real.face.who import parse_who
     from anime2real.image.files import find_pictures
-    from anime2real.pipeline import Translator, who_for
+    from anime2real.pipeline import who_for
     from anime2real.translate_files import Options, translate_files
+    from anime2real.translator import Translator
     from anime2real.video.files import ClipJobs
-    from anime2real.who import parse_who
 
     if bundle is not None and method is not None:
         raise UsageError("give --method or --bundle, not both")

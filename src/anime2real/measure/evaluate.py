@@ -26,7 +26,7 @@ from anime2real.measure.features import Features, Maps
 from anime2real.measure.hair_figures import hair_figures
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
 from anime2real.network import Pixels, available_cores
-from anime2real.pipeline import Translator
+from anime2real.translator import Translator
 
 TIMED: Final = 20
 FOOTNOTE: Final = "*: trained against these features, so too low; compare by other features."

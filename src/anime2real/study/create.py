@@ -17,8 +17,8 @@ from anime2real.domain import Domain, other
 from anime2real.face.geometry import square
 from anime2real.image.files import write
 from anime2real.measure.compare import from_pack
-from anime2real.pipeline import Translator
 from anime2real.study.trials import FORMAT_VERSION, PICTURES, STUDY_FILE, Kind, Side, Study, StudyError, Trial
+from anime2real.translator import Translator
 
 Pixels = NDArray[np.uint8]
 

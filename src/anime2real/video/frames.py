@@ -11,12 +11,12 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.face.geometry import Face
-from anime2real.face.labels import default_labeller
+from anime2real.face.who import Who, default_labeller
 from anime2real.network import BATCH
-from anime2real.pipeline import Crops, Translator, compose, crop_faces, translate_crops
+from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
+from anime2real.translator import Translator
 from anime2real.video.clip import Clip
 from anime2real.video.track import Frame, Track
-from anime2real.who import Who
 
 UNCHANGED: Final = 2.5
 """Grey levels, mean of the three colours. A face is translated again only if its crop, reduced to 16×16 px, differs

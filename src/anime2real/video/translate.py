@@ -23,15 +23,16 @@ from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
+from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
-from anime2real.pipeline import NoFaceError, Translator, already_note, who_for
+from anime2real.pipeline import NoFaceError, already_note, who_for
+from anime2real.translator import Translator
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
-from anime2real.who import AS_SEEN, Who
 
 SEGMENT: Final = 250
 """Frames in a file of the hidden folder; at most so many are lost when the program is killed."""

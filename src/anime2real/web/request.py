@@ -7,10 +7,10 @@ from typing import Final, Literal, cast, get_args
 from anime2real.bundle.format import MOST_VARIANTS, Bundle
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import nearest
+from anime2real.face.who import AS_SEEN, AUTO, Who, WhoError, parse_who
 from anime2real.pipeline import Layout
 from anime2real.web.problem import HttpProblem
 from anime2real.web.upload import UploadForm
-from anime2real.who import AS_SEEN, AUTO, Who, WhoError, parse_who
 
 FIELDS: Final = frozenset(("to", "method", "face", "layout", "variant", "who"))
 MAX_FACE: Final = 9999

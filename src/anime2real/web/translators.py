@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from anime2real.bundle.format import Bundle
-from anime2real.pipeline import Translator
+from anime2real.translator import Translator
 from anime2real.web.batcher import Landmarks, Pixels, WhoAsked
 
 

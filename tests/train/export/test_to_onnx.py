@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.bundle.save import load
-from anime2real.pipeline import Translator
 from anime2real.train.accelerated import accelerate
 from anime2real.train.export.to_onnx import (
     LARGE,
@@ -27,6 +26,7 @@ from anime2real.train.export.to_onnx import (
 from anime2real.train.methods.difference import Addition
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.resnet import ResNetGenerator
+from anime2real.translator import Translator
 
 PX = 40  # a trunk of 10: no whole number of tiles
 TILED_PX = 32

@@ -15,7 +15,6 @@ from trainings import PLAIN, faces, with_landmarks
 
 from anime2real.bundle.format import read
 from anime2real.face.geometry import tilt_of
-from anime2real.pipeline import Translator
 from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import difference_from_torch, sample_pictures, to_onnx
 from anime2real.train.loop import train
@@ -38,6 +37,7 @@ from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import build
 from anime2real.train.step import cropped, moved
+from anime2real.translator import Translator
 
 TILTED = [way for way in WAYS if way != "none"]
 
