@@ -67,11 +67,16 @@ def write_bundle(
     px: int = PX,
     figures: Mapping[str, Any] | None = None,
     conditions: tuple[str, ...] = (),
+    ages: tuple[float, float] | None = None,
 ) -> Bundle:
-    """A whole bundle; its model gives back what goes in, unless `content` is another."""
+    """A whole bundle; its model gives back what goes in, unless `content` is another.
+
+    `ages` are those that a bundle with the condition `who` draws; all that can be asked for if None.
+    """
+    training = {"minutes": 1.5, "pairs": 1000} | ({} if ages is None else {"ages": list(ages)})
     bundle = Bundle(
         method, source, target, px, licence="CC0-1.0", rights="none needed", conditions=conditions,
-        training={"minutes": 1.5, "pairs": 1000}, figures=dict(figures or {}), hardware="none",
+        training=training, figures=dict(figures or {}), hardware="none",
     )  # fmt: skip
     return save(bundle, model(px) if content is None else content, "# A test\n", folder)
 

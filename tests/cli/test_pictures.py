@@ -7,9 +7,14 @@ import pytest
 import tiny
 from PIL import Image
 
+from anime2real.bundle.format import YOUNGEST
 from anime2real.cli.main import main
+from anime2real.face.finder import find_faces
+from anime2real.face.who import default_labeller
+from anime2real.image.decode import decode
 
-SOURCE = Path(__file__).parent.parent.parent / "src"
+ROOT = Path(__file__).parent.parent.parent
+SOURCE = ROOT / "src"
 
 
 def draw(path: Path, value: int = 0, size: tuple[int, int] = (tiny.PX, tiny.PX)) -> Path:
@@ -26,6 +31,38 @@ def test_inspect_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr()
     assert said.out == f"{tmp_path / 'a.png'}: PNG 3×5; no mark of a generated picture; no face\n"
     assert len(said.err.splitlines()) == 1
+
+
+def test_inspect_says_in_json_how_each_face_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [ROOT / "examples" / "aoi.png", ROOT / "docs" / "pictures" / "astronaut.jpg"]
+    assert main(["inspect", *map(str, pictures), "--json"]) == 0
+    for line, path in zip(capsys.readouterr().out.splitlines(), pictures, strict=True):
+        (face,) = json.loads(line)["faces"]
+        image = decode(path).image
+        (expected,) = default_labeller()(image, find_faces(image))
+        assert face["labels"] == expected.as_record()
+        assert list(face["labels"]) == ["sex", "age", "mouth_open", "smile", "eyes_open", "glasses"]
+        assert face["labels"]["age"] >= YOUNGEST
+
+
+def test_methods_that_can_be_told_who_to_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bundles"
+    tiny.write_bundle(folder / "cyclegan-anime-to-real")
+    tiny.write_bundle(
+        folder / "galatea-anime-to-real", tiny.who_model(), method="galatea", conditions=("who",), ages=(18, 60)
+    )
+    tiny.ship_only(monkeypatch, folder)
+    assert main(["methods", "--json"]) == 0
+    told = {row["method"]: row["who"] for row in json.loads(capsys.readouterr().out)}
+    assert told == {"cyclegan": None, "galatea": [18, 60]}
+    assert main(["methods"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    column = header.index("who ")
+    assert {line.split()[0]: line[column:].split("  ")[0] for line in lines[:2]} == {
+        "cyclegan": "-", "galatea": "18 to 60"
+    }  # fmt: skip
 
 
 def test_methods(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:

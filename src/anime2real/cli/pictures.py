@@ -12,7 +12,7 @@ from anime2real.errors import UsageError
 
 
 def methods(*, as_json: Json = False) -> int:
-    """List the installed bundles.
+    """List the installed bundles; `who` is the ages that one draws if it can be told who to show.
 
     Args:
         as_json: print them as one JSON list.
@@ -25,19 +25,21 @@ def methods(*, as_json: Json = False) -> int:
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "variants": b.variants, "default": (b.method, b.target) in defaults,
+            "variants": b.variants, "who": b.ages if b.takes_who else None,
+            "default": (b.method, b.target) in defaults,
         }
         for b in bundles
     ]  # fmt: skip
     if as_json:
         print(json.dumps(rows, indent=1))
         return 0
-    line = "{:14} {:6} {:6} {:>4} {:>6} {:>8}  {:12}  {}"
-    print(line.format("method", "from", "to", "px", "MB", "variants", "sha256", "licence"))
+    line = "{:14} {:6} {:6} {:>4} {:>6} {:>8}  {:8}  {:12}  {}"
+    print(line.format("method", "from", "to", "px", "MB", "variants", "who", "sha256", "licence"))
     for b in bundles:
         name = f"{b.method} *" if (b.method, b.target) in defaults else b.method
         megabytes = f"{b.size_bytes / 1e6:.2f}"
-        print(line.format(name, b.source, b.target, b.px, megabytes, b.variants, b.sha256[:12], b.licence))
+        ages = "{:g} to {:g}".format(*b.ages) if b.takes_who else "-"
+        print(line.format(name, b.source, b.target, b.px, megabytes, b.variants, ages, b.sha256[:12], b.licence))
     print("* the default of its direction; --json prints the sums in full" if rows else "no bundles are installed")
     return 0
 
@@ -47,7 +49,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
 
     Args:
         pictures: files, folders and glob patterns.
-        as_json: print a line of JSON for each picture, also for those that fail.
+        as_json: print a line of JSON for each picture, also for those that fail; it says how each face looks, too.
     """
     from anime2real.image.decode import PictureError, printable
     from anime2real.image.files import collect
@@ -57,7 +59,7 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
         try:
             if isinstance(found, PictureError):
                 raise found
-            record = _inspected(found)
+            record = _inspected(found, labelled=as_json)
         except PictureError as error:
             failures += 1
             if as_json:
@@ -70,9 +72,10 @@ def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
     return FAILED if failures else 0
 
 
-def _inspected(path: Path) -> dict[str, Any]:
-    """What `inspect --json` prints of a file."""
+def _inspected(path: Path, *, labelled: bool) -> dict[str, Any]:
+    """What `inspect --json` prints of a file; without the labels of its faces unless `labelled`."""
     from anime2real.face.finder import find_faces
+    from anime2real.face.who import default_labeller
     from anime2real.image.decode import decode
     from anime2real.image.files import clip_kind
     from anime2real.image.provenance import film_marks, read_marks
@@ -80,7 +83,11 @@ def _inspected(path: Path) -> dict[str, Any]:
     if clip_kind(path) == "film":
         return {"input": str(path), "marks": film_marks(path), "format": "video"}
     decoded, marks = decode(path), read_marks(path)
-    faces = [face.as_record() for face in find_faces(decoded.image)]
+    found = find_faces(decoded.image)
+    faces = [face.as_record() for face in found]
+    if labelled and found:
+        labels = default_labeller()(decoded.image, found)
+        faces = [face | {"labels": label.as_record()} for face, label in zip(faces, labels, strict=True)]
     record = {"input": str(path), "marks": marks, "faces": faces, "format": decoded.format}
     return record | {"size": list(decoded.image.size), "notes": decoded.notes}
 
