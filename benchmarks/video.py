@@ -6,7 +6,7 @@ The clip is made on the spot: a drawn face of `examples/` that sways, nods and b
 grain, as H.264; once with another drawing in each frame, once "on twos", as animation is drawn, for two frames each.
 Ours is `translate_clip`. The reference is what pictures get, frame by frame: the whole finder, each frame's faces
 translated, pasted back; it decodes and encodes as ours does. They take turns; times are medians, of all from file to
-file. Flicker is measured (`anime2real.video.flicker`) with the landmarks that are known, not those found, over all
+file. Flicker is measured (`flicker.py`) with the landmarks that are known, not those found, over all
 frames of the first clip: as the finder is, and with a finder made worse by one px of noise. The last line is JSON.
 """
 
@@ -25,6 +25,7 @@ from typing import Any
 
 import av
 import numpy as np
+from flicker import change
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -34,7 +35,6 @@ from anime2real.pipeline import compose, crop_faces, translate_crops
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipLimits
 from anime2real.video.film import Film
-from anime2real.video.flicker import change
 from anime2real.video.track import Finder, Frame
 from anime2real.video.translate import ClipOptions, translate_clip
 

@@ -119,7 +119,7 @@ def translate_files(
     Args:
         network: to run.
         found: the files; an error stands for an argument that matched none.
-        output: the folder of the results; it is made here.
+        output: the folder of the results; it is made here, unless there is nothing to translate.
         options: how results are made.
         take_clip: asked about each clip; by default every clip is treated as a picture.
 
@@ -130,7 +130,8 @@ def translate_files(
         PictureError: `output` cannot be made.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        if any(isinstance(item, Path) for item in found):  # of names that match nothing, no empty folder is left
+            output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
     items = _items(found, output, options, take_clip)

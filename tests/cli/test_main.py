@@ -61,13 +61,6 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"anime2real {command}" in capsys.readouterr().out
 
 
-def test_training_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "torch" else object())
-    for arguments in (["train", "cyclegan", "--data", "p", "-o", "r"], ["export", "r"]):
-        assert main(arguments) == 1
-        assert capsys.readouterr().err == 'error: training needs torch: pip install "anime2real[train]"\n'
-
-
 def test_export_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     module = types.ModuleType("anime2real.train.export.run")
     module.export_run = lambda run, output: [run / "bundles" if output is None else output]  # type: ignore[attr-defined]
@@ -106,6 +99,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (["train", "galatea", "--data", "p"], "anime2real train galatea"),
         (["train", "galatea", "--sets"], "anime2real train galatea"),
         (["methods", "--no"], "anime2real methods"),
+        (["pack", "hold-out", "p", "missing.txt"], "anime2real pack hold-out"),
         (["tranlsate", "a.png"], "anime2real"),
         ([], None),
     ],
@@ -143,3 +137,22 @@ def test_an_encoding_with_few_letters_ends_nothing(tmp_path: Path, encoding: str
         assert done.returncode == code
         assert words in (done.stdout + done.stderr).decode(encoding)
         assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["train", "galatea", "--data", "p", "-o", "r"], "train"),
+        (["average", "a", "b", "-o", "c"], "train"),
+        (["export", "r"], "train"),
+        (["evaluate", "galatea", "--data", "p"], "measure"),
+    ],
+)
+def test_without_its_extra_a_command_says_what_to_install(
+    arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith(f'needs torch: pip install "anime2real[{extra}]"\n')

@@ -297,3 +297,5 @@ def test_an_argument_that_stands_for_nothing(tmp_path: Path, bundle: str, capsys
     assert main(["translate", "--crop", "none", *arguments, "-o", str(tmp_path / "o"), "--bundle", bundle]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 2
     assert (tmp_path / "o" / "a.png").is_file()
+    assert main(["translate", *arguments[:2], "-o", str(tmp_path / "none"), "--bundle", bundle]) == 1
+    assert not (tmp_path / "none").exists()

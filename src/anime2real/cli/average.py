@@ -25,7 +25,7 @@ def average(
         part: other shares for a part of the networks, as decoder=0,1; may be given more than once.
     """
     parts = _parts(part or [])
-    need_extra("train", "training")
+    need_extra("train", "averaging weights")
     from anime2real.bundle.format import read
     from anime2real.train.weight_averaging import save_average
 

@@ -13,7 +13,7 @@ def export(run: Path, /, *, output: Output | None = None) -> int:
         run: the run folder.
         output: where the bundles go; into the run itself if not given.
     """
-    need_extra("train", "training")
+    need_extra("train", "exporting")
     from anime2real.image.decode import printable
     from anime2real.train.export.run import export_run
 

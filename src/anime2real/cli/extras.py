@@ -6,15 +6,16 @@ from typing import Final
 
 from anime2real.errors import UserError
 
-TRAIN: Final = "Train a method on a pack; the same command again resumes. Needs the extra train."
+TRAIN: Final = "Train a method on a pack; the same command again resumes. Needs the extra `train`."
 """Help of `train`, whose module is imported only when it is called."""
 
 MODULES: Final[dict[str, Collection[str]]] = {
+    "measure": ("torch",),
     "study": ("fastapi", "uvicorn", "scipy"),
-    "train": ("torch", "safetensors", "scipy", "onnx", "tomli_w"),
+    "train": ("torch", "safetensors", "scipy", "filelock", "onnx", "onnxscript", "tomli_w"),
     "web": ("fastapi", "uvicorn", "python_multipart"),
 }
-"""The modules that each extra brings."""
+"""By extra: the modules that its commands cannot do without."""
 
 
 def need_extra(extra: str, purpose: str) -> None:

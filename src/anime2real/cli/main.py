@@ -55,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")
         return USAGE
     except UserError as error:
-        hint = f" (anime2real {tokens[0]} --help)" if type(error) is UsageError else ""
-        complain(f"{error}{hint}")
+        command = " ".join(("anime2real", *app.parse_commands(tokens)[0]))
+        complain(f"{error} ({command} --help)" if type(error) is UsageError else str(error))
         return USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
         complain("interrupted")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from anime2real.cli.extras import need_extra
 from anime2real.cli.terminal import FAILED, Json, Many, Output, complain
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
@@ -171,7 +172,7 @@ def evaluate(
     device: str = "auto",
     quiet: bool = False,
 ) -> int:
-    """Measure bundles on the test pictures of a pack, and print the table.
+    """Measure bundles on the test pictures of a pack, and print the table. Needs the extra `measure`.
 
     Args:
         bundles: installed methods (cyclegan) or bundles (cyclegan-anime-to-real), folders of bundles, or names on the
@@ -189,13 +190,14 @@ def evaluate(
         device: the device that computes the features: auto, cpu, cuda, cuda:1. The bundles run on the CPU.
         quiet: print no progress.
     """
+    need_extra("measure", "measuring")
     from anime2real.atomic import atomic_file
     from anime2real.bundle.registry import resolve
     from anime2real.data.pack import Pack
     from anime2real.measure.evaluate import evaluate as measure
     from anime2real.measure.evaluate import table
     from anime2real.measure.features import Features
-    from anime2real.train.loop import find_device
+    from anime2real.train.device import find_device
 
     if images < 2:
         raise UsageError(f"--images must be at least 2, not {images}")

@@ -48,7 +48,7 @@ class Common:
             go to bundles/ema-SHARE.
         device: auto, cpu, cuda, cuda:1.
         plain: without mixed precision, fused kernels, graph capture and streams, also on a GPU.
-        tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra tensorboard.
+        tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra `tensorboard`.
         dry_run: print the whole configuration, and stop.
         quiet: no progress.
     """

@@ -150,6 +150,16 @@ def colour_inside(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[f
     return _rounded(np.median(to_lab(picture[inside]), 0)) if inside.mean() >= MIN_SHARE else None
 
 
+def need_scipy() -> None:
+    """Check that scipy is installed, which sorts the colours of hair.
+
+    Raises:
+        PackError: it is not.
+    """
+    if find_spec("scipy") is None:
+        raise PackError('finding hair needs scipy: pip install "anime2real[train]"')
+
+
 def add_hair(folder: Path, *, processes: int | None = None, progress: Progress | None = None) -> int:
     """Give a pack `hair.npy` and each picture's `hair` in index.jsonl; hair that is there is found anew.
 
@@ -164,9 +174,8 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
     Raises:
         PackError: if it is no whole pack, was prepared without looking for faces, or scipy is missing.
     """
+    need_scipy()
     pack = Pack(folder)
-    if find_spec("scipy") is None:
-        raise PackError('finding hair needs scipy: pip install "anime2real[train]"')
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
     total = hashlib.sha256()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_folder
 from anime2real.data.duplicates import NEAR, distinct, likeness
-from anime2real.data.hair_masks import add_hair
+from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.pack import FORMAT_VERSION, PackError, write_index, write_meta
 from anime2real.data.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 from anime2real.domain import DOMAINS, Domain
@@ -117,6 +117,8 @@ def _check(output: Path, size: int, crop: str, test_share: float, hair: bool, ov
         raise PackError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
     if hair and crop not in ("face", "tilted"):
         raise PackError(f"hair is found in lined-up faces: use the crop rule face or tilted, not {crop}")
+    if hair:
+        need_scipy()  # before the faces are found, which takes long
     if not 0 <= test_share < 1:
         raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
     if output.exists() and not output.is_dir():

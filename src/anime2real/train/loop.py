@@ -19,6 +19,7 @@ import torch
 from anime2real.data.pack import Pack
 from anime2real.train import sample_grid
 from anime2real.train.accelerated.parity import preflight
+from anime2real.train.device import find_device
 from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
@@ -149,22 +150,6 @@ def _method(
             method.start_average(len(config.ema_shares))
         folder.note_start(method.started_from)
     return method, progress, passed
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name; for `auto` the first CUDA device, else the CPU.
-
-    Raises:
-        TrainError: if it is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name if name != "cuda" else "cuda:0")
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise TrainError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
-    return device
 
 
 class _Loop:

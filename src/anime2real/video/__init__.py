@@ -2,5 +2,5 @@
 
 `track` follows faces and `smooth` steadies their landmarks; `film` (PyAV, the extra `video`) and `animation` (Pillow)
 read and write clips; `frames` translates frames; `translate` puts these together and resumes; `files` makes jobs of
-clips for the command line; `flicker` measures.
+clips for the command line.
 """

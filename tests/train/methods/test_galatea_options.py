@@ -79,7 +79,7 @@ def test_a_weight_below_nothing_is_refused(name: str) -> None:
         GalateaConfig(**{name: -1.0})  # type: ignore[arg-type]
 
 
-def test_pictures_too_small_to_discriminator_are_refused() -> None:
+def test_pictures_too_small_for_the_discriminators_are_refused() -> None:
     with pytest.raises(TrainError, match="galatea wants pictures of at least 32 px, not 16"):
         Galatea(GalateaConfig(**SMALL), 16)
 

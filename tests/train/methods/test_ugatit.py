@@ -304,7 +304,6 @@ def test_the_file_draws_the_modules_pictures(light: bool, capfd: pytest.CaptureF
     assert report.weights == "fp16"
     assert report.difference <= LIMIT
     assert len(file) < 2.4 * sum(p.numel() for p in network.parameters()) + 100_000
-    assert network.attention_map(numbers(2, 3, SIZE, SIZE)).shape == (2, 1, SIZE // 4, SIZE // 4)
 
 
 def test_both_directions_come_from_one_run_and_are_averages() -> None:

@@ -102,7 +102,7 @@ def test_the_autoencoder_has_no_way_around_its_code() -> None:
     assert code.shape == (1, 64, 2, 2)
 
 
-def test_the_projected_discriminator_discriminators_at_four_scales_on_frozen_features() -> None:
+def test_the_projected_discriminator_has_heads_at_four_scales_on_frozen_features() -> None:
     torch.manual_seed(0)
     network = ProjectedDiscriminator(16)
     x = pictures(2, 3, 128, 128).requires_grad_()

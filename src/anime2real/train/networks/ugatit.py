@@ -247,10 +247,6 @@ class UGATITGenerator(nn.Module):
         translated: Tensor = self.decoder(x)
         return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated, logits
 
-    def attention_map(self, image: Tensor) -> Tensor:
-        """Where it looks: the sum of the attended features, (N, 1, S/4r, S/4r), at least 0."""
-        return self._attended(image)[0].sum(1, keepdim=True)
-
     def _attended(self, image: Tensor) -> tuple[Tensor, Tensor]:
         image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
         attended: tuple[Tensor, Tensor] = self.attention(self.blocks(self.encoder(image)))

@@ -1,8 +1,8 @@
 """How much a translated clip flickers: the change from frame to frame that neither motion nor the input explains.
 
 Lai et al., "Learning Blind Video Temporal Consistency", 2018, warp a result onto the next by the input's optical flow
-and take the difference. Here the warp is the similarity between the landmarks of a face, known or tracked, and the
-difference of the inputs under the same warp is subtracted: it contains what the warp cannot follow, such as a blink.
+and take the difference. Here the warp is the similarity between the landmarks of a face. Whoever compares results
+subtracts the change of the input under the same warp: it contains what the warp cannot follow, such as a blink.
 """
 
 from typing import Final
@@ -32,18 +32,3 @@ def change(before: Image.Image, after: Image.Image, landmarks_before: Points, la
     moved = fit(landmarks_before, landmarks_after).then(frame)
     one, two = (np.asarray(align(i, f, SIDE)).astype(np.float64) for i, f in ((before, moved), (after, frame)))
     return float(np.abs(one - two).mean())
-
-
-def flicker(
-    inputs: tuple[Image.Image, Image.Image],
-    results: tuple[Image.Image, Image.Image],
-    landmarks: tuple[Points, Points],
-) -> float:
-    """The change of a face in the results minus that of the same face in the inputs, grey levels of 0-255.
-
-    Args:
-        inputs: two successive frames, RGB.
-        results: the frames made of them.
-        landmarks: (5, 2), px, of the face in each.
-    """
-    return change(*results, *landmarks) - change(*inputs, *landmarks)
