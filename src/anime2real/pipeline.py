@@ -79,8 +79,8 @@ def who_for(bundle: Bundle, who: str | Who | None) -> Who:
     Raises:
         WhoError: nobody that can be asked for, or somebody of a bundle that is not told who to show.
     """
-    asked = parse_who(who)
-    if asked.said and not bundle.takes_who:
+    asked = who if isinstance(who, Who) else parse_who(who)
+    if asked != AS_SEEN and not bundle.takes_who:
         raise WhoError(f"{bundle.name} cannot be told who to show: leave who out, or take another method")
     return asked
 

@@ -56,7 +56,7 @@ def translate(
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.bundle.registry import find, open_bundle
-    from anime2real.face.who import parse_who
+    from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import find_pictures
     from anime2real.pipeline import who_for
     from anime2real.translate_files import Options, translate_files
@@ -69,7 +69,7 @@ def translate(
         raise UsageError(f"--threads must be at least 1, not {threads}")
     if not 1 <= variants <= MOST_VARIANTS:
         raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
-    asked = parse_who(who)
+    asked = AS_SEEN if who == AUTO else parse_who(who)
     chosen = open_bundle(bundle) if bundle else find(method, to or "real", with_variants=variants > 1)
     if to not in (None, chosen.target):
         raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")

@@ -113,11 +113,6 @@ class Who:
         if self.age is not None and not YOUNGEST <= self.age <= OLDEST:
             raise WhoError(f"ages are {YOUNGEST} to {OLDEST} years here, not {self.age:g}")
 
-    @property
-    def said(self) -> bool:
-        """Whether anything is asked for."""
-        return self.sex is not None or self.age is not None
-
     def asked(self, seen: NDArray[np.float64], ages: tuple[float, float]) -> NDArray[np.float64]:
         """What a network is told.
 

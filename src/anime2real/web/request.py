@@ -75,7 +75,7 @@ class TranslateRequest:
                 raise HttpProblem(400, f"method {name!r} does not translate to {to}: there are {', '.join(available)}")
             if self.variant and available[name].variants == 1:
                 raise HttpProblem(400, f"method {name!r} makes one result of a picture: leave variant out")
-            if self.who.said and "all" not in self.methods and not available[name].takes_who:
+            if self.who != AS_SEEN and "all" not in self.methods and not available[name].takes_who:
                 raise HttpProblem(400, f"method {name!r} cannot be told who to show: leave who out")
         return [available[name] for name in names]
 
