@@ -27,7 +27,7 @@ from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import finder
+from anime2real.face import finder, who
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
@@ -51,6 +51,8 @@ MAX_TARBALL: Final = 128 * 2**20
 MAX_MEMBER: Final = 64 * 2**20
 
 MANIFEST: Final = "manifest.json"
+LABELS: Final = "models/labels.onnx"
+"""The network that reads sex and age off a face, where a bundle is told who to show."""
 
 
 class BuildError(UserError):
@@ -160,6 +162,9 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):
         files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
+    takes_who = any(bundle.takes_who for bundle in bundles)
+    if takes_who:
+        files[LABELS] = who.MODEL.read_bytes()
     for bundle in bundles:
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
@@ -169,6 +174,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
         "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
         "face": face_facts(),
+        "labels": {"model": LABELS, "crop": who.CROP} if takes_who else None,
         "translators": {bundle.target: _facts(bundle) for bundle in bundles},
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -210,7 +216,8 @@ def face_facts() -> dict[str, Any]:
 def _facts(bundle: Bundle) -> dict[str, Any]:
     return {
         "model": f"models/{bundle.name}.onnx", "card": f"models/{bundle.name}.md", "method": bundle.method,
-        "px": bundle.px, "conditions": list(bundle.conditions), "licence": bundle.licence, "rights": bundle.rights,
+        "px": bundle.px, "conditions": list(bundle.conditions), "ages": list(bundle.ages) if bundle.takes_who else None,
+        "licence": bundle.licence, "rights": bundle.rights,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
 from anime2real.face.geometry import TEMPLATE
+from anime2real.face.who import CROP, MODEL
 from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}
@@ -88,9 +89,20 @@ def test_the_page(tmp_path: Path) -> None:
     assert marks.GENERATED in manifest["xmp"]
     assert [p.name for p in folder.parent.iterdir()] == ["try"]
     page = (folder / "index.html").read_text(encoding="utf-8")
+    assert manifest["labels"] is None
+    assert "models/labels.onnx" not in there
     assert "from serve" not in page
-    for part in ('class="art"', 'name="to"', 'id="after"', 'id="compare"'):
+    for part in ('class="art"', 'name="to"', 'id="after"', 'id="compare"', 'id="who"'):
         assert page.count(part) == (2 if part == 'name="to"' else 1)
+
+
+def test_the_page_brings_what_reads_sex_and_age_for_a_bundle_that_is_told_who_to_show(tmp_path: Path) -> None:
+    told = tiny.write_bundle(tmp_path / "a", tiny.who_model(), conditions=("who",), ages=(20, 60))
+    plain = tiny.write_bundle(tmp_path / "b", source="real", target="anime")
+    manifest = build_try.build(tmp_path / "try", RUNTIME, [told, plain])
+    assert {to: facts["ages"] for to, facts in manifest["translators"].items()} == {"real": [20, 60], "anime": None}
+    assert manifest["labels"] == {"model": "models/labels.onnx", "crop": CROP}
+    assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == MODEL.read_bytes()
 
 
 def test_a_folder_of_somebody_else_is_left(tmp_path: Path) -> None:

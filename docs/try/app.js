@@ -1,7 +1,19 @@
 // The page: the user gives a picture, the worker finds its faces and translates one, and a slider compares the result.
 
 import { onPicture } from "./picture_input.js";
-import { $, drawFaces, markFace, moveCut, showWork } from "./view.js";
+import {
+  $,
+  askedWho,
+  drawFaces,
+  markFace,
+  moveCut,
+  offerWho,
+  onWho,
+  resetWho,
+  showWork,
+  whoInName,
+  whoInWords,
+} from "./view.js";
 
 const direction = () => document.querySelector("input[name=to]:checked")?.value;
 const announce = (line) => {
@@ -94,6 +106,7 @@ async function openPicture(file) {
   $("found").textContent = "";
   $("heading").textContent = "Result";
   $("direction").disabled = true;
+  offerWho(null);
   $("picture").src = urlOf("picture", file);
   showWork(true);
   const onProgress = (line) => mine === current && setBusy(line);
@@ -122,43 +135,47 @@ function chooseFace(number) {
   face = number;
   const to = faces[number].domain === "anime" ? "real" : "anime";
   markFace(number, to);
+  resetWho();
   translate();
 }
 
 async function translate() {
   const mine = ++current;
   const to = direction();
+  const ages = offered.translators[to]?.ages ?? null;
+  const who = ages ? askedWho() : { sex: "", age: "" };
   clearResult();
+  offerWho(ages);
   $("heading").textContent = to === "real" ? "As a person" : "As a drawing";
   const onProgress = (line) => mine === current && setBusy(line);
   onProgress("Translating…");
   announce("Translating…");
   try {
-    const result = await ask("translate", { face, to }, onProgress);
-    if (mine === current) await showResult(result, to);
+    const result = await ask("translate", { face, to, who }, onProgress);
+    if (mine === current) await showResult(result, to, who);
   } catch (error) {
     if (mine === current) showError(error);
   }
 }
 
-async function showResult({ before, after, ms, method, licence }, to) {
+async function showResult({ before, after, ms, method, licence }, to, who) {
   $("before").src = urlOf("before", before);
   $("after").src = urlOf("after", after);
   await Promise.all([$("before").decode(), $("after").decode()]).catch(() => {});
   const what = to === "real" ? "An invented person" : "An invented drawing";
-  $("after").alt = `${what}, made by ${method}`;
+  $("after").alt = `${what}${whoInWords(who)}, made by ${method}`;
   $("before").alt = "The face before";
   $("compare").classList.remove("unseen");
   $("slider").disabled = false;
   $("slider").value = "50";
   moveCut();
   $("download").href = urls.after;
-  $("download").download = `${name}-${method}-${to}.png`;
+  $("download").download = `${name}-${method}-${to}${whoInName(who)}.png`;
   $("download").removeAttribute("aria-disabled");
   $("made").textContent =
     `Made by ${method} in ${(ms / 1000).toFixed(1)} s on this device. Licence of the network: ${licence}.`;
   setBusy(null);
-  announce(`Done: ${what.toLowerCase()}, by ${method}. Not a likeness of anybody.`);
+  announce(`Done: ${what.toLowerCase()}${whoInWords(who)}, by ${method}. Not a likeness of anybody.`);
   if (!document.body.dataset.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
   document.body.dataset.scrolled = "yes";
 }
@@ -168,6 +185,7 @@ async function showResult({ before, after, ms, method, licence }, to) {
 $("choose").addEventListener("click", () => $("file").click());
 onPicture([$("file")], openPicture, (words) => showError(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to]")) input.addEventListener("change", translate);
+onWho(translate);
 $("slider").addEventListener("input", moveCut);
 $("again").addEventListener("click", () => {
   current++;

@@ -4,14 +4,16 @@ import { apply, tiltOf, upright } from "./geometry.js";
 import { align, toFloat } from "./pixels.js";
 
 const STYLE_NUMBERS = 8;
+const LEANING = ["tilt", "landmarks"];
 
 /**
  * The crop of a face and the inputs of a network.
- * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest.
+ * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest;
+ * who: [sex, age / 100] of whom to show, as who.js gives it, for translators that take it.
  * Answers {square, inputs}: the crop (px, px), and [values, shape] by input name.
  */
-export function prepare(picture, { crop, landmarks }, { px, conditions }) {
-  const leaning = conditions.some((name) => name !== "style");
+export function prepare(picture, { crop, landmarks }, { px, conditions }, who = null) {
+  const leaning = conditions.some((name) => LEANING.includes(name));
   const frame = leaning ? upright(crop) : crop; // a network that is told the tilt takes the face as it leans
   const points = landmarks.map((point) => apply(frame, point));
   const square = align(picture, frame, px);
@@ -19,6 +21,7 @@ export function prepare(picture, { crop, landmarks }, { px, conditions }) {
     tilt: [Float32Array.of(tiltOf(points)), [1]],
     landmarks: [Float32Array.from(points.flat()), [1, 5, 2]],
     style: [new Float32Array(STYLE_NUMBERS), [1, STYLE_NUMBERS]], // all 0: the usual result
+    who: who && [Float32Array.from(who), [1, 2]],
   };
   const inputs = { image: [toFloat([square]), [1, 3, px, px]] };
   for (const name of conditions) inputs[name] = known[name];

@@ -6,6 +6,7 @@ import { Finder } from "./finder.js";
 import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
 import { prepare } from "./translate.js";
+import { goesByFace, labelsOf, told } from "./who.js";
 
 /** A failure whose message is shown to the user. */
 class Problem extends Error {}
@@ -111,6 +112,17 @@ async function toPng(square) {
   return canvas.convertToBlob({ type: "image/png" });
 }
 
+/** What a translator is told of whom to show; null if it is not told. */
+async function whoOf(face, asked, { ages }, report) {
+  if (!ages) return null;
+  if (goesByFace(asked) && !face.labels) {
+    const { model, crop } = manifest.labels;
+    const network = await session(model, loading(report, "the network that reads sex and age"));
+    face.labels = await labelsOf(picture, face.crop, crop, (inputs) => run(network, inputs));
+  }
+  return told(asked, face.labels, ages);
+}
+
 const loading = (report, what) => (loaded, total) =>
   report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
 
@@ -144,15 +156,17 @@ const tasks = {
     };
   },
 
-  async translate({ face, to }, report) {
+  async translate({ face: number, to, who: asked }, report) {
     const facts = manifest.translators[to];
     if (!facts)
       throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
-    if (!picture || !faces[face]) throw new Problem("There is no such face: give the picture again.");
+    const face = faces[number];
+    if (!picture || !face) throw new Problem("There is no such face: give the picture again.");
     const network = await session(facts.model, loading(report, "the translator, once"));
+    const who = await whoOf(face, asked, facts, report);
     report("Translating…");
     const start = performance.now();
-    const { square, inputs } = prepare(picture, faces[face], facts);
+    const { square, inputs } = prepare(picture, face, facts, who);
     const [values] = Object.values(await run(network, inputs));
     const result = toPicture(values, facts.px);
     if (!result) throw new Problem("The network gives numbers that are none on this device.");

@@ -42,6 +42,15 @@ def styled(bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> I
         yield served
 
 
+@pytest.fixture(scope="session")
+def told(bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
+    """The same with `galatea` to real, the best one there, which is told who to show, 18 to 60."""
+    folder: Path = tmp_path_factory.mktemp("told")
+    more = tiny.write_bundle(folder / "d", tiny.who_model(), method="galatea", conditions=("who",), ages=(18, 60))
+    with live.running([*bundles, more]) as served:
+        yield served
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api")

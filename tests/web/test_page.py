@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 READY = "#copy:not([disabled])"
+COLOUR = """(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  canvas.drawImage(document.querySelector("#after"), 0, 0);
+  return [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 2)];
+})()"""
+"""Red and green of the result's first pixel."""
 DONE = "document.querySelector('#status').textContent.startsWith('Done')"
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
@@ -315,7 +321,84 @@ def test_another_variant_is_a_click_away(browser: "Browser", styled: Live, two: 
         context.close()
 
 
+def test_who_is_shown_is_chosen(browser: "Browser", told: Live, two: Path) -> None:
+    """What changes is asked for once; what cannot be told goes by the picture; another face starts afresh."""
+    watcher = Seen(browser, f"{told.url}/")
+    page = watcher.open()
+    requests: list[str] = []
+    page.on("request", lambda r: requests.append(r.url) if r.url.endswith("/v1/translate") else None)
+    give(page, two)
+    who = page.get_by_role("group", name="Who is shown")
+    age = page.get_by_label("Age")
+    seen = page.get_attribute("#after", "src")
+
+    def download() -> str | None:
+        return page.get_attribute("#download", "download")
+
+    def choose(sex: str, expected: str) -> None:
+        who.get_by_role("radio", name=sex).check(force=True)
+        wait(page, "expected => document.querySelector('#download').download === expected", expected)
+
+    assert download() == "two-galatea-real.png"
+    choose("a man", "two-galatea-real-man.png")
+    man = page.get_attribute("#after", "src")
+    age.select_option("45")
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real-man-age-45.png'")
+    assert page.get_attribute("#after", "alt") == "An invented person (man, 45), made by galatea"
+    assert "an invented person (man, 45), by galatea" in page.inner_text("#status")
+    red, green = page.evaluate(COLOUR)
+    assert (red, green) == (255, pytest.approx(127.5 * 1.45, abs=1))
+    count = len(requests)
+    age.select_option("")
+    wait(page, "src => document.querySelector('#after').src === src", man)
+    choose("as it looks", "two-galatea-real.png")
+    assert page.get_attribute("#after", "src") == seen
+    assert len(requests) == count == 3  # what was there before is kept
+    assert age.locator("option:disabled").all_inner_texts() == ["75"]  # older than the method draws
+    choose("a woman", "two-galatea-real-woman.png")
+    page.locator("#tiles input[value=difference]").check(force=True)
+    wait(page, "document.querySelector('#download').download === 'two-difference-real.png'")
+    assert who.is_hidden()
+    page.locator("#tiles input[value=galatea]").check(force=True)
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real-woman.png'")
+    page.get_by_role("group", name="Faces in the picture").get_by_role("button").nth(1).click()
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real.png'")
+    assert who.get_by_role("radio", name="as it looks").is_checked()
+    assert not watcher.problems
+    page.context.close()
+
+
+def test_who_is_shown_is_chosen_by_keyboard_among_all_methods(browser: "Browser", told: Live, two: Path) -> None:
+    watcher = Seen(browser, f"{told.url}/")
+    page = watcher.open(**PHONE)
+    give(page, two)
+    page.get_by_role("button", name="Show every method").tap()
+    wait(page, "[...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length === 3")
+    page.focus("input[name=sex]")
+    page.keyboard.press("ArrowRight")
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real-woman.png'")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "age"
+    page.keyboard.press("ArrowDown")
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real-woman-age-18.png'")
+    page.locator("#tiles input[value=cyclegan]").check(force=True)  # whose tile is there: it goes by the picture
+    wait(page, "document.querySelector('#download').download === 'two-cyclegan-real.png'")
+    who = page.locator("#who")
+    assert who.is_hidden()
+    page.locator("#tiles input[value=galatea]").check(force=True)
+    wait(page, "document.querySelector('#download').download === 'two-galatea-real-woman-age-18.png'")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for control in ("#who .segments", "#age"):
+        box = page.locator(control).bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert box["x"] + box["width"] <= 390
+    assert not watcher.problems
+    page.context.close()
+
+
 def test_no_variants_are_offered_where_there_is_one_result(seen: Seen, two: Path) -> None:
     page = seen.open()
     give(page, two)
     assert not page.locator("#variants").is_visible()
+    assert not page.locator("#who").is_visible()

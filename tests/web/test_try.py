@@ -8,18 +8,21 @@ import functools
 import http.server
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import build_try
 import numpy as np
 import pytest
+import tiny
 from chromium import CHROMIUM, PHONE, wait
 from live import EXAMPLES, http_server
 from PIL import Image
 
 from anime2real import Translator
+from anime2real.bundle.format import Bundle
 from anime2real.image.provenance import GENERATED, SOFTWARE, read_marks
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
-    """The page with what ships, served: its address."""
+def runtime(pytestconfig: pytest.Config) -> dict[str, bytes]:
+    """The files of onnxruntime-web, by name."""
     given = os.environ.get("ONNXRUNTIME_WEB_TARBALL")
     assert pytestconfig.cache is not None
     kept = pytestconfig.cache.mkdir("onnxruntime-web") / f"{build_try.VERSION}.tgz"
@@ -50,10 +53,21 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
         except build_try.BuildError as error:
             pytest.skip(f"{error}; or set ONNXRUNTIME_WEB_TARBALL to it")
         kept.write_bytes(content)
-    folder = tmp_path_factory.mktemp("site") / "try"
-    build_try.build(folder, build_try.unpacked(build_try.checked(path.read_bytes())), build_try.chosen(None, []))
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http_server(handler) as address:
+    return build_try.unpacked(build_try.checked(path.read_bytes()))
+
+
+@contextmanager
+def built(folder: Path, runtime: dict[str, bytes], bundles: Sequence[Bundle]) -> Iterator[str]:
+    """The page with bundles, served: its address."""
+    build_try.build(folder, runtime, bundles)
+    with http_server(functools.partial(Quiet, directory=str(folder))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, runtime: dict[str, bytes]) -> Iterator[str]:
+    """The page with what ships."""
+    with built(tmp_path_factory.mktemp("site") / "try", runtime, build_try.chosen(None, [])) as address:
         yield address
 
 
@@ -151,6 +165,39 @@ def test_the_other_way_and_another_face(seen: Seen, tmp_path: Path) -> None:
     slider.focus()
     page.keyboard.press("End")
     assert slider.input_value() == "100"
+
+
+def test_who_is_shown_is_chosen(browser: "Browser", runtime: dict[str, bytes], tmp_path: Path) -> None:
+    """As Python has it: the bundle paints what it is told."""
+    told = tiny.write_bundle(tmp_path / "b", tiny.who_model(), conditions=("who",), ages=(18, 60))
+    plain = tiny.write_bundle(tmp_path / "c", source="real", target="anime")
+    picture = EXAMPLES / "aoi.png"
+    translate = Translator(told)
+    with built(tmp_path / "try", runtime, [told, plain]) as address:
+        watcher = Seen(browser, address)
+        page = watcher.open()
+        give(page, picture)
+        who, age = page.get_by_role("group", name="Who is shown"), page.get_by_label("Age")
+
+        def check(asked: str, name: str) -> None:
+            page.wait_for_selector(READY)
+            path = download(page, tmp_path)
+            assert path.name == name
+            assert difference(path, translate(picture, who=asked)) < 1
+
+        check("auto", "aoi-cyclegan-real.png")  # the worker has read it off the face
+        who.get_by_role("radio", name="a man").check(force=True)
+        check("man", "aoi-cyclegan-real-man.png")
+        age.select_option("45")
+        check("man, 45", "aoi-cyclegan-real-man-age-45.png")
+        assert page.get_attribute("#after", "alt") == "An invented person (man, 45), made by cyclegan"
+        assert age.locator("option:disabled").all_inner_texts() == ["75"]
+        page.locator("input[name=to][value=anime]").check(force=True)
+        page.wait_for_selector(READY)
+        assert who.is_hidden()
+        assert download(page, tmp_path).name == "aoi-cyclegan-anime.png"
+        page.context.close()
+    assert not watcher.problems
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import javascript
 import numpy as np
 import onnxruntime
 import pytest
+import tiny
 import write_picture_way
 from live import EXAMPLES
 from numpy.typing import NDArray
@@ -22,15 +23,18 @@ from picture_way import CASES, NAMES, assert_alike
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle.format import Bundle
+from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
 from anime2real.face import finder
 from anime2real.face import geometry as python
+from anime2real.face import who as who_module
 from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Face
+from anime2real.face.who import AS_SEEN, Who, default_labeller
 from anime2real.image import provenance
 from anime2real.image.decode import decode
 from anime2real.network import to_float, to_uint8
+from anime2real.pipeline import crop_faces
 
 Network = Callable[[dict[str, Any]], dict[str, NDArray[np.float32]]]
 
@@ -58,7 +62,8 @@ def best(to: Domain) -> tuple[Translator, Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    callbacks = {name: network((finder.MODELS / f"{name}.onnx").read_bytes()) for name in ("detector", "landmarks")}
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": who_module.MODEL}
+    callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
     with javascript.modules(build_try.PAGE, callbacks) as modules:
         yield modules
 
@@ -132,13 +137,78 @@ def test_a_picture_is_translated_as_python_translates_it(page: javascript.Module
 
 
 def translated(
-    page: javascript.Modules, image: Image.Image, face: dict[str, Any], bundle: Bundle, run: Network
+    page: javascript.Modules,
+    image: Image.Image,
+    face: dict[str, Any],
+    bundle: Bundle,
+    run: Network,
+    asked: dict[str, str] | None = None,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    """The crop that goes in, and the result."""
+    """The crop that goes in, and the result; of whom the picture has, unless somebody else is asked for."""
     facts = {"px": bundle.px, "conditions": bundle.conditions}
-    prepared = page("translate.js", "prepare", javascript.picture(np.asarray(image)), face, facts)
+    who = told(page, image, face, bundle, asked or {"sex": "", "age": ""}) if bundle.takes_who else None
+    prepared = page("translate.js", "prepare", javascript.picture(np.asarray(image)), face, facts, who)
     (values,) = run(prepared["inputs"]).values()
     return javascript.pixels(prepared["square"]), page("pixels.js", "toPicture", values, bundle.px)
+
+
+def labels_of(page: javascript.Modules, image: Image.Image, face: dict[str, Any]) -> dict[str, float]:
+    """How a face looks, by docs/try."""
+    given = javascript.picture(np.asarray(image))
+    labels: dict[str, float] = page("who.js", "labelsOf", given, face["crop"], who_module.CROP, {"callback": "labels"})
+    return labels
+
+
+def told(
+    page: javascript.Modules, image: Image.Image, face: dict[str, Any], bundle: Bundle, asked: dict[str, str]
+) -> list[float]:
+    """What docs/try tells a bundle of whom to show."""
+    looks = labels_of(page, image, face) if page("who.js", "goesByFace", asked) else None
+    values: list[float] = page("who.js", "told", asked, looks, bundle.ages)
+    return values
+
+
+@pytest.mark.parametrize("golden", CASES, ids=NAMES)
+def test_labels_are_python_s(page: javascript.Modules, golden: dict[str, Any]) -> None:
+    image = decode(write_picture_way.TOP / golden["picture"]).image
+    faces = find_faces(image)
+    assert faces
+    for face, labels in zip(faces, default_labeller(1)(image, faces), strict=True):
+        here = labels_of(page, image, {"crop": matrix(face.crop)})
+        assert here == pytest.approx(vars(labels), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "who"),
+    [
+        ({"sex": "", "age": ""}, AS_SEEN),
+        ({"sex": "woman", "age": ""}, Who(-1.0)),
+        ({"sex": "", "age": "45"}, Who(age=45)),
+        ({"sex": "man", "age": "75"}, Who(1.0, 75)),
+        ({"sex": "man", "age": "18"}, Who(1.0, 18)),
+    ],
+)
+@pytest.mark.parametrize("ages", [(YOUNGEST, OLDEST), (30, 50)])
+def test_who_is_asked_for_is_told_as_python_tells_it(
+    page: javascript.Modules, tmp_path: Path, asked: dict[str, str], who: Who, ages: tuple[int, int]
+) -> None:
+    bundle = tiny.write_bundle(tmp_path / "b", tiny.who_model(), conditions=("who",), ages=ages)
+    image = turned()
+    (face,), expected = found(page, image), find_faces(image)
+    crops = crop_faces(image, expected, bundle, who=who)
+    assert crops.who is not None
+    here = told(page, image, face, bundle, asked)
+    assert here == pytest.approx(crops.who[0].tolist(), abs=1e-3)
+    square, result = translated(page, image, face, bundle, network(bundle.model()), asked)
+    assert difference(javascript.picture(square), Image.fromarray(crops.pixels[0])) < 0.5
+    assert np.array_equal(javascript.pixels(result), np.asarray(Translator(bundle)(image, who=who)))
+
+
+@pytest.mark.parametrize("looks", [{"sex": 0.3, "age": 9.0}, {"sex": -1.2, "age": 95.0}])
+def test_what_a_face_looks_like_is_kept_to_what_can_be_drawn(page: javascript.Modules, looks: dict[str, float]) -> None:
+    ages = (float(YOUNGEST), float(OLDEST))
+    expected = AS_SEEN.asked(np.array([[looks["sex"], looks["age"]]]), ages)[0]
+    assert page("who.js", "told", {"sex": "", "age": ""}, looks, ages) == pytest.approx(expected.tolist())
 
 
 def test_conditions_are_those_of_the_leaning_face(page: javascript.Modules) -> None:

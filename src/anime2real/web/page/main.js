@@ -2,7 +2,19 @@
 
 import { ask, Failure } from "/page/api.js";
 import { onPicture } from "/page/picture_input.js";
-import { $, drawFaces, markFace, moveCut, showWork } from "/page/view.js";
+import {
+  $,
+  askedWho,
+  drawFaces,
+  markFace,
+  moveCut,
+  offerWho,
+  onWho,
+  resetWho,
+  showWork,
+  whoInName,
+  whoInWords,
+} from "/page/view.js";
 
 const state = {
   file: null,
@@ -20,8 +32,8 @@ const state = {
 };
 let offered = { methods: [], limits: {} };
 let inFlight = new AbortController();
-let results = new Map(); // by method and variant: {png, url, before, size}
-const pending = new Set(); // methods and variants that the server is working on
+let results = new Map(); // by method, variant and who is asked for: {png, url, before, size}
+const pending = new Set(); // the keys of those that the server is working on
 let resultUrls = []; // object URLs of the results that are shown
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
@@ -98,7 +110,9 @@ async function openPicture(file) {
   }
   if (state.url) URL.revokeObjectURL(state.url);
   resetVariant();
+  resetWho();
   $("variants").hidden = true;
+  offerWho(null);
   Object.assign(state, {
     file,
     url: URL.createObjectURL(file),
@@ -153,6 +167,7 @@ function showNoFace() {
 function chooseFace(number) {
   state.face = number;
   resetVariant();
+  resetWho();
   state.sliderForWhole = null;
   const to = number === "centre" ? chosen("to") || "real" : state.faces[number].domain === "anime" ? "real" : "anime";
   markFace(number, to);
@@ -171,10 +186,16 @@ const hasVariants = (method) => availableMethods().some((m) => m.method === meth
 /** The variant that a method is asked for: 0 where it has no others. */
 const variantOf = (method) => (hasVariants(method) ? state.variant : 0);
 
-/** Who a method is asked to show, as the API takes it: auto where it cannot be told, or nothing is asked. */
-const takesWho = (method) => availableMethods().some((m) => m.method === method && m.ages);
-const whoOf = (method) => (takesWho(method) && [chosen("sex"), $("age").value].filter(Boolean).join(", ")) || "auto";
-const key = (method) => `${method} ${variantOf(method)} ${whoOf(method)}`;
+/** The youngest and the oldest that a method draws; null if it cannot be told who to show. */
+const agesOf = (method) => availableMethods().find((m) => m.method === method)?.ages ?? null;
+
+/** Who a method is asked to show: as it looks where it cannot be told. */
+const whoOf = (method) => (agesOf(method) ? askedWho() : { sex: "", age: "" });
+
+/** The same as the API takes it. */
+const whoField = (method) => Object.values(whoOf(method)).filter(Boolean).join(", ") || "auto";
+
+const key = (method) => `${method} ${variantOf(method)} ${whoField(method)}`;
 
 async function translate() {
   discardResults();
@@ -217,7 +238,7 @@ async function requestResult(method) {
     layout: chosen("layout"),
     face: String(state.face),
     variant: String(variantOf(method)),
-    who: whoOf(method),
+    who: whoField(method),
   };
   try {
     const answer = await ask("/v1/translate", { form: form(fields), signal, askToken, report: setBusy });
@@ -249,7 +270,8 @@ function showResult({ url, before, size }) {
       : person
         ? "An invented person"
         : "An invented drawing";
-  $("after").alt = `${what}, made by ${state.method}`;
+  const who = whoOf(state.method);
+  $("after").alt = `${what}${whoInWords(who)}, made by ${state.method}`;
   $("before").alt = chosen("layout") === "paste" ? "The picture before" : "The face before";
   const whole = chosen("layout") === "paste";
   $("compare").style.setProperty(
@@ -261,12 +283,12 @@ function showResult({ url, before, size }) {
   $("download").href = url;
   const variant = variantOf(state.method);
   $("download").download =
-    `${state.name}-${state.method}-${chosen("to")}${variant ? `-variant-${variant + 1}` : ""}.png`;
+    `${state.name}-${state.method}-${chosen("to")}${whoInName(who)}${variant ? `-variant-${variant + 1}` : ""}.png`;
   enableResult(true);
   setBusy(null);
   if (!state.scrolled) $("viewer").scrollIntoView({ block: "nearest" }); // on a phone it lies below
   state.scrolled = true;
-  announce(`Done: ${what.toLowerCase()}, by ${state.method}. Not a likeness of anybody.`);
+  announce(`Done: ${what.toLowerCase()}${whoInWords(who)}, by ${state.method}. Not a likeness of anybody.`);
 }
 
 function enableResult(is) {
@@ -306,7 +328,7 @@ function drawTiles() {
   });
   $("tiles").replaceChildren(...tiles);
   $("variants").hidden = !methodWithVariants();
-  $("who").hidden = !takesWho(state.method);
+  offerWho(agesOf(state.method));
   document.querySelector(`input[name=variant][value="${state.variant}"]`).checked = true;
   if (focused) document.querySelector("input[name=method]:checked")?.focus();
 }
@@ -332,13 +354,11 @@ function resetVariant() {
   Object.assign(state, { previousMethod: null, variant: 0 });
 }
 
-/** Show the result of the chosen method and variant; ask the server for it if it is not there yet. */
+/** Show the result of what is chosen; ask the server for it if it is not there yet, and for what the tiles show. */
 function showSelection() {
   $("message").hidden = true;
   drawTiles();
-  if (state.all)
-    for (const { method, variants } of availableMethods())
-      if (variants > 1 && method !== state.method) requestResult(method);
+  if (state.all) for (const { method } of availableMethods()) if (method !== state.method) requestResult(method);
   if (results.has(key(state.method))) return showResult(results.get(key(state.method)));
   enableResult(false);
   setBusy("Translating…");
@@ -392,8 +412,7 @@ $("shoot").addEventListener("click", () => $("camera").click());
 onPicture([$("file"), $("camera")], openPicture, (words) => showError(new Failure(words)));
 for (const input of document.querySelectorAll("input[name=to], input[name=layout]"))
   input.addEventListener("change", translate);
-for (const input of document.querySelectorAll("input[name=sex], #age"))
-  input.addEventListener("change", showSelection);
+onWho(showSelection);
 for (const input of document.querySelectorAll("input[name=variant]"))
   input.addEventListener("change", () => chooseVariant(Number(input.value)));
 $("slider").addEventListener("input", moveCut);

@@ -51,6 +51,36 @@ export function markFace(number, to) {
   document.querySelector(`input[name=to][value=${to}]`).checked = true;
 }
 
+/** Who is asked for: {sex: "woman", "man" or "" for as it looks, age: in years, or ""}. */
+export const askedWho = () => ({
+  sex: document.querySelector("input[name=sex]:checked").value,
+  age: $("age").value,
+});
+
+/** Offer to say who is shown, if a method draws ages from the first to the second of `ages`; null if it cannot be told. */
+export function offerWho(ages) {
+  $("who").hidden = !ages;
+  for (const option of $("age").options)
+    option.disabled = Boolean(ages && option.value && (option.value < ages[0] || option.value > ages[1]));
+}
+
+/** Who is shown goes by the face again. */
+export function resetWho() {
+  document.querySelector("input[name=sex]").checked = true;
+  $("age").value = "";
+}
+
+/** Call `change` when the user asks for somebody else. */
+export function onWho(change) {
+  for (const input of document.querySelectorAll("input[name=sex], #age")) input.addEventListener("change", change);
+}
+
+/** The end of a result's file name: who was asked for. */
+export const whoInName = ({ sex, age }) => `${sex && `-${sex}`}${age && `-age-${age}`}`;
+
+/** Who was asked for, behind what a result is called. */
+export const whoInWords = ({ sex, age }) => (sex || age ? ` (${[sex, age].filter(Boolean).join(", ")})` : "");
+
 /** Uncover as much of the result as the slider says. */
 export function moveCut() {
   $("compare").style.setProperty("--cut", `${$("slider").value}%`);
