@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import documented
+import enlargers
 import tiny
 from documented import ROOT, SHELL, Command
 from parsing import refused
@@ -85,6 +86,11 @@ def small(words: Sequence[str]) -> list[str]:
     match words[0]:
         case "prepare":
             kept = [*without(kept, ["--size"]), "--size", str(SIZE), "--near", "0", "--quiet"]
+        case "enlarge":
+            models = enlargers.model_folder(
+                Path("models"), enlargers.repeating_convolutions(), ("drawing", "photograph")
+            )
+            kept = [*without(kept, ["--weights"]), "--weights", str(models), "--device", "cpu", "--quiet"]
         case "train":
             network = SMALL_NETWORKS[words[1]].split()
             budgets = ["--minutes", "--epochs", "--pairs", "--steps"]

@@ -124,6 +124,9 @@ def project() -> dict[str, Any]:
 
 def parse_pip(command: Command) -> None:
     """Extras that the project has, folders of distributions, and requirements of a right form."""
+    if command.words[1] == "download":
+        Requirement(command.words[-1])
+        return
     assert command.words[1] == "install", command
     extras = set(project()["project"]["optional-dependencies"])
     wanted = [word for word in command.words[2:] if word not in ("-e", "--no-deps", "--quiet")]

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from anime2real import __version__
 from anime2real.cli.average import average
+from anime2real.cli.enlarge import enlarge
 from anime2real.cli.export import export
 from anime2real.cli.extras import TRAIN
 from anime2real.cli.pack import pack
@@ -31,7 +32,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for command in (translate, methods, inspect, compare, evaluate, prepare, pack, export, average, serve, study):
+for command in (translate, methods, inspect, compare, evaluate, enlarge, prepare, pack, export, average, serve, study):
     app.command(command)
 app.command("anime2real.cli.train:app", name="train", help=TRAIN)  # imported when called: its options take time to make
 

@@ -37,6 +37,11 @@ class Member:
     split: Split | None
     label: str
 
+    @property
+    def shown_as(self) -> str:
+        """Container and name, as lines for the user give them."""
+        return f"{self.container.name}/{self.label}"
+
 
 def members_of(path: Path, domain: Domain | None, layout: dict[str, Domain] | None) -> Iterator[Member]:
     """The pictures of a folder or an archive, sorted; for `both` the domain is read off the path."""
@@ -145,12 +150,18 @@ def decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:
     return [_read_and_decode(member, size, crop) for member in chunk]
 
 
+def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
+    content = read_member(member)
+    return content if isinstance(content, Rejected) else _decode_one(content, member.shown_as, size, crop)
+
+
 _ARCHIVES: dict[Path, zipfile.ZipFile] = {}
 
 
-def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
+def read_member(member: Member) -> bytes | Rejected:
+    """The content of a picture's file, of at most as many bytes as `Limits` allows."""
     limits = Limits()
-    label = f"{member.container.name}/{member.label}"
+    label = member.shown_as
     try:
         if member.container.is_dir():
             path = member.container / member.name
@@ -172,4 +183,4 @@ def _read_and_decode(member: Member, size: int, crop: Crop) -> Result:
         return Rejected("unreadable", f"{label} cannot be read: {error}")
     except Exception as error:  # zlib.error has no public base
         return Rejected("unreadable", f"{label} is damaged: {error}")
-    return _decode_one(content, label, size, crop)
+    return content

@@ -188,12 +188,13 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
     return path
 
 
-def encode(image: Image.Image, kind: str) -> bytes:
+def encode(image: Image.Image, kind: str, quality: int = 92) -> bytes:
     """The bytes of a generated picture with its marks: XMP DigitalSourceType and Software.
 
     Args:
         image: RGB, sRGB; its metadata is left out.
         kind: `PNG`, `JPEG`, `WEBP` or `AVIF`.
+        quality: 1 to 100; PNG loses nothing.
 
     Raises:
         ValueError, OSError: the format cannot hold a picture of this size.
@@ -210,5 +211,5 @@ def encode(image: Image.Image, kind: str) -> bytes:
         exif = Image.Exif()
         exif[ExifTags.Base.Software] = provenance.SOFTWARE
         options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
-        clean.save(buffer, kind, quality=92, exif=exif.tobytes(), xmp=provenance.PACKET.encode(), **options)
+        clean.save(buffer, kind, quality=quality, exif=exif.tobytes(), xmp=provenance.PACKET.encode(), **options)
     return buffer.getvalue()
