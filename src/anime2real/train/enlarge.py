@@ -24,8 +24,8 @@ from anime2real.errors import UserError
 from anime2real.image.decode import Limits, PictureError, decode, printable, reason
 from anime2real.image.files import SUFFIXES, encode
 from anime2real.progress import Progress
+from anime2real.train.device import find_device
 from anime2real.train.esrgan_weights import EnlargingModel, Kind, load
-from anime2real.train.loop import find_device
 from anime2real.train.networks.esrgan import SCALE
 from anime2real.train.tiles import Enlarger
 
