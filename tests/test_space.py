@@ -12,7 +12,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tiny
 import yaml  # type: ignore[import-untyped]
 from PIL import Image
 
@@ -98,8 +100,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("picture", "direction", "layout", "size", "words"),
     [
-        ("examples/aoi.png", "what it is not", "the face", (128, 128), "An invented person, made by"),
-        ("examples/aoi.png", "a person", "before and after", (256, 128), "An invented person, made by"),
+        ("examples/aoi.png", "what it is not", "the face", (256, 256), "An invented person, made by"),
+        ("examples/aoi.png", "a person", "before and after", (512, 256), "An invented person, made by"),
         ("docs/pictures/astronaut.jpg", "what it is not", "the whole picture", None, "A drawing, made by"),
     ],
 )
@@ -117,6 +119,42 @@ def test_a_picture_goes_in_and_a_marked_one_comes_out(
         assert result.size == (size or given.size)
     assert read_marks(file)["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
     assert said.startswith(words)
+
+
+@needs_gradio
+@pytest.mark.integration
+def test_who_is_shown_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the function that the page calls, with a bundle that paints sex in red and age / 100 in green."""
+    bundles = tmp_path / "bundles"
+    tiny.write_bundle(bundles / "galatea-anime-to-real", tiny.who_model(), method="galatea", conditions=("who",))
+    tiny.ship_only(monkeypatch, bundles)
+    spec = importlib.util.spec_from_file_location("space_app", SPACE / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    given = (str(ROOT / "examples" / "aoi.png"), "a person", "best", "the face", True)
+
+    def heard(sex: str, age: str) -> list[float]:
+        with Image.open(app.translate(*given, sex, age)[0]) as made:
+            return (np.asarray(made)[0, 0, :2] / 127.5 - 1).tolist()
+
+    assert heard("a man", "45") == pytest.approx([1.0, 0.45], abs=0.01)
+    assert heard("a woman", "18") == pytest.approx([-1.0, 0.18], abs=0.01)
+    assert heard("as it looks", "60")[1] == pytest.approx(0.6, abs=0.01)
+    labels = {part.label: part.visible for part in app.page().blocks.values() if hasattr(part, "label")}
+    assert (labels["Who is shown"], labels["Age"]) == (True, True)
+
+
+@needs_gradio
+@pytest.mark.integration
+def test_a_method_that_cannot_be_told_who_to_show_says_so(address: str) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    given = (handle_file(str(ROOT / "examples" / "aoi.png")), "a person", "difference", "the face", True)
+    with pytest.raises(AppError, match="cannot be told who to show"):
+        Client(address, verbose=False).predict(*given, "a man", "as it looks", api_name="/translate")
 
 
 @needs_gradio

@@ -30,6 +30,9 @@ LAYOUTS: Final[dict[str, Literal["face", "pair", "paste"]]] = {
     "before and after": "pair",
     "the whole picture": "paste",
 }
+AS_IT_LOOKS: Final = "as it looks"
+SEXES: Final = {AS_IT_LOOKS: "", "a woman": "woman", "a man": "man"}
+AGES: Final = (AS_IT_LOOKS, "18", "25", "35", "45", "60", "75")
 
 TEXT: Final = """# anime2real
 
@@ -43,7 +46,15 @@ research only. Pictures are deleted within the hour. Give it only pictures that 
 _results = tempfile.TemporaryDirectory(prefix="anime2real-")
 
 
-def translate(picture: str | None, direction: str, method: str, layout: str, crop: bool) -> tuple[str, str]:
+def translate(
+    picture: str | None,
+    direction: str,
+    method: str,
+    layout: str,
+    crop: bool,
+    sex: str = AS_IT_LOOKS,
+    age: str = AS_IT_LOOKS,
+) -> tuple[str, str]:
     """Translate a picture: the path of the marked result, and a line about it.
 
     Args:
@@ -52,10 +63,13 @@ def translate(picture: str | None, direction: str, method: str, layout: str, cro
         method: `best`, or one that ships.
         layout: a key of `LAYOUTS`.
         crop: whether to find the faces; otherwise the centre square is taken for one.
+        sex: who is shown, a key of `SEXES`; by methods that can be told.
+        age: in years, 18 to 80, or `AS_IT_LOOKS`.
     """
     if picture is None:
         raise gr.Error("Give a picture first.", print_exception=False)
     _delete_old_results()
+    said = [SEXES[sex], "" if age == AS_IT_LOOKS else age]
     try:
         translated = translate_picture(
             decode(picture, limits=Limits(MAX_BYTES, MAX_PIXELS), name="the picture").image,
@@ -63,6 +77,7 @@ def translate(picture: str | None, direction: str, method: str, layout: str, cro
             method=None if method == BEST else method,
             layout=LAYOUTS[layout],
             crop="face" if crop else "none",
+            who=", ".join(filter(None, said)) or None,
         )
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
@@ -80,7 +95,9 @@ def _delete_old_results() -> None:
 
 def page() -> gr.Blocks:
     """The page, with an API of one call, `/translate`."""
-    methods = [BEST, *sorted({bundle.method for bundle in shipped()})]
+    bundles = shipped()
+    methods = [BEST, *sorted({bundle.method for bundle in bundles})]
+    told = any(bundle.takes_who for bundle in bundles)
     with gr.Blocks(title="anime2real", analytics_enabled=False, delete_cache=(600, 3000)) as blocks:
         gr.Markdown(TEXT)
         with gr.Row():
@@ -96,6 +113,8 @@ def page() -> gr.Blocks:
                 method = gr.Dropdown(methods, value=BEST, label="Method")
                 layout = gr.Radio(list(LAYOUTS), value="the face", label="Show")
                 crop = gr.Checkbox(True, label="Find the faces (off: the picture is one face already)")
+                sex = gr.Radio(list(SEXES), value=AS_IT_LOOKS, label="Who is shown", visible=told)
+                age = gr.Dropdown(list(AGES), value=AS_IT_LOOKS, label="Age", visible=told)
                 button = gr.Button("Translate", variant="primary")
             with gr.Column():
                 result = gr.Image(
@@ -106,7 +125,7 @@ def page() -> gr.Blocks:
                     buttons=["download", "fullscreen"],
                 )
                 line = gr.Markdown()
-        inputs = [picture, direction, method, layout, crop]
+        inputs = [picture, direction, method, layout, crop, sex, age]
         button.click(translate, inputs, [result, line], api_name="translate", concurrency_limit=2)
         gr.Examples([str(path) for path in sorted(EXAMPLES.glob("*.png"))], picture, label="Drawn for this project")
     return blocks.queue(max_size=32)
