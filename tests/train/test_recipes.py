@@ -71,3 +71,22 @@ def test_settings_have_the_types_of_their_options() -> None:
 def test_a_setting_that_is_none_is_refused(setting: str, message: str) -> None:
     with pytest.raises(TrainError, match=message):
         parse_settings("galatea", [setting])
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "said"),
+    [
+        ("cyclegan", "learning_rate", -1.0, "--learning-rate is more than 0, not -1"),
+        ("autoencoder", "learning_rate", float("nan"), "--learning-rate is a number, not nan"),
+        ("cyclegan", "width", 0, "--width is 1 or more, not 0"),
+        ("galatea", "patch_width", 0, "patch_width is 1 or more, not 0"),
+        ("ugatit", "batch_size", -2, "--batch-size is 1 or more, not -2"),
+        ("difference", "snapshots", 0, "--snapshots is 1 or more, not 0"),
+        ("ugatit", "blocks", -1, "--blocks is 0 or more, not -1"),
+        ("ugatit", "cam_weight", -1.0, "cam_weight is 0 or more, not -1"),
+        ("cyclegan", "cycle_weight", float("inf"), "--cycle-weight is a number, not inf"),
+    ],
+)
+def test_numbers_that_cannot_be_trained_with_are_refused(method: str, name: str, value: float, said: str) -> None:
+    with pytest.raises(TrainError, match=f"^{said}$"):
+        options_of(method, **{name: value})

@@ -5,14 +5,18 @@ beside `--preset` override it.
 """
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from anime2real.train.methods.options import CONFIGS
+from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.run.config import EPOCH_PAIRS, TrainError, options_from
+
+COUNTS: Final = ("batch_size", "snapshot_every", "snapshots")
+"""Options of which there is at least one; every width is another."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,24 @@ def options_of(method: str, preset: str = "default", **given: Any) -> Any:
     Raises:
         TrainError: the preset or an option is not known, or a value is out of its range.
     """
-    return options_from(CONFIGS[method], {**preset_of(method, preset).options, **given})
+    options = options_from(CONFIGS[method], {**preset_of(method, preset).options, **given})
+    for name, value in vars(options).items():
+        if isinstance(value, int | float):
+            _check_range(method, name, value)
+    return options
+
+
+def _check_range(method: str, name: str, value: float) -> None:
+    """Refuse numbers that no method can be trained with; what one method alone asks for, its configuration checks."""
+    shown = f"--{name.replace('_', '-')}" if name in FLAGS[method] else name
+    if not math.isfinite(value):
+        raise TrainError(f"{shown} is a number, not {value}")
+    if name == "learning_rate" and value <= 0:
+        raise TrainError(f"{shown} is more than 0, not {value:g}")
+    if (name in COUNTS or name.endswith("width")) and value < 1:
+        raise TrainError(f"{shown} is 1 or more, not {value:g}")
+    if (name in ("blocks", "pool_size", "turn") or name.endswith(("_weight", "_decay"))) and value < 0:
+        raise TrainError(f"{shown} is 0 or more, not {value:g}")
 
 
 def parse_settings(method: str, settings: Sequence[str]) -> dict[str, Any]:
