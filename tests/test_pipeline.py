@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +89,16 @@ def test_a_bundle_in_place_of_a_method(tmp_path: Path) -> None:
 def test_an_unknown_method_is_named() -> None:
     with pytest.raises(UnknownMethodError, match="did you mean 'cyclegan'"):
         translate_picture(DRAWING, method="cylegan")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"layout": "past"}, "layout is 'past': give one of face, pair, paste"),
+        ({"crop": "centre"}, "crop is 'centre': give one of face, none"),
+        ({"method": "galatea", "bundle": "there"}, "give a method or a bundle, not both"),
+    ],
+)
+def test_words_that_are_none_of_the_known_are_refused(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(TranslatorError, match=f"^{said}$"):
+        translate_picture(Image.new("RGB", (16, 16)), **arguments)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from PIL import Image
 
@@ -88,7 +88,7 @@ class Translator(Network):
             PictureError: the file cannot be read.
             NoFaceError: no face is found.
             WhoError: `who` names nobody that can be asked for, or the bundle takes nothing of the kind.
-            TranslatorError: the array is none of a picture, or the network fails.
+            TranslatorError: the array is none of a picture, `crop` is another word, or the network fails.
         """
         return self.batch([picture], crop=crop, variant=variant, who=who)[0]
 
@@ -101,6 +101,7 @@ class Translator(Network):
         who: str | Who | None = None,
     ) -> list[Image.Image]:
         """Translate pictures, a few at a time; arguments, results and errors as for one."""
+        _check_word("crop", crop, get_args(Crop))
         asked = who_for(self.bundle, who)
         results: list[Image.Image] = []
         for part in batches(len(pictures)):
@@ -144,9 +145,14 @@ def translate_picture(
         PictureError: the file cannot be read.
         NoFaceError: no face is found.
         WhoError: `who` names nobody that can be asked for, or the method takes nothing of the kind.
-        TranslatorError: there is no telling what the face is, or the bundle has no variants.
+        TranslatorError: there is no telling what the face is, the bundle has no variants, or arguments are not those
+            above.
         BundleError: the bundle or the method cannot be had, or does not go that way.
     """
+    _check_word("layout", layout, get_args(Layout))
+    _check_word("crop", crop, get_args(Crop))
+    if bundle is not None and method is not None:
+        raise TranslatorError("give a method or a bundle, not both")
     asked = parse_who(who)
     image = to_image(picture)
     faces = faces_in(image) if crop == "face" else []
@@ -161,6 +167,11 @@ def translate_picture(
     crops = crop_faces(image, chosen, translator.bundle, who=who_for(translator.bundle, asked))
     made = compose(crops, translate_crops(translator, [crops], variant)[0], layout)[0]
     return Translated(made, translator.bundle.method, translator.bundle.target, crops.faces)
+
+
+def _check_word(name: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        raise TranslatorError(f"{name} is {word!r}: give one of {', '.join(known)}")
 
 
 def _checked(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
