@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import clips
 import documented
@@ -25,18 +26,19 @@ from parsing import CURL, refused
 from PIL import Image
 
 from anime2real.cli import main as cli
+from anime2real.domain import DOMAINS, other
 
 
 @contextlib.contextmanager
 def little_bundles(folder: Path) -> Iterator[None]:
     """In place of the bundles that ship."""
     for method in ("galatea", "cyclegan", "autoencoder", "difference"):
-        tiny.write_bundle(folder / f"{method}-a", tiny.model(SIZE), method=method, px=SIZE).folder.rename(
-            folder / f"{method}-anime-to-real"
-        )
-        tiny.write_bundle(
-            folder / f"{method}-real-to-anime", tiny.model(SIZE), method=method, source="real", target="anime", px=SIZE
-        )
+        made: dict[str, Any] = {"content": tiny.model(SIZE), "method": method, "px": SIZE}
+        if method == "galatea":
+            made |= {"content": tiny.who_model(SIZE), "conditions": ("who",)}
+        for source in DOMAINS:
+            target = other(source)
+            tiny.write_bundle(folder / f"{method}-{source}-to-{target}", source=source, target=target, **made)
     several = folder / "galatea-styles-anime-to-real"
     tiny.write_bundle(several, tiny.styled_model(SIZE), method="galatea-styles", px=SIZE, conditions=("style",))
     with pytest.MonkeyPatch.context() as patch:
