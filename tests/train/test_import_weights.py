@@ -23,8 +23,10 @@ from anime2real.train.export.to_onnx import export_bundle, sample_pictures
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
 from anime2real.train.loop import Session, train
 from anime2real.train.methods.galatea import Galatea
+from anime2real.train.networks.pixel_decoder import PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.ugatit import UGATITGenerator
+from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
 from anime2real.train.run.restore import restore
@@ -229,6 +231,53 @@ def test_the_network_of_a_bundle_is_found_by_its_weights(kind: str, with_attenti
     assert isinstance(found, UGATITGenerator)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+
+
+def exported(network: UGATITGenerator, folder: Path, *conditions: str) -> Bundle:
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if name.endswith("rho"):
+                value.uniform_(0.1, 0.9)
+            else:
+                value.add_(torch.randn_like(value), alpha=0.05)
+    export_bundle(
+        network, folder, method="galatea", source="anime", target="real", px=2 * PX, conditions=conditions,
+        say=lambda line: None,
+    )  # fmt: skip
+    return read(folder)
+
+
+@pytest.mark.parametrize("kind", [ToldGenerator, ToldPixelGenerator, PixelGenerator])
+def test_networks_that_are_told_who_or_draw_pixels_get_their_weights_back(
+    kind: type[UGATITGenerator], tmp_path: Path
+) -> None:
+    torch.manual_seed(4)
+    network = kind(2 * PX, 24, 2, **({"unshuffle": 2} if kind is ToldGenerator else {}))
+    bundle = exported(network, tmp_path / "b", *(() if kind is PixelGenerator else ("who",)))
+    found = network_of(bundle)
+    assert type(found) is kind
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+    with pytest.raises(TrainError, match="decoder=pixels" if kind is PixelGenerator else "who=true"):
+        start_from(UGATITGenerator(2 * PX, 24, 2, unshuffle=2), bundle)
+
+
+def test_one_that_is_told_who_starts_as_one_that_is_not_and_does_not_listen(with_attention: WithAttention) -> None:
+    network, bundle = with_attention["larger"]
+    told = ToldGenerator(bundle.px, 24, 1, unshuffle=2)
+    start_from(told, bundle)
+    for who in (torch.tensor([[1.0, 0.2]] * 2), torch.tensor([[-1.0, 0.7]] * 2)):
+        torch.testing.assert_close(drawn(told, bundle.px, who), drawn(network, bundle.px), atol=4 / 255, rtol=0)
+
+
+def test_one_that_draws_pixels_starts_from_all_but_the_decoder_of_another(with_attention: WithAttention) -> None:
+    network, bundle = with_attention["larger"]
+    pixels = ToldPixelGenerator(bundle.px, 24, 1)
+    decoder = [value.clone() for value in pixels.decoder.parameters()]
+    start_from(pixels, bundle)
+    assert all(map(torch.equal, decoder, pixels.decoder.parameters()))
+    for name, value in network.encoder.state_dict().items():
+        torch.testing.assert_close(pixels.encoder.state_dict()[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_one_kind_of_generator_is_not_the_other(

@@ -1,4 +1,4 @@
-"""The commands on a pack that is there: `pack show`, `add-hair`, `hold-out`, `archive` and `restore`."""
+"""The commands on a pack that is there: `pack show`, `add-hair`, `add-labels`, `hold-out`, `archive` and `restore`."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from anime2real.errors import UsageError
 
 pack = App(
     name="pack",
-    help="Look at a pack, find its hair, hold photographs back, send it to another machine.",
+    help="Look at a pack, find its hair, read its labels, hold photographs back, send it to another machine.",
     default_parameter=Parameter(negative=()),
 )
 
@@ -23,6 +23,7 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         folder: the pack.
         as_json: a line of JSON.
     """
+    from anime2real.data.labels import shares
     from anime2real.data.pack import Pack
     from anime2real.image.decode import printable
 
@@ -36,6 +37,8 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         "sources": [source["name"] for source in opened.meta.get("sources", [])],
         "landmarks": opened.landmarks is not None,
         "hair": opened.hair is not None,
+        "labels": opened.who is not None,
+        "shares": shares(opened),
         "held_out": opened.meta.get("held_out", 0),
         "licence": opened.meta.get("licence", ""),
     }
@@ -43,12 +46,16 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         print(json.dumps(facts))
         return 0
     counts = [f"{n:,} {domain} to {split}" for domain, c in opened.meta["counts"].items() for split, n in c.items()]
-    known = [name for name in ("landmarks", "hair") if facts[name]]
+    known = [name for name in ("landmarks", "hair", "labels") if facts[name]]
     lines = [
         f"{folder}: {opened.size} px, crop {facts['crop']}, sha256 {opened.digest[:12]}",
         f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
         f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
         f"known of each: {', '.join(known) or 'nothing'}",
+        *(
+            f"{domain} is drawn with: {', '.join(f'{share:.0%} {name}' for name, share in of_domain.items())}"
+            for domain, of_domain in facts["shares"].items()
+        ),
         f"licence: {facts['licence'] or 'not recorded'}",
     ]
     print("\n".join(map(printable, lines)))
@@ -72,6 +79,26 @@ def add_hair(folder: Path, /, *, processes: int | None = None, quiet: bool = Fal
     with Progress(quiet=quiet) as progress:
         known = find(folder, processes=processes, progress=progress)
     print(json.dumps({"pack": str(folder), "hair": known}))
+    return 0
+
+
+@pack.command
+def add_labels(folder: Path, /, *, labels_from: Path | None = None, quiet: bool = False) -> int:
+    """Read sex and age off the faces of a pack, as `prepare --labels` does; labels that are there are read anew.
+
+    The pack gets another sum, so a run on it cannot resume one from before.
+
+    Args:
+        folder: the pack, prepared with --crop face or tilted.
+        labels_from: a CSV table with the columns archive, member, sex and age of those that are known.
+        quiet: no progress.
+    """
+    from anime2real.data.labels import add_labels as read
+    from anime2real.progress import Progress
+
+    with Progress(quiet=quiet) as progress:
+        known = read(folder, table=labels_from, progress=progress)
+    print(json.dumps({"pack": str(folder), "from_table": known}))
     return 0
 
 

@@ -24,6 +24,8 @@ def prepare(
     rights: str = "",
     near: int = 8,
     hair: bool = False,
+    labels: bool = False,
+    labels_from: Path | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -43,6 +45,9 @@ def prepare(
         rights: why, in a sentence.
         near: near-duplicates differ by at most this many bits of 64; 0 drops exact copies only.
         hair: find the hair too, which galatea's --hair-recolouring, --hair-weight and --hair-resampling need.
+        labels: read sex and age off each face too, which galatea's preset people needs.
+        labels_from: a CSV table with the columns archive, member, sex and age of those that are known; the other faces
+            are read.
         overwrite: replace an existing pack.
         quiet: print no progress.
     """
@@ -51,8 +56,8 @@ def prepare(
 
     summary = make(
         anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
-        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, hair=hair, overwrite=overwrite,
-        quiet=quiet,
+        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, hair=hair, labels=labels,
+        labels_from=labels_from, overwrite=overwrite, quiet=quiet,
     )  # fmt: skip
     for line in summary.bad:
         print(printable(f"skipped: {line}"), file=sys.stderr)

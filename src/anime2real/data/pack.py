@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 
 FORMAT_VERSION = 1
+
+UNKNOWN: Final = (0.0, 0.3)
+"""Who a picture without a label is taken for: neither man nor woman, 30 years old."""
 
 
 class PackError(UserError):
@@ -89,6 +92,30 @@ class Pack:
         if any(entry.get("scale") is None for entry in self.index):
             return None
         return np.array([entry["scale"] for entry in self.index], np.float64)
+
+    @cached_property
+    def who(self) -> NDArray[np.float32] | None:
+        """(P, 2), sex from -1 (woman) to 1 (man) and age / 100, `UNKNOWN` where nobody knows; None without labels."""
+        if not any(entry.get("who") for entry in self.index):
+            return None
+        return np.array([entry.get("who") or UNKNOWN for entry in self.index], np.float32)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        """(P,), how often pictures are drawn beside others of their domain; None without labels."""
+        if not any(entry.get("weight") for entry in self.index):
+            return None
+        return np.array([entry.get("weight") or 1.0 for entry in self.index], np.float64)
+
+    @cached_property
+    def frames(self) -> NDArray[np.float32] | None:
+        """(P, 2, 3), from places (x, y, 1) of the crop to places of its file, both in [-1, 1].
+
+        None where not all are known.
+        """
+        if any(entry.get("frame") is None for entry in self.index):
+            return None
+        return np.array([entry["frame"] for entry in self.index], np.float32)
 
     def of_scale(self, rows: NDArray[np.int64], min_scale: float) -> NDArray[np.int64]:
         """Those of the rows (R,) whose scale is at least so much; all of them for 0.

@@ -7,9 +7,9 @@ the day or the machine is recorded. The pack is built under a temporary name bes
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from anime2real.atomic import atomic_folder
 from anime2real.data.duplicates import NEAR, distinct, likeness
 from anime2real.data.hair_masks import add_hair, need_scipy
-from anime2real.data.pack import FORMAT_VERSION, PackError, write_index, write_meta
+from anime2real.data.labels import add_labels, read_table
+from anime2real.data.pack import FORMAT_VERSION, Pack, PackError, write_index, write_meta
 from anime2real.data.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.geometry import tilt_of
@@ -60,6 +61,8 @@ def prepare(
     rights: str = "",
     near: int = NEAR,
     hair: bool = False,
+    labels: bool = False,
+    labels_from: Path | None = None,
     processes: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -81,6 +84,8 @@ def prepare(
         near: bits of the 64-bit perceptual hash by which near-duplicates differ at most, before small copies of them
             are compared; 0 drops exact ones only.
         hair: find the hair too: masks of it and its colour, in both domains; wants `face` or `tilted`.
+        labels: read sex and age off each face too; wants `face` or `tilted`.
+        labels_from: a table of labels that are known already, see `labels.read_table`; it stands for `labels`, too.
         processes: to decode with; all cores if not given.
         overwrite: replace a pack that is there.
         quiet: no progress on stderr.
@@ -88,7 +93,10 @@ def prepare(
     Raises:
         PackError: nothing to read, `output` is there, or a domain ends up empty.
     """
-    _check(output, size, crop, test_share, hair, overwrite)
+    labels = labels or labels_from is not None
+    _check(output, size, crop, test_share, {"hair": hair, "labels": labels}, overwrite)
+    if labels_from is not None:
+        read_table(labels_from)  # refused now, not when the faces have been found
     recipe = _Recipe(size, crop, test_share, near, licence, rights)
     sources: list[tuple[Path, str]] = [
         (Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths
@@ -105,19 +113,25 @@ def prepare(
             summary = _build(members, sources, partial, output, recipe, progress, processes)
             if hair:
                 add_hair(partial, processes=processes, progress=progress)
+            if labels:
+                add_labels(partial, table=labels_from, progress=progress)
+                summary = replace(summary, counts=Pack(partial).meta["counts"])
     except OSError as error:
         raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
     return summary
 
 
-def _check(output: Path, size: int, crop: str, test_share: float, hair: bool, overwrite: bool) -> None:
+def _check(
+    output: Path, size: int, crop: str, test_share: float, of_faces: Mapping[str, bool], overwrite: bool
+) -> None:
     if not 16 <= size <= 1024 or size % 16:
         raise PackError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
     if crop not in get_args(Crop):
         raise PackError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
-    if hair and crop not in ("face", "tilted"):
-        raise PackError(f"hair is found in lined-up faces: use the crop rule face or tilted, not {crop}")
-    if hair:
+    for name, wanted in of_faces.items():
+        if wanted and crop not in ("face", "tilted"):
+            raise PackError(f"--{name} wants lined-up faces: use the crop rule face or tilted, not {crop}")
+    if of_faces["hair"]:
         need_scipy()  # before the faces are found, which takes long
     if not 0 <= test_share < 1:
         raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
@@ -155,6 +169,7 @@ def _build(
     sums: list[str | None] = [None] * len(members)
     scales = np.zeros(len(members))
     landmarks: dict[int, NDArray[np.float64]] = {}
+    frames: dict[int, NDArray[np.float64]] = {}
     rejected: list[Rejected] = []
     decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
     for start, results in _decoded(members, size, recipe.crop, processes):
@@ -166,6 +181,8 @@ def _build(
             scales[place] = result.scale
             if result.landmarks is not None:
                 landmarks[place] = result.landmarks
+            if result.frame is not None:
+                frames[place] = result.frame
         progress("reading pictures", start + len(results), len(members))
     kept, splits, dropped = _select(members, sums, hashes, decoded, recipe)
     for reason in get_args(Reason):
@@ -179,11 +196,13 @@ def _build(
         index.append({
             "file": f"{member.container.name}/{member.label}", "domain": member.domain,
             "split": splits[place], "sha256": sums[place], "scale": round(scales[place], 3),
-            "landmarks": None, "tilt": None,
+            "landmarks": None, "tilt": None, "frame": None,
         })  # fmt: skip
         if place in landmarks:
             index[row]["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]
             index[row]["tilt"] = round(tilt_of(landmarks[place]), 4)
+        if place in frames:
+            index[row]["frame"] = [[round(float(v), 5) for v in line] for line in frames[place]]
     write_index(partial, index)
     images.flush()
     del images, decoded

@@ -15,7 +15,7 @@ from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.pack import PackError
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import align, centre_box, upright
+from anime2real.face.geometry import Similarity, align, centre_box, upright
 from anime2real.image.decode import Limits, PictureError, decode
 from anime2real.image.files import SUFFIXES
 
@@ -104,6 +104,7 @@ class Cropped:
         sha256: of the file it came from.
         scale: px of the file for each px of the crop.
         landmarks: (5, 2) px of the crop, where a face was looked for.
+        frame: (2, 3), from places of the crop to places of the file, both in [-1, 1], there too.
     """
 
     pixels: NDArray[np.uint8]
@@ -111,6 +112,7 @@ class Cropped:
     sha256: str
     scale: float
     landmarks: NDArray[np.float64] | None
+    frame: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ Result = Cropped | Rejected
 
 
 def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
-    landmarks = None
+    landmarks = frame = None
     try:
         image = decode(content, name=label).image
         if crop in ("face", "tilted"):
@@ -135,6 +137,7 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
             place = faces[0].crop if crop == "face" else upright(faces[0].crop)
             landmarks = place(faces[0].landmarks) * size
             scale = 1 / (place.scale * size)
+            frame = frame_of(place, image.size)
             image = align(image, place, size)
         else:
             left, top, side = crop_box(*image.size, crop)
@@ -143,7 +146,21 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
             image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     except PictureError as error:
         return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
-    return Cropped(np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), scale, landmarks)
+    return Cropped(
+        np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), scale, landmarks, frame
+    )
+
+
+def frame_of(place: Similarity, size: tuple[int, int]) -> NDArray[np.float64]:
+    """From places of a crop to places of its picture, both in [-1, 1]: (2, 3), for places as columns (x, y, 1).
+
+    Args:
+        place: from px of the picture to the unit square of the crop.
+        size: width and height of the picture, px.
+    """
+    corners = np.array([[0.5, 0.5], [1.0, 0.5], [0.5, 1.0]])
+    middle, right, below = place.inverse(corners) / np.array(size) * 2 - 1
+    return np.stack([right - middle, below - middle, middle], axis=1)
 
 
 def decode_chunk(chunk: list[Member], size: int, crop: Crop) -> list[Result]:

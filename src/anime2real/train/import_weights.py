@@ -6,6 +6,7 @@ way is refused. Discriminators are in no bundle and start from random weights.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import onnx
@@ -16,8 +17,10 @@ from anime2real.bundle.format import STYLE, Bundle
 from anime2real.bundle.registry import resolve
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.export.to_onnx import LIMIT, difference_from_torch
+from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
+from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.config import TrainError
 
 Generator = ResNetGenerator | UGATITGenerator
@@ -25,6 +28,17 @@ Generator = ResNetGenerator | UGATITGenerator
 _RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "averaged_from")
 
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
+
+
+_OF_PIXELS: Final = ("decoder.block", "decoder.narrow.", "decoder.fine", "decoder.draw.")
+"""How the weights are called that a `PixelDecoder` alone has."""
+
+_NORMS: Final = ("decoder.norm1", "decoder.norm2")
+_PIXEL_NORMS: Final = (
+    *("decoder.norm1", "decoder.block1.norm1", "decoder.block1.norm2"),
+    *("decoder.norm2", "decoder.block2.norm1", "decoder.block2.norm2", "decoder.norm3"),
+)
+"""The decoders' norms in the order in which they are needed."""
 
 
 def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
@@ -54,8 +68,9 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
 
     The two may work at different resolutions (`unshuffle`). A network that works at an r-th of its pictures' resolution
     and starts from one for pictures of just that size computes the same, between a reduction and an enlargement by r;
-    the other way round, it computes what that one makes of an enlarged picture. A network with styles may start from
-    one without.
+    the other way round, it computes what that one makes of an enlarged picture. A network that is told a style or who
+    should be shown may start from one that is not; then it does not listen at first. One with a `PixelDecoder` may
+    start from one with another decoder, and its own then starts from random weights.
 
     Args:
         network: changed in place.
@@ -76,7 +91,7 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
     missing, unknown = _loaded(own, state)
     if unknown or any(".modulate." not in name for name in missing):
         kind = "ugatit" if isinstance(network, UGATITGenerator) else "resnet"
-        blocks += len(network.adaptive_blocks) if isinstance(network, UGATITGenerator) else 0
+        blocks *= 2 if isinstance(network, UGATITGenerator) else 1
         raise TrainError(
             f"{bundle.folder} does not hold a generator={kind} of --width {width} --blocks {blocks} that can be "
             f"started from: it is of method {bundle.method!r}{_described(state)}"
@@ -89,9 +104,13 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         )
     if network.unshuffle != own.unshuffle:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
-    _, unknown = _loaded(network, _with_style(state, network))
+    state = _with_code(state, network)
+    if isinstance(network.decoder, PixelDecoder) and not isinstance(own.decoder, PixelDecoder):
+        known = network.state_dict().keys()  # it has one adaptive block fewer
+        state = {name: value for name, value in state.items() if name in known and not name.startswith("decoder.")}
+    _, unknown = _loaded(network, state)
     if unknown:
-        raise TrainError(f"{bundle.name} has styles, this network has none: give --style-weight")
+        raise TrainError(_refused(network, bundle))
     record = {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence, "rights": bundle.rights}
     return record | {key: bundle.training[key] for key in _RECORDED if key in bundle.training}
 
@@ -117,9 +136,15 @@ def network_of(bundle: Bundle) -> Generator:
 def _generator(
     kind: type[Generator], bundle: Bundle, width: int, blocks: int, named: Mapping[str, Tensor]
 ) -> Generator:
-    """A generator as the bundle's, of random weights: with styles where it has them, at the resolution it works at."""
+    """A generator as the bundle's, of random weights: told what it is told, at the resolution it works at."""
     code = STYLE if "style" in bundle.conditions else 0
     if issubclass(kind, UGATITGenerator):
+        draws_pixels = "decoder.narrow.weight" in named
+        if bundle.takes_who:
+            told = ToldPixelGenerator if draws_pixels else partial(ToldGenerator, unshuffle=_unshuffle(named))
+            return told(bundle.px, width, blocks)
+        if draws_pixels:
+            return PixelGenerator(bundle.px, width, blocks, code=code)
         return UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
     return ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
 
@@ -181,7 +206,7 @@ def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
             state[name] = value
         elif name in ("decoder.up1.weight", "decoder.up2.weight"):
             state[f"decoder.{parts[1]}.convolution.weight"] = value
-        elif name.startswith("decoder.head.convolution."):
+        elif name.startswith(("decoder.head.convolution.", *_OF_PIXELS)):
             state[name] = value
         elif name == "decoder.head.weight":
             state["decoder.head.convolution.weight"] = value
@@ -212,7 +237,7 @@ def _of_attention(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     blocks = sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in named)
     state = {f"attention.{which}.weight": next(values, torch.empty(0))[None] for which in ("average", "maximum")}
     norms = [f"adaptive_blocks.{block}.norm{half}" for block in range(blocks) for half in (1, 2)]
-    for norm in (*norms, "decoder.norm1", "decoder.norm2"):
+    for norm in (*norms, *(_PIXEL_NORMS if "decoder.narrow.weight" in named else _NORMS)):
         state[f"{norm}.rho"] = next(values, torch.empty(0))
         next(values, None)
         if norm.startswith("decoder."):
@@ -224,8 +249,17 @@ def _a_channel(value: Tensor) -> bool:
     return value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1
 
 
-def _with_style(state: Mapping[str, Tensor], network: Generator) -> dict[str, Tensor]:
-    """The weights of a generator without styles for one with them, whose weights of the style start at 0."""
+def _refused(network: Generator, bundle: Bundle) -> str:
+    """Why a bundle's weights do not fit a network of the same kind, width and blocks."""
+    if bundle.takes_who:
+        return f"{bundle.name} is told who should be shown, this network is not: give --set who=true"
+    if "style" in bundle.conditions:
+        return f"{bundle.name} has styles, this network has none: give --style-weight"
+    return f"{bundle.name} has another decoder than this network: give --set decoder=pixels"
+
+
+def _with_code(state: Mapping[str, Tensor], network: Generator) -> dict[str, Tensor]:
+    """The weights of a generator that is told nothing for one that is, whose weights of it start at 0."""
     state, name = dict(state), "modulation.first.weight"
     if isinstance(network, UGATITGenerator) and name in state:
         wanted = network.modulation.first.in_features

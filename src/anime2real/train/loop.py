@@ -249,7 +249,8 @@ class _Loop:
         count = self.config.samples
         while self.progress.sampled <= count and self.used() * count >= self.progress.sampled:
             path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
-            sample_grid.draw(self.method, self.pictures, self.sample_rows, path, self.annotations[0])
+            landmarks, _, _, who, _ = self.annotations
+            sample_grid.draw(self.method, self.pictures, self.sample_rows, path, landmarks, who)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _preflight(self) -> None:

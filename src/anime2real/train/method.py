@@ -63,6 +63,10 @@ class Batch:
             zoomed and turned; None for methods that do not ask for them.
         anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
             that do not ask for it.
+        anime_who, real_who: (N, 2), sex from -1 (woman) to 1 (man) and age / 100, as labelled; None for methods that do
+            not ask for it.
+        anime_known, real_known: (N, 1, S, S), 1 where the pictures as they are here show their files and 0 where they
+            show what was made up beyond; None for methods that do not ask for it.
         real_set: other pictures, for the discriminators to see as real in place of these; None where these are.
         anime_soft, real_soft: (N,) bool, which of these real_set are softer than asked, and let in all the same; None
             where none is.
@@ -75,6 +79,10 @@ class Batch:
     real_landmarks: Tensor | None = None
     anime_hair: Tensor | None = None
     real_hair: Tensor | None = None
+    anime_who: Tensor | None = None
+    real_who: Tensor | None = None
+    anime_known: Tensor | None = None
+    real_known: Tensor | None = None
     real_set: "Batch | None" = None
     anime_soft: Tensor | None = None
     real_soft: Tensor | None = None
@@ -90,7 +98,7 @@ class TrainedTranslator:
         module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
         final: whether it is what the run was for; snapshots are not.
         conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
-            shares of the side; ("style",), (N, `bundle.STYLE`).
+            shares of the side; ("style",), (N, `bundle.STYLE`); ("who",), (N, 2).
     """
 
     name: str
@@ -108,6 +116,7 @@ class Method(nn.Module):
         name: what the command line calls it.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
+        wants_who, wants_frames: whether its batches tell whom a picture shows, and where it shows its file.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
@@ -126,6 +135,8 @@ class Method(nn.Module):
     augment: Augment = Augment()
     wants_landmarks: bool = False
     wants_hair: bool = False
+    wants_who: bool = False
+    wants_frames: bool = False
     balance: float = 0.0
     hair_resampling: float = 0.0
     real_set: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ def draw(
     rows: dict[Domain, NDArray[np.int64]],
     path: Path,
     landmarks: Tensor | None = None,
+    who: Tensor | None = None,
 ) -> None:
     """Write a PNG: for each domain a row of inputs, then a row for each translator that starts from it.
 
@@ -44,7 +45,8 @@ def draw(
         pictures: (P, S, S, 3) uint8, the pack.
         rows: which of them, by domain.
         path: of the PNG.
-        landmarks: (P, 5, 2) in [-1, 1], for translators that want a condition.
+        landmarks: (P, 5, 2) in [-1, 1], for translators that want a condition of the face's place.
+        who: (P, 2), as labelled, for translators that are told who should be shown.
     """
     strips = []
     for domain in DOMAINS:
@@ -55,7 +57,8 @@ def draw(
         for translator in method.translators():
             if translator.source == domain:
                 module = translator.module.to(pictures.device).eval()
-                conditions = conditions_for(translator, len(chosen), None if landmarks is None else landmarks[chosen])
+                known = [None if values is None else values[chosen] for values in (landmarks, who)]
+                conditions = conditions_for(translator, len(chosen), *known)
                 strips.append(to_uint8(module(image, *(value.to(image.device) for value in conditions))))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
@@ -66,11 +69,20 @@ def draw(
         Image.fromarray(grid).save(temporary, format="PNG")
 
 
-def conditions_for(translator: TrainedTranslator, count: int, landmarks: Tensor | None) -> tuple[Tensor, ...]:
-    """The arguments that a translator takes beside `count` pictures of faces with landmarks (N, 5, 2) in [-1, 1].
+def conditions_for(
+    translator: TrainedTranslator, count: int, landmarks: Tensor | None, who: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """The arguments that a translator takes beside `count` pictures of faces.
 
-    Of styles, the usual one.
+    Args:
+        translator: told the usual style, if it is told one.
+        count: N.
+        landmarks: (N, 5, 2) in [-1, 1].
+        who: (N, 2), whom the pictures show.
     """
+    if translator.conditions == ("who",):
+        assert who is not None  # the method has asked for it
+        return (who,)
     if translator.conditions == ("style",):
         return (torch.zeros(count, STYLE),)
     if not translator.conditions or landmarks is None:

@@ -9,17 +9,17 @@ from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
 from anime2real.train.method import Method
 from anime2real.train.run.config import TrainError
-from anime2real.train.sampler import balanced, from_sources, matched
+from anime2real.train.sampler import balanced, from_sources, matched, weighted
 
 Rows = NDArray[np.int64]
 
 
-def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tensor | None, ...]:
     """What a method wants to know of a pack's P pictures, on the device, as `TrainingStep` takes it.
 
     Returns:
-        landmarks (P, 5, 2) in [-1, 1]; hair (P, S, S) uint8; and (P,) bool, which pictures are softer than the method's
-        `min_scale`. None for what it does not want.
+        landmarks (P, 5, 2) in [-1, 1]; hair (P, S, S) uint8; (P,) bool, which pictures are softer than the method's
+        `min_scale`; who (P, 2); frames (P, 2, 3). None for what it does not want.
 
     Raises:
         TrainError: the pack has no landmarks, and the method wants them.
@@ -34,7 +34,9 @@ def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tenso
     if method.soft_scale:
         assert pack.scales is not None  # the method has asked for them
         soft = torch.from_numpy(pack.scales < method.min_scale).to(device)
-    return landmarks, hair, soft
+    who = torch.from_numpy(pack.who).to(device) if method.wants_who and pack.who is not None else None
+    frames = torch.from_numpy(pack.frames).to(device) if method.wants_frames and pack.frames is not None else None
+    return landmarks, hair, soft, who, frames
 
 
 def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], list[Rows]]:
@@ -49,9 +51,12 @@ def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], li
     if not all(len(of_domain) for of_domain in rows):
         raise TrainError("the pack has no training pictures of one domain: prepare it with both")
     sources = [pack.sources(of_domain) for of_domain in rows]
-    inputs = [balanced(r, s, method.balance, seed) for r, s in zip(rows, sources, strict=True)]
     real_set = [_real_set(pack, r, s, method) for r, s in zip(rows, sources, strict=True)]
     real_set = real_set if method.wants_real_set else []
+    if pack.weights is None:
+        inputs = [balanced(r, s, method.balance, seed) for r, s in zip(rows, sources, strict=True)]
+    else:
+        inputs, real_set = ([weighted(r, pack.weights[r], seed) for r in of_both] for of_both in (rows, real_set))
     if method.hair_resampling:
         assert pack.hair is not None  # the method has asked for it
         drawn = np.array([row for row in rows[0] if pack.index[row]["hair"] is not None], np.int64)

@@ -20,6 +20,9 @@ from anime2real.train.sampler import BatchIndices
 
 GRAPH_WARMUPS = 3
 
+EDGE = 0.985
+"""Places of a file, in [-1, 1], from which on a crop does not count as showing it: resampling blurs the edge."""
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -59,6 +62,9 @@ class TrainingStep:
         hair: (P, S, S) uint8 on the device, for methods that want it.
         soft: (P,) bool on the device, pictures softer than the method asks the real set to be, for those with a
             `soft_scale`.
+        who: (P, 2) on the device, for methods that want it.
+        frames: (P, 2, 3) on the device, from places of the crop to places of its file, both in [-1, 1], for methods
+            that want them.
     """
 
     def __init__(
@@ -70,12 +76,16 @@ class TrainingStep:
         landmarks: Tensor | None = None,
         hair: Tensor | None = None,
         soft: Tensor | None = None,
+        who: Tensor | None = None,
+        frames: Tensor | None = None,
     ) -> None:
         self.method = method
         self.pictures = pictures
         self.landmarks = landmarks if method.wants_landmarks else None
         self.hair = hair if method.wants_hair else None
         self.soft = soft if method.soft_scale else None
+        self.who = who if method.wants_who else None
+        self.frames = frames if method.wants_frames else None
         self.speed = speed
         device = pictures.device
         parts = 2 if method.wants_real_set else 1
@@ -139,7 +149,15 @@ class TrainingStep:
         anime, anime_landmarks, anime_hair = self._load(rows[0], numbers.anime_crop)
         real_crop = numbers.anime_crop if self.method.augment.shared else numbers.real_crop
         real, real_landmarks, real_hair = self._load(rows[1], real_crop)
-        return Batch(anime, real, numbers, anime_landmarks, real_landmarks, anime_hair, real_hair)
+        batch = Batch(anime, real, numbers, anime_landmarks, real_landmarks, anime_hair, real_hair)
+        if self.who is not None:
+            batch = replace(batch, anime_who=self.who[rows[0]], real_who=self.who[rows[1]])
+        if self.frames is not None:
+            augment, shape = self.method.augment, list(anime.shape)
+            anime_known = inside(self.frames[rows[0]], numbers.anime_crop, augment, shape)
+            real_known = inside(self.frames[rows[1]], real_crop, augment, shape)
+            batch = replace(batch, anime_known=anime_known, real_known=real_known)
+        return batch
 
     def _load(self, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Pictures (N, 3, S, S) in [-1, 1], augmented by uniforms (N, CROP), their landmarks and hair."""
@@ -215,14 +233,32 @@ def cropped(image: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:
         uniforms: (N, CROP) in [0, 1): mirror, side, horizontal place, vertical place, turn.
         augment: how far each may go.
     """
+    grid = _places(uniforms, augment, list(image.shape))
+    return F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(-1.0, 1.0)
+
+
+def inside(frames: Tensor, uniforms: Tensor, augment: Augment, shape: list[int]) -> Tensor:
+    """Where the pictures that `cropped` makes show what their files do: (N, 1, S, S), 1 or 0.
+
+    Args:
+        frames: (N, 2, 3), from places of the crop to places of its file, both in [-1, 1].
+        uniforms, augment: as of `cropped`.
+        shape: of the pictures, (N, 3, S, S).
+    """
+    grid = _places(uniforms, augment, shape)
+    places = torch.einsum("nij,nhwj->nhwi", frames[:, :, :2], grid) + frames[:, None, None, :, 2]
+    return (places.abs().amax(3) <= EDGE).float()[:, None]
+
+
+def _places(uniforms: Tensor, augment: Augment, shape: list[int]) -> Tensor:
+    """The places (N, S, S, 2) in [-1, 1] that the pixels of `cropped`'s pictures are taken from."""
     side, middle, cos, sin = _square(uniforms, augment)
     mirror = torch.where(uniforms[:, 0] < 0.5, -1.0, 1.0) if augment.flip else torch.ones_like(side)
     rows = [
         torch.stack([side * mirror * cos, side * sin, middle[:, 0]], 1),
         torch.stack([-side * mirror * sin, side * cos, middle[:, 1]], 1),
     ]
-    grid = F.affine_grid(torch.stack(rows, 1), list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(-1.0, 1.0)
+    return F.affine_grid(torch.stack(rows, 1), shape, align_corners=False)
 
 
 def moved(landmarks: Tensor, uniforms: Tensor, augment: Augment) -> Tensor:

@@ -19,9 +19,11 @@ from anime2real.train.accelerated import accelerate
 from anime2real.train.accelerated.forms import FORMS
 from anime2real.train.accelerated.parity import preflight
 from anime2real.train.networks.patch import PatchDiscriminator
+from anime2real.train.networks.pixel_decoder import PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
-from anime2real.train.networks.ugatit import UGATITGenerator
+from anime2real.train.networks.ugatit import LayerInstanceNorm, UGATITGenerator
 from anime2real.train.networks.ugatit_discriminator import CAMDiscriminator
+from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
@@ -74,6 +76,21 @@ def test_the_fused_generator_with_attention_is_the_generator() -> None:
         compare(network, image)
 
 
+def test_the_fused_decoder_of_pixels_is_the_decoder() -> None:
+    generator = PixelGenerator(32, 8, 2)
+    for part in generator.modules():  # so that blocks that begin as nothing are compared, too
+        if isinstance(part, LayerInstanceNorm):
+            nn.init.uniform_(part.rho)
+            nn.init.normal_(part.gamma)
+            nn.init.normal_(part.beta)
+    compare(generator, noise(2, 3, 32, 32))
+
+
+@pytest.mark.parametrize("kind", [ToldGenerator, ToldPixelGenerator])
+def test_the_fused_generators_that_are_told_who_are_the_generators(kind: type[UGATITGenerator]) -> None:
+    compare(kind(32, 8, 1), noise(2, 3, 32, 32), torch.tensor([[1.0, 0.2], [-0.5, 0.6]], device=DEVICE))
+
+
 def test_the_fused_generator_with_attention_needs_no_blocks() -> None:
     torch.manual_seed(0)
     network, image = UGATITGenerator(16, 8, 0).to(DEVICE).eval(), channels_last(noise(1, 3, 16, 16))
@@ -112,12 +129,19 @@ def test_the_fused_discriminator_with_attention_is_the_discriminator(layers: int
 
 NEAR = replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1)
 EVEN = replace(TINY["galatea"], generator="ugatit", blocks=3, cam_discriminator_weight=1.0)
+PIXELS = replace(EVEN, decoder="pixels", who=True)
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("cyclegan", TINY["cyclegan"]), ("galatea", NEAR), ("galatea", EVEN), ("ugatit", TINY["ugatit"])],
-    ids=["cyclegan", "galatea", "galatea, even", "ugatit"],
+    [
+        ("cyclegan", TINY["cyclegan"]),
+        ("galatea", NEAR),
+        ("galatea", EVEN),
+        ("galatea", PIXELS),
+        ("ugatit", TINY["ugatit"]),
+    ],
+    ids=["cyclegan", "galatea", "galatea, even", "galatea, pixels", "ugatit"],
 )
 def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, name: str, options: Any) -> None:
     torch.manual_seed(0)
@@ -129,7 +153,8 @@ def test_a_fused_step_passes_the_preflight_and_averages_stay_plain(toy: Toy, nam
     sampler = Sampler(pack.rows("anime", "train"), pack.rows("real", "train"), 1, seed=0)
     speed = Speed(fused=True, channels_last=True)
     landmarks = torch.from_numpy(TEMPLATE).float().to(DEVICE).expand(len(pictures), 5, 2) * 2 - 1
-    parity = preflight(method, pictures, sampler.draw(0), speed, landmarks)
+    who = torch.tensor([[1.0, 0.2], [-1.0, 0.6]], device=DEVICE).repeat(len(pictures), 1)[: len(pictures)]
+    parity = preflight(method, pictures, sampler.draw(0), speed, landmarks, None, None, who)
     assert parity.holds
     assert parity.losses < 1e-3
     TrainingStep(method, pictures, 1, speed)

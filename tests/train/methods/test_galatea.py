@@ -12,7 +12,8 @@ from anime2real.bundle.format import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.losses.adversarial import cam_loss, worst_patch
-from anime2real.train.methods.galatea import Galatea, Seen, cam_discriminators
+from anime2real.train.methods.galatea import Galatea, Seen
+from anime2real.train.methods.galatea_networks import cam_discriminators
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError

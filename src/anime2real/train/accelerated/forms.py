@@ -22,8 +22,10 @@ from anime2real.train.accelerated.convolutions import (
     to_one_channel,
 )
 from anime2real.train.accelerated.norms import Surroundings, activated, fused_layer_norm, fused_norm
+from anime2real.train.accelerated.pixel_decoder import pixels_decoded
 from anime2real.train.accelerated.spectral_norm import normed_weight
 from anime2real.train.networks.patch import PatchDiscriminator
+from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
 from anime2real.train.networks.resnet import (
     Decoder,
     Encoder,
@@ -34,6 +36,7 @@ from anime2real.train.networks.resnet import (
 )
 from anime2real.train.networks.ugatit import AdaptiveBlock, LayerInstanceDecoder, ReflectingEncoder, UGATITGenerator
 from anime2real.train.networks.ugatit_discriminator import SLOPE, CAMDiscriminator, SpectralConvolution
+from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator, who_code
 
 _FIRST_BLOCK: Final = 2
 """Side of the blocks that the stem is computed in."""
@@ -64,7 +67,15 @@ def ugatit_classified(generator: UGATITGenerator, image: Tensor, code: Tensor | 
     for place, adaptive in enumerate(adaptive_blocks):
         assert isinstance(adaptive, AdaptiveBlock)
         x, padded = _adaptive_block(adaptive, x, padded, gamma, beta, ends=place == len(adaptive_blocks) - 1)
+    if isinstance(generator.decoder, PixelDecoder):
+        return pixels_decoded(generator.decoder, padded), logits
+    assert isinstance(generator.decoder, LayerInstanceDecoder)
     return _shuffled(_decoded_by_layers(generator.decoder, padded), generator.unshuffle), logits
+
+
+def told_classified(generator: UGATITGenerator, image: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    """`ToldGenerator.classified` and `ToldPixelGenerator.classified`: the same for `who`, (N, 2)."""
+    return ugatit_classified(generator, image, who_code(code))
 
 
 def patch_forward(discriminator: PatchDiscriminator, image: Tensor) -> Tensor:
@@ -93,6 +104,9 @@ def cam_forward(discriminator: CAMDiscriminator, image: Tensor) -> tuple[Tensor,
 FORMS: Final[Mapping[type[nn.Module], Mapping[str, Callable[..., Any]]]] = {
     ResNetGenerator: {"forward": resnet_forward},
     UGATITGenerator: {"classified": ugatit_classified},
+    PixelGenerator: {"classified": ugatit_classified},
+    ToldGenerator: {"classified": told_classified},
+    ToldPixelGenerator: {"classified": told_classified},
     PatchDiscriminator: {"forward": patch_forward},
     CAMDiscriminator: {"forward": cam_forward},
     SpectralConvolution: {"normed_weight": normed_weight},

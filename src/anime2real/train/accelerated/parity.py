@@ -49,9 +49,7 @@ def preflight(
     pictures: Tensor,
     draw: BatchIndices,
     speed: Speed,
-    landmarks: Tensor | None = None,
-    hair: Tensor | None = None,
-    soft: Tensor | None = None,
+    *known: Tensor | None,
 ) -> Parity:
     """Compare one step of `method`, which is left as it was.
 
@@ -60,12 +58,9 @@ def preflight(
         pictures: (P, S, S, 3) uint8 on the device.
         draw: the step's data.
         speed: what is wanted.
-        landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
-        hair: (P, S, S) uint8 on the device, for methods that want it.
-        soft: (P,) bool on the device, for methods with a `soft_scale`.
+        known: what is known of the pictures, as `TrainingStep` takes it behind `speed`.
     """
     plain = Speed()
-    known = landmarks, hair, soft
     with _exact(tf32=False):
         reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
     with _exact(tf32=True):

@@ -55,6 +55,8 @@ def export_translators(
         translators += [(parent, translator, own) for translator in method.ema_translators(place) if translator.final]
     written = []
     for parent, translator, recorded in translators:
+        if "who" in translator.conditions and "labels" in pack:
+            recorded = recorded | {"ages": pack["labels"]["ages"][translator.target]}
         target = bundle_folder(parent, translator)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(

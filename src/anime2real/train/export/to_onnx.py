@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.format import CONDITIONS, STYLE, Bundle
+from anime2real.bundle.format import CONDITIONS, OLDEST, STYLE, YOUNGEST, Bundle
 from anime2real.bundle.save import model_card, save
 from anime2real.domain import Domain
 from anime2real.errors import UserError
@@ -106,7 +106,8 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16", conditions
         module: `image -> image`, (N, 3, S, S) in [-1, 1] to the same; on any device, left as it is.
         px: S.
         weights: how tensors of at least `LARGE` numbers are stored.
-        conditions: names of what it takes beside the picture: `tilt` (N,), `landmarks` (N, 5, 2) or `style` (N, STYLE).
+        conditions: names of what it takes beside the picture: `tilt` (N,), `landmarks` (N, 5, 2), `style` (N, STYLE) or
+            `who` (N, 2).
 
     Returns:
         A file with input `image` (and the conditions) and output `translated`, both (N, 3, S, S) float32 with any N.
@@ -239,7 +240,7 @@ def run(
 
 
 def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, Tensor]:
-    """Tilts of up to half a radian, landmarks near the template, as faces have them, and styles from N(0, 1).
+    """Tilts of up to half a radian, landmarks near the template, as faces have them, styles from N(0, 1), and anybody.
 
     Raises:
         ExportError: for a condition that bundles do not know.
@@ -254,6 +255,10 @@ def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, 
             samples[name] = place + 0.05 * torch.randn(count, 5, 2, generator=random)
         elif name == "style":
             samples[name] = torch.randn(count, STYLE, generator=random)
+        elif name == "who":
+            ages = torch.tensor([YOUNGEST, OLDEST]) / 100
+            sex, age = torch.rand(2, count, generator=random)
+            samples[name] = torch.stack([2 * sex - 1, ages[0] + age * (ages[1] - ages[0])], 1)
         else:
             raise ExportError(f"no condition {name!r}: bundles know {', '.join(CONDITIONS)}")
     return samples

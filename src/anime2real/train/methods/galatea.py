@@ -24,8 +24,13 @@ and the generators have three more losses:
     hair           the distance between the hair's colours before and after (`losses/hair_colour.py`)
     diversity      the likeness of results of different styles (`losses/styles.py`)
 
+With `who` the generators are told sex and age, and the discriminators on features see pictures beside labels, wrong
+ones too (`networks/who.py`, `losses/who.py`).
+
 What is translated need not be what is learned from: inputs come from all sources, and the pictures that discriminators
-see as real from the real set alone (`real_set`, `min_scale`). The options are in `galatea_options.py`.
+see as real from the real set alone (`real_set`, `min_scale`). With `mask_margins` they see grey where a picture, or the
+one beside it, reaches beyond its file: nothing that was made up there, and no margin that tells domains apart.
+The options are in `galatea_options.py`, what they build in `galatea_networks.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +45,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.format import STYLE
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
 from anime2real.train.augment import augmented, softened
@@ -58,21 +62,20 @@ from anime2real.train.losses.adversarial import (
 )
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.styles import half_usual, likeness, styles
+from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
+from anime2real.train.methods.galatea_networks import cam_discriminators, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
-from anime2real.train.networks.resnet import ResNetGenerator, initialise
-from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
-from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
+from anime2real.train.networks.resnet import initialise
+from anime2real.train.networks.ugatit import clip_rho
+from anime2real.train.networks.who import ToldDiscriminator
 from anime2real.train.run.config import TrainError
 
 MIN_SIZE: Final = 32
 """Pixels a side below which the frozen features have nothing left to see."""
-
-LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
-"""Of U-GAT-IT's discriminators, where pictures are large enough."""
 
 CYCLES: Final = 2
 """CUDA streams that the generators' step gives to the cycle; the discriminators' step leaves them out, so that each
@@ -90,11 +93,15 @@ class Seen:
         image: (N, 3, S, S) in [-1, 1].
         numbers: (N, AUGMENTATION) in [0, 1), which decide the augmentation.
         landmarks: (N, 5, 2) in [-1, 1], where the pack has them.
+        who: (N, 2), who was asked for or is there, for discriminators that are told.
+        wrong: (M, 2), somebody else than the first M pictures show, for these.
     """
 
     image: Tensor
     numbers: Tensor
     landmarks: Tensor | None
+    who: Tensor | None = None
+    wrong: Tensor | None = None
 
 
 class Galatea(Method):
@@ -118,7 +125,7 @@ class Galatea(Method):
         super().__init__()
         if size < MIN_SIZE:
             raise TrainError(f"galatea wants pictures of at least {MIN_SIZE} px, not {size}")
-        unshuffle = config.unshuffle or 1
+        unshuffle = 2 if config.decoder == "pixels" else config.unshuffle or 1
         if size % (4 * unshuffle):
             raise TrainError(f"unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
@@ -126,10 +133,12 @@ class Galatea(Method):
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
         self.wants_landmarks = bool(config.detail_weight)
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
+        self.wants_who, self.wants_frames = config.who, config.mask_margins
         self.to_real, self.to_anime = (generator_of(config, size, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
-        self.discriminator_real = ProjectedDiscriminator(config.projection_width, features)
-        self.discriminator_anime = ProjectedDiscriminator(config.projection_width, features)
+        projected = ToldDiscriminator if config.who else ProjectedDiscriminator
+        self.discriminator_real = projected(config.projection_width, features)
+        self.discriminator_anime = projected(config.projection_width, features)
         if config.hair_recolouring:  # saved with the networks: a resumed run goes on with the same colours
             self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         width = config.patch_width
@@ -206,21 +215,22 @@ class Galatea(Method):
         optimizer.zero_grad(set_to_none=True)
         with frozen(*self._discriminators()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
-            styled, usual = self._styles(batch)
+            told, back = self._told(batch)
             (from_anime, logits_real), (from_real, logits_anime) = self.both(
-                lambda: translated(self.to_real, torch.cat([anime, real]), styled[0]),
-                lambda: translated(self.to_anime, torch.cat([real, anime]), styled[1]),
+                lambda: translated(self.to_real, torch.cat([anime, real]), told[0]),
+                lambda: translated(self.to_anime, torch.cat([real, anime]), told[1]),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
-            shown_real, shown_anime = as_soft(batch, fake_real, fake_anime)
+            shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
+            who_real, who_anime = self._asked(batch)
             seen = {
-                "real": Seen(shown_real, batch.numbers.augmentation(0), batch.anime_landmarks),
-                "anime": Seen(shown_anime, batch.numbers.augmentation(1), batch.real_landmarks),
+                "real": Seen(shown_real, batch.numbers.augmentation(0), batch.anime_landmarks, who_real),
+                "anime": Seen(shown_anime, batch.numbers.augmentation(1), batch.real_landmarks, who_anime),
             }
             works: dict[str, Callable[[], Any]] = {
-                "cycled_real": lambda: self.to_real(fake_anime, usual),
-                "cycled_anime": lambda: self.to_anime(fake_real, usual),
+                "cycled_real": lambda: self.to_real(fake_anime, back[0]),
+                "cycled_anime": lambda: self.to_anime(fake_real, back[1]),
                 **self._scores(seen),
             }
             if self.config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
@@ -284,8 +294,8 @@ class Galatea(Method):
         optimizer.zero_grad(set_to_none=True)
         # Real pictures first, then fakes; each picture is augmented by numbers of its own.
         shown = batch if batch.real_set is None else batch.real_set
-        shown_real, shown_anime = as_soft(batch, fake_real, fake_anime)
-        real, anime = as_soft(batch, shown.real, shown.anime)
+        shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
+        real, anime = masked(batch, *as_soft(batch, shown.real, shown.anime))
         augmentation = batch.numbers.augmentation
         # A fake's eyes and mouth lie where those of the picture that it was made from lie.
         seen = {
@@ -300,9 +310,14 @@ class Galatea(Method):
                 joined(shown.anime_landmarks, batch.real_landmarks),
             ),
         }
+        if self.config.who:
+            for domain, asked in zip(("real", "anime"), self._asked(batch), strict=True):
+                own = getattr(shown, f"{domain}_who")
+                seen[domain] = replace(seen[domain], who=joined(own, asked), wrong=wrong_labels(own))
         with self.autocast():
             done = self.together(self._scores(seen), place=CYCLES)
-            losses = {f"discriminator_{domain}": hinge(done[f"features_{domain}"]) for domain in seen}
+            features_loss = partial(matching_loss, count=len(real)) if self.config.who else hinge
+            losses = {f"discriminator_{domain}": features_loss(done[f"features_{domain}"]) for domain in seen}
             for domain in self.patch_discriminators:
                 losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
             if self.cam_discriminators:
@@ -329,15 +344,21 @@ class Galatea(Method):
         projected = {"real": self.discriminator_real, "anime": self.discriminator_anime}
         works: dict[str, Callable[[], Any]] = {}
         for domain, of in seen.items():
-            works[f"features_{domain}"] = partial(_of_prepared, projected[domain], augmented, of.image, of.numbers)
+            labels = (of.who, of.wrong) if self.config.who else ()
+            works[f"features_{domain}"] = partial(_of_augmented, projected[domain], of.image, of.numbers, *labels)
         for domain, cam in self.cam_discriminators.items():
-            works[f"cam_{domain}"] = partial(_of_prepared, cam, self._reduced, seen[domain].image)
+            works[f"cam_{domain}"] = partial(self._cam_scores, cam, seen[domain].image)
         for domain, patch in self.patch_discriminators.items():
             works[f"patch_{domain}"] = partial(patch, seen[domain].image)
         for place, near in self.detail_discriminators.items():
             domain, _, name = place.partition("_")
             works[place] = partial(self._detail_score, near, name, seen[domain])
         return works
+
+    def _cam_scores(self, discriminators: nn.Module, image: Tensor) -> list[Tensor]:
+        """The scores that U-GAT-IT's discriminators give."""
+        scores: list[Tensor] = discriminators(self._reduced(image))
+        return scores
 
     def _detail_score(self, discriminator: nn.Module, name: str, of: Seen) -> Tensor:
         """The score that a discriminator of eyes or mouth gives."""
@@ -348,6 +369,26 @@ class Galatea(Method):
     def _reduced(self, image: Tensor) -> Tensor:
         """The picture as discriminators of `SIDE` px see it."""
         return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
+
+    def _asked(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """Who is asked for, (N, 2), of drawings to real and of photographs to anime; None where nobody is told."""
+        shown = batch if batch.real_set is None else batch.real_set
+        if batch.anime_who is None or batch.real_who is None:
+            return None, None
+        assert shown.anime_who is not None
+        assert shown.real_who is not None
+        return asked_for(batch.anime_who, shown.real_who), asked_for(batch.real_who, shown.anime_who)
+
+    def _told(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], tuple[Tensor | None, Tensor | None]]:
+        """What generators to real and to anime are told, of translations and identity pictures, and on the way back.
+
+        A picture of their own domain, and one that comes back to it, is told whom it shows.
+        """
+        if not self.config.who:
+            styled, usual = self._styles(batch)
+            return styled, (usual, usual)
+        (to_real, to_anime), own = self._asked(batch), (batch.real_who, batch.anime_who)
+        return (joined(to_real, own[0]), joined(to_anime, own[1])), own
 
     def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
         """The generators' styles for the translations and the identity pictures behind them, and the usual style."""
@@ -371,36 +412,11 @@ class Galatea(Method):
 
     def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
-        conditions = ("style",) if self.config.style_weight else ()
+        conditions = ("style",) if self.config.style_weight else ("who",) if self.config.who else ()
         return [
             TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=conditions),
             TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=conditions),
         ]
-
-
-def generator_of(config: GalateaConfig, size: int, unshuffle: int) -> ResNetGenerator | UGATITGenerator:
-    """The generator that the options name, for pictures of `size` px."""
-    code = STYLE if config.style_weight else 0
-    if config.generator == "ugatit":
-        return UGATITGenerator(size, config.width, config.blocks // 2, code=code, unshuffle=unshuffle)
-    return ResNetGenerator(config.width, config.blocks, code=code, unshuffle=unshuffle)
-
-
-def cam_discriminators(side: int, width: int) -> DiscriminatorPair:
-    """U-GAT-IT's two discriminators of a domain, as deep as published or, for smaller pictures, as `side` px allow."""
-    fitting = [layers for layers in range(3, GLOBAL_LAYERS + 1) if min_side(layers) <= side]
-    if not fitting:
-        raise TrainError(f"cam_discriminator_weight needs pictures of at least {min_side(3)} px, not {side}")
-    return DiscriminatorPair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
-
-
-def translated(
-    generator: ResNetGenerator | UGATITGenerator, image: Tensor, style: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """The translation, and the logits of the generator's classifiers, where it has some."""
-    if isinstance(generator, UGATITGenerator):
-        return generator.classified(image, style)
-    return generator(image, style), None
 
 
 def as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
@@ -415,9 +431,24 @@ def joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
     return None if first is None or second is None else torch.cat([first, second])
 
 
-def _of_prepared(discriminator: nn.Module, prepare: Callable[..., Tensor], *inputs: Tensor) -> Any:
-    """A discriminator's scores of a picture that is first prepared; one piece of work."""
-    return discriminator(prepare(*inputs))
+def masked(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
+    """Photographs and drawings, real or made, (N, 3, S, S) each, grey where a margin of either was made up.
+
+    A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the
+    other was made from, does not show its file.
+    """
+    shown = batch if batch.real_set is None else batch.real_set
+    if batch.anime_known is None or batch.real_known is None:
+        return real, anime
+    assert shown.anime_known is not None
+    assert shown.real_known is not None
+    known_real, known_anime = batch.anime_known * shown.real_known, batch.real_known * shown.anime_known
+    return real * known_real.to(real.dtype), anime * known_anime.to(anime.dtype)
+
+
+def _of_augmented(discriminator: nn.Module, image: Tensor, numbers: Tensor, *labels: Tensor | None) -> Any:
+    """A discriminator's scores of pictures that are first augmented, beside labels if it is told: one piece of work."""
+    return discriminator(augmented(image, numbers), *labels)
 
 
 def hinge(scores: list[Tensor]) -> Tensor:

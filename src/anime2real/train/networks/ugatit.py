@@ -231,7 +231,7 @@ class UGATITGenerator(nn.Module):
         self.attention = Attention(channels)
         self.modulation = Modulation(channels, 1 if light else (size // (4 * unshuffle)) ** 2, code)
         self.adaptive_blocks = nn.ModuleList(AdaptiveBlock(channels) for _ in range(blocks))
-        self.decoder = LayerInstanceDecoder(width, 3 * unshuffle**2)
+        self.decoder: nn.Module = LayerInstanceDecoder(width, 3 * unshuffle**2)
         draw_weights(self)
 
     def forward(self, image: Tensor, code: Tensor | None = None) -> Tensor:
@@ -244,8 +244,11 @@ class UGATITGenerator(nn.Module):
         gamma, beta = self.modulation(x, code)
         for block in self.adaptive_blocks:
             x = block(x, gamma, beta)
+        return self._decoded(x), logits
+
+    def _decoded(self, x: Tensor) -> Tensor:
         translated: Tensor = self.decoder(x)
-        return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated, logits
+        return F.pixel_shuffle(translated, self.unshuffle) if self.unshuffle > 1 else translated
 
     def _attended(self, image: Tensor) -> tuple[Tensor, Tensor]:
         image = F.pixel_unshuffle(image, self.unshuffle) if self.unshuffle > 1 else image
