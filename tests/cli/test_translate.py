@@ -14,7 +14,7 @@ from PIL import Image
 
 from anime2real import __version__
 from anime2real.cli.main import main
-from anime2real.cli.translate import Reporter
+from anime2real.cli.translate import OutcomePrinter
 from anime2real.image.decode import PictureError
 from anime2real.image.files import find_pictures, name_results
 from anime2real.image.provenance import read_marks
@@ -273,7 +273,7 @@ def test_progress_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capsys: p
     outcomes = [Outcome(Path("a"), (Path("o/a.png"),)), Outcome(Path("b"), error="b\nis\x1b bad")]
 
     def report() -> str:
-        reporter = Reporter(3, "real", "cyclegan", as_json=False)
+        reporter = OutcomePrinter(3, "real", "cyclegan", as_json=False)
         for outcome in outcomes:
             reporter(outcome)
         reporter.close()

@@ -10,7 +10,7 @@ import tiny
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.cli.translate import Reporter
+from anime2real.cli.translate import OutcomePrinter
 from anime2real.image import provenance as marks
 
 
@@ -106,12 +106,12 @@ def test_an_interrupted_command_goes_on(
     out = tmp_path / "o"
     command = ["translate", str(inputs / "a.mp4"), "-o", str(out), "--json"]
 
-    def stop(self: Reporter, name: str, doing: str, done: int, total: int | None) -> None:
+    def stop(self: OutcomePrinter, name: str, doing: str, done: int, total: int | None) -> None:
         if doing == "translating" and done == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Reporter, "frames", stop)
+        patch.setattr(OutcomePrinter, "frames", stop)
         assert main(command) == 130
     assert all(path.name.startswith(".") for path in out.iterdir())
     assert main(command) == 0
@@ -122,7 +122,7 @@ def test_an_interrupted_command_goes_on(
 def test_how_far_a_clip_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    reporter = Reporter(1, "real", "cyclegan", as_json=False)
+    reporter = OutcomePrinter(1, "real", "cyclegan", as_json=False)
     reporter.frames("a.mp4", "looking for faces", 1, None)
     reporter.frames("a.mp4", "translating", 251, 500)
     reporter.close()

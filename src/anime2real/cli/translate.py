@@ -85,7 +85,7 @@ def translate(
         return translator if domain == chosen.target else Translator(find(method, domain), threads=threads)
 
     found = find_pictures(pictures, output)
-    report = Reporter(len(found), chosen.target, chosen.method, as_json=as_json)
+    report = OutcomePrinter(len(found), chosen.target, chosen.method, as_json=as_json)
     jobs = ClipJobs(towards, layout, chosen.target if bundle else to, report.frames)
     try:
         for outcome in translate_files(translator, found, output, options, jobs):
@@ -95,7 +95,7 @@ def translate(
     return FAILED if report.failures else 0
 
 
-class Reporter:
+class OutcomePrinter:
     """Prints what became of each file: results on stdout; failures, notes and progress on stderr.
 
     Args:

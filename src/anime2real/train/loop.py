@@ -24,10 +24,10 @@ from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
-from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.progress import Reporter
+from anime2real.train.run.progress import TrainingReporter
 from anime2real.train.run.restore import build
 from anime2real.train.run.stats import Stats, need_tensorboard, open_stats
 from anime2real.train.sampler import BatchIndices, Sampler
@@ -64,7 +64,7 @@ class Status:
     """Where a finished or stopped session left the run."""
 
     finished: bool
-    progress: Progress
+    progress: RunProgress
     bundles: list[Path] = field(default_factory=list)
 
 
@@ -89,7 +89,7 @@ def train(config: TrainConfig, data: Path, run: Path, session: Session | None = 
     pack = Pack(data)
     config = resolve(config, pack)
     folder = RunFolder(run)
-    with folder.open(config, pack.meta), Reporter(folder, quiet=session.quiet) as report:
+    with folder.open(config, pack.meta), TrainingReporter(folder, quiet=session.quiet) as report:
         return _train(config, pack, folder, session, device, report)
 
 
@@ -107,7 +107,7 @@ def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
 
 
 def _train(
-    config: TrainConfig, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: Reporter
+    config: TrainConfig, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: TrainingReporter
 ) -> Status:
     speed = session.speed or Speed.best(device)
     facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
@@ -134,7 +134,7 @@ def _train(
 
 def _method(
     config: TrainConfig, pack: Pack, folder: RunFolder, device: torch.device
-) -> tuple[Method, Progress, list[str]]:
+) -> tuple[Method, RunProgress, list[str]]:
     """The method as the run's newest checkpoint has it, or new; a line for each damaged checkpoint passed over."""
     method = build(config.method, config.options, pack.size).to(device)
     if method.wants_hair:
@@ -162,8 +162,8 @@ class _Loop:
         device: torch.device,
         speed: Speed,
         method: Method,
-        progress: Progress,
-        report: Reporter,
+        progress: RunProgress,
+        report: TrainingReporter,
     ) -> None:
         self.config, self.folder, self.session, self.report = config, folder, session, report
         self.method, self.speed, self.progress = method, speed, progress

@@ -42,7 +42,7 @@ _TRACKS: Final = "tracks.json"
 _Seen = tuple[list[float], list[bool], list[Track]]
 """The time of each frame, s; whether it repeats the frame before; the tracks, not steadied yet."""
 
-Progress = Callable[[str, int, int | None], None]
+ReportProgress = Callable[[str, int, int | None], None]
 """Called with what is being done, the frames that are done, and the frames in all, if that is known."""
 
 
@@ -118,7 +118,7 @@ def translate_clip(
     *,
     clip: Clip | None = None,
     finder: Finder | None = None,
-    progress: Progress = lambda doing, done, total: None,
+    progress: ReportProgress = lambda doing, done, total: None,
 ) -> ClipResult:
     """Translate a clip, or resume an earlier run that had the same arguments.
 
@@ -157,7 +157,7 @@ def _translate(
     translator: Callable[[Domain], Translator],
     options: ClipOptions,
     finder: Finder,
-    progress: Progress,
+    progress: ReportProgress,
 ) -> ClipResult:
     key = _key(source, options)
     state = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder / _TRACKS, key, progress)
@@ -198,7 +198,7 @@ def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoo
     return replace(track, landmarks=steady(track.landmarks, times[part], held[part], smooth))
 
 
-def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: Progress) -> _Seen:
+def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: ReportProgress) -> _Seen:
     """Track the faces through all frames; the tracks are written to `path` too."""
     tracker = Tracker(finder)
     times: list[float] = []

@@ -23,7 +23,7 @@ WhoAsked = NDArray[np.float64]
 """(N, 2), who should be shown, as `Who.asked` gives it."""
 
 
-class Network(Protocol):
+class TranslateCrops(Protocol):
     """The signature of `Translator.translate`."""
 
     def __call__(
@@ -52,7 +52,7 @@ class Batcher:
         wait_seconds: how long the first crop of a batch waits for others.
     """
 
-    def __init__(self, networks: Mapping[Hashable, Network], size: int, wait_seconds: float) -> None:
+    def __init__(self, networks: Mapping[Hashable, TranslateCrops], size: int, wait_seconds: float) -> None:
         self._networks, self._size, self._wait_seconds = networks, size, wait_seconds
         self._queues: dict[Hashable, deque[_QueuedCrop]] = {key: deque() for key in networks}
         self._arrived = asyncio.Event()

@@ -8,7 +8,7 @@ import torch
 
 from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.run import checkpoint
-from anime2real.train.run.checkpoint import Progress, Saver
+from anime2real.train.run.checkpoint import RunProgress, Saver
 from anime2real.train.run.restore import build
 
 
@@ -37,7 +37,7 @@ def test_what_is_saved_is_what_was_there_when_saving_began(tmp_path: Path, monke
     was = {key: value.clone() for key, value in trained.state_dict().items()}
     moments = [optimizer.state[p]["exp_avg"].clone() for p in weights]
     with Saver(tmp_path) as saver:
-        saver.save(trained, Progress(step=3, pairs=12))
+        saver.save(trained, RunProgress(step=3, pairs=12))
         assert not checkpoint.complete(tmp_path)
         optimizer.step()
         with torch.no_grad():
@@ -46,7 +46,7 @@ def test_what_is_saved_is_what_was_there_when_saving_began(tmp_path: Path, monke
         go_on.set()
     again = method()
     progress, passed = checkpoint.load_newest(tmp_path, again)
-    assert (progress, passed) == (Progress(step=3, pairs=12), [])
+    assert (progress, passed) == (RunProgress(step=3, pairs=12), [])
     assert all(torch.equal(value, was[key]) for key, value in again.state_dict().items())
     optimizer = next(iter(again.optimizers.values()))
     restored = [optimizer.state[p]["exp_avg"] for group in optimizer.param_groups for p in group["params"]]
@@ -58,7 +58,7 @@ def save(folder: Path, saves: int, then: type[Exception] | None = None) -> None:
     trained = method()
     with Saver(folder) as saver:
         for step in range(saves):
-            saver.save(trained, Progress(step=step))
+            saver.save(trained, RunProgress(step=step))
         if then:
             raise then
 

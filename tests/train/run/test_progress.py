@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.progress import Reporter
+from anime2real.train.run.progress import TrainingReporter
 
 
 def said(folder: Path, capsys: pytest.CaptureFixture[str], *, quiet: bool = False) -> str:
-    with Reporter(RunFolder(folder), quiet=quiet) as report:
+    with TrainingReporter(RunFolder(folder), quiet=quiet) as report:
         report("training difference")
         report.progress(30, 100, "61.2 pairs/s", "30.0%  61.2 pairs/s  loss 0.5")
         report("done")

@@ -7,14 +7,19 @@ from typing import Any
 
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
-from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig
 from anime2real.train.run.folder import RunFolder
 from anime2real.train.run.restore import restore
 
 
 def export_translators(
-    method: Method, config: TrainConfig, pack: dict[str, Any], output: Path, facts: dict[str, Any], progress: Progress
+    method: Method,
+    config: TrainConfig,
+    pack: dict[str, Any],
+    output: Path,
+    facts: dict[str, Any],
+    progress: RunProgress,
 ) -> list[Path]:
     """Write a bundle for each translator below `output`, named METHOD-SOURCE-to-TARGET; returns their folders.
 

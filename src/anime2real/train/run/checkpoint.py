@@ -26,7 +26,7 @@ KEPT = 2
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run is.
 
     Attributes:
@@ -64,7 +64,7 @@ class Saver:
         if error is None:
             self.wait()
 
-    def save(self, method: Method, progress: Progress) -> None:
+    def save(self, method: Method, progress: RunProgress) -> None:
         """Copy what the run has now, and write it while the run goes on; the one before is waited for."""
         self.wait()
         tensors = {key: value.contiguous() for key, value in _on_host(method.state_dict()).items()}
@@ -87,7 +87,7 @@ def _on_host(value: Any) -> Any:
     return [_on_host(each) for each in value] if isinstance(value, list) else value
 
 
-def _write(folder: Path, tensors: dict[str, Tensor], optimizers: dict[str, Any], progress: Progress) -> Path:
+def _write(folder: Path, tensors: dict[str, Tensor], optimizers: dict[str, Any], progress: RunProgress) -> Path:
     """A checkpoint of a state on the host; the oldest beyond `KEPT` go. Returns its path."""
     final = folder / f"step-{progress.step:09d}"
     with atomic_folder(final) as partial:
@@ -106,7 +106,7 @@ def complete(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if (path / "state.json").is_file())
 
 
-def load_newest(folder: Path, method: Method) -> tuple[Progress, list[str]]:
+def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
     """Load the newest intact checkpoint into `method`, whose optimizers exist.
 
     Returns:
@@ -120,10 +120,10 @@ def load_newest(folder: Path, method: Method) -> tuple[Progress, list[str]]:
             return _load(path, method), passed
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             passed.append(f"checkpoint {path.name} is damaged ({str(error).splitlines()[0]}); trying the one before")
-    return Progress(), passed
+    return RunProgress(), passed
 
 
-def _load(path: Path, method: Method) -> Progress:
+def _load(path: Path, method: Method) -> RunProgress:
     state: dict[str, Any] = json.loads((path / "state.json").read_text())
     for name, expected in state["sha256"].items():
         if _sum(path / name) != expected:
@@ -137,7 +137,7 @@ def _load(path: Path, method: Method) -> Progress:
         optimizer.load_state_dict(optimizers[key])
         for group, rate, graph in zip(optimizer.param_groups, rates, capturable, strict=True):
             group["lr"], group["capturable"] = rate, graph  # of this device, not of the one that wrote it
-    return Progress(**state["progress"])
+    return RunProgress(**state["progress"])
 
 
 def _sum(path: Path) -> str:

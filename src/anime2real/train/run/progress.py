@@ -8,7 +8,7 @@ from anime2real.progress import Progress
 from anime2real.train.run.folder import RunFolder
 
 
-class Reporter:
+class TrainingReporter:
     """Reports a training line by line; used as a context, at whose end what a terminal shows goes.
 
     Args:

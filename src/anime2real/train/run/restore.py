@@ -12,7 +12,7 @@ from anime2real.train.method import Method
 from anime2real.train.methods.options import CONFIGS
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
-from anime2real.train.run.checkpoint import Progress
+from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import Budget, TrainConfig, TrainError, options_from
 from anime2real.train.run.folder import RunFolder
 
@@ -25,7 +25,7 @@ class Restored:
     config: TrainConfig
     pack: dict[str, Any]
     facts: dict[str, Any]
-    progress: Progress
+    progress: RunProgress
 
 
 def build(name: str, options: Any, size: int) -> Method:
