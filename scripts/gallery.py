@@ -5,6 +5,7 @@ python scripts/gallery.py examples/{aoi,sora}.png --turns 0 15 30 --methods RUNS
 """
 
 import argparse
+import itertools
 import math
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--to", choices=("real", "anime"), default="real")
     parser.add_argument("--turns", nargs="+", type=float, default=[0.0], help="degrees: each face turned by each")
     parser.add_argument("--variants", type=int, default=1, help="rows of a method that makes several people of a face")
+    parser.add_argument("--who", nargs="+", default=["auto"], help="rows of a method that can be told whom to show")
     parser.add_argument("--side", type=int, help="px of a face; as large as the largest method draws if not given")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -40,8 +42,10 @@ def main() -> None:
     inputs = [turned(face, math.radians(turn)) if turn else face for face in upright for turn in options.turns]
     rows = [[np.asarray(i.resize((side, side), Image.Resampling.LANCZOS)) for i in inputs]]
     for translator in translators:
-        for variant in range(options.variants if translator.bundle.variants > 1 else 1):
-            made = translator.batch(inputs, crop="none", variant=variant)
+        variants = range(options.variants if translator.bundle.variants > 1 else 1)
+        who = options.who if translator.bundle.takes_who else ["auto"]
+        for variant, asked in itertools.product(variants, who):
+            made = translator.batch(inputs, crop="none", variant=variant, who=asked)
             rows.append([np.asarray(p.resize((side, side), Image.Resampling.BICUBIC)) for p in made])
     options.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(options.output, optimize=True)
