@@ -1,0 +1,403 @@
+"""Trains the label network: who a face is and what it does, drawn or photographed, from its lined-up crop.
+
+    python research/labels/train_labels.py CACHE -o src/anime2real/face/models/labels.onnx
+
+CACHE holds crops.py's crops of drawings and label_photographs.py's of photographs; the labels are drawings.csv and
+photographs.csv beside this script. The trunk is EfficientNet-lite0 up to stride 16 with its ImageNet weights, frozen:
+its features of every crop, as it is, mirrored and spoilt (small, soft, grey, JPEG, moved), are computed once. What
+learns are two heads, alike but for chance, for both domains; the network means them over a picture and its mirror
+image. It takes `image` (N, 3, 112, 112) in [-1, 1] and gives `labels` (N, 6): sex from -1 (woman) to 1 (man), age in
+years, and the probabilities of an open mouth, a smile, open eyes and glasses. 300 of each domain, chosen by hash, are
+held back; their errors are printed last, as JSON.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from torch import Tensor, nn
+
+from anime2real.train.networks.efficientnet import LiteFeatures
+
+HERE = Path(__file__).parent
+SIDE = 112
+HELD_OUT = 300
+HEADS = 2
+NAMES = ("sex", "age", "mouth_open", "smile", "eyes_open", "glasses")
+AGES = {"childlike": 18.0, "young": 20.0, "adult": 32.0, "old": 60.0}
+"""Years that stand for how old a drawing looks; nobody is younger than 18."""
+
+SEXES = {"woman": 0.0, "unclear": 0.5, "man": 1.0}
+EYES = {"closed": 0.0, "one": 0.5, "open": 1.0}
+VERSIONS = ("as it is", "mirrored", "spoilt", "spoilt")
+LARGE = 256
+"""Numbers from which a weight is stored in fp16."""
+
+WEIGHT = {"sex": 2.0, "age": 0.8, "mouth_open": 1.5, "smile": 0.8, "eyes_open": 1.0, "glasses": 1.0}
+
+
+class Trunk(nn.Module):
+    """EfficientNet-lite0 up to stride 16: (N, 3, 112, 112) in [-1, 1] to (N, 152, 7, 7)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        lite = LiteFeatures()
+        self.stem, self.blocks = lite.stem, lite.blocks[:11]
+        for module in self.modules():  # so that the export stores them as weights
+            module._non_persistent_buffers_set.clear()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features at stride 16, and those at stride 8 averaged to the same places."""
+        x = self.stem(image)
+        for block in self.blocks:
+            x = block(x)
+            if x.shape[1] == 40:
+                middle = x
+        return torch.cat([F.avg_pool2d(middle, 2), x], 1)
+
+
+class Head(nn.Module):
+    """(N, 152, 7, 7) to six numbers, before their last functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(152)
+        self.mix = nn.Conv2d(152, 56, 1)
+        self.hidden = nn.Linear(56 * 49, 96)
+        self.out = nn.Linear(96, len(NAMES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw answers."""
+        x = F.dropout2d(F.relu(self.mix(self.norm(x))), 0.1, self.training)
+        x = F.dropout(F.relu(self.hidden(x.flatten(1))), 0.5, self.training)
+        return self.out(x)
+
+
+class Labels(nn.Module):
+    """The whole network: what the heads say of a picture and of its mirror image, in the mean."""
+
+    def __init__(self, trunk: Trunk, heads: nn.ModuleList) -> None:
+        super().__init__()
+        self.trunk, self.heads = trunk, heads
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 6), in the order of NAMES."""
+        return answers(mean_of(self.heads, [self.trunk(image), self.trunk(image.flip(3))]))
+
+
+def mean_of(heads: nn.ModuleList, features: list[Tensor]) -> Tensor:
+    """Mean raw answers (N, 6)."""
+    return torch.stack([head(x) for head in heads for x in features]).mean(0)
+
+
+def answers(raw: Tensor) -> Tensor:
+    """Sex in [-1, 1], age in [18, 80], probabilities."""
+    sex = torch.tanh(raw[:, :1] / 2)
+    age = 18 + 62 * torch.sigmoid(raw[:, 1:2])
+    return torch.cat([sex, age, torch.sigmoid(raw[:, 2:])], 1)
+
+
+def drawings(cache: Path) -> dict[str, Any]:
+    """Crops, targets (N, 6), their weights and who is held back."""
+    where = {}
+    for stem in ("anime-96", "anime-256"):
+        members = np.load(cache / f"{stem}.faces.npz")["members"]
+        crops = np.load(cache / f"{stem}.crops.npy", mmap_mode="r")
+        where |= {(f"{stem}.zip", str(m)): crops[i] for i, m in enumerate(members)}
+    with (HERE / "drawings.csv").open(newline="", encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["usable"] == "1" and (r["archive"], r["member"]) in where]
+    targets = np.array(
+        [
+            (
+                SEXES[r["sex"]],
+                AGES[r["age"]],
+                float(r["mouth_open"]),
+                float(r["smile"] == "1"),
+                EYES[r["eyes"]],
+                float(r["glasses"]),
+            )
+            for r in rows
+        ],
+        np.float32,
+    )
+    weights = np.ones_like(targets)
+    weights[:, 1] = np.where(targets[:, 1] > AGES["young"], 1.2, 0.4)  # most look young, and the loss is a median's
+    weights[targets[:, 0] == SEXES["unclear"], 0] = 0.4
+    weights[targets[:, 0] == SEXES["man"], 0] = 2.0
+    chosen = [r["sheet"][0] in "de" for r in rows]  # sheets in the order of a hash; others were sought out
+    return _set(rows, np.stack([where[r["archive"], r["member"]] for r in rows]), targets, weights, chosen)
+
+
+def photographs(cache: Path, most: int) -> dict[str, Any]:
+    """The same of at most so many photographs of an archive."""
+    with (HERE / "photographs.csv").open(newline="", encoding="utf-8") as file:
+        table = {(r["archive"], r["member"]): r for r in csv.DictReader(file)}
+    rows, crops = [], []
+    for path in sorted(cache.glob("*.seen.npz")):
+        seen = np.load(path)
+        held = seen["crops"]
+        names = list(zip(map(str, seen["archive"]), map(str, seen["member"]), strict=True))
+        usable = [i for i, n in enumerate(names) if n in table and table[n]["keep"] == "1"]
+        usable = sorted(usable, key=lambda i: _sum(*names[i]))[:most]
+        rows += [table[names[i]] for i in usable]
+        crops.append(held[usable])
+    targets = np.array(
+        [((float(r["sex"]) + 1) / 2, *(float(r[k] or "nan") for k in NAMES[1:])) for r in rows], np.float32
+    )
+    weights = np.isfinite(targets).astype(np.float32)
+    weights[:, 1] *= np.interp(targets[:, 1], [20, 26, 32, 42, 52, 62], [3.0, 1.8, 1.0, 1.0, 2.0, 4.0])  # rarer ages
+    weights[:, 5] *= np.array([r["glasses_known"] == "1" for r in rows])
+    return _set(rows, np.concatenate(crops), np.nan_to_num(targets), weights, [True] * len(rows))
+
+
+def _sum(archive: str, member: str) -> str:
+    return hashlib.sha256(f"labels/{archive}/{member}".encode()).hexdigest()
+
+
+def _set(
+    rows: list[dict[str, str]],
+    crops: NDArray[np.uint8],
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    may: list[bool],
+) -> dict[str, Any]:
+    order = sorted((_sum(r["archive"], r["member"]), i) for i, r in enumerate(rows) if may[i])
+    held = np.zeros(len(rows), bool)
+    held[[i for _, i in order[:HELD_OUT]]] = True
+    return {"rows": rows, "crops": crops, "targets": targets, "weights": weights, "held": held}
+
+
+def spoilt(crop: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """A crop as worse pictures show it: moved a little, smaller, softer, grey, tinted, JPEG, mirrored or not."""
+    picture = Image.fromarray(crop)
+    if random.random() < 0.5:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    angle, scale = random.normal(0, 5), np.exp(random.normal(0, 0.06))
+    c, s = np.cos(np.radians(angle)) / scale, np.sin(np.radians(angle)) / scale
+    x, y = SIDE / 2 + random.normal(0, 0.025 * SIDE, 2)
+    matrix = (c, -s, x - c * SIDE / 2 + s * SIDE / 2, s, c, y - s * SIDE / 2 - c * SIDE / 2)
+    edged = np.pad(np.asarray(picture), ((SIDE // 4,) * 2, (SIDE // 4,) * 2, (0, 0)), "edge")
+    shift = SIDE // 4
+    matrix = (*matrix[:2], matrix[2] + shift, *matrix[3:5], matrix[5] + shift)
+    picture = Image.fromarray(edged).transform(
+        (SIDE, SIDE), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR
+    )
+    if random.random() < 0.4:
+        small = int(random.integers(28, 90))
+        picture = picture.resize((small, small), Image.Resampling.BOX).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    if random.random() < 0.3:
+        picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.4, 1.6)))
+    if random.random() < 0.25:
+        picture = picture.convert("L").convert("RGB")
+    elif random.random() < 0.4:
+        gain = np.exp(random.normal(0, 0.18, 3)) * np.exp(random.normal(0, 0.15))
+        picture = Image.fromarray(np.clip(np.asarray(picture) * gain, 0, 255).astype(np.uint8))
+    if random.random() < 0.4:
+        held = io.BytesIO()
+        picture.save(held, "JPEG", quality=int(random.integers(20, 80)))
+        picture = Image.open(held).convert("RGB")
+    return np.asarray(picture)
+
+
+def features(trunk: Any, crops: NDArray[np.uint8], version: str, seed: int) -> NDArray[np.float16]:
+    """The trunk's features (N, 152, 7, 7) of a version of crops."""
+    found = np.empty((len(crops), 152, 7, 7), np.float16)
+    for start in range(0, len(crops), 16):
+        part = crops[start : start + 16]
+        if version == "mirrored":
+            part = part[:, :, ::-1]
+        elif version == "spoilt":
+            part = np.stack([spoilt(c, np.random.default_rng((seed, start + i))) for i, c in enumerate(part)])
+        image = np.ascontiguousarray(part.transpose(0, 3, 1, 2)).astype(np.float32) / 127.5 - 1
+        found[start : start + 16] = trunk.run(None, {"image": image})[0]
+    return found
+
+
+def loss_of(raw: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Binary cross-entropies, and of age the absolute error in decades."""
+    total = torch.zeros(())
+    for k, name in enumerate(NAMES):
+        if name == "age":
+            each = F.smooth_l1_loss(answers(raw)[:, 1] / 10, targets[:, 1] / 10, reduction="none", beta=0.3)
+        else:
+            each = F.binary_cross_entropy_with_logits(raw[:, k], targets[:, k], reduction="none")
+        total = total + WEIGHT[name] * (each * weights[:, k]).mean()
+    return total
+
+
+def errors(found: NDArray[np.float32], data: dict[str, Any], held: NDArray[np.bool_]) -> dict[str, Any]:
+    """How far answers (M, 6) for those held back are from their labels."""
+    said, right, weight = found, data["targets"][held], data["weights"][held]
+    sure = np.abs(right[:, 0] - 0.5) > 0.25
+    result: dict[str, Any] = {"pictures": int(held.sum())}
+    man = right[:, 0] > 0.5
+    result["sex right"] = _share((said[:, 0] > 0) == man, sure)
+    result["men right"] = _share(said[:, 0] > 0, sure & man)
+    result["women right"] = _share(said[:, 0] < 0, sure & ~man)
+    result["age, mean error in years"] = round(float(np.abs(said[:, 1] - np.maximum(right[:, 1], 18)).mean()), 1)
+    for k, name in enumerate(NAMES):
+        if name in ("sex", "age"):
+            continue
+        known = (weight[:, k] > 0) & (np.abs(right[:, k] - 0.5) > 0.2)
+        yes = right[:, k] > 0.5
+        result[f"{name} right"] = _share((said[:, k] > 0.5) == yes, known)
+        result[f"{name} found"] = _share(said[:, k] > 0.5, known & yes)
+        result[f"{name} falsely"] = _share(said[:, k] > 0.5, known & ~yes)
+    return result
+
+
+def _share(right: NDArray[np.bool_], of: NDArray[np.bool_]) -> str:
+    return f"{int((right & of).sum())} of {int(of.sum())}"
+
+
+def export(trunk: Trunk, heads: nn.ModuleList, path: Path) -> float:
+    """Write the network, its weights in fp16; returns its milliseconds for one face on one core."""
+    image = torch.zeros(2, 3, SIDE, SIDE)
+    torch.onnx.export(
+        Labels(trunk, heads).eval(),
+        (image,),
+        str(path),
+        input_names=["image"],
+        output_names=["labels"],
+        dynamic_axes={"image": {0: "batch"}, "labels": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    model = onnx.load(path)
+    halve(model)
+    onnx.save(model, path)
+    session = _session(path)
+    times = []
+    for _ in range(60):
+        start = time.process_time()
+        session.run(None, {"image": image[:1].numpy()})
+        times.append(time.process_time() - start)
+    return 1000 * float(np.median(times))
+
+
+def halve(model: onnx.ModelProto) -> None:
+    """Store the large weights in fp16, each with a Cast behind it that is folded when the file is loaded."""
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) >= LARGE:
+            name = weight.name
+            values = onnx.numpy_helper.to_array(weight).astype(np.float16)
+            weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.fp16"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}.fp16"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def main() -> None:
+    """Train, export, measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--most", type=int, default=3000, help="photographs of an archive at most")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    trunk = Trunk().eval()
+    exported = options.cache / "trunk.onnx"
+    torch.onnx.export(
+        trunk,
+        (torch.zeros(2, 3, SIDE, SIDE),),
+        str(exported),
+        input_names=["image"],
+        output_names=["features"],
+        dynamic_axes={"image": {0: "batch"}, "features": {0: "batch"}},
+        dynamo=False,
+    )
+    session = _session(exported)
+    sets = {"drawings": drawings(options.cache), "photographs": photographs(options.cache, options.most)}
+    for name, data in sets.items():
+        data["features"] = [_cached(options.cache, name, data, session, i) for i in range(len(VERSIONS))]
+        print(name, len(data["rows"]), flush=True)
+    heads = nn.ModuleList(trained(sets, options.epochs, seed) for seed in range(HEADS))
+    with torch.inference_mode():
+        for data in sets.values():
+            both = [torch.from_numpy(f[data["held"]].astype(np.float32)) for f in data["features"][:2]]
+            data["found"] = answers(mean_of(heads, both)).numpy()
+    milliseconds = export(trunk, heads, options.out)
+    report: dict[str, Any] = {k: errors(d["found"], d, d["held"]) for k, d in sets.items()}
+    report |= {"ms": round(milliseconds, 2), "bytes": options.out.stat().st_size}
+    print(json.dumps(report, indent=1))
+
+
+def _cached(cache: Path, name: str, data: dict[str, Any], session: Any, version: int) -> NDArray[np.float16]:
+    """Features of a version, from the cache if they are of these crops."""
+    key = hashlib.sha256("\n".join(f"{r['archive']}/{r['member']}" for r in data["rows"]).encode()).hexdigest()[:12]
+    path = cache / f"{name}.{key}.{version}.npy"
+    if not path.exists():
+        np.save(path, features(session, data["crops"], VERSIONS[version], version))
+    found: NDArray[np.float16] = np.load(path)
+    return found
+
+
+def trained(sets: dict[str, dict[str, Any]], epochs: int, seed: int) -> Head:
+    """A head after so many passes over as many drawings as photographs."""
+    parts = []
+    for data in sets.values():
+        rows = np.flatnonzero(~data["held"])
+        yes = data["targets"][rows]
+        # Men, open mouths, closed eyes and glasses are rare: each picture is drawn by the rarest thing that it shows.
+        rarity = np.ones(len(rows))
+        for k, name in enumerate(NAMES):
+            if name != "age":
+                for side in (yes[:, k] > 0.5, yes[:, k] < 0.5):
+                    share = max(side.mean(), 0.01)
+                    rarity = np.maximum(rarity, np.where(side, np.minimum(0.5 / share, 8.0), 0))
+            else:
+                near = np.array([(np.abs(yes[:, k] - years) <= 3).mean() for years in yes[:, k]])
+                rarity = np.maximum(rarity, np.clip(0.2 / near, 1, 5))
+        parts.append((data, rows, rarity / rarity.sum()))
+    torch.manual_seed(seed)
+    head = Head()
+    optimizer = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=0.02)
+    steps = epochs * 60
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    random = np.random.default_rng(seed)
+    average = {k: v.clone() for k, v in head.state_dict().items()}
+    for step in range(steps):
+        images, targets, weights = [], [], []
+        for data, rows, chance in parts:
+            chosen = random.choice(rows, 64, p=chance)
+            versions = random.integers(0, len(VERSIONS), 64)
+            images.append(np.stack([data["features"][v][i] for v, i in zip(versions, chosen, strict=True)]))
+            targets.append(data["targets"][chosen])
+            weights.append(data["weights"][chosen])
+        x, y, w = (torch.from_numpy(np.concatenate(v).astype(np.float32)) for v in (images, targets, weights))
+        loss = loss_of(head(x), y, w)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        for key, value in head.state_dict().items():
+            average[key] = value.clone() if not value.is_floating_point() else average[key].lerp(value, 0.01)
+        if step % 200 == 0:
+            print(step, round(float(loss), 3), flush=True)
+    head.load_state_dict(average)
+    return head.eval()
+
+
+if __name__ == "__main__":
+    main()
