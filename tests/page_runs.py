@@ -61,7 +61,7 @@ SMALL_NETWORKS = {
     "difference": "--batch-size 4",
     "autoencoder": "--width 8 --batch-size 4",
     "cyclegan": "--width 8 --blocks 1 --discriminator-width 8 --batch-size 2",
-    "galatea": "--width 8 --blocks 2 --batch-size 2 --set projection_width=8 --set patch_width=8",
+    "galatea": "--width 8 --blocks 2 --batch-size 2 --set projection_width=8 --set patch_width=8 --set start_from=",
 }
 
 
@@ -125,9 +125,13 @@ def not_run(command: Command) -> str | None:
     return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, line)), None)
 
 
-def stand_in(run: Path, method: str, *, styled: bool) -> None:
-    """Bundles where a training would leave them."""
-    made: dict[str, Any] = {"content": tiny.styled_model(SIZE), "conditions": ("style",)} if styled else {}
+def stand_in(run: Path, method: str, words: Sequence[str]) -> None:
+    """Bundles where a training by these words would leave them."""
+    made: dict[str, Any] = {}
+    if "--style-weight" in words:
+        made = {"content": tiny.styled_model(SIZE), "conditions": ("style",)}
+    elif "people" in words:
+        made = {"content": tiny.who_model(SIZE), "conditions": ("who",)}
     for source in DOMAINS:
         target = other(source)
         folder = run / "bundles" / f"{method}-{source}-to-{target}"
@@ -166,6 +170,6 @@ def run_page(name: str, *, train: bool = False) -> list[str]:
             assert code == 0, f"{command}: exit code {code}"
             if stops_short:
                 assert output is not None
-                stand_in(output, words[1], styled="--style-weight" in words)
+                stand_in(output, words[1], words)
             done.append(" ".join(command.words[1:]))
     return done
