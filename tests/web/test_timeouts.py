@@ -53,7 +53,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
     monkeypatch.setattr(
         "anime2real.web.translators.ParallelTranslator.__call__",
-        lambda _, pixels, landmarks, __: gate(pixels, landmarks),
+        lambda _, pixels, landmarks, *__: gate(pixels, landmarks),
     )
     yield gate
     gate.open.set()
