@@ -27,7 +27,7 @@ from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import finder, who
+from anime2real.face import finder
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
@@ -164,7 +164,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
     takes_who = any(bundle.takes_who for bundle in bundles)
     if takes_who:
-        files[LABELS] = who.MODEL.read_bytes()
+        files[LABELS] = (finder.MODELS / finder.LABELS).read_bytes()
     for bundle in bundles:
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
@@ -174,7 +174,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
         "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
         "face": face_facts(),
-        "labels": {"model": LABELS, "crop": who.CROP} if takes_who else None,
+        "labels": {"model": LABELS, "crop": finder.LABEL_CROP} if takes_who else None,
         "translators": {bundle.target: _facts(bundle) for bundle in bundles},
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -12,8 +12,8 @@ import pytest
 import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
+from anime2real.face.finder import LABEL_CROP, LABELS, MODELS
 from anime2real.face.geometry import TEMPLATE
-from anime2real.face.who import CROP, MODEL
 from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}
@@ -101,8 +101,8 @@ def test_the_page_brings_what_reads_sex_and_age_for_a_bundle_that_is_told_who_to
     plain = tiny.write_bundle(tmp_path / "b", source="real", target="anime")
     manifest = build_try.build(tmp_path / "try", RUNTIME, [told, plain])
     assert {to: facts["ages"] for to, facts in manifest["translators"].items()} == {"real": [20, 60], "anime": None}
-    assert manifest["labels"] == {"model": "models/labels.onnx", "crop": CROP}
-    assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == MODEL.read_bytes()
+    assert manifest["labels"] == {"model": "models/labels.onnx", "crop": LABEL_CROP}
+    assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == (MODELS / LABELS).read_bytes()
 
 
 def test_a_folder_of_somebody_else_is_left(tmp_path: Path) -> None:

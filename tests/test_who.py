@@ -17,9 +17,9 @@ from PIL import Image
 from anime2real import Translator, translate_picture
 from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle, BundleError, read
 from anime2real.cli.main import main
-from anime2real.face.finder import default_finder
-from anime2real.face.who import Who, WhoError, default_labeller, parse_who
-from anime2real.pipeline import crop_faces
+from anime2real.face.finder import default_finder, default_labeller
+from anime2real.face.who import Who, WhoError, parse_who
+from anime2real.pipeline import crop_faces, who_input
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DRAWING = EXAMPLES / "aoi.png"
@@ -76,12 +76,12 @@ def test_nobody_else_can_be_made(made: Callable[[], Who]) -> None:
 
 
 def test_an_age_read_below_18_becomes_18() -> None:
-    asked = Who().asked(np.array([[0.2, 9.0], [-3.0, 95.0]]), (18, 80))
+    asked = who_input([Who(), Who()], [(0.2, 9.0), (-3.0, 95.0)], (18, 80))
     np.testing.assert_allclose(asked, [[0.2, 0.18], [-1.0, 0.8]])
 
 
 def test_ages_beyond_what_a_bundle_draws_are_the_nearest_that_it_does() -> None:
-    np.testing.assert_allclose(Who(1.0, 75).asked(np.zeros((1, 2)), (18, 45)), [[1.0, 0.45]])
+    np.testing.assert_allclose(who_input([Who(1.0, 75)], [(0.0, 0.0)], (18, 45)), [[1.0, 0.45]])
 
 
 def test_who_is_asked_for_reaches_the_network(told: Bundle) -> None:

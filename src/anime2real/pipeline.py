@@ -14,9 +14,9 @@ from PIL import Image
 
 from anime2real.bundle.format import YOUNGEST, Bundle
 from anime2real.domain import Domain, other
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import TEMPLATE, Face, Similarity, align, around, centre_box, paste, square, upright
-from anime2real.face.who import AS_SEEN, Who, WhoError, default_labeller, parse_who
+from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.network import Network, Pixels, TranslatorError
 
 Layout = Literal["face", "pair", "paste"]
@@ -148,7 +148,25 @@ def _asked(
     each = [who] * len(faces) if isinstance(who, Who) else list(who)
     labels = default_labeller(1)(image, faces) if any(w.sex is None or w.age is None for w in each) else []
     seen = [(label.sex, label.age) for label in labels] or [(0.0, float(YOUNGEST))] * len(faces)
-    return np.concatenate([w.asked(np.array([s]), bundle.ages) for w, s in zip(each, seen, strict=True)])
+    return who_input(each, seen, bundle.ages)
+
+
+def who_input(
+    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
+) -> NDArray[np.float64]:
+    """What a network is told of whom to show.
+
+    Args:
+        who: who each face should become, K of them.
+        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
+        ages: the youngest and the oldest that the network can draw.
+
+    Returns:
+        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
+    """
+    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
+    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
+    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)
 
 
 def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) -> list[Pixels]:

@@ -9,8 +9,7 @@ from PIL import Image
 
 from anime2real.bundle.format import YOUNGEST
 from anime2real.cli.main import main
-from anime2real.face.finder import find_faces
-from anime2real.face.who import default_labeller
+from anime2real.face.finder import default_labeller, find_faces
 from anime2real.image.decode import decode
 
 ROOT = Path(__file__).parent.parent.parent

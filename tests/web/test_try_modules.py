@@ -27,14 +27,13 @@ from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
 from anime2real.face import finder
 from anime2real.face import geometry as python
-from anime2real.face import who as who_module
-from anime2real.face.finder import find_faces
+from anime2real.face.finder import default_labeller, find_faces
 from anime2real.face.geometry import Face
-from anime2real.face.who import AS_SEEN, Who, default_labeller
+from anime2real.face.who import AS_SEEN, Who
 from anime2real.image import provenance
 from anime2real.image.decode import decode
 from anime2real.network import to_float, to_uint8
-from anime2real.pipeline import crop_faces
+from anime2real.pipeline import crop_faces, who_input
 
 Network = Callable[[dict[str, Any]], dict[str, NDArray[np.float32]]]
 
@@ -62,7 +61,9 @@ def best(to: Domain) -> tuple[Translator, Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": who_module.MODEL}
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {
+        "labels": finder.MODELS / finder.LABELS
+    }
     callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
     with javascript.modules(build_try.PAGE, callbacks) as modules:
         yield modules
@@ -155,7 +156,9 @@ def translated(
 def labels_of(page: javascript.Modules, image: Image.Image, face: dict[str, Any]) -> dict[str, float]:
     """How a face looks, by docs/try."""
     given = javascript.picture(np.asarray(image))
-    labels: dict[str, float] = page("who.js", "labelsOf", given, face["crop"], who_module.CROP, {"callback": "labels"})
+    labels: dict[str, float] = page(
+        "who.js", "labelsOf", given, face["crop"], finder.LABEL_CROP, {"callback": "labels"}
+    )
     return labels
 
 
@@ -207,7 +210,7 @@ def test_who_is_asked_for_is_told_as_python_tells_it(
 @pytest.mark.parametrize("looks", [{"sex": 0.3, "age": 9.0}, {"sex": -1.2, "age": 95.0}])
 def test_what_a_face_looks_like_is_kept_to_what_can_be_drawn(page: javascript.Modules, looks: dict[str, float]) -> None:
     ages = (float(YOUNGEST), float(OLDEST))
-    expected = AS_SEEN.asked(np.array([[looks["sex"], looks["age"]]]), ages)[0]
+    expected = who_input([AS_SEEN], [(looks["sex"], looks["age"])], ages)[0]
     assert page("who.js", "told", {"sex": "", "age": ""}, looks, ages) == pytest.approx(expected.tolist())
 
 

@@ -18,8 +18,8 @@ from PIL import Image
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.data.pack import Pack, PackError, write_index, write_meta
 from anime2real.domain import DOMAINS, Domain
+from anime2real.face.finder import LABEL_CROP, LABELS, MODELS, default_labeller
 from anime2real.face.geometry import Face, align
-from anime2real.face.who import CROP, MODEL, default_labeller
 from anime2real.progress import Progress
 
 MEN: Final[Mapping[Domain, float]] = {"real": 0.5, "anime": 0.35}
@@ -128,7 +128,7 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
             entry["weight"] = round(float(weight), 4)
     drawn = [100 * e["who"][1] for e in entries if (e["domain"], e["split"]) == ("anime", "train")]
     facts = {
-        "network": hashlib.sha256(MODEL.read_bytes()).hexdigest(),
+        "network": hashlib.sha256((MODELS / LABELS).read_bytes()).hexdigest(),
         "known": sum(entry["file"] in known for entry in entries),
         "left_out": sum(entry["split"] == LEFT_OUT for entry in entries),
         "ages": {"real": [YOUNGEST, OLDEST], "anime": [round(float(v)) for v in np.percentile(drawn, PERCENTILES)]},
@@ -149,7 +149,7 @@ def _read(pack: Pack, progress: Progress | None) -> Iterator[tuple[float, float]
         crops = []
         for entry, pixels in zip(pack.index[start : start + _CHUNK], pack.images[start : start + _CHUNK], strict=True):
             face = Face(np.array(entry["landmarks"]), entry["domain"], 1.0)
-            crops.append(np.asarray(align(Image.fromarray(np.asarray(pixels)), face.crop, CROP, beyond="edge")))
+            crops.append(np.asarray(align(Image.fromarray(np.asarray(pixels)), face.crop, LABEL_CROP, beyond="edge")))
         for labels in labeller.of_crops(np.stack(crops)):
             yield labels.sex, labels.age
         if progress is not None:

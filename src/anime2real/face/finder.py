@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.geometry import Face, align, around, tilt_of
+from anime2real.face.who import Labels
 from anime2real.image.decode import Picture, to_image
 from anime2real.network import open_session, to_float
 
@@ -24,6 +25,10 @@ MODELS: Final = Path(__file__).parent / "models"
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
+
+LABELS: Final = "labels.onnx"
+LABEL_CROP: Final = 112
+"""Pixels a side of the label network's crops."""
 
 UNIT_SIDE: Final = 3.0
 """Side of a face's square in units of the face: the mean of the eye distance and 1.1 × that from eyes to mouth."""
@@ -187,6 +192,36 @@ class FaceFinder:
             side = REFERENCE * 2.0**size * float(scale.mean())
             result.append(_Candidate(float(x), float(y), side, real, float(heat[row, column])))
         return result
+
+
+class Labeller:
+    """Says what faces show: sex, age, mouth, smile, eyes, glasses; it loads the network once.
+
+    `research/labels/train_labels.py` made the network; research/labels/README.md has its errors on faces it never saw.
+
+    Args:
+        threads: CPU threads; the library's choice if not given.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._session = open_session(MODELS / LABELS, threads)
+
+    def __call__(self, image: Image.Image, faces: Sequence[Face]) -> list[Labels]:
+        """The labels of faces in an RGB picture."""
+        # The edge is repeated beyond the picture, as in training: a mirror image would show a second face.
+        crops = [np.asarray(align(image, face.crop, LABEL_CROP, beyond="edge")) for face in faces]
+        return self.of_crops(np.stack(crops)) if crops else []
+
+    def of_crops(self, crops: NDArray[np.uint8]) -> list[Labels]:
+        """The labels of upright crops, (K, `LABEL_CROP`, `LABEL_CROP`, 3) sRGB."""
+        rows: Any = self._session.run(None, {"image": to_float(crops)})[0]
+        return [Labels(*map(float, row)) for row in rows]
+
+
+@lru_cache(maxsize=4)
+def default_labeller(threads: int | None = None) -> Labeller:
+    """The package's labeller, loaded once for each number of threads."""
+    return Labeller(threads=threads)
 
 
 @lru_cache(maxsize=4)

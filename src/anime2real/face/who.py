@@ -1,30 +1,14 @@
 """Who a face shows, and who is asked for: man or woman, and how old.
 
-A small network of our own reads sex, age, mouth, smile, eyes and glasses off the upright crop of a face, drawn or
-photographed. `research/labels/train_labels.py` made it; research/labels/README.md has its errors on faces that it never
-saw. What a user does not say of whom a result should show is what that network reads.
+What a user does not say of whom a result should show is what `finder.Labeller` reads off the face.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.errors import UsageError
-from anime2real.face.geometry import Face, align
-from anime2real.network import open_session, to_float
-
-MODEL: Final = Path(__file__).parent / "models" / "labels.onnx"
-
-CROP: Final = 112
-"""Pixels a side of the network's crops."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +34,6 @@ class Labels:
             "sex": round(self.sex, 2), "age": round(self.age), "mouth_open": round(self.mouth_open, 2),
             "smile": round(self.smile, 2), "eyes_open": round(self.eyes_open, 2), "glasses": round(self.glasses, 2),
         }  # fmt: skip
-
-
-class Labeller:
-    """Says what faces show; it loads the network once.
-
-    Args:
-        threads: CPU threads; the library's choice if not given.
-    """
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._session = open_session(MODEL, threads)
-
-    def __call__(self, image: Image.Image, faces: Sequence[Face]) -> list[Labels]:
-        """The labels of faces in an RGB picture."""
-        # The edge is repeated beyond the picture, as in training: a mirror image would show a second face.
-        crops = [np.asarray(align(image, face.crop, CROP, beyond="edge")) for face in faces]
-        return self.of_crops(np.stack(crops)) if crops else []
-
-    def of_crops(self, crops: NDArray[np.uint8]) -> list[Labels]:
-        """The labels of upright crops, (K, `CROP`, `CROP`, 3) sRGB."""
-        rows: Any = self._session.run(None, {"image": to_float(crops)})[0]
-        return [Labels(*map(float, row)) for row in rows]
-
-
-@lru_cache(maxsize=4)
-def default_labeller(threads: int | None = None) -> Labeller:
-    """The package's labeller, loaded once for each number of threads."""
-    return Labeller(threads=threads)
 
 
 AUTO: Final = "auto"
@@ -112,22 +68,6 @@ class Who:
             raise WhoError(f"a sex goes from -1 (woman) to 1 (man), not {self.sex:g}")
         if self.age is not None and not YOUNGEST <= self.age <= OLDEST:
             raise WhoError(f"ages are {YOUNGEST} to {OLDEST} years here, not {self.age:g}")
-
-    def asked(self, seen: NDArray[np.float64], ages: tuple[float, float]) -> NDArray[np.float64]:
-        """What a network is told.
-
-        Args:
-            seen: (K, 2), sex from -1 to 1 and age in years, as faces look.
-            ages: the youngest and the oldest that the network can draw.
-
-        Returns:
-            (K, 2): sex, age / 100.
-        """
-        told = np.array(seen, np.float64).reshape(-1, 2)
-        for column, value in enumerate((self.sex, self.age)):
-            if value is not None:
-                told[:, column] = value
-        return np.stack([told[:, 0].clip(-1, 1), told[:, 1].clip(*ages) / 100], axis=1)
 
 
 AS_SEEN: Final = Who()
