@@ -30,7 +30,7 @@ _RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "av
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 
 
-_OF_PIXELS: Final = ("decoder.block", "decoder.narrow.", "decoder.fine", "decoder.draw.")
+_OF_PIXELS: Final = ("decoder.block", "decoder.narrow.", "decoder.fine")
 """How the weights are called that a `PixelDecoder` alone has."""
 
 _NORMS: Final = ("decoder.norm1", "decoder.norm2")
@@ -199,10 +199,11 @@ def _unshuffle(named: Mapping[str, Tensor]) -> int:
 def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights as the generators name and lay them out; undoes `export.rewrites.rewritten`."""
     state = _of_attention(named)
-    with_attention = bool(state)
+    with_attention, of_pixels = bool(state), "decoder.narrow.weight" in named
     for name, value in named.items():
         parts = name.split(".")
-        if name.startswith("encoder.") and name.endswith(".weight"):
+        own_head = of_pixels and name in ("decoder.head.weight", "decoder.head.bias")  # no `WideConvolution` there
+        if own_head or (name.startswith("encoder.") and name.endswith(".weight")):
             state[name] = value
         elif name in ("decoder.up1.weight", "decoder.up2.weight"):
             state[f"decoder.{parts[1]}.convolution.weight"] = value

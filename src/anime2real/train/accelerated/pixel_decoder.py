@@ -27,7 +27,7 @@ def pixels_decoded(decoder: PixelDecoder, padded: Tensor) -> Tensor:
     x = reflected(doubled(x), 1)
     for layer in (decoder.fine1, decoder.fine2):
         x = activated(F.conv2d(x, layer.weight, layer.bias), 1)
-    last = decoder.draw
+    last = decoder.head
     assert last.bias is not None
     # Eight outputs, five of them nothing: three is a shape without a fast kernel.
     weight = F.pad(last.weight, (0, 0, 0, 0, 0, 0, 0, 5))

@@ -60,7 +60,7 @@ class PixelDecoder(nn.Module):
         self.norm3 = LayerInstanceNorm(fine)
         self.fine1 = nn.Conv2d(fine, fine, 3, padding=1, padding_mode="reflect")
         self.fine2 = nn.Conv2d(fine, fine, 3, padding=1, padding_mode="reflect")
-        self.draw = nn.Conv2d(fine, 3, 3, padding=1, padding_mode="reflect")
+        self.head = nn.Conv2d(fine, 3, 3, padding=1, padding_mode="reflect")
 
     def draw_weights(self) -> None:
         """Draw all weights; those with no norm behind them so that activations keep their size (He et al., 2015)."""
@@ -75,7 +75,7 @@ class PixelDecoder(nn.Module):
         x = doubled(torch.relu(self.norm3(self.narrow(x))))
         for layer in (self.fine1, self.fine2):
             x = F.leaky_relu(layer(x), SLOPE)
-        return torch.tanh(self.draw(x))
+        return torch.tanh(self.head(x))
 
 
 class PixelGenerator(UGATITGenerator):
