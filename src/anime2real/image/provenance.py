@@ -52,7 +52,7 @@ def source_type(xmp: bytes) -> str | None:
         if element.tag == key:
             stated = element.text or element.get(f"{{{_RDF}}}resource")
         if stated and stated.strip():
-            return stated.strip()
+            return str(stated).strip()
     return None
 
 
