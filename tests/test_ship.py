@@ -38,7 +38,7 @@ def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch
 
 def test_a_bundle_goes_where_those_of_its_method_are() -> None:
     homes = {bundle.method: bundle.folder.parent for bundle in shipped()}
-    unmoved = {"cyclegan-tilt", "galatea-styles", "ugatit"}  # their distributions take them from the package still
+    unmoved = {"galatea-styles", "ugatit"}  # their distribution takes them from the package still
     for method in set(homes) - unmoved:
         assert ship.home_of(method) == homes[method]
     for method in unmoved:
