@@ -150,7 +150,7 @@ def test_what_cannot_be_enlarged_is_named(tmp_path: Path, weights: str, capsys: 
         (["--quality", "101"], "--quality goes from 1 to 100, not 101", 2),
         (["--kind", "photograph"], "does not hold the model realesrgan-x4plus (", 1),
         (["--weights", "nowhere"], "nowhere does not hold the model", 1),
-        (["--device", "abacus"], "no device 'abacus' here", 1),
+        (["--device", "abacus"], "no device 'abacus' here", 2),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(

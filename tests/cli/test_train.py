@@ -58,7 +58,7 @@ def test_a_preset_is_printed_whole_and_overridden_by_what_is_given(
     table = tomllib.loads(capsys.readouterr().out)
     assert table["budget"] == {"pairs": 15_000}
     assert [table["options"][name] for name in ("tilt", "turn", "pool_size")] == ["coordinates", 10.0, 7]
-    assert main([*command, "paper-51"]) == 1
+    assert main([*command, "paper-51"]) == 2
     assert "cyclegan has no preset 'paper-51': there are default, paper-15, paper-50, tilt" in capsys.readouterr().err
 
 
@@ -100,19 +100,53 @@ def test_tensorboard_events_stand_beside_the_stats(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("arguments", "message"),
     [
-        (["--minutes", "1", "--epochs", "2"], 1, "give one budget"),
-        (["--no-such-option", "1"], 2, "no-such-option"),
-        (["--minutes", "soon"], 2, "soon"),
+        (["--minutes", "1", "--epochs", "2"], "give one budget"),
+        (["--no-such-option", "1"], "no-such-option"),
+        (["--minutes", "soon"], "soon"),
+        (["--minutes", "-1"], "the budget must be more than nothing"),
+        (["--preset", "slow"], "difference has no preset 'slow'"),
+        (["--set", "width=8"], "--set 'width=8' names no option"),
+        (["--batch-size", "0"], "--batch-size is 1 or more, not 0"),
+        (["--ema-half-life", "0"], "--ema-half-life is more than 0"),
+        (["--device", "abacus"], "no device 'abacus' here"),
     ],
 )
 def test_bad_usage_is_told(
-    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    command = ["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), *arguments]
-    assert main(command) == code
+    assert main(["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert "device" in message or said.endswith(" (anime2real train difference --help)\n")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("there", ["", "runs", "runs/first"])
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("cyclegan", ["--set", "maps=nowhere"], "nowhere is no run"),
+        ("galatea", ["--preset", "quick", "--width", "8", "--start-from", "difference"], "does not hold a generator"),
+    ],
+)
+def test_what_fails_before_its_first_step_leaves_nothing(
+    toy: Toy,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    there: str,
+    method: str,
+    options: list[str],
+    message: str,
+) -> None:
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    before = sorted(tmp_path.rglob("*"))
+    command = ["train", method, "--data", str(toy.pack), "-o", str(tmp_path / "runs" / "first"), "--steps", "1"]
+    assert main([*command, *options, "--device", "cpu"]) == 1
     assert message in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_that_is_no_pack_or_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

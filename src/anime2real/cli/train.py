@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, get_type_hints
 from cyclopts import App, Parameter
 
 from anime2real.cli.extras import TRAIN, need_extra
+from anime2real.errors import UsageError
 from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of
 from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
@@ -95,17 +96,20 @@ def config_of(method: str, common: Common, given: dict[str, Any]) -> TrainConfig
     """The training that a command line asks for; `given` are the method's options that it names.
 
     Raises:
-        TrainError: an option or the preset is not known, or a value is out of its range.
+        UsageError: an option or the preset is not known, or a value is out of its range.
     """
-    options = options_of(method, common.preset, **parse_settings(method, common.setting), **given)
-    return TrainConfig(
-        method=method,
-        options=options,
-        budget=budget_of(method, common, options),
-        seed=common.seed,
-        ema_half_life=common.ema_half_life,
-        ema_shares=common.ema_shares,
-    )
+    try:
+        options = options_of(method, common.preset, **parse_settings(method, common.setting), **given)
+        return TrainConfig(
+            method=method,
+            options=options,
+            budget=budget_of(method, common, options),
+            seed=common.seed,
+            ema_half_life=common.ema_half_life,
+            ema_shares=common.ema_shares,
+        )
+    except TrainError as error:
+        raise UsageError(str(error)) from error
 
 
 def start(method: str, common: Common, given: dict[str, Any]) -> int:

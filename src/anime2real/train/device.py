@@ -2,14 +2,19 @@
 
 import torch
 
+from anime2real.errors import UsageError
 from anime2real.train.run.config import TrainError
+
+
+class NoDeviceError(TrainError, UsageError):
+    """The device that was asked for is not there."""
 
 
 def find_device(name: str) -> torch.device:
     """The device of that name; for `auto` the first CUDA device, else the CPU.
 
     Raises:
-        TrainError: if it is not there.
+        NoDeviceError: it is not there.
     """
     if name == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -17,5 +22,5 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name if name != "cuda" else "cuda:0")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise TrainError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+        raise NoDeviceError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
     return device

@@ -58,7 +58,6 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="network")
         self._task: asyncio.Task[None] | None = None
-        self.calls = self.crops = 0
 
     def start(self) -> None:
         """Start the background task; must be called in the event loop."""
@@ -146,8 +145,6 @@ class Batcher:
             elif not crops[0].result.done():
                 crops[0].result.set_exception(error if isinstance(error, UserError) else UserError(str(error)))
             return
-        self.calls += 1
-        self.crops += len(crops)
         for crop, result in zip(crops, results, strict=True):
             if not crop.result.done():
                 crop.result.set_result(result)

@@ -3,9 +3,10 @@
 import json
 import os
 import platform
+import shutil
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,9 @@ from anime2real.train.run.config import TrainConfig, TrainError
 
 LOCK: Final = ".lock"
 """The file that a process holds while it trains in a run folder."""
+
+STATS: Final = "stats.jsonl"
+"""What the steps have said; there from the first one on."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class RunFolder:
     def open(self, config: TrainConfig, pack: dict[str, Any]) -> Iterator[None]:
         """Make the folder, or take it up again; inside, no other process trains in it.
 
+        What fails before the first step leaves nothing behind.
+
         Args:
             config: the training.
             pack: meta.json of its pack, kept beside it so that a run can be exported without the pack.
@@ -57,6 +63,7 @@ class RunFolder:
         """
         table = config.as_table()
         self._check(table)
+        made = [path for path in (self.root, *self.root.parents) if not path.exists()]
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / LOCK)
         try:
@@ -64,17 +71,35 @@ class RunFolder:
         except Timeout as error:
             raise TrainError(f"another process trains in {self.root}: wait for it, or give another folder") from error
         try:
-            begun = self._check(table)  # again: the other process may have begun meanwhile, and be done
-            for folder in (self.samples, self.checkpoints, self.bundles):
-                folder.mkdir(exist_ok=True)
-            if not begun:
-                with atomic_file(self.root / "config.toml") as temporary:
-                    temporary.write_text(config.as_toml(), encoding="utf-8")
-                with atomic_file(self.root / "pack.json") as temporary:
-                    temporary.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
-            yield
+            with self._nothing_left_of_a_failed_start():
+                begun = self._check(table)  # again: the other process may have begun meanwhile, and be done
+                for folder in (self.samples, self.checkpoints, self.bundles):
+                    folder.mkdir(exist_ok=True)
+                if not begun:
+                    with atomic_file(self.root / "config.toml") as temporary:
+                        temporary.write_text(config.as_toml(), encoding="utf-8")
+                    with atomic_file(self.root / "pack.json") as temporary:
+                        temporary.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+                yield
         finally:
             lock.release()
+            if list(self.root.iterdir()) == [self.root / LOCK]:
+                with suppress(OSError):  # another process has begun here meanwhile
+                    (self.root / LOCK).unlink()
+                    for path in made:
+                        path.rmdir()
+
+    @contextmanager
+    def _nothing_left_of_a_failed_start(self) -> Iterator[None]:
+        """Remove what a session writes here if it fails before its first step."""
+        before = set(self.root.iterdir())
+        try:
+            yield
+        except BaseException:
+            if not (self.root / STATS).exists() and not any(self.checkpoints.glob("step-*")):
+                for path in set(self.root.iterdir()) - before:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            raise
 
     def _check(self, table: dict[str, Any]) -> bool:
         """Refuse a folder that holds anything but this training; returns whether the training has begun."""

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from anime2real.atomic import atomic_file
 from anime2real.train.run.config import TrainError
+from anime2real.train.run.folder import STATS
 
 
 class Stats:
@@ -57,7 +58,7 @@ def open_stats(root: Path, step: int, *, tensorboard: bool = False) -> Iterator[
         step: the steps that the run has behind it.
         tensorboard: write events below `root` as well; a session's own are never taken out.
     """
-    path = root / "stats.jsonl"
+    path = root / STATS
     if path.exists():
         kept = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if _step_of(line) <= step]
         with atomic_file(path) as temporary:
