@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(HERE / "labels.onnx"), settings, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(options.model), settings, providers=["CPUExecutionProvider"])
     for path in sorted(options.cache.glob("*.seen.npz")):
         seen = np.load(path)
         target = options.cache / path.name.replace(".seen.", ".pred.")
