@@ -17,6 +17,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from train_labels import AGES, EYES, HERE, NAMES, SEXES
 
+from anime2real.face.finder import LABELS, MODELS
+
 BATCH = 32
 
 
@@ -25,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=MODELS / LABELS, help="the network (default: the package's)")
     options = parser.parse_args()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
