@@ -1,5 +1,6 @@
 """The command line as a whole: help, usage, exit codes, and commands that need an extra."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from anime2real import __version__
 from anime2real.cli import extras
 from anime2real.cli.main import main
+from anime2real.errors import UserError
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
@@ -78,6 +80,33 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setattr("anime2real.bundle.registry.shipped", interrupt)
     assert main(["methods"]) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("no such thing:\ngive another"), "no such thing: give another"),
+        (OSError(errno.ENOSPC, "No space left on device", "/out/a.png"), "/out/a.png: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (MemoryError(), "there is not enough memory"),
+        (ZeroDivisionError("by\nzero"), "ZeroDivisionError: by zero (a fault of the program: --debug says where)"),
+        (RecursionError(), "RecursionError: (a fault of the program: --debug says where)"),
+    ],
+)
+def test_an_error_is_one_line_and_a_traceback_only_if_asked_for(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("anime2real.bundle.registry.shipped", fail)
+    assert main(["methods"]) == 1
+    assert capsys.readouterr().err.split() == f"error: {said}".split()
+    for command in (["--debug", "methods"], ["methods", "--debug"]):
+        assert main(command) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("Traceback")
+        assert told.splitlines()[-1].split() == f"error: {said}".split()
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -7,6 +7,8 @@ import contextlib
 import io
 import os
 import sys
+import traceback
+from typing import Final
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -24,10 +26,13 @@ from anime2real.cli.terminal import DONE, FAILED, INTERRUPTED, READER_GONE, USAG
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
+DEBUG: Final = "--debug"
+
 app = App(
     name="anime2real",
     version=__version__,
-    help="Turn drawn faces into photographs of people, and people into drawings.",
+    help="Turn drawn faces into photographs of people, and people into drawings.\n\n"
+    f"{DEBUG}, anywhere in a command: where an error came from, as a traceback.",
     help_format="plaintext",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -43,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 done, 1 something failed, 2 bad usage, 130 interrupted, 141 nobody reads what we print.
     """
-    tokens = sys.argv[1:] if arguments is None else arguments
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in tokens
+    tokens = [token for token in tokens if token != DEBUG]
     for stream in (sys.stdout, sys.stderr):
         # Windows gives a redirected command an encoding with few letters: the others are printed as escapes.
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
@@ -52,17 +59,37 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # here, so that a reader that has gone is not taken for a failure
         return result if isinstance(result, int) else DONE
-    except CycloptsError as error:
-        complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")
-        return USAGE
-    except UserError as error:
-        command = " ".join(("anime2real", *app.parse_commands(tokens)[0]))
-        complain(f"{error} ({command} --help)" if type(error) is UsageError else str(error))
-        return USAGE if isinstance(error, UsageError) else FAILED
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
     except BrokenPipeError:
         with contextlib.suppress(OSError):  # what is still buffered goes nowhere, without a word
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        return _complain(error, tokens)
+
+
+def _complain(error: BaseException, tokens: list[str]) -> int:
+    """Say in one line what ended a command; returns the exit code."""
+    match error:
+        case CycloptsError():
+            complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")
+            return USAGE
+        case UsageError():
+            command = " ".join(("anime2real", *app.parse_commands(tokens)[0]))
+            complain(f"{error} ({command} --help)" if type(error) is UsageError else str(error))
+            return USAGE
+        case UserError():
+            complain(str(error))
+        case KeyboardInterrupt():
+            complain("interrupted")
+            return INTERRUPTED
+        case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
+            complain(f"{os.fsdecode(path)}: {error.strerror}")
+        case OSError(strerror=str()):
+            complain(error.strerror)
+        case MemoryError():
+            complain("there is not enough memory")
+        case _:
+            complain(f"{type(error).__name__}: {error} (a fault of the program: {DEBUG} says where)")
+    return FAILED
