@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.bundle.format import BundleError
-from anime2real.bundle.registry import resolve
+from anime2real.bundle.registry import find_bundles
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.translator import Translator
@@ -162,7 +162,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "cyclegan-anime-to-real"
         if options.bundle:
-            folder = resolve(options.bundle)[0].folder
+            folder = find_bundles(options.bundle)[0].folder
         else:
             export_bundle(network, folder, method="cyclegan", source="anime", target="real", px=options.px)
         start = time.perf_counter()

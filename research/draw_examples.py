@@ -27,7 +27,7 @@ from anime2real.image.files import write
 from anime2real.train.augment import augmented
 from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.random_numbers import AUGMENTATION
-from anime2real.train.sample_grid import to_uint8
+from anime2real.train.sample_grid import to_pixels
 
 CANDIDATES = 64
 HALF_LIFE = 20_000  # pictures, of the running average
@@ -115,7 +115,7 @@ def drawn(generator: FastGenerator, seeds: list[int], device: torch.device) -> T
 
 
 def sheet(generator: FastGenerator, device: torch.device, path: Path) -> None:
-    faces = to_uint8(drawn(generator, list(range(CANDIDATES)), device))
+    faces = to_pixels(drawn(generator, list(range(CANDIDATES)), device))
     grid = np.concatenate([np.concatenate(list(row), axis=1) for row in faces.reshape(-1, 8, *faces.shape[1:])], axis=0)
     image = Image.fromarray(grid)
     pen = ImageDraw.Draw(image)
@@ -130,7 +130,7 @@ def draw(options: argparse.Namespace) -> None:
     state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(options.generator).items()}
     generator = FastGenerator(state["head.weight"].shape[1])
     generator.load_state_dict(state)
-    faces = to_uint8(drawn(generator.eval(), options.seeds, torch.device("cpu")))
+    faces = to_pixels(drawn(generator.eval(), options.seeds, torch.device("cpu")))
     options.output.mkdir(parents=True, exist_ok=True)
     for seed, face in zip(options.seeds, faces, strict=True):
         print(write(Image.fromarray(face), options.output / f"drawing-{seed:02d}.png", overwrite=True))

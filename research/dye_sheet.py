@@ -17,7 +17,7 @@ from PIL import Image
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.train.hair_recolouring import recoloured
-from anime2real.train.sample_grid import to_uint8
+from anime2real.train.sample_grid import to_pixels
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     image = torch.from_numpy(pack.images[rows]).permute(0, 3, 1, 2).float() / 127.5 - 1
     mask = torch.from_numpy(pack.hair[rows])[:, None].float() / 255
     full = torch.ones(len(rows))
-    results = [to_uint8(recoloured(image, mask, torch.from_numpy(colour), full)) for colour in colours]
+    results = [to_pixels(recoloured(image, mask, torch.from_numpy(colour), full)) for colour in colours]
     strips = [pack.images[rows], np.repeat(pack.hair[rows][..., None], 3, -1), *results]
     rows_of = [np.concatenate([strip[i] for strip in strips], 1) for i in range(len(rows))]
     lines = [

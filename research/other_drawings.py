@@ -17,7 +17,7 @@ import numpy as np
 
 from anime2real import Translator
 from anime2real.bundle.format import BundleError
-from anime2real.bundle.registry import resolve
+from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.measure.distances import kid
@@ -53,7 +53,7 @@ def main() -> None:
             raise PackError(f"{options.pack} has no landmarks: prepare it with a crop that finds faces")
         landmarks = (pack.landmarks[drawn] + 1) / 2
         real = features(pack.images[photographs])
-        bundles = [bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"]
+        bundles = [bundle for name in options.bundles for bundle in find_bundles(name) if bundle.target == "real"]
         if not bundles:
             raise BundleError("none of these bundles makes photographs of drawings")
         flattered = [b for b in bundles if b.training.get("discriminator_features") == features.name]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle.registry import resolve
+from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.measure.evaluate import resized
@@ -62,7 +62,7 @@ def main() -> None:
         photographs = pack.images[rows["real"]]
         measured = {"photographs": detail(photographs), "photographs, as shown": detail(as_shown(photographs))}
         drawings = [Image.fromarray(picture) for picture in pack.images[rows["anime"]]]
-        for bundle in (bundle for name in options.bundles for bundle in resolve(name) if bundle.target == "real"):
+        for bundle in (bundle for name in options.bundles for bundle in find_bundles(name) if bundle.target == "real"):
             results = np.stack([np.asarray(result) for result in Translator(bundle).batch(drawings, crop="none")])
             measured[f"{bundle.name} {bundle.sha256[:12]}"] = detail(resized(results, pack.size))
     except UserError as error:

@@ -82,7 +82,7 @@ def commands() -> str:
     from anime2real.cli.main import app
 
     training: Any = import_module("anime2real.cli.train").app
-    page = app.generate_docs(recursive=True, heading_level=1)
+    page = app.generate_docs(recursive=True, heading_level=1, usage_name="anime2real")
     page = page[page.index("## anime2real translate") :].replace("## anime2real ", "## ")
     methods = {
         name: training[name].generate_docs(heading_level=3, usage_name=f"anime2real train {name}")

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from toys import SIZE, TINY, Toy
 
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.hair_recolouring import to_image
+from anime2real.train.hair_recolouring import lab_to_rgb
 from anime2real.train.loop import Session, Status, train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.run import checkpoint
@@ -88,7 +88,7 @@ def with_landmarks(pack: Path, folder: Path) -> Path:
 
 def plain(*lab: float, count: int = 1) -> torch.Tensor:
     """Pictures of one CIELAB colour, well inside sRGB, so that it comes back as it went in."""
-    return to_image(torch.tensor(lab).view(1, 3, 1, 1).expand(count, -1, SIZE, SIZE).contiguous())
+    return lab_to_rgb(torch.tensor(lab).view(1, 3, 1, 1).expand(count, -1, SIZE, SIZE).contiguous())
 
 
 def upper(share: float = 0.5, count: int = 1) -> torch.Tensor:

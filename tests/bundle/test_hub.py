@@ -22,7 +22,7 @@ from anime2real.bundle import format as bundle
 from anime2real.bundle import hub
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.hub import HubName, fetch, parse
-from anime2real.bundle.registry import open_bundle, resolve
+from anime2real.bundle.registry import find_bundles, open_bundle
 from anime2real.cli.main import main
 
 COMMITS = {"main": "a" * 40, "v1": "b" * 40, "refs/pr/7": "c" * 40}
@@ -254,7 +254,7 @@ def test_translating_through_the_hub(server: Hub, tmp_path: Path) -> None:
 
 
 def test_comparing_through_the_hub(server: Hub, tmp_path: Path) -> None:
-    assert [found.method for found in resolve("hf://ann/one")] == ["cyclegan"]
+    assert [found.method for found in find_bundles("hf://ann/one")] == ["cyclegan"]
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
     page = tmp_path / "page.html"
     assert main(["compare", "hf://ann/one", "--pictures", str(tmp_path / "a.png"), "-o", str(page)]) == 0

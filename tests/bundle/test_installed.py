@@ -15,7 +15,7 @@ from anime2real.bundle.registry import (
     bundle_folders,
     clone_folders,
     find,
-    resolve,
+    find_bundles,
     shipped,
 )
 from anime2real.bundle.save import load
@@ -122,7 +122,11 @@ def test_a_folder_src_of_somebody_else_is_no_clone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("method", "folder"), sorted(ELSEWHERE.items()))
 def test_a_method_that_is_not_installed_says_how_to_get_it(site: Path, method: str, folder: str) -> None:
     command = f'pip install "anime2real[methods]" (in a clone: pip install ./bundles/{folder})'
-    for attempt in (lambda: find(method, "real"), lambda: resolve(method), lambda: resolve(f"{method}-real-to-anime")):
+    for attempt in (
+        lambda: find(method, "real"),
+        lambda: find_bundles(method),
+        lambda: find_bundles(f"{method}-real-to-anime"),
+    ):
         with pytest.raises(UnknownMethodError) as refused:
             attempt()
         assert str(refused.value) == f"no bundle of {method!r} is installed: {command}"

@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from anime2real.bundle.format import BundleError
-from anime2real.bundle.registry import UnknownMethodError, best_method, find, resolve, shipped
+from anime2real.bundle.registry import UnknownMethodError, best_method, find, find_bundles, shipped
 from anime2real.bundle.save import load
 
 
@@ -43,14 +43,14 @@ def test_names_of_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     run = tmp_path / "bundles"
     for name in ("one", "two"):
         tiny.write_bundle(run / name)
-    assert [b.name for b in resolve("cyclegan")] == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
-    assert [b.name for b in resolve("cyclegan-real-to-anime")] == ["cyclegan-real-to-anime"]
-    assert [b.folder for b in resolve(str(run))] == [run / "one", run / "two"]
-    assert [b.folder for b in resolve(str(run / "two"))] == [run / "two"]
+    assert [b.name for b in find_bundles("cyclegan")] == ["cyclegan-anime-to-real", "cyclegan-real-to-anime"]
+    assert [b.name for b in find_bundles("cyclegan-real-to-anime")] == ["cyclegan-real-to-anime"]
+    assert [b.folder for b in find_bundles(str(run))] == [run / "one", run / "two"]
+    assert [b.folder for b in find_bundles(str(run / "two"))] == [run / "two"]
     with pytest.raises(BundleError, match="did you mean 'cyclegan'"):
-        resolve("cyclegam")
+        find_bundles("cyclegam")
     with pytest.raises(BundleError, match="nor does it hold any"):
-        resolve(str(tmp_path / "nothing"))
+        find_bundles(str(tmp_path / "nothing"))
 
 
 def test_the_best_method_is_a_preferred_one_else_the_first_by_name() -> None:

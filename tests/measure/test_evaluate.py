@@ -23,7 +23,7 @@ from anime2real.face.geometry import TEMPLATE, Face, Similarity
 from anime2real.image.decode import decode
 from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
-from anime2real.measure.faces import BINS, compare, misplacement
+from anime2real.measure.faces import BINS, compare_faces, misplacement
 from anime2real.measure.features import FeatureError, Features
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
@@ -51,7 +51,7 @@ def test_faces_are_counted_by_domain_and_binned_by_tilt() -> None:
         [],
         [Face(leaning(0), "anime", 0.9), Face(leaning(-40), "real", 0.8)],
     ]
-    record = compare(inputs, results, "real").as_record()
+    record = compare_faces(inputs, results, "real").as_record()
     assert record["images"] == 4
     assert record["face_rate"] == 0.5
     assert record["tilt_mae_degrees"] == pytest.approx((3 + 10) / 2, abs=0.01)

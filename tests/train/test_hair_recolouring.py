@@ -14,7 +14,7 @@ from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea, sta
 from anime2real.data.pack import Pack
 from anime2real.image.cielab import to_lab as measured_lab
 from anime2real.train.export.run import export_run
-from anime2real.train.hair_recolouring import chosen_colours, recoloured, to_image, to_lab
+from anime2real.train.hair_recolouring import chosen_colours, lab_to_rgb, recoloured, rgb_to_lab
 from anime2real.train.loop import train
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import HAIR_COLOURS
@@ -42,27 +42,27 @@ def upper(count: int = 1) -> torch.Tensor:
 
 def mean_of(image: torch.Tensor) -> torch.Tensor:
     """Mean CIELAB (N, 3) of the upper half."""
-    return to_lab(image)[:, :, : SIZE // 2].mean((2, 3))
+    return rgb_to_lab(image)[:, :, : SIZE // 2].mean((2, 3))
 
 
 def test_lab_is_that_of_the_measure() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     image = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-    np.testing.assert_allclose(to_lab(image).permute(0, 2, 3, 1).numpy(), measured_lab(pixels), atol=2e-2)
+    np.testing.assert_allclose(rgb_to_lab(image).permute(0, 2, 3, 1).numpy(), measured_lab(pixels), atol=2e-2)
 
 
 def test_lab_and_back_is_the_picture_where_colours_are_not_pressed() -> None:
     grey = torch.linspace(-1, 1, 9)[:, None].expand(9, 3)
     muted = torch.tensor([[0.2, 0.1, 0.0], [-0.5, -0.4, -0.3], [0.1, 0.3, 0.2]])
     image = torch.cat([grey, muted]).T[None, :, :, None]
-    torch.testing.assert_close(to_image(to_lab(image)), image, atol=2e-3, rtol=0)
+    torch.testing.assert_close(lab_to_rgb(rgb_to_lab(image)), image, atol=2e-3, rtol=0)
 
 
 def test_colours_beyond_the_gamut_keep_their_lightness_and_hue() -> None:
     lab = torch.tensor([[50.0, 120.0, 20.0], [80.0, -10.0, 120.0], [30.0, 30.0, -110.0]]).T[None, :, :, None]
-    image = to_image(lab)
+    image = lab_to_rgb(lab)
     assert image.abs().max() <= 1
-    found = to_lab(image)
+    found = rgb_to_lab(image)
     torch.testing.assert_close(found[:, 0], lab[:, 0], atol=0.5, rtol=0)
     assert (found[:, 1:].norm(dim=1) < lab[:, 1:].norm(dim=1) - 5).all()
     turned = torch.atan2(found[:, 2], found[:, 1]) - torch.atan2(lab[:, 2], lab[:, 1])
@@ -87,8 +87,8 @@ def test_strands_stay() -> None:
     """Dark stays darker than light, in the same places, and black hair that turns pink keeps its contrast."""
     for level in (0.08, 0.35):
         image = strands(level)
-        before = to_lab(image)[0, 0, 0]
-        after = to_lab(recoloured(image, upper(), torch.tensor([PINK]), torch.ones(1)))[0, 0, 0]
+        before = rgb_to_lab(image)[0, 0, 0]
+        after = rgb_to_lab(recoloured(image, upper(), torch.tensor([PINK]), torch.ones(1)))[0, 0, 0]
         assert float(torch.corrcoef(torch.stack([before, after]))[0, 1]) > 0.97
         assert after.std() > 0.9 * before.std()
 

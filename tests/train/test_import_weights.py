@@ -29,7 +29,7 @@ from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.restore import restore
+from anime2real.train.run.restore import restore_run
 from anime2real.train.step import TrainingStep
 
 WIDTH, PX = 32, 32
@@ -345,7 +345,7 @@ def test_a_run_starts_from_bundles_and_says_so(
         assert manifest["licence"] == "unknown: the pack names none; CC-BY"
         assert manifest["rights"].endswith("of the first")
         assert manifest["rights"].count("of the first") == 1
-    again = restore(tmp_path / "run")
+    again = restore_run(tmp_path / "run")
     x = sample_pictures(1, PX, 2)
     with torch.inference_mode():
         same = first.to_real(x), again.method.average["to_real"](x)
@@ -408,7 +408,7 @@ def test_a_run_goes_on_without_the_bundles_that_it_started_from(
         assert not train(config, toy.pack, run, Session(device="cpu", quiet=True)).finished
     for folder in folders:
         shutil.rmtree(folder)
-    restored = restore(run)
+    restored = restore_run(run)
     started = {facts["name"] for facts in restored.method.started_from}
     assert started == {"galatea-real-to-anime", "galatea-anime-to-real"}
     status = train(config, toy.pack, run, Session(device="cpu", quiet=True))

@@ -22,7 +22,7 @@ from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainError
 from anime2real.train.run.folder import LOCK
-from anime2real.train.run.restore import restore
+from anime2real.train.run.restore import restore_run
 from anime2real.train.step import Speed, TrainingStep
 
 
@@ -163,8 +163,8 @@ def test_further_emas_are_kept_through_a_stop_and_stand_beside_the_first(
     train(several, toy.pack, tmp_path / "resumed", PLAIN)
     assert_same(tmp_path / "straight", tmp_path / "resumed")
     run("cyclegan", toy, tmp_path / "plain")
-    method = restore(tmp_path / "straight").method
-    first = restore(tmp_path / "plain").method.average["to_real"].state_dict()
+    method = restore_run(tmp_path / "straight").method
+    first = restore_run(tmp_path / "plain").method.average["to_real"].state_dict()
     assert all(torch.equal(value, first[key]) for key, value in method.average["to_real"].state_dict().items())
     usual, (product, _) = method.translators()[0], method.ema_translators(1)
     assert product.module is method.average["to_real_2"]
@@ -184,7 +184,7 @@ def test_further_emas_are_kept_through_a_stop_and_stand_beside_the_first(
         "anime2real.train.export.run.export_bundle",
         lambda module, folder, **facts: told.append((folder, module, facts["training"].get("ema_share"))),
     )
-    whole = restore(tmp_path / "straight")
+    whole = restore_run(tmp_path / "straight")
     export_translators(whole.method, whole.config, whole.pack, tmp_path / "out", whole.facts, whole.progress)
     assert [(str(target.relative_to(tmp_path / "out")), share) for target, _, share in told] == [
         (f"{folder}cyclegan-{way}", share)

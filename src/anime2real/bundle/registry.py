@@ -156,7 +156,7 @@ def open_bundle(name: Path | str) -> Bundle:
     return read(name)
 
 
-def resolve(name: str) -> list[Bundle]:
+def find_bundles(name: str) -> list[Bundle]:
     """The bundles that a name stands for: those that ship first, then folders.
 
     Args:

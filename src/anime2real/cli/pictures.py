@@ -128,7 +128,7 @@ def compare(
         to: take only bundles that translate to this domain; needed with --pictures if bundles go both ways.
         count: show at most this many pictures of each domain.
     """
-    from anime2real.bundle.registry import resolve
+    from anime2real.bundle.registry import find_bundles
     from anime2real.image.decode import PictureError, printable
     from anime2real.measure.compare import from_pack, from_pictures, write_report
 
@@ -138,7 +138,7 @@ def compare(
         raise UsageError(f"--count must be at least 1, not {count}")
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output must end in .html, not {output.name}")
-    chosen = [bundle for name in bundles for bundle in resolve(name) if to in (None, bundle.target)]
+    chosen = [bundle for name in bundles for bundle in find_bundles(name) if to in (None, bundle.target)]
     if not chosen:
         raise UsageError(f"none of the bundles goes to {to}")
     sources = sorted({bundle.source for bundle in chosen})
@@ -191,7 +191,7 @@ def evaluate(
     """
     need_extra("measure", "measuring")
     from anime2real.atomic import atomic_file
-    from anime2real.bundle.registry import resolve
+    from anime2real.bundle.registry import find_bundles
     from anime2real.data.pack import Pack
     from anime2real.measure.evaluate import evaluate as measure
     from anime2real.measure.evaluate import table
@@ -204,7 +204,7 @@ def evaluate(
         raise UsageError(f"--px goes from 32 to 1024, not {px}")
     if min_scale < 0:
         raise UsageError(f"--min-scale is 0 or more, not {min_scale:g}")
-    chosen = [bundle for name in bundles for bundle in resolve(name)]
+    chosen = [bundle for name in bundles for bundle in find_bundles(name)]
     pack = Pack(data)
     extractors = [Features(name, inception, find_device(device)) for name in features or ["Lite0"]]
     report = measure(

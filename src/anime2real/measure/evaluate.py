@@ -21,7 +21,7 @@ from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face, Similarity, align, scaling
 from anime2real.measure.distances import Vectors, fid, kid
-from anime2real.measure.faces import compare
+from anime2real.measure.faces import compare_faces
 from anime2real.measure.features import Features, Maps
 from anime2real.measure.hair_figures import hair_figures
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
@@ -208,7 +208,7 @@ def _measure(
     results = resized(translator.translate(seen, shares), px)
     before, landmarks = resized(inputs.pixels, px), shares * px
     faces = _find([Image.fromarray(result) for result in results])
-    figures = compare(landmarks, faces, bundle.target).as_record()
+    figures = compare_faces(landmarks, faces, bundle.target).as_record()
     record: dict[str, Any] = {
         "method": bundle.method,
         "to": bundle.target,

@@ -54,7 +54,7 @@ class FaceFigures:
         return summary
 
 
-def compare(inputs: NDArray[np.float64], results: Sequence[Sequence[Face]], target: Domain) -> FaceFigures:
+def compare_faces(inputs: NDArray[np.float64], results: Sequence[Sequence[Face]], target: Domain) -> FaceFigures:
     """Compare results with what went in.
 
     Args:

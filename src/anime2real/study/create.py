@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from anime2real.atomic import atomic_folder
-from anime2real.bundle.registry import resolve
+from anime2real.bundle.registry import find_bundles
 from anime2real.domain import Domain, other
 from anime2real.face.geometry import square
 from anime2real.image.files import write
@@ -158,7 +158,7 @@ def translate_pack(
         PackError: the pack cannot be opened.
         StudyError: no method translates to a domain, or two have the same name.
     """
-    bundles = [bundle for name in methods for bundle in resolve(name)]
+    bundles = [bundle for name in methods for bundle in find_bundles(name)]
     pictures: dict[Domain, DirectionPictures] = {}
     for domain in to:
         by_method = {bundle.method: bundle for bundle in bundles if bundle.target == domain}

@@ -38,7 +38,7 @@ def page(analysis: Analysis) -> str:
             (ranking.methods[i], f"{ranking.logs[i]:+.2f}", f"{ranking.low[i]:+.2f} to {ranking.high[i]:+.2f}")
             for i in places
         ]
-        parts.append(table(("method", "log strength (Bradley-Terry)", "95 % interval"), strengths))
+        parts.append(html_table(("method", "log strength (Bradley-Terry)", "95 % interval"), strengths))
     if analysis.fooling:
         parts.append("<h2>Taken for real</h2>")
         rows = [(f"{m}, {NAMES[to]}", rate) for (to, m), rate in analysis.fooling.items()]
@@ -53,7 +53,7 @@ def page(analysis: Analysis) -> str:
         )
     if analysis.median_milliseconds:
         cells = [(kind, f"{ms / 1000:.1f} s") for kind, ms in analysis.median_milliseconds.items()]
-        parts.append("<h2>Time taken</h2>" + table(("kind of question", "median"), cells))
+        parts.append("<h2>Time taken</h2>" + html_table(("kind of question", "median"), cells))
     return _PAGE.format(content="\n".join(parts), version=__version__)
 
 
@@ -87,7 +87,7 @@ def intervals(rows: Sequence[tuple[str, Proportion]], title: str, middle: float)
     )
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; everything is escaped."""
     head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in headers)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)

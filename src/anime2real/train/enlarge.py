@@ -25,7 +25,7 @@ from anime2real.image.decode import Limits, PictureError, decode, printable, rea
 from anime2real.image.files import SUFFIXES, encode
 from anime2real.progress import Progress
 from anime2real.train.device import find_device
-from anime2real.train.esrgan_weights import EnlargingModel, Kind, load
+from anime2real.train.esrgan_weights import EnlargingModel, Kind, load_esrgan
 from anime2real.train.networks.esrgan import SCALE
 from anime2real.train.tiles import Enlarger
 
@@ -114,7 +114,7 @@ def enlarge(
     members = [member for source in sources for member in _members(source, kind)]
     if not members:
         raise EnlargeError(f"no pictures in {', '.join(map(str, sources))}: they end in {', '.join(sorted(SUFFIXES))}")
-    model = load(kind, weights)
+    model = load_esrgan(kind, weights)
     enlarger = Enlarger(model.network, find_device(device))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

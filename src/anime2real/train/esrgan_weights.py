@@ -37,7 +37,7 @@ class EnlargingModel:
     network: RRDBNet
 
 
-def load(kind: Kind, given: Path | None = None) -> EnlargingModel:
+def load_esrgan(kind: Kind, given: Path | None = None) -> EnlargingModel:
     """The network for drawings, or for photographs.
 
     Args:

@@ -40,7 +40,7 @@ _FROM_XYZ: Final = np.linalg.inv(XYZ).tolist()
 _WHITE: Final = WHITE.tolist()
 
 
-def to_lab(image: Tensor) -> Tensor:
+def rgb_to_lab(image: Tensor) -> Tensor:
     """CIELAB (N, 3, H, W), L* in [0, 100], white D65, of sRGB (N, 3, H, W) in [-1, 1]: IEC 61966-2-1, CIE 15:2004."""
     encoded = ((image.float() + 1) / 2).clamp(0, 1)
     linear = torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
@@ -48,8 +48,8 @@ def to_lab(image: Tensor) -> Tensor:
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
-def to_image(lab: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in [-1, 1] of CIELAB (N, 3, H, W); undoes `to_lab` for colours short of the gamut's border.
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """sRGB (N, 3, H, W) in [-1, 1] of CIELAB (N, 3, H, W); undoes `rgb_to_lab` for colours short of the gamut's border.
 
     Colours beyond the border, and those after `KNEE` of the way to it, are drawn towards the grey of their luminance.
     """
@@ -74,7 +74,7 @@ def recoloured(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) ->
     """
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         picture, mask, colour = image.float(), mask.float(), colour.float()[:, :, None, None]
-        lab = to_lab(picture)
+        lab = rgb_to_lab(picture)
         light, chroma = lab[:, :1], lab[:, 1:]
         weight = mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-6)
         mean_light = _mean(light, weight).clamp_min(4.0)
@@ -87,7 +87,7 @@ def recoloured(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) ->
         depth = (new_light / wanted).clamp(0.2, 1.3)
         depth = depth / _mean(depth, weight).clamp_min(1e-3)
         new_chroma = colour[:, 1:] * depth + VARIATION * (chroma - _mean(chroma, weight))
-        changed = to_image(torch.cat([new_light, new_chroma], 1))
+        changed = lab_to_rgb(torch.cat([new_light, new_chroma], 1))
         # Where the mask is unsure, a pixel of another lightness than the hair's is less likely hair.
         doubt = 1 + ((light - mean_light).abs() / DOUBT).clamp_max(1.0)
         opacity = mask.clamp_min(1e-6) ** doubt * (mask > 0) * strength.float()[:, None, None, None]

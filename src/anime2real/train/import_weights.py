@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.bundle.format import STYLE, Bundle
-from anime2real.bundle.registry import resolve
+from anime2real.bundle.registry import find_bundles
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.export.to_onnx import LIMIT, difference_from_torch
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
@@ -45,7 +45,7 @@ def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     """The bundles to start from, by the domain that they translate to.
 
     Args:
-        named: what `registry.resolve` takes: folders, methods and bundles that ship, names on the Hub.
+        named: what `registry.find_bundles` takes: folders, methods and bundles that ship, names on the Hub.
 
     Raises:
         TrainError: two lead the same way, or there is one direction alone.
@@ -53,7 +53,7 @@ def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
     """
     found: dict[Domain, Bundle] = {}
     for name in named:
-        for bundle in resolve(name):
+        for bundle in find_bundles(name):
             if bundle.target in found:
                 raise TrainError(f"--start-from names two bundles to {bundle.target}: give one for each direction")
             found[bundle.target] = bundle

@@ -59,7 +59,7 @@ def draw(
                 module = translator.module.to(pictures.device).eval()
                 known = [None if values is None else values[chosen] for values in (landmarks, who)]
                 conditions = conditions_for(translator, len(chosen), *known)
-                strips.append(to_uint8(module(image, *(value.to(image.device) for value in conditions))))
+                strips.append(to_pixels(module(image, *(value.to(image.device) for value in conditions))))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures
@@ -90,7 +90,7 @@ def conditions_for(
     return ((landmarks + 1) / 2,) if translator.conditions == ("landmarks",) else (tilts(landmarks),)
 
 
-def to_uint8(image: Tensor) -> NDArray[np.uint8]:
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
     """(N, 3, H, W) in [-1, 1] to (N, H, W, 3) in 0–255, rounded."""
     scaled = ((image.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.asarray(scaled.permute(0, 2, 3, 1).cpu().numpy())

@@ -9,8 +9,8 @@ from anime2real.train.accelerated.convolutions import (
     head,
     in_blocks,
     kernel_on_blocks,
-    reflected,
-    shifted,
+    padded_by_reflection,
+    shifted_kernels,
 )
 
 
@@ -20,7 +20,7 @@ def test_a_convolution_on_blocks_is_one_on_pixels(block: int) -> None:
     wanted = F.conv2d(x, weight)
     rest = -x.shape[2] % block, -x.shape[3] % block
     blocks = in_blocks(F.pad(x, (0, rest[1], 0, rest[0])), block)
-    kernel = kernel_on_blocks(shifted(weight, block), block, blocks.shape[1] // block**2)
+    kernel = kernel_on_blocks(shifted_kernels(weight, block), block, blocks.shape[1] // block**2)
     ours = F.conv2d(blocks, kernel)
     n, _, rows, columns = ours.shape
     ours = ours.view(n, block, block, 5, rows, columns).permute(0, 3, 4, 1, 5, 2)
@@ -40,7 +40,7 @@ def test_the_head_on_blocks_is_a_convolution(block: int, bias: bool) -> None:
 
 def test_reflection_by_addition_is_torchs() -> None:
     x = noise(2, 3, 8, 10).requires_grad_()
-    ours, wanted = reflected(x, 3), F.pad(x, (3, 3, 3, 3), mode="reflect")
+    ours, wanted = padded_by_reflection(x, 3), F.pad(x, (3, 3, 3, 3), mode="reflect")
     assert torch.equal(ours, wanted)
     weight = noise(*wanted.shape, seed=1)
     one, two = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (ours, wanted))

@@ -12,7 +12,7 @@ from anime2real.train.export.rewrites import (
     ReflectedPatchResize,
     rewritten,
 )
-from anime2real.train.export.winograd import SEEN, TILE, WinogradBlocks, reflected, tiled, windows
+from anime2real.train.export.winograd import SEEN, TILE, WinogradBlocks, reflected_places, tiled, window_places
 from anime2real.train.networks.resnet import (
     Blocks,
     InstanceNorm,
@@ -36,13 +36,13 @@ def close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-4)
 
 
 def test_tiles_see_the_reflected_picture() -> None:
-    """Gathering by `windows` cuts the same tiles as padding the picture and unfolding it."""
+    """Gathering by `window_places` cuts the same tiles as padding the picture and unfolding it."""
     side = 8
     picture = noise(side, side)
     places = tiled(side)
     rows = picture.flatten()[torch.argsort(places.flatten())]
     expected = F.unfold(F.pad(picture[None, None], (1, 1, 1, 1), mode="reflect"), SEEN, stride=TILE)
-    assert torch.equal(rows[windows(reflected(places), SEEN, TILE)], expected[0])
+    assert torch.equal(rows[window_places(reflected_places(places), SEEN, TILE)], expected[0])
 
 
 @pytest.mark.parametrize("side", [4, 8, 12, 32])

@@ -13,7 +13,7 @@ from trainings import PLAIN, config, galatea, plain, upper
 
 from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
-from anime2real.train.hair_recolouring import to_image
+from anime2real.train.hair_recolouring import lab_to_rgb
 from anime2real.train.loop import train
 from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
 from anime2real.train.method import Batch
@@ -46,10 +46,10 @@ def test_what_is_no_hair_may_be_of_any_colour() -> None:
 
 def test_strands_are_free_inside_a_cell() -> None:
     """Light and dark stripes of two pixels, a cell, have the mean of what they replace."""
-    before = to_image(torch.tensor([50.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE).contiguous())
+    before = lab_to_rgb(torch.tensor([50.0, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE).contiguous())
     light = torch.full((1, 1, 1, SIZE), 40.0)
     light[..., 1::2] = 60.0
-    stripes = to_image(torch.cat([light, torch.zeros(1, 2, 1, SIZE)], 1).expand(1, 3, SIZE, SIZE).contiguous())
+    stripes = lab_to_rgb(torch.cat([light, torch.zeros(1, 2, 1, SIZE)], 1).expand(1, 3, SIZE, SIZE).contiguous())
     assert float(hair_distance(before, stripes, upper())) < 0.003
 
 

@@ -15,7 +15,7 @@ from anime2real.train.loop import train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
-from anime2real.train.run.restore import restore
+from anime2real.train.run.restore import restore_run
 
 SMALL: dict[str, Any] = {"width": 8, "blocks": 2, "projection_width": 8, "patch_width": 8, "batch_size": 2}
 
@@ -105,7 +105,7 @@ def test_the_defaults_train_with_all_discriminators_and_resume(
         assert not train(config, known, tmp_path / "resumed", PLAIN).finished
     table = tomllib.loads((tmp_path / "resumed" / "config.toml").read_text())["options"]
     assert (table["worst_patch_weight"], table["detail_weight"]) == (0.2, 0.5)
-    assert restore(tmp_path / "resumed").config.options == resolved(config.options, Pack(known))
+    assert restore_run(tmp_path / "resumed").config.options == resolved(config.options, Pack(known))
     assert train(config, known, tmp_path / "resumed", PLAIN).finished
     assert_same(tmp_path / "straight", tmp_path / "resumed")
 
@@ -120,7 +120,7 @@ def test_a_run_by_the_quick_recipe_goes_on_as_it_was_begun(
     with monkeypatch.context() as patch:
         stop_at(patch, 1)
         train(config, known, tmp_path, PLAIN)
-    assert restore(tmp_path).config.options == resolved(quick, Pack(known))
+    assert restore_run(tmp_path).config.options == resolved(quick, Pack(known))
     with pytest.raises(TrainError, match=r"options\.generator 'resnet' there, 'ugatit' here"):
         train(replace(config, options=GalateaConfig(**SMALL)), known, tmp_path, PLAIN)
     assert train(config, known, tmp_path, PLAIN).finished

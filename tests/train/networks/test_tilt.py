@@ -29,8 +29,8 @@ from anime2real.train.networks.tilt import (
     condition_of,
     mirrored,
     planes,
+    rotated,
     tilts,
-    turned,
 )
 from anime2real.train.networks.tilt_ways import CHANNELS, WAYS, inputs_of
 from anime2real.train.random_numbers import RandomNumbers
@@ -127,9 +127,9 @@ def test_turning_there_and_back() -> None:
     image = sample_pictures(2, 64, 0)
     image = torch.nn.functional.avg_pool2d(image, 5, 1, 2)
     angle = torch.tensor([0.4, -0.7])
-    again = turned(turned(image, angle), -angle)
+    again = rotated(rotated(image, angle), -angle)
     torch.testing.assert_close(again[:, :, 20:44, 20:44], image[:, :, 20:44, 20:44], atol=0.15, rtol=0)
-    quarter = turned(image, torch.full((2,), math.pi / 2))
+    quarter = rotated(image, torch.full((2,), math.pi / 2))
     torch.testing.assert_close(quarter, image.rot90(-1, (2, 3)), atol=1e-4, rtol=0)  # clockwise
 
 
@@ -140,8 +140,8 @@ def test_upright_sees_an_upright_face() -> None:
     angle = torch.tensor([math.pi / 2])
     with torch.no_grad():
         plain = network(image, torch.zeros(1))
-        leaning = network(turned(image, angle), angle)
-    torch.testing.assert_close(turned(plain, angle), leaning, atol=1e-3, rtol=0)
+        leaning = network(rotated(image, angle), angle)
+    torch.testing.assert_close(rotated(plain, angle), leaning, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -25,19 +25,19 @@ def to_one_channel(x: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
 
 def stem(image: Tensor, weight: Tensor, b: int) -> Tensor:
     """A 7×7 convolution of few channels, reflection-padded, left in blocks: (N, C, H, W) to (N, b²·D, H/b, W/b)."""
-    x = in_blocks(reflected(narrow(image), 3), b)
-    return F.conv2d(x, kernel_on_blocks(shifted(weight, b), b, x.shape[1] // b**2))
+    x = in_blocks(padded_by_reflection(narrow(image), 3), b)
+    return F.conv2d(x, kernel_on_blocks(shifted_kernels(weight, b), b, x.shape[1] // b**2))
 
 
 def head(x: Tensor, weight: Tensor, bias: Tensor | None, b: int) -> Tensor:
     """A 7×7 convolution to few channels, of blocks, padding included: (N, b²·C, H', W') to (N, D, H, W)."""
     # pixel_shuffle wants the place in the block behind the channel.
-    weight = shifted(weight, b).transpose(0, 1).flatten(0, 1)[None]
+    weight = shifted_kernels(weight, b).transpose(0, 1).flatten(0, 1)[None]
     x = F.pixel_shuffle(F.conv2d(x, kernel_on_blocks(weight, b, x.shape[1] // b**2)), b)
     return x if bias is None else x + bias.view(1, -1, 1, 1)
 
 
-def reflected(image: Tensor, margin: int) -> Tensor:
+def padded_by_reflection(image: Tensor, margin: int) -> Tensor:
     """`F.pad` by reflection on all sides of (N, C, H, W); its gradient comes by addition, not by atomic operations."""
     for axis in (2, 3):
         side = image.shape[axis]
@@ -62,7 +62,7 @@ def in_blocks(image: Tensor, b: int) -> Tensor:
     return laid.permute(0, 3, 1, 2)
 
 
-def shifted(weight: Tensor, b: int) -> Tensor:
+def shifted_kernels(weight: Tensor, b: int) -> Tensor:
     """A (D, C, k, k) kernel at each place of a block: (b², D, C, k', k'), k' the multiple of b that holds them all."""
     side = weight.shape[-1] + b - 1
     extra = -side % b

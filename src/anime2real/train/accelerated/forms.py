@@ -17,7 +17,7 @@ from anime2real.train.accelerated.convolutions import (
     halved,
     head,
     narrow,
-    reflected,
+    padded_by_reflection,
     stem,
     to_one_channel,
 )
@@ -63,7 +63,7 @@ def ugatit_classified(generator: UGATITGenerator, image: Tensor, code: Tensor | 
         x, padded = _block(block, x, padded, None, ends=place == len(blocks) - 1)
     x, logits = generator.attention(x)
     gamma, beta = generator.modulation(x, code)
-    padded = reflected(x, 1) if adaptive_blocks else F.pad(x, (1, 1, 1, 1), mode="replicate")
+    padded = padded_by_reflection(x, 1) if adaptive_blocks else F.pad(x, (1, 1, 1, 1), mode="replicate")
     for place, adaptive in enumerate(adaptive_blocks):
         assert isinstance(adaptive, AdaptiveBlock)
         x, padded = _adaptive_block(adaptive, x, padded, gamma, beta, ends=place == len(adaptive_blocks) - 1)
@@ -93,12 +93,12 @@ def cam_forward(discriminator: CAMDiscriminator, image: Tensor) -> tuple[Tensor,
     """`CAMDiscriminator.forward`: the scores and logits of an image (N, 3, H, W)."""
     first, *others = discriminator.convolutions
     assert isinstance(first, SpectralConvolution)
-    x = halved(reflected(narrow(image), 1), first.normed_weight(), first.bias)
+    x = halved(padded_by_reflection(narrow(image), 1), first.normed_weight(), first.bias)
     for convolution in others:
         assert isinstance(convolution, SpectralConvolution)
         x = F.conv2d(_activated_by_reflection(x), convolution.normed_weight(), convolution.bias, convolution.stride)
     attended, logits = discriminator.attention(F.leaky_relu(x, SLOPE))
-    return to_one_channel(reflected(attended, 1), discriminator.score.normed_weight()), logits
+    return to_one_channel(padded_by_reflection(attended, 1), discriminator.score.normed_weight()), logits
 
 
 FORMS: Final[Mapping[type[nn.Module], Mapping[str, Callable[..., Any]]]] = {
@@ -124,7 +124,7 @@ def _shuffled(image: Tensor, r: int) -> Tensor:
 
 def _activated_by_reflection(x: Tensor) -> Tensor:
     """Activated and padded by one pixel; by torch where the picture has become too small for the kernel."""
-    return activated(x, 1) if min(x.shape[2:]) > 3 else reflected(F.leaky_relu(x, SLOPE), 1)
+    return activated(x, 1) if min(x.shape[2:]) > 3 else padded_by_reflection(F.leaky_relu(x, SLOPE), 1)
 
 
 def _encoded(encoder: Encoder | ReflectingEncoder, image: Tensor, pad: int) -> tuple[Tensor, Tensor]:

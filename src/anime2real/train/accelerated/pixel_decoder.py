@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.train.accelerated.convolutions import reflected
+from anime2real.train.accelerated.convolutions import padded_by_reflection
 from anime2real.train.accelerated.norms import Surroundings, activated, fused_layer_norm
 from anime2real.train.networks.pixel_decoder import PixelDecoder, doubled
 from anime2real.train.networks.ugatit import LayerInstanceNorm
@@ -24,7 +24,7 @@ def pixels_decoded(decoder: PixelDecoder, padded: Tensor) -> Tensor:
         padded, _ = _normed(F.conv2d(y, block.second.weight), around, block.norm2, x)
     around = Surroundings(height, width, activation="relu")
     x, _ = _normed(F.conv2d(padded, decoder.narrow.weight), around, decoder.norm3)
-    x = reflected(doubled(x), 1)
+    x = padded_by_reflection(doubled(x), 1)
     for layer in (decoder.fine1, decoder.fine2):
         x = activated(F.conv2d(x, layer.weight, layer.bias), 1)
     last = decoder.head

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.train.accelerated import decelerate
-from anime2real.train.export.winograd import TILE, WinogradBlocks, windows
+from anime2real.train.export.winograd import TILE, WinogradBlocks, window_places
 from anime2real.train.networks.resnet import (
     EPSILON,
     Blocks,
@@ -65,7 +65,7 @@ class PatchResize(nn.Module):
         self.register_buffer("fold", original.fold, persistent=False)
         pixels = torch.arange(side**2).view(side, side)
         zero = side**2  # the place of the row of zeros that is appended
-        patches = windows(F.pad(pixels, (1, 1, 1, 1), value=zero), 2, 1)
+        patches = window_places(F.pad(pixels, (1, 1, 1, 1), value=zero), 2, 1)
         self.register_buffer("gather", patches.T.flatten(), persistent=False)
         # Output (2h + a, 2w + b) is phase (a, b) of the patch at (h + a, w + b).
         row = torch.arange(2 * side)

@@ -10,7 +10,7 @@ from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig
 from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.restore import restore
+from anime2real.train.run.restore import restore_run
 
 
 def export_translators(
@@ -92,7 +92,7 @@ def export_run(run: Path, output: Path | None = None) -> list[Path]:
     Raises:
         TrainError: `run` is no run, or has no checkpoint yet.
     """
-    restored = restore(run)
+    restored = restore_run(run)
     output = output or RunFolder(run).bundles
     return export_translators(
         restored.method, restored.config, restored.pack, output, restored.facts, restored.progress

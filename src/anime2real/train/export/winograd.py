@@ -74,7 +74,7 @@ def tiled(side: int, tile: int = TILE) -> Tensor:
     return torch.argsort(order).view(side, side)
 
 
-def reflected(places: Tensor) -> Tensor:
+def reflected_places(places: Tensor) -> Tensor:
     """Places with one more on every side, reflected: (S, S) to (S + 2, S + 2)."""
     side = len(places)
     index = torch.arange(-1, side + 1)
@@ -82,7 +82,7 @@ def reflected(places: Tensor) -> Tensor:
     return places[index][:, index]
 
 
-def windows(padded: Tensor, side: int, step: int) -> Tensor:
+def window_places(padded: Tensor, side: int, step: int) -> Tensor:
     """Which pixels each window sees.
 
     Args:
@@ -116,7 +116,7 @@ class WinogradBlocks(nn.Module):
         self.side = side
         places = tiled(side)
         self.register_buffer("enter", torch.argsort(places.flatten()), persistent=False)
-        self.register_buffer("gather", windows(reflected(places), SEEN, TILE).flatten(), persistent=False)
+        self.register_buffer("gather", window_places(reflected_places(places), SEEN, TILE).flatten(), persistent=False)
         self.register_buffer("leave", places.flatten(), persistent=False)
         self.register_buffer("a", both_axes(A_TRANSPOSED), persistent=False)
         self.register_buffer("b", both_axes(B_TRANSPOSED), persistent=False)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.train.hair_recolouring import MIN_SHARE, to_lab
+from anime2real.train.hair_recolouring import MIN_SHARE, rgb_to_lab
 
 CELL: Final = 1 / 16
 """Side of a cell, in sides of the picture."""
@@ -34,7 +34,7 @@ def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
         mask = mask.float()
         side = round(CELL * before.shape[-1])
         share = F.avg_pool2d(mask, side)
-        colours = [F.avg_pool2d(to_lab(picture) * mask, side) for picture in (before, after)]
+        colours = [F.avg_pool2d(rgb_to_lab(picture) * mask, side) for picture in (before, after)]
         apart = (colours[0] - colours[1]) / share.clamp_min(1e-3)
         light, a, b = apart.unbind(1)
         # Under the root nothing is ever 0, where its slope is endless.

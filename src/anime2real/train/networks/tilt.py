@@ -67,7 +67,7 @@ def planes(way: Tilt, condition: Tensor, side: int) -> Tensor:
     return torch.exp(-(down[:, :, :, None] + across[:, :, None, :]) / (2 * SPOT**2))
 
 
-def turned(image: Tensor, angle: Tensor) -> Tensor:
+def rotated(image: Tensor, angle: Tensor) -> Tensor:
     """Pictures (N, C, S, S) turned clockwise on screen by angles (N,) in radians; corners are filled by reflection."""
     cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     theta = torch.stack([torch.stack([cos, sin, zero], 1), torch.stack([-sin, cos, zero], 1)], 1)
@@ -99,7 +99,7 @@ class TiltedGenerator(nn.Module):
         if self.way == "none" or condition is None:
             return self._translate(image)
         if self.way == "upright":
-            return turned(self._translate(turned(image, -condition)), condition)
+            return rotated(self._translate(rotated(image, -condition)), condition)
         if self.way == "film":
             return self._translate(image, code=torch.stack([torch.sin(condition), torch.cos(condition) - 1], dim=1))
         return self._translate(image, _planes_for(self.way, image, condition))
@@ -126,7 +126,7 @@ class TiltedDiscriminator(nn.Module):
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
         """Score image (N, 3, S, S) in [-1, 1] under a condition, see `condition_of`."""
         if self.way == "upright":
-            image = turned(image, -condition)
+            image = rotated(image, -condition)
         elif CHANNELS[self.way]:
             image = torch.cat([image, _planes_for(self.way, image, condition)], dim=1)
         scores: Tensor = self.network(image)

@@ -44,7 +44,7 @@ def build(name: str, options: Any, size: int) -> Method:
     return kind(options, size, [frozen_translators(Path(run), size) for run in runs]) if runs else kind(options, size)
 
 
-def restore(run: Path) -> Restored:
+def restore_run(run: Path) -> Restored:
     """A run as its newest checkpoint has it.
 
     Raises:
@@ -72,7 +72,7 @@ def frozen_translators(run: Path, size: int) -> dict[Domain, nn.Module]:
     Raises:
         TrainError: if `run` is no run, is of another size, or goes one way only.
     """
-    restored = restore(run)
+    restored = restore_run(run)
     if restored.pack["size"] != size:
         raise TrainError(f"{run} translates {restored.pack['size']} px, this training {size}: maps must be of its size")
     translators = {p.source: p.module for p in restored.method.translators() if p.final and not p.conditions}
