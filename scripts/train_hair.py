@@ -61,8 +61,8 @@ def load(photographs: Path, parts: Path, cache: Path) -> dict[str, NDArray[Any]]
             continue
         wide = faces[0].crop.then(Similarity(complex(share), complex(1 - share, 1 - share) / 2))
         hair = (np.asarray(Image.open(io.BytesIO(maps[name]))) == HAIR) * np.uint8(255)
-        mask = align(Image.fromarray(hair).convert("RGB").resize(image.size), wide, WIDE)
-        rows.append((np.asarray(align(image, wide, WIDE)), np.asarray(mask)[:, :, 0], name in tested))
+        mask = align(Image.fromarray(hair).convert("RGB").resize(image.size), wide, WIDE, beyond="mirror")
+        rows.append((np.asarray(align(image, wide, WIDE, beyond="mirror")), np.asarray(mask)[:, :, 0], name in tested))
     result = {
         "pictures": np.stack([row[0] for row in rows]),
         "hair": np.stack([row[1] for row in rows]),

@@ -1,7 +1,8 @@
 // Finds faces of both domains, step by step as src/anime2real/face/finder.py does. The manifest has its constants.
 
+import { align } from "./align.js";
 import { apply, around, inverse, mean, scaleOf, tiltOf, toTemplate } from "./geometry.js";
-import { align, resize, round, toFloat } from "./pixels.js";
+import { resize, round, toFloat } from "./pixels.js";
 
 /**
  * facts: `face` of the manifest.

@@ -1,7 +1,8 @@
 // One face for a translator: the crop that its network takes, and the network's inputs.
 
+import { align } from "./align.js";
 import { apply, tiltOf, upright } from "./geometry.js";
-import { align, toFloat } from "./pixels.js";
+import { toFloat } from "./pixels.js";
 
 const STYLE_NUMBERS = 8;
 const LEANING = ["tilt", "landmarks"];

@@ -1,6 +1,7 @@
 // Who a face shows, and who is asked for, as in src/anime2real/face/who.py.
 
-import { align, toFloat } from "./pixels.js";
+import { align } from "./align.js";
+import { toFloat } from "./pixels.js";
 
 const SEXES = { woman: -1, man: 1 };
 const NAMES = ["sex", "age", "mouth_open", "smile", "eyes_open", "glasses"];

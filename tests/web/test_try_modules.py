@@ -245,7 +245,7 @@ def test_the_golden_cases(page: javascript.Modules, golden: dict[str, Any]) -> N
     for crop in golden["crops"]:
         face, px = faces[crop["face"]], crop["px"]
         frame = page("geometry.js", "upright", face["crop"]) if crop["keep_tilt"] else face["crop"]
-        square = page("pixels.js", "align", javascript.picture(np.asarray(image)), frame, px)
+        square = page("align.js", "align", javascript.picture(np.asarray(image)), frame, px)
         landmarks = [page("geometry.js", "apply", frame, point) for point in face["landmarks"]]
         numbers = {"a": frame["a"], "b": frame["b"], "tx": frame["x"], "ty": frame["y"]}
         grid = write_picture_way.means(javascript.pixels(square))
@@ -297,7 +297,7 @@ def test_resize_is_pillow_s(page: javascript.Modules, kernel: str, size: tuple[i
     assert np.array_equal(resized, expected)
 
 
-@pytest.mark.parametrize("beyond", ["mirror", "edge"])
+@pytest.mark.parametrize("beyond", ["quiet", "mirror", "edge"])
 @pytest.mark.parametrize(
     ("centre", "side", "angle"), [((60.0, 40.0), 50.0, 0.4), ((5.0, 90.0), 80.0, -1.0), ((60.0, 45.0), 300.0, 2.5)]
 )
@@ -307,7 +307,7 @@ def test_align_is_python_s(
     image = Image.fromarray(noise(120, 90)).resize((480, 360), Image.Resampling.BICUBIC).crop((0, 0, 120, 90))
     frame = python.around(centre, side, angle)
     given = javascript.picture(np.asarray(image))
-    cut = javascript.pixels(page("pixels.js", "align", given, matrix(frame), 48, beyond))
+    cut = javascript.pixels(page("align.js", "align", given, matrix(frame), 48, beyond))
     expected = np.asarray(python.align(image, frame, 48, beyond=beyond)).astype(int)
     assert np.abs(cut - expected).max() <= 1
     assert (cut != expected).mean() < 0.01

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from anime2real.domain import Domain
+from anime2real.face.fill import fill_quietly
 
 Points = NDArray[np.float64]
+
+Beyond = Literal["quiet", "mirror", "edge"]
+"""How a picture is continued beyond its edge, as `align` says."""
 
 TEMPLATE: Final[Points] = np.array([[0.352, 0.476], [0.648, 0.476], [0.5, 0.621], [0.413, 0.723], [0.587, 0.723]])
 """Where the five landmarks lie in an aligned crop, in shares of its side.
@@ -21,6 +25,9 @@ TEMPLATE: Final[Points] = np.array([[0.352, 0.476], [0.648, 0.476], [0.5, 0.621]
 The mean of the mean face in FFHQ's framing and of the mean drawn face, fitted to it. Both domains share it, because a
 translator learns to zoom if their crops differ.
 """
+
+UNIT_SQUARE: Final[Points] = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+"""Its corners."""
 
 SWAPPED: Final = (1, 0, 2, 4, 3)
 """The order of the landmarks in the mirrored picture."""
@@ -173,9 +180,7 @@ def mirror(landmarks: Points, width: float) -> Points:
     return mirrored
 
 
-def align(
-    image: Image.Image, to_unit: Similarity, side: int, *, beyond: Literal["mirror", "edge"] = "mirror"
-) -> Image.Image:
+def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond = "quiet") -> Image.Image:
     """The crop (side, side) that a similarity from px to the unit square cuts out.
 
     A crop much smaller than what it shows is taken from a reduced picture, so that nothing aliases.
@@ -184,9 +189,9 @@ def align(
         image: RGB.
         to_unit: from px of the picture to the unit square.
         side: px.
-        beyond: how the picture is continued beyond its edge: by its mirror image, as in FFHQ, or by repeating the edge,
-            which shows the face finder no second face. Drawn hair is often cut off at the top, and a translator that
-            learns from repeated edges paints streaks.
+        beyond: how the picture is continued beyond its edge: `quiet`, by its mirror image, which soon fades into soft
+            colours (`fill_quietly`), so that a translator sees no second face and no streaks; `mirror`, by that image
+            alone; or `edge`, by repeating the edge, which is how the networks that find and label faces have learned.
     """
     place = to_unit.then(scaling(side))  # px of the picture to px of the crop
     left, top, right, bottom = _extent(place.inverse, side, image.size, margin=4.0 / min(1.0, place.scale))
@@ -198,9 +203,12 @@ def align(
         back = back.then(scaling(1 / factor))
     padded, offset = _continued(part, back, side, beyond)
     matrix = back.then(Similarity(1 + 0j, complex(*offset))).matrix()
-    return padded.transform(
+    crop = padded.transform(
         (side, side), Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC
     )
+    corners = to_unit.inverse(UNIT_SQUARE)
+    inside = (corners >= 0).all() and (corners <= image.size).all()
+    return crop if beyond != "quiet" or inside else fill_quietly(crop, lambda n: _beyond(to_unit, image.size, n))
 
 
 def square(image: Image.Image, px: int) -> Image.Image:
@@ -248,18 +256,27 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
 
 def _extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
     """Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin; at least one px."""
-    corners = to_picture(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
+    corners = to_picture(side * UNIT_SQUARE)
     low, high = corners.min(0) - margin, corners.max(0) + margin
     left, top = (min(max(0, math.floor(v)), s - 1) for v, s in zip(low, size, strict=True))
     right, bottom = (max(min(s, math.ceil(v)), o + 1) for v, s, o in zip(high, size, (left, top), strict=True))
     return left, top, right, bottom
 
 
-def _continued(
-    part: Image.Image, back: Similarity, side: int, beyond: Literal["mirror", "edge"]
-) -> tuple[Image.Image, tuple[int, int]]:
+def _beyond(to_unit: Similarity, size: tuple[int, int], n: int) -> NDArray[np.float32]:
+    """How far each of (n, n) places of a crop lies beyond its picture, shares of the crop's side; at most 0 inside."""
+    back = to_unit.inverse
+    places = (np.arange(n) + 0.5) / n
+    a, b = back.linear.real * places, back.linear.imag * places
+    x = (a + back.shift.real)[None, :] - b[:, None]
+    y = (b + back.shift.imag)[None, :] + a[:, None]
+    outside = np.maximum(np.maximum(-x, x - size[0]), np.maximum(-y, y - size[1]))
+    return (outside * to_unit.scale).astype(np.float32)
+
+
+def _continued(part: Image.Image, back: Similarity, side: int, beyond: Beyond) -> tuple[Image.Image, tuple[int, int]]:
     """The part of a picture continued as far as the crop reaches beyond it, and by how much that moved it, px."""
-    corners = back(np.array([[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]))
+    corners = back(side * UNIT_SQUARE)
     before = np.ceil(np.maximum(0, 3 - corners.min(0))).astype(int)
     after = np.ceil(np.maximum(0, corners.max(0) + 3 - np.array(part.size))).astype(int)
     if not before.any() and not after.any():

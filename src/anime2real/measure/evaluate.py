@@ -179,7 +179,7 @@ def turned(picture: Image.Image, angle: float) -> Image.Image:
     side = picture.width
     linear = complex(math.cos(angle), math.sin(angle))
     middle = complex(side / 2, side / 2)
-    return align(picture, Similarity(linear, middle - linear * middle).then(scaling(1 / side)), side)
+    return align(picture, Similarity(linear, middle - linear * middle).then(scaling(1 / side)), side, beyond="mirror")
 
 
 def _real(subjects: dict[Domain, _Subjects], features: Sequence[Features], targets: set[Domain], px: int) -> _Real:
