@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from anime2real.data.pack import Pack, note_hair
+from anime2real.data.pack import Pack, note_hair, write_index, write_meta
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.options import AutoencoderConfig, CycleGANConfig, DifferenceConfig, UGATITConfig
@@ -86,3 +87,24 @@ def stop_at(patch: pytest.MonkeyPatch, number: int) -> None:
         return step(self, *arguments)
 
     patch.setattr(TrainingStep, "step", interrupted)
+
+
+def with_pairs(pack: Path, output: Path, classes: tuple[str, ...] = ()) -> Path:
+    """A copy of a pack whose pictures are pairs; with `classes`, label maps take the place of the drawings."""
+    shutil.copytree(pack, output)
+    opened = Pack(output)
+    pairs = {row: name for domain in DOMAINS for name, row in enumerate(_by_split(opened, domain))}
+    index = [{**entry, "pair": f"{pairs[row]:02d}"} for row, entry in enumerate(opened.index)]
+    splits = {entry["pair"]: entry["split"] for entry in index if entry["domain"] == "real"}
+    write_index(output, [{**entry, "split": splits[entry["pair"]]} for entry in index])
+    if classes:
+        images = np.array(opened.images)
+        for row in opened.rows("anime", "train").tolist() + opened.rows("anime", "test").tolist():
+            images[row] = (images[row, :, :, :1] // 32) % len(classes)
+        np.save(output / "images.npy", images)
+        write_meta(output, {**opened.meta, "classes": list(classes)})
+    return output
+
+
+def _by_split(pack: Pack, domain: Domain) -> list[int]:
+    return [*pack.rows(domain, "train").tolist(), *pack.rows(domain, "test").tolist()]

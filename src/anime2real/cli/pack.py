@@ -1,12 +1,17 @@
 """The commands on a pack that is there: `pack show`, `add-hair`, `add-labels`, `hold-out`, `archive` and `restore`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App, Parameter
 
 from anime2real.cli.terminal import Json, Output
 from anime2real.errors import UsageError
+
+if TYPE_CHECKING:  # imported when a command runs: `--help` answers at once
+    from anime2real.data.pack import Pack
 
 pack = App(
     name="pack",
@@ -40,6 +45,8 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         "labels": opened.who is not None,
         "shares": shares(opened),
         "held_out": opened.meta.get("held_out", 0),
+        "pairs": {split: len(opened.pairs(split)) for split in ("train", "test")},
+        "classes": list(opened.classes),
         "licence": opened.meta.get("licence", ""),
     }
     if as_json:
@@ -50,6 +57,7 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
     lines = [
         f"{folder}: {opened.size} px, crop {facts['crop']}, sha256 {opened.digest[:12]}",
         f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
+        *_of_pairs(opened),
         f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
         f"known of each: {', '.join(known) or 'nothing'}",
         *(
@@ -60,6 +68,18 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
     ]
     print("\n".join(map(printable, lines)))
     return 0
+
+
+def _of_pairs(pack: "Pack") -> Iterator[str]:
+    """Lines that tell of a pack's pairs and of the classes of its label maps, if it has any."""
+    from anime2real.image.label_map import said
+
+    train, test = (len(pack.pairs(split)) for split in ("train", "test"))
+    if train or test:
+        unpaired = len(pack.meta.get("unpaired", []))
+        yield f"pairs: {train:,} to train, {test:,} to test; {unpaired:,} pictures had no partner"
+    if pack.classes:
+        yield f"its drawings are label maps of {said(pack.classes)}"
 
 
 @pack.command

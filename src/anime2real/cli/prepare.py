@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from anime2real.cli.terminal import Many, Output
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
+
+SHOWN: Final = 5
+"""Pictures without a partner that are told by name; meta.json has them all."""
 
 
 def prepare(
@@ -18,6 +21,8 @@ def prepare(
     real: Annotated[list[Path] | None, Many] = None,
     both: Annotated[list[Path] | None, Many] = None,
     layout: Annotated[list[str] | None, Many] = None,
+    pairs: tuple[Path, Path] | None = None,
+    classes: Annotated[list[str] | None, Many] = None,
     crop: Literal["face", "tilted", "auto", "centre", "celeba"] = "face",
     test_share: float = 0.05,
     licence: str = "",
@@ -38,6 +43,9 @@ def prepare(
         real: folders or archives of photographs.
         both: folders or archives that hold both domains, as trainA, trainB, testA … or a folder for each domain.
         layout: which domain each name in `both` means, as A=real B=anime.
+        pairs: folders or archives of the same names: drawings or label maps, and the photographs that they belong to.
+            Both get the crop of the photograph's face.
+        classes: for pairs: the drawings are label maps, palette or grey PNGs whose values 0, 1, 2 … stand for these.
         crop: face finds the face and turns it upright; tilted keeps its tilt; centre takes the centre square; celeba
             crops CelebA's aligned pictures to the face; auto is celeba for pictures of CelebA's sizes, else centre.
         test_share: share of the pictures kept for testing, unless their folders name a test set.
@@ -51,16 +59,32 @@ def prepare(
         overwrite: replace an existing pack.
         quiet: print no progress.
     """
+    from anime2real.data.pairs import prepare_pairs
     from anime2real.data.prepare import prepare as make
     from anime2real.image.decode import printable
 
-    summary = make(
-        anime or [], real or [], output, size=size, both=both or [], layout=_meanings(layout or []),
-        crop=crop, test_share=test_share, licence=licence, rights=rights, near=near, hair=hair, labels=labels,
-        labels_from=labels_from, overwrite=overwrite, quiet=quiet,
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "size": size, "crop": crop, "test_share": test_share, "licence": licence, "rights": rights, "near": near,
+        "overwrite": overwrite, "quiet": quiet,
+    }  # fmt: skip
+    if pairs is not None:
+        if anime or real or both or layout or hair or labels or labels_from:
+            raise UsageError("--pairs goes without the other sources, --hair and --labels: leave them out")
+        summary = prepare_pairs(*pairs, output, classes=classes or (), **common)
+    elif classes:
+        raise UsageError("--classes are those of label maps, which --pairs takes: give it too")
+    else:
+        summary = make(
+            anime or [], real or [], output, both=both or [], layout=_meanings(layout or []), hair=hair, labels=labels,
+            labels_from=labels_from, **common,
+        )  # fmt: skip
     for line in summary.bad:
         print(printable(f"skipped: {line}"), file=sys.stderr)
+    for line in summary.unpaired[:SHOWN]:
+        print(printable(f"skipped: {line}"), file=sys.stderr)
+    if len(summary.unpaired) > SHOWN:
+        more = len(summary.unpaired) - SHOWN
+        print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
     print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
     return 0
 

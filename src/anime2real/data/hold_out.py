@@ -36,7 +36,7 @@ def choose_held_out(pack: Pack, of_each: int, min_scale: float = 0.0) -> list[st
 
 
 def hold_out(folder: Path, names: set[str]) -> int:
-    """Move the named photographs of a pack from its training split to its test split.
+    """Move the named photographs of a pack from its training split to its test split, each with its pair if it has one.
 
     Photographs that were left out of both splits stay so.
 
@@ -52,10 +52,14 @@ def hold_out(folder: Path, names: set[str]) -> int:
     held = len(moved) + sum(pack.index[row]["split"] == "test" for row in named)
     if not held:
         raise PackError(f"{folder} has none of the {len(names)} photographs to hold back: is the list of its archives?")
-    counts = dict(pack.meta["counts"]["real"])
-    if counts["train"] <= len(moved):
+    if pack.meta["counts"]["real"]["train"] <= len(moved):
         raise PackError(f"{folder} would have no photograph left to train on: hold back fewer")
-    counts |= {"train": counts["train"] - len(moved), "test": counts.get("test", 0) + len(moved)}
+    pairs = {pack.index[row]["pair"] for row in moved if "pair" in pack.index[row]}
+    moved |= {row for row in pack.rows("anime", "train") if pack.index[row].get("pair") in pairs}
+    counts = {domain: dict(of_domain) for domain, of_domain in pack.meta["counts"].items()}
+    for row in moved:
+        domain = pack.index[row]["domain"]
+        counts[domain] |= {"train": counts[domain]["train"] - 1, "test": counts[domain].get("test", 0) + 1}
     write_index(folder, [{**e, "split": "test"} if row in moved else e for row, e in enumerate(pack.index)])
-    write_meta(folder, {**pack.meta, "counts": {**pack.meta["counts"], "real": counts}, "held_out": held})
+    write_meta(folder, {**pack.meta, "counts": counts, "held_out": held})
     return int(held)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
-from anime2real.domain import Domain
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 
 FORMAT_VERSION = 1
@@ -146,6 +146,17 @@ class Pack:
         """Whether its masks show drawn hair, too, which those of early packs do not."""
         known = [row for row in self.rows("anime", "train") if self.index[row].get("hair") is not None]
         return self.hair is not None and any(self.hair[row].any() for row in known[:64])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the values of its label maps stand for, in the order of their numbers; () where it has drawings."""
+        return tuple(self.meta.get("classes", ()))
+
+    def pairs(self, split: Literal["train", "test"]) -> NDArray[np.int64]:
+        """(K, 2), rows of the drawings or label maps and of the photographs of a split's pairs; (0, 2) without any."""
+        sides = [{self.index[row].get("pair"): row for row in self.rows(domain, split)} for domain in DOMAINS]
+        names = sorted((sides[0].keys() & sides[1].keys()) - {None})
+        return np.array([[side[name] for side in sides] for name in names], np.int64).reshape(-1, 2)
 
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""

@@ -22,9 +22,19 @@ from anime2real.data.duplicates import NEAR, distinct, likeness
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
 from anime2real.data.pack import FORMAT_VERSION, Pack, PackError, write_index, write_meta
-from anime2real.data.sources import Crop, Member, Reason, Rejected, Result, Split, decode_chunk, members_of
+from anime2real.data.sources import (
+    Crop,
+    Member,
+    Reason,
+    Rejected,
+    Result,
+    Split,
+    decode_chunk,
+    index_entry,
+    members_of,
+    split_of,
+)
 from anime2real.domain import DOMAINS, Domain
-from anime2real.face.geometry import tilt_of
 from anime2real.progress import Progress
 
 _CHUNK = 32
@@ -39,12 +49,14 @@ class PackSummary:
         counts: pictures by domain and split.
         dropped: pictures left out, by reason.
         bad: a line for each that could not be read.
+        unpaired: a line for each that should have been one of a pair, and has no partner.
     """
 
     folder: Path
     counts: dict[str, dict[str, int]]
     dropped: dict[str, int]
     bad: list[str] = field(default_factory=list)
+    unpaired: list[str] = field(default_factory=list)
 
 
 def prepare(
@@ -94,7 +106,7 @@ def prepare(
         PackError: nothing to read, `output` is there, or a domain ends up empty.
     """
     labels = labels or labels_from is not None
-    _check(output, size, crop, test_share, {"hair": hair, "labels": labels}, overwrite)
+    check_options(output, size, crop, test_share, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
         read_table(labels_from)  # refused now, not when the faces have been found
     recipe = _Recipe(size, crop, test_share, near, licence, rights)
@@ -121,9 +133,10 @@ def prepare(
     return summary
 
 
-def _check(
+def check_options(
     output: Path, size: int, crop: str, test_share: float, of_faces: Mapping[str, bool], overwrite: bool
 ) -> None:
+    """Refuse with a PackError what no pack can be made of; `of_faces` are the options that want lined-up faces."""
     if not 16 <= size <= 1024 or size % 16:
         raise PackError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
     if crop not in get_args(Crop):
@@ -131,7 +144,7 @@ def _check(
     for name, wanted in of_faces.items():
         if wanted and crop not in ("face", "tilted"):
             raise PackError(f"--{name} wants lined-up faces: use the crop rule face or tilted, not {crop}")
-    if of_faces["hair"]:
+    if of_faces.get("hair"):
         need_scipy()  # before the faces are found, which takes long
     if not 0 <= test_share < 1:
         raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
@@ -192,17 +205,10 @@ def _build(
     index: list[dict[str, Any]] = []
     for row, place in enumerate(kept):
         images[row] = decoded[place]
-        member = members[place]
-        index.append({
-            "file": f"{member.container.name}/{member.label}", "domain": member.domain,
-            "split": splits[place], "sha256": sums[place], "scale": round(scales[place], 3),
-            "landmarks": None, "tilt": None, "frame": None,
-        })  # fmt: skip
-        if place in landmarks:
-            index[row]["landmarks"] = [[round(float(v), 2) for v in point] for point in landmarks[place]]
-            index[row]["tilt"] = round(tilt_of(landmarks[place]), 4)
-        if place in frames:
-            index[row]["frame"] = [[round(float(v), 5) for v in line] for line in frames[place]]
+        entry = index_entry(
+            members[place], splits[place], sums[place], scales[place], landmarks.get(place), frames.get(place)
+        )
+        index.append(entry)
     write_index(partial, index)
     images.flush()
     del images, decoded
@@ -219,7 +225,7 @@ def _build(
         "rights": recipe.rights, "counts": counts,
         "dropped": dict(sorted(dropped.items())), "near": recipe.near, "bad": bad,
         "sources": [
-            {"name": path.name, "domain": domain, "sha256": _sum_of(path, members, sums)}
+            {"name": path.name, "domain": domain, "sha256": sum_of(path, members, sums)}
             for path, domain in sources
         ],
     }  # fmt: skip
@@ -227,7 +233,7 @@ def _build(
     return PackSummary(output, counts, dict(dropped), bad)
 
 
-def _sum_of(source: Path, members: list[Member], sums: list[str | None]) -> str:
+def sum_of(source: Path, members: Sequence[Member], sums: Sequence[str | None]) -> str:
     """The sum over a source's pictures: their labels and contents, however they are stored."""
     total = hashlib.sha256()
     for member, content in zip(members, sums, strict=True):
@@ -247,8 +253,7 @@ def _select(
     splits: dict[int, Split] = {}
     for place, (member, content) in enumerate(zip(members, sums, strict=True)):
         if content is not None:
-            by_content: Split = "test" if int(content[:8], 16) / 2**32 < recipe.test_share else "train"
-            splits[place] = member.split or by_content
+            splits[place] = split_of(member, content, recipe.test_share)
     dropped: Counter[str] = Counter({"exact duplicate": 0, "near duplicate": 0})
     kept: list[int] = []
     for domain in DOMAINS:
@@ -269,9 +274,14 @@ def _select(
     return sorted(kept), splits, dropped
 
 
+def cores_for(processes: int | None) -> int:
+    """The processes that were asked for, or one for each core."""
+    return processes or os.cpu_count() or 1
+
+
 def _decoded(members: list[Member], size: int, crop: Crop, processes: int | None) -> Iterator[tuple[int, list[Result]]]:
     chunks = [members[i : i + _CHUNK] for i in range(0, len(members), _CHUNK)]
-    count = min(processes or os.cpu_count() or 1, len(chunks))
+    count = min(cores_for(processes), len(chunks))
     if count <= 1:
         for i, chunk in enumerate(chunks):
             yield i * _CHUNK, decode_chunk(chunk, size, crop)

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.pack import PackError
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
-from anime2real.face.geometry import Similarity, align, centre_box, upright
+from anime2real.face.geometry import Similarity, align, centre_box, tilt_of, upright
 from anime2real.image.decode import Limits, PictureError, decode
 from anime2real.image.files import SUFFIXES
 
@@ -131,11 +131,10 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
     try:
         image = decode(content, name=label).image
         if crop in ("face", "tilted"):
-            faces = default_finder(1)(image)
-            if not faces:
+            found = face_place(image, crop)
+            if found is None:
                 return Rejected("no face", f"{label} shows no face")
-            place = faces[0].crop if crop == "face" else upright(faces[0].crop)
-            landmarks = place(faces[0].landmarks) * size
+            place, landmarks = found[0], found[1] * size
             scale = 1 / (place.scale * size)
             frame = frame_of(place, image.size)
             image = align(image, place, size)
@@ -146,9 +145,44 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
             image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     except PictureError as error:
         return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
-    return Cropped(
-        np.asarray(image), perceptual_hash(image), hashlib.sha256(content).hexdigest(), scale, landmarks, frame
-    )
+    return Cropped(np.asarray(image), perceptual_hash(image), sha256_of(content), scale, landmarks, frame)
+
+
+def sha256_of(content: bytes) -> str:
+    """Hex SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def face_place(image: Image.Image, crop: Crop) -> tuple[Similarity, NDArray[np.float64]] | None:
+    """Where the crop of the largest face lies, from px to the unit square, and its landmarks (5, 2) there."""
+    faces = default_finder(1)(image)
+    if not faces:
+        return None
+    place = faces[0].crop if crop == "face" else upright(faces[0].crop)
+    return place, place(faces[0].landmarks)
+
+
+def split_of(member: Member, sha256: str, test_share: float) -> Split:
+    """The split of a picture: what its folder says, else its content decides."""
+    by_content: Split = "test" if int(sha256[:8], 16) / 2**32 < test_share else "train"
+    return member.split or by_content
+
+
+def index_entry(
+    member: Member,
+    split: Split,
+    sha256: str | None,
+    scale: float,
+    landmarks: NDArray[np.float64] | None,
+    frame: NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """The line of a picture in index.jsonl; arguments as in `Cropped`."""
+    return {
+        "file": member.shown_as, "domain": member.domain, "split": split, "sha256": sha256, "scale": round(scale, 3),
+        "landmarks": None if landmarks is None else [[round(float(v), 2) for v in point] for point in landmarks],
+        "tilt": None if landmarks is None else round(tilt_of(landmarks), 4),
+        "frame": None if frame is None else [[round(float(v), 5) for v in line] for line in frame],
+    }  # fmt: skip
 
 
 def frame_of(place: Similarity, size: tuple[int, int]) -> NDArray[np.float64]:

@@ -1,0 +1,293 @@
+"""Pictures of the same names to a pack of pairs: drawings or label maps, and the photographs that they belong to.
+
+Both pictures of a pair get one crop, that of the face in the photograph, and one split. The pack is as `prepare.py`
+makes it, with a key `pair` in its index.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.atomic import atomic_folder
+from anime2real.data.duplicates import NEAR, distinct, likeness, perceptual_hash
+from anime2real.data.pack import FORMAT_VERSION, PackError, write_index, write_meta
+from anime2real.data.prepare import PackSummary, check_options, cores_for, sum_of
+from anime2real.data.sources import (
+    Crop,
+    Cropped,
+    Member,
+    Rejected,
+    Split,
+    crop_box,
+    face_place,
+    frame_of,
+    index_entry,
+    members_of,
+    read_member,
+    sha256_of,
+    split_of,
+)
+from anime2real.domain import DOMAINS
+from anime2real.face.geometry import Similarity, align, around, scaling
+from anime2real.image.decode import PictureError, decode
+from anime2real.image.label_map import MOST_CLASSES, LabelMap, read_label_map
+from anime2real.progress import Progress
+
+Pair = tuple[Member, Member]
+"""The drawing or label map, and the photograph."""
+
+ALIKE: Final = 0.01
+"""Share by which the proportions of the two pictures of a pair may differ: rounding of a reduced size."""
+
+_CHUNK: Final = 16
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    size: int
+    crop: Crop
+    test_share: float
+    near: int
+    classes: tuple[str, ...]
+
+
+def prepare_pairs(
+    drawn: Path,
+    real: Path,
+    output: Path,
+    *,
+    size: int,
+    crop: Crop = "face",
+    classes: Sequence[str] = (),
+    test_share: float = 0.05,
+    licence: str = "",
+    rights: str = "",
+    near: int = NEAR,
+    processes: int | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> PackSummary:
+    """Make a pack of pairs.
+
+    Args:
+        drawn: a folder or zip archive of drawings or label maps; they are the pack's domain `anime`.
+        real: the photographs, under the same folders and names; the suffixes may differ.
+        output: the pack's folder, made here.
+        size: pixels a side.
+        crop: as in `prepare`; it is the photograph's, and the other picture gets the same.
+        classes: what the values of label maps stand for, in the order of their numbers; () for drawings. Label maps
+            are palette or grey PNGs, resampled by the nearest neighbour.
+        test_share: share of the pairs that go to `test` unless the photograph's folder says which split it is of.
+        licence, rights: as in `prepare`.
+        near: as in `prepare`, of the photographs.
+        processes: to decode with; all cores if not given.
+        overwrite: replace a pack that is there.
+        quiet: no progress on stderr.
+
+    Raises:
+        PackError: no names are the same, a name stands for two pictures, `output` is there, or no pair is left to
+            train on.
+    """
+    check_options(output, size, crop, test_share, {}, overwrite)
+    if len(classes) > MOST_CLASSES or len(set(classes)) != len(classes) or len(classes) == 1:
+        raise PackError(f"--classes are 2 to {MOST_CLASSES} names, each once, not {len(classes)}")
+    sources = [(Path(drawn), DOMAINS[0]), (Path(real), DOMAINS[1])]
+    pairs, unpaired = _paired(*([*members_of(path, domain, None)] for path, domain in sources))
+    if not pairs:
+        raise PackError(
+            f"{drawn} and {real} have no names in common: a pair is 1.png in one and 1.png or 1.jpg in both"
+        )
+    recipe = _Recipe(size, crop, test_share, near, tuple(classes))
+    try:
+        with Progress(quiet=quiet) as progress, atomic_folder(output) as partial_folder:
+            entries, members, meta = _build(pairs, partial_folder, recipe, progress, processes)
+            meta |= {
+                "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "rights": rights,
+                "near": near, "unpaired": unpaired,
+                "sources": [
+                    {"name": path.name, "domain": domain, "sha256": sum_of(path, *members)} for path, domain in sources
+                ],
+            }  # fmt: skip
+            meta["dropped"] |= {"unpaired": len(unpaired)}
+            write_index(partial_folder, entries)
+            write_meta(partial_folder, meta | ({"classes": list(classes)} if classes else {}))
+    except OSError as error:
+        raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
+    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], unpaired)
+
+
+def _paired(drawn: list[Member], real: list[Member]) -> tuple[list[Pair], list[str]]:
+    """The pairs, sorted by name, and a line for each picture without a partner."""
+    drawings, photographs = _by_name(drawn), _by_name(real)
+    pairs = [(drawings[name], photographs[name]) for name in sorted(drawings.keys() & photographs.keys())]
+    alone = [m for name, m in [*drawings.items(), *photographs.items()] if (name in drawings) != (name in photographs)]
+    return pairs, [f"{member.shown_as} has no partner" for member in alone]
+
+
+def _by_name(members: list[Member]) -> dict[str, Member]:
+    named: dict[str, Member] = {}
+    for member in members:
+        name = _name_of(member)
+        if name in named:
+            raise PackError(f"{named[name].shown_as} and {member.shown_as} have one name: rename or remove one of them")
+        named[name] = member
+    return named
+
+
+def _name_of(member: Member) -> str:
+    """What a picture of a pair is called in both sources: folders and name, without the suffix."""
+    return PurePosixPath(member.name).with_suffix("").as_posix()
+
+
+def _build(
+    pairs: list[Pair], folder: Path, recipe: _Recipe, progress: Progress, processes: int | None
+) -> tuple[list[dict[str, Any]], tuple[list[Member], list[str | None]], dict[str, Any]]:
+    """Write images.npy; returns the index, all members with their sums, and what meta.json says of them."""
+    size = recipe.size
+    scratch = folder / "decoded.bin"
+    decoded = np.memmap(scratch, np.uint8, "w+", shape=(2, len(pairs), size, size, 3))
+    crops: dict[int, tuple[Cropped, Cropped]] = {}
+    rejected: list[Rejected] = []
+    for place, result in enumerate(_read(pairs, recipe, processes)):
+        if isinstance(result, Rejected):
+            rejected.append(result)
+        else:
+            decoded[:, place] = [side.pixels for side in result]
+            crops[place] = _without_pixels(result[0]), _without_pixels(result[1])
+        progress("reading pairs", place + 1, len(pairs))
+    splits = {place: split_of(pairs[place][1], crops[place][1].sha256, recipe.test_share) for place in crops}
+    kept, dropped = _distinct(crops, splits, decoded[1], recipe.near)
+    counts = {split: sum(splits[place] == split for place in kept) for split in ("train", "test")}
+    if not counts["train"]:
+        raise PackError(f"no pair is left to train on: {rejected[0].line if rejected else 'all went to test'}")
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (2 * len(kept), size, size, 3))
+    entries: list[dict[str, Any]] = []
+    for side in range(2):
+        for place in kept:
+            images[len(entries)] = decoded[side, place]
+            member, crop = pairs[place][side], crops[place][side]
+            entry = index_entry(member, splits[place], crop.sha256, crop.scale, crop.landmarks, crop.frame)
+            entries.append(entry | {"pair": _name_of(member)})
+    images.flush()
+    del images, decoded
+    scratch.unlink()
+    for reason in ("unreadable", "no face"):
+        dropped[reason] = sum(r.reason == reason for r in rejected)
+    members = [pair[side] for side in range(2) for pair in pairs]
+    sums = [crops[place][side].sha256 if place in crops else None for side in range(2) for place in range(len(pairs))]
+    meta = {
+        "counts": {domain: dict(counts) for domain in DOMAINS},
+        "dropped": dict(sorted(dropped.items())),
+        "bad": [r.line for r in rejected if r.reason == "unreadable"],
+    }
+    return entries, (members, sums), meta
+
+
+def _without_pixels(crop: Cropped) -> Cropped:
+    return Cropped(np.empty(0, np.uint8), crop.hash, crop.sha256, crop.scale, crop.landmarks, crop.frame)
+
+
+def _distinct(
+    crops: dict[int, tuple[Cropped, Cropped]], splits: dict[int, Split], photographs: NDArray[np.uint8], near: int
+) -> tuple[list[int], Counter[str]]:
+    """The pairs whose photographs are no copies of others', those of the test split first; and how many were."""
+    order = sorted(crops, key=lambda place: (splits[place] != "test", place))
+    first = {crops[place][1].sha256: place for place in reversed(order)}
+    unique = [place for place in order if first[crops[place][1].sha256] == place]
+    hashes = np.array([crops[place][1].hash for place in unique], np.uint64)
+    stays = distinct(hashes, near, likeness(photographs, unique))
+    kept = sorted(place for place, stay in zip(unique, stays, strict=True) if stay)
+    copies = {"exact duplicate": len(order) - len(unique), "near duplicate": len(unique) - len(kept)}
+    return kept, Counter(copies)
+
+
+def _read(pairs: list[Pair], recipe: _Recipe, processes: int | None) -> Iterator[tuple[Cropped, Cropped] | Rejected]:
+    """Each pair decoded, in order."""
+    read = partial(_read_pair, size=recipe.size, crop=recipe.crop, classes=recipe.classes)
+    count = min(cores_for(processes), -(-len(pairs) // _CHUNK))
+    if count <= 1:
+        yield from map(read, pairs)
+        return
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        yield from pool.map(read, pairs, chunksize=_CHUNK)
+
+
+def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> tuple[Cropped, Cropped] | Rejected:
+    contents = []
+    for member in pair:
+        content = read_member(member)
+        if isinstance(content, Rejected):
+            return content
+        contents.append(content)
+    drawing, photograph = (member.shown_as for member in pair)
+    try:
+        image = decode(contents[1], name=photograph).image
+        other: Image.Image | LabelMap
+        if classes:
+            other = read_label_map(contents[0], classes, name=drawing)
+        else:
+            other = decode(contents[0], name=drawing).image
+        width, height = other.size if isinstance(other, Image.Image) else other.shape[::-1]
+        if abs(width * image.height / (height * image.width) - 1) > ALIKE:
+            raise PictureError(f"{drawing} has {width}×{height} px, its photograph {image.width}×{image.height}")
+        place, landmarks = _place(image, crop)
+    except PictureError as error:
+        named = str(error).startswith((drawing, photograph))
+        return Rejected("unreadable", str(error) if named else f"{photograph} {error}")
+    if place is None:
+        return Rejected("no face", f"{photograph} shows no face")
+    smaller = scaling(image.width / width).then(place)  # from px of the drawing
+    if isinstance(other, Image.Image):
+        pixels = _cut(other, smaller, size, crop)
+    else:
+        pixels = np.repeat(nearest(other, smaller, size)[:, :, None], 3, axis=2)
+    frame = None if landmarks is None else frame_of(place, image.size)
+    points = None if landmarks is None else landmarks * size
+    sides = ((pixels, contents[0], smaller), (_cut(image, place, size, crop), contents[1], place))
+    first, second = (
+        Cropped(part, perceptual_hash(Image.fromarray(part)), sha256_of(content), 1 / (of.scale * size), points, frame)
+        for part, content, of in sides
+    )
+    return first, second
+
+
+def _place(image: Image.Image, crop: Crop) -> tuple[Similarity | None, NDArray[np.float64] | None]:
+    """Where a photograph's crop lies, from px to the unit square, and its landmarks there; None without a face."""
+    if crop in ("face", "tilted"):
+        return face_place(image, crop) or (None, None)
+    left, top, side = crop_box(*image.size, crop)
+    return around((left + side / 2, top + side / 2), side), None
+
+
+def _cut(image: Image.Image, place: Similarity, size: int, crop: Crop) -> NDArray[np.uint8]:
+    """The crop (S, S, 3) of a picture in colour, as `sources` takes it."""
+    if crop in ("face", "tilted"):
+        return np.asarray(align(image, place, size))
+    (left, top), (right, below) = place.inverse(np.array([[0.0, 0.0], [1.0, 1.0]])).clip(0, image.size).tolist()
+    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, right, below)))
+
+
+def nearest(values: LabelMap, place: Similarity, size: int) -> LabelMap:
+    """The crop (S, S) of a label map by the nearest neighbour, continued beyond its edges by its mirror image.
+
+    Args:
+        values: (H, W).
+        place: from px of the map to the unit square of the crop.
+        size: S.
+    """
+    middles = (np.arange(size) + 0.5) / size
+    points = place.inverse(np.stack(np.meshgrid(middles, middles), axis=-1))
+    bounds = np.array(values.shape[::-1])
+    # Rounded first, so that a point that computes to 2.9999999 is pixel 3, where it belongs.
+    inside = np.floor(points.round(6)).astype(np.int64) % (2 * bounds)
+    columns, rows = np.moveaxis(np.minimum(inside, 2 * bounds - 1 - inside), -1, 0)
+    return np.asarray(values[rows, columns], np.uint8)
