@@ -5,8 +5,8 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -20,15 +20,67 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to.
     """
+    with atomic_files([path]) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `atomic_file`, for files that belong together: none is renamed before all are written, the first one last.
+
+    So the first one stands in its place only if all the others did.
+    """
+    with ExitStack() as written:
+        temporaries = [written.enter_context(_temporary(path)) for path in paths]
+        yield temporaries
+        for temporary in temporaries:
+            flush(temporary)
+        for temporary, path in reversed(list(zip(temporaries, paths, strict=True))):
+            temporary.replace(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A hidden file beside `path`, removed at the end; it is locked, which tells it from one of a killed writer."""
     # A short name of its own: one made from path.name could pass the 255 bytes that path.name keeps to.
-    temporary = path.parent / f".{secrets.token_hex(8)}.partial{path.suffix}"
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    while True:
+        temporary = path.parent / f".{secrets.token_hex(8)}.partial{path.suffix}"
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        if not (locked := _lock(descriptor, wait=True)) or os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)  # another process took it for a leftover before it was locked
+    if not locked:  # Windows renames no open file
+        os.close(descriptor)
     try:
         yield temporary
-        flush(temporary)
-        temporary.replace(path)
     finally:
+        if locked:
+            os.close(descriptor)
         temporary.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed or its process ends; False if another holds it, or systems know none."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove the files that killed writers left in a folder, where the system tells that nobody writes to them."""
+    for partial in folder.glob(f".{'[0-9a-f]' * 16}.partial*"):
+        with contextlib.suppress(OSError):
+            if partial.is_file() and not partial.is_symlink():
+                descriptor = os.open(partial, os.O_WRONLY)
+                try:
+                    if _lock(descriptor, wait=False):
+                        partial.unlink(missing_ok=True)
+                finally:
+                    os.close(descriptor)
 
 
 @contextmanager

@@ -25,6 +25,10 @@ Layout = Literal["face", "pair", "paste"]
 Crop = Literal["face", "none"]
 """Find the faces and line them up; or take the centre square for one."""
 
+FaceChoice = Literal["all", "largest", "left-to-right"] | int
+"""Which faces of a picture, in which order: all, the largest first; that one; all, from the left; or the one with a
+number, where the largest is 1."""
+
 
 class NoFaceError(TranslatorError):
     """No face was found in a picture that needs one.
@@ -102,6 +106,35 @@ def faces_in(
     if not faces:
         raise NoFaceError(where, instead)
     return faces
+
+
+def choose_faces(faces: Sequence[Face], choice: FaceChoice, *, where: str = "the picture") -> list[Face]:
+    """Those of some faces, the largest first, that are asked for.
+
+    Args:
+        faces: of a picture, at least one.
+        choice: which.
+        where: for the error.
+
+    Raises:
+        TranslatorError: there are fewer faces than the number that is asked for.
+    """
+    match choice:
+        case "all":
+            return list(faces)
+        case "largest":
+            return list(faces[:1])
+        case "left-to-right":
+            return sorted(faces, key=lambda face: face.box[0] + face.box[2])
+    if not 1 <= choice <= len(faces):
+        raise TranslatorError(f"{where}: there is no face {choice}, the faces found are {len(faces)}")
+    return [faces[choice - 1]]
+
+
+def direction(faces: Sequence[Face]) -> Domain:
+    """The domain that most of some faces, at least one, are not of; where they are as many, the first face decides."""
+    count = sum(face.domain == faces[0].domain for face in faces)
+    return other(faces[0].domain) if 2 * count >= len(faces) else faces[0].domain
 
 
 def crop_faces(

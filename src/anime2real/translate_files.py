@@ -1,304 +1,253 @@
-"""Translate many files: decode pictures ahead, run them in batches, write each result under its picture's name.
+"""Translate many files: decode and find ahead, run the network in batches, write each result in its place.
 
-One bad picture never stops the rest.
+One bad picture never stops the rest. Files are opened as their turn comes, and few pictures are held at a time.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
-from anime2real.face.who import AS_SEEN, Who
-from anime2real.image.decode import PictureError, decode, printable
-from anime2real.image.files import clip_kind, name_results, write
-from anime2real.network import Network, available_cores, batches
-from anime2real.pipeline import Crop, Crops, Layout, already_note, compose, crop_faces, faces_in, translate_crops
+from anime2real.face.finder import default_finder
+from anime2real.face.geometry import Face
+from anime2real.image.decode import decode, printable
+from anime2real.image.files import Search, write_together
+from anime2real.network import BATCH, Network, TranslatorError, available_cores
+from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
+from anime2real.pipeline import (
+    Crops,
+    already_note,
+    choose_faces,
+    compose,
+    crop_faces,
+    direction,
+    faces_in,
+    translate_crops,
+)
+from anime2real.results import Item, Places, make_folder
 
-Format = Literal["png", "jpg", "webp", "avif"]
-
-DECODERS: Final = 4
+LOADERS: Final = 4
 """Threads that decode pictures; in each, a picture of the largest allowed size takes some 200 MB."""
 
+AHEAD: Final = 2 * BATCH
+"""Pictures that are decoded, or waiting for it, at a time."""
 
-@dataclass(frozen=True)
-class Options:
-    """How results are made.
-
-    Attributes:
-        layout: each face alone, beside the crop that went in, or all pasted back into the picture.
-        crop: find the faces, or take the centre square for one.
-        format: the suffix of the results.
-        background: the colour behind transparent pictures, RGB, 0-255.
-        overwrite: whether existing files may be replaced. Inputs never are.
-        variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
-        who: who the results should show, for bundles that take it.
-    """
-
-    layout: Layout = "face"
-    crop: Crop = "face"
-    format: Format = "png"
-    background: tuple[int, int, int] = (255, 255, 255)
-    overwrite: bool = False
-    variants: int = 1
-    who: Who = AS_SEEN
+AHEAD_PIXELS: Final = 80_000_000
+"""Pixels of whole pictures, kept to be pasted into, from which on no further ones are decoded."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a picture: `outputs` or `error`, never both.
+class Networks(Protocol):
+    """The networks of a command, by the domain that they translate to."""
 
-    Attributes:
-        source: the file, or None if an argument matched no file.
-        outputs: the results, the largest face's first, the variants of a face one after the other.
-        faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
-        seconds: for decoding and finding faces, its share of the batch, and writing.
-        notes: what the user should know.
-        error: one line.
-        record: for a clip: what its line of JSON has in place of `faces`.
-    """
+    def bundle(self, to: Domain, /) -> Bundle:
+        """The bundle of a direction; a UserError if there is none."""
 
-    source: Path | None
-    outputs: tuple[Path, ...] = ()
-    faces: tuple[dict[str, Any], ...] = ()
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    error: str | None = None
-    record: dict[str, Any] | None = None
+    def __call__(self, to: Domain, /) -> Network:
+        """Its network, loaded once; a BundleError if it is damaged, which ends the command."""
 
 
-@dataclass(frozen=True)
-class ClipJob:
-    """A clip to translate: the suffix of its result, without the dot, and a function that writes it to a path."""
-
-    suffix: str
-    run: Callable[[Path], Outcome]
-
-
-TakeClip = Callable[[Path, Options], ClipJob | UserError | None]
-"""Gives the job for a clip, or why it cannot be translated; None to treat it as a picture."""
+_Waiting = deque[tuple[Item, "Future[_Loaded] | None"]]
+"""Files in order; pictures with what is being loaded."""
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A decoded picture and its crops."""
+    """The crops of a picture; without the picture itself, unless it is pasted into."""
 
     crops: Crops
+    to: Domain
+    faces: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     seconds: float
 
 
 @dataclass(frozen=True)
-class _Item:
-    """One file: where its result goes and, for a clip, its job; or why there will be no result."""
+class _Work:
+    """What all pictures of a command share."""
 
-    source: Path | None
-    target: Path | None = None
-    error: UserError | None = None
-    clip: ClipJob | None = None
+    networks: Networks
+    places: Places
+    options: Options
 
 
 def translate_files(
-    network: Network,
-    found: Sequence[Path | PictureError],
+    networks: Networks,
+    search: Search,
     output: Path,
     options: Options,
     take_clip: TakeClip = lambda path, options: None,
+    *,
+    file: Path | None = None,
 ) -> Iterator[Outcome]:
     """Translate pictures and clips, in order.
 
     Args:
-        network: to run.
-        found: the files; an error stands for an argument that matched none.
-        output: the folder of the results; it is made here, unless there is nothing to translate.
+        networks: to run.
+        search: finds the files.
+        output: the folder of the results; it is made once there is something to translate. What killed commands left
+            half written in it and in its folders is removed.
         options: how results are made.
         take_clip: asked about each clip; by default every clip is treated as a picture.
+        file: the result of the only picture, in `output`.
 
     Yields:
-        An outcome for each of `found`.
+        An outcome for each file that is found, and for each argument that stands for none.
 
     Raises:
         PictureError: `output` cannot be made.
+        BundleError: a network cannot be loaded.
     """
+    work = _Work(networks, Places(search, output, options, take_clip, file), options)
+    loaders, writer = ThreadPoolExecutor(min(LOADERS, available_cores())), ThreadPoolExecutor(1)
     try:
-        if any(isinstance(item, Path) for item in found):  # of names that match nothing, no empty folder is left
-            output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(f"{output} cannot be made ({error.strerror or error}): choose another folder") from error
-    items = _items(found, output, options, take_clip)
-    reserved = {os.path.realpath(path) for item in items for path in (item.source, item.target) if path is not None}
-    pool = ThreadPoolExecutor(min(DECODERS, available_cores()))
-    try:
-        for are_clips, group in groupby(items, key=lambda item: item.clip is not None):
-            alike = list(group)
-            yield from map(_run_clip, alike) if are_clips else _run(network, alike, pool, options, reserved)
+        for outcome in _run(work, loaders, writer):
+            gone = next((path for path in outcome.outputs if not os.path.lexists(path)), None)
+            yield replace(outcome, outputs=(), error=f"{gone} was written, and removed since") if gone else outcome
     finally:
-        pool.shutdown(cancel_futures=True)
+        for pool in (loaders, writer):
+            pool.shutdown(cancel_futures=True)
 
 
-def _items(found: Sequence[Path | PictureError], output: Path, options: Options, take_clip: TakeClip) -> list[_Item]:
-    sources = [item for item in found if isinstance(item, Path)]
-    taken = {source: take_clip(source, options) if clip_kind(source) else None for source in sources}
-    clips = {source: job for source, job in taken.items() if isinstance(job, ClipJob)}
-    targets: dict[Path, Path] = {}
-    by_suffix: dict[str, list[Path]] = {}  # only results with the same suffix can get the same name
-    for source in sources:
-        by_suffix.setdefault(clips[source].suffix if source in clips else options.format, []).append(source)
-    for suffix, alike in by_suffix.items():
-        targets |= zip(alike, name_results(alike, output, suffix), strict=True)
-    inputs = {os.path.realpath(source) for source in sources}
-    items = []
-    for item in found:
-        if isinstance(item, PictureError):
-            items.append(_Item(None, error=item))
+def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> Iterator[Outcome]:
+    """Run the network on batches, while further pictures are decoded and those before are written."""
+    items, waiting = iter(work.places), _Waiting()
+    written: deque[Outcome | Future[Outcome]] = deque()
+    while _fill(waiting, work, items, loaders):
+        first = waiting[0][0]
+        if first.clip:
+            yield from map(_finished, written)
+            written.clear()
+            yield _run_clip(first, first.clip)
+            waiting.popleft()
             continue
-        answer = taken[item]
-        error = answer if isinstance(answer, UserError) else _refusal(targets[item], inputs, options.overwrite)
-        items.append(_Item(item, targets[item], error, None if error else clips.get(item)))
-    return items
-
-
-def _run_clip(item: _Item) -> Outcome:
-    assert item.clip is not None
-    assert item.source is not None
-    assert item.target is not None
-    outcome = item.clip.run(item.target)
-    return outcome if outcome.error else replace(outcome, notes=(*outcome.notes, *_renamed(item.source, item.target)))
-
-
-def _run(
-    network: Network, items: Sequence[_Item], pool: ThreadPoolExecutor, options: Options, reserved: set[str]
-) -> Iterator[Outcome]:
-    """Translate pictures in batches; while one runs, the next two are decoded."""
-    parts = [items[part] for part in batches(len(items))]
-    decoding: dict[int, list[Future[_Loaded] | UserError]] = {}
-    for number, part in enumerate(parts):
-        for ahead in range(number, min(number + 3, len(parts))):
-            if ahead not in decoding:
-                decoding[ahead] = [
-                    item.error or pool.submit(_load, item, network.bundle, options) for item in parts[ahead]
-                ]
-        yield from _run_batch(network, part, [_result(one) for one in decoding.pop(number)], options, reserved)
-
-
-def _result(decoding: "Future[_Loaded] | UserError") -> _Loaded | UserError:
-    try:
-        return decoding if isinstance(decoding, UserError) else decoding.result()
-    except UserError as error:
-        return error
-
-
-def _load(item: _Item, bundle: Bundle, options: Options) -> _Loaded:
-    assert item.source is not None
-    start = time.perf_counter()
-    decoded = decode(item.source, background=options.background)
-    faces = []
-    if options.crop == "face":  # with one thread: several pictures are decoded at once
-        faces = faces_in(decoded.image, where=printable(item.source), instead="give --crop none", threads=1)
-    crops = crop_faces(decoded.image, faces, bundle, who=options.who)
-    notes = (*decoded.notes, *already_note([face.domain for face in faces], bundle.target))
-    return _Loaded(crops, notes, time.perf_counter() - start)
-
-
-def _run_batch(
-    network: Network,
-    items: Sequence[_Item],
-    pictures: Sequence[_Loaded | UserError],
-    options: Options,
-    reserved: set[str],
-) -> Iterator[Outcome]:
-    """Translate and write a batch: an outcome for each, in order."""
-    start = time.perf_counter()
-    crops = [picture.crops for picture in pictures if isinstance(picture, _Loaded)]
-    translated = iter(_translate(network, crops, options.variants))
-    share = (time.perf_counter() - start) / max(1, len(crops))
-    for item, picture in zip(items, pictures, strict=True):
+        batch = _batch(waiting)
         start = time.perf_counter()
-        try:
-            if isinstance(picture, UserError):
-                raise picture
-            results = next(translated)
-            if isinstance(results, UserError):
-                raise results
-            assert item.source is not None
-            assert item.target is not None
-            written = _write(picture.crops, results, item.target, options, reserved)
-        except UserError as error:
-            yield Outcome(item.source, error=str(error))
+        made = _translated(work, [loaded for _, loaded in batch if isinstance(loaded, _Loaded)])
+        share = (time.perf_counter() - start) / max(1, len(made))
+        results = iter(made)
+        for item, loaded in batch:
+            if isinstance(loaded, Outcome):
+                written.append(loaded)
+            elif isinstance(result := next(results), UserError):
+                written.append(Outcome(item.source, error=str(result)))
+            else:
+                written.append(writer.submit(_write, work, item, loaded, result, share))
+        while written and (len(written) > AHEAD or isinstance(written[0], Outcome) or written[0].done()):
+            yield _finished(written.popleft())
+    yield from map(_finished, written)
+
+
+def _finished(outcome: "Outcome | Future[Outcome]") -> Outcome:
+    return outcome if isinstance(outcome, Outcome) else outcome.result()
+
+
+def _fill(waiting: _Waiting, work: _Work, items: Iterator[Item], pool: ThreadPoolExecutor) -> bool:
+    """Have further pictures decoded; returns whether any are waiting."""
+    while len(waiting) < AHEAD:
+        ready = (one.result() for _, one in waiting if one and one.done() and not one.exception())
+        if sum(loaded.crops.image.width * loaded.crops.image.height for loaded in ready) > AHEAD_PIXELS:
+            break
+        if (item := next(items, None)) is None:
+            break
+        is_picture = item.clip is None and item.outcome is None
+        waiting.append((item, pool.submit(_load, work, item.source) if is_picture else None))
+    return bool(waiting)
+
+
+def _batch(waiting: _Waiting) -> list[tuple[Item, _Loaded | Outcome]]:
+    """The next pictures up to a clip, at most `BATCH`, and fewer if they are large and kept."""
+    batch: list[tuple[Item, _Loaded | Outcome]] = []
+    pixels = 0
+    while waiting and not waiting[0][0].clip and len(batch) < BATCH and pixels < AHEAD_PIXELS:
+        item, loading = waiting.popleft()
+        if loading is None:
+            assert item.outcome is not None
+            batch.append((item, item.outcome))
             continue
-        seconds = picture.seconds + share + time.perf_counter() - start
-        notes = (*picture.notes, *_renamed(item.source, item.target))
-        yield Outcome(item.source, written, picture.crops.records(), seconds, notes)
+        try:
+            loaded = loading.result()
+            pixels += loaded.crops.image.width * loaded.crops.image.height
+            batch.append((item, loaded))
+        except UserError as error:
+            batch.append((item, Outcome(item.source, error=str(error))))
+    return batch
 
 
-def _translate(network: Network, crops: Sequence[Crops], variants: int) -> list[NDArray[np.uint8] | UserError]:
-    """(variants, K, S, S, 3) of each picture. If the batch fails, each runs alone, so that only the bad ones fail."""
+def _run_clip(item: Item, job: ClipJob) -> Outcome:
+    try:
+        make_folder(item.target.parent)
+    except UserError as error:
+        return Outcome(item.source, error=str(error))
+    outcome = job.run(item.target)
+    return outcome if outcome.error else replace(outcome, notes=(*outcome.notes, *item.notes))
+
+
+def _load(work: _Work, source: Path) -> _Loaded:
+    """Decode a picture, find its faces and cut them out, with one thread: several pictures are decoded at once."""
+    start = time.perf_counter()
+    options, where = work.options, printable(source)
+    decoded = decode(source, background=options.background)
+    faces: list[Face] = []
+    if options.crop == "face":
+        faces = faces_in(decoded.image, where=where, instead="give --crop none", threads=1)
+        faces = choose_faces(faces, options.faces, where=where)
+    if (to := options.to) is None:
+        looked_at = faces or default_finder(1)(decoded.image)
+        if not looked_at:
+            raise TranslatorError(f"{where}: no telling whether it is a drawing or a photograph: give --to")
+        to = direction(looked_at)
+    crops = crop_faces(decoded.image, faces, work.networks.bundle(to), who=options.who)
+    notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
+    records = crops.records()
+    if options.layout != "paste":
+        crops = replace(crops, image=Image.new("RGB", (1, 1)))  # a whole photograph takes 150 MB
+    return _Loaded(crops, to, records, notes, time.perf_counter() - start)
+
+
+def _translated(work: _Work, loaded: Sequence[_Loaded]) -> list[NDArray[np.uint8] | UserError]:
+    """(variants, K, S, S, 3) of each picture, or why there is none."""
+    results: dict[int, NDArray[np.uint8] | UserError] = {}
+    for to in DOMAINS:
+        places = [place for place, one in enumerate(loaded) if one.to == to]
+        if not places:
+            continue
+        made = _by_network(work.networks(to), [loaded[place].crops for place in places], work.options.variants)
+        results |= zip(places, made, strict=True)
+    return [results[place] for place in range(len(loaded))]
+
+
+def _by_network(network: Network, crops: Sequence[Crops], variants: int) -> list[NDArray[np.uint8] | UserError]:
+    """As `_translated`. If the batch fails, each picture runs alone, so that only the bad ones fail."""
     try:
         by_variant = [translate_crops(network, crops, variant) for variant in range(variants)]
     except UserError as error:
-        return [error] if len(crops) == 1 else [_translate(network, [one], variants)[0] for one in crops]
+        return [error] if len(crops) == 1 else [_by_network(network, [one], variants)[0] for one in crops]
     return [np.stack(results) for results in zip(*by_variant, strict=True)]
 
 
-def _write(
-    crops: Crops, results: NDArray[np.uint8], target: Path, options: Options, reserved: set[str]
-) -> tuple[Path, ...]:
-    """Write the results of a picture, all or nothing; returns the files.
-
-    Args:
-        results: (variants, K, S, S, 3).
-        target: where the usual result of the largest face goes.
-        reserved: paths that further results must not use; theirs are added.
-    """
-    by_variant = [compose(crops, faces, options.layout) for faces in results]
-    images: list[Image.Image] = []
-    targets: list[Path] = []
-    count = len(by_variant[0])
-    for first, variants in zip(
-        [target, *_further(target, "face", count - 1, reserved)], zip(*by_variant, strict=True), strict=True
-    ):
-        images += variants
-        targets += [first, *_further(first, "variant", len(variants) - 1, reserved)]
-    for path in targets[1:]:
-        if refusal := _refusal(path, set(), options.overwrite):
-            raise refusal
-    for path, image in zip(targets, images, strict=True):
-        write(image, path, overwrite=options.overwrite)
-    return tuple(targets)
-
-
-def _further(target: Path, kind: str, count: int, reserved: set[str]) -> list[Path]:
-    """Names for further faces or variants, none of which is an input or another result; they are reserved too."""
-    names: list[Path] = []
-    number = 2
-    while len(names) < count:
-        path = target.with_stem(f"{target.stem}-{kind}-{number}")
-        if os.path.realpath(path) not in reserved:
-            reserved.add(os.path.realpath(path))
-            names.append(path)
-        number += 1
-    return names
-
-
-def _refusal(target: Path, inputs: set[str], overwrite: bool) -> PictureError | None:
-    """Why nothing may be written to a path; asked before any work is done."""
-    if os.path.realpath(target) in inputs:
-        return PictureError(f"{target} is one of the pictures to translate: choose another folder")
-    if os.path.lexists(target) and not overwrite:
-        return PictureError(f"{target} is already there: give --overwrite, or choose another folder")
-    return None
-
-
-def _renamed(source: Path, target: Path) -> tuple[str, ...]:
-    if source.stem == target.stem:
-        return ()
-    return (f"written as {target.name}: another picture is called {source.stem}",)
+def _write(work: _Work, item: Item, loaded: _Loaded, results: NDArray[np.uint8], share: float) -> Outcome:
+    """Write the results of a picture, (variants, K, S, S, 3), all or nothing; the first face's usual one comes last."""
+    start = time.perf_counter()
+    by_variant = [compose(loaded.crops, faces, work.options.layout) for faces in results]
+    images = [image for variants in zip(*by_variant, strict=True) for image in variants]
+    try:
+        targets = work.places.of_all(item, len(by_variant[0]))
+        overwrite = work.options.overwrite or work.options.skip_existing  # `of_all` has said what may be replaced
+        write_together(images, targets, overwrite=overwrite, quality=work.options.quality)
+    except UserError as error:
+        return Outcome(item.source, error=str(error))
+    seconds = loaded.seconds + share + time.perf_counter() - start
+    method = work.networks.bundle(loaded.to).method
+    notes = (*loaded.notes, *item.notes)
+    return Outcome(item.source, tuple(targets), loaded.to, method, loaded.faces, seconds, notes)

@@ -59,7 +59,7 @@ def test_one_bad_argument_does_not_stop_the_rest(tree: Path) -> None:
     said = [str(error) for error in bad if isinstance(error, PictureError)]
     assert [line.split(":")[0] for line in said] == [
         "none.png is not there",
-        "empty holds no pictures",
+        "empty holds no pictures (left out",
         "*.tiff matches no file",
         "a?b is not there",
     ]

@@ -12,6 +12,7 @@ from PIL import Image
 from anime2real.cli.main import main
 from anime2real.cli.translate import OutcomePrinter
 from anime2real.image import provenance as marks
+from anime2real.image.files import Search
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +96,8 @@ def test_two_videos_of_one_name(
 ) -> None:
     (tmp_path / "a.mov").write_bytes((inputs / "a.mp4").read_bytes())
     assert main(["translate", str(inputs / "a.mp4"), str(tmp_path / "a.mov"), "-o", str(tmp_path / "o")]) == 0
-    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a-2.mp4", "a.mp4"]
-    assert "written as a-2.mp4: another picture is called a" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a.mov.mp4", "a.mp4.mp4"]
+    assert "written as a.mov.mp4: another picture is called a" in capsys.readouterr().err
 
 
 def test_an_interrupted_command_goes_on(
@@ -122,7 +123,7 @@ def test_an_interrupted_command_goes_on(
 def test_how_far_a_clip_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    reporter = OutcomePrinter(1, "real", "cyclegan", as_json=False)
+    reporter = OutcomePrinter(Search(["a.mp4"]), as_json=False)
     reporter.frames("a.mp4", "looking for faces", 1, None)
     reporter.frames("a.mp4", "translating", 251, 500)
     reporter.close()

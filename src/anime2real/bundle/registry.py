@@ -5,7 +5,7 @@ the folder of that module holds them. The module is located and never imported. 
 are found without being installed, and stand for the distributions that would be made of them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Final
 from anime2real.bundle.format import MANIFEST, Bundle, BundleError, read
 from anime2real.bundle.hub import fetch, is_hub_name
 from anime2real.domain import Domain, other
-from anime2real.errors import UsageError, nearest
+from anime2real.errors import UsageError, UserError, nearest
 
 PACKAGE: Final = Path(__file__).parent.parent
 CORE: Final = PACKAGE / "bundles"
@@ -139,6 +139,57 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
     if not methods:
         raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
     raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
+
+
+class Directions:
+    """The bundles that a command may use, by the domain that they translate to; each is looked up once.
+
+    Args:
+        method: an installed method; the best one of each direction if None.
+        bundle: the only bundle there is, in place of a method.
+        with_variants: whether the best one has to make several results of one picture.
+    """
+
+    def __init__(self, method: str | None, bundle: Bundle | None = None, *, with_variants: bool = False) -> None:
+        self._method, self._with_variants = method, with_variants
+        self._known: dict[Domain, Bundle | UserError] = {}
+        if bundle is not None:
+            wrong_way = BundleError(f"{bundle.folder} translates to {bundle.target} alone")
+            self._known = {bundle.target: bundle, other(bundle.target): wrong_way}
+
+    def __call__(self, to: Domain) -> Bundle:
+        """The bundle to a domain.
+
+        Raises:
+            UnknownMethodError: there is none.
+            BundleError: it is damaged.
+        """
+        if to not in self._known:
+            try:
+                self._known[to] = find(self._method, to, with_variants=self._with_variants)
+            except UserError as error:
+                self._known[to] = error
+        found = self._known[to]
+        if isinstance(found, UserError):
+            raise found
+        return found
+
+    def among(self, domains: Iterable[Domain]) -> list[Bundle]:
+        """The bundles to some domains, at least one.
+
+        Raises:
+            UserError: there is none; the error is that of the first domain.
+        """
+        found: list[Bundle] = []
+        errors: list[UserError] = []
+        for to in domains:
+            try:
+                found.append(self(to))
+            except UserError as error:
+                errors.append(error)
+        if not found:
+            raise errors[0]
+        return found
 
 
 def open_bundle(name: Path | str) -> Bundle:

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+from itertools import pairwise
 from typing import Final
 
 from cyclopts import App, CycloptsError, Parameter
@@ -22,7 +23,7 @@ from anime2real.cli.pictures import compare, evaluate, inspect, methods
 from anime2real.cli.prepare import prepare
 from anime2real.cli.serve import serve
 from anime2real.cli.study import study
-from anime2real.cli.terminal import DONE, FAILED, INTERRUPTED, READER_GONE, USAGE, complain
+from anime2real.cli.terminal import DONE, FAILED, INTERRUPTED, READER_GONE, STDIN, STDOUT, USAGE, complain
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in tokens
-    tokens = [token for token in tokens if token != DEBUG]
+    tokens = [_named(token, before) for before, token in pairwise(("", *tokens)) if token != DEBUG]
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         # Windows gives a redirected command an encoding with few letters: the others are printed as escapes.
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
@@ -60,8 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()  # here, so that a reader that has gone is not taken for a failure
         return result if isinstance(result, int) else DONE
     except BrokenPipeError:
-        with contextlib.suppress(OSError):  # what is still buffered goes nowhere, without a word
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nowhere()
         return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
         if debug:
@@ -86,6 +87,9 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
+        case OSError(strerror=str()) if _printing_fails():
+            complain(f"what is printed cannot be written ({error.strerror}): free some space, or print elsewhere")
+            _print_nowhere()
         case OSError(strerror=str()):
             complain(error.strerror)
         case MemoryError():
@@ -93,3 +97,36 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
         case _:
             complain(f"{type(error).__name__}: {error} (a fault of the program: {DEBUG} says where)")
     return FAILED
+
+
+def _named(token: str, before: str) -> str:
+    """A token of the command line, with a name for -, which would be taken for an option."""
+    if token != "-":
+        return token
+    return STDOUT if before in ("-o", "--output") else STDIN
+
+
+def _open_streams() -> None:
+    """Let streams that were closed, as by `2>&-`, lead nowhere: a picture's file would get their number and text."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
+
+
+def _printing_fails() -> bool:
+    """Whether stdout does not take what is still buffered for it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _print_nowhere() -> None:
+    """What is still buffered goes nowhere, without a word."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

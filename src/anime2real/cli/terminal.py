@@ -1,5 +1,6 @@
 """What the commands share: options that several of them have, exit codes, and the printing of errors."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +14,10 @@ INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 """Nobody reads what is printed any more."""
 
+STDIN: Final = "/dev/stdin"
+STDOUT: Final = "/dev/stdout"
+"""What - stands for among pictures, and as the place of the result."""
+
 Json = Annotated[bool, Parameter(name="--json")]
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 Many = Parameter(consume_multiple=True)
@@ -20,7 +25,13 @@ Many = Parameter(consume_multiple=True)
 
 def complain(message: object) -> None:
     """Print one line on stderr, whatever the message holds."""
+    line = " ".join(str(message).split()) if "\n" in str(message) else str(message)
+    tell(f"error: {line}")
+
+
+def tell(line: str) -> None:
+    """Print a line on stderr; nothing stops if it cannot be printed, as on a full disk."""
     from anime2real.image.decode import printable  # not above: `--help` needs no Pillow
 
-    line = " ".join(str(message).split()) if "\n" in str(message) else str(message)
-    print(printable(f"error: {line}"), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)

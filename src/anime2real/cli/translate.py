@@ -3,16 +3,30 @@
 import json
 import sys
 import time
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from anime2real.cli.terminal import FAILED, Json, Output, complain
+from cyclopts import Parameter
+
+from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
 from anime2real.progress import Progress
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
-    from anime2real.translate_files import Outcome
+    from anime2real.bundle.registry import Directions
+    from anime2real.face.who import Who
+    from anime2real.image.files import Search
+    from anime2real.outcome import Format, Outcome
+    from anime2real.pipeline import FaceChoice
+    from anime2real.translator import Translator
+
+MOST_COUNTED: Final = 100_000
+"""Files that are counted before the first is translated, so that the progress tells how many there are."""
 
 
 def translate(
@@ -20,14 +34,18 @@ def translate(
     /,
     *,
     output: Output,
-    to: Domain | None = None,
+    to: Literal["auto", "real", "anime"] = "auto",
     method: str | None = None,
     bundle: str | None = None,
     layout: Literal["face", "pair", "paste"] | None = None,
     crop: Literal["face", "none"] = "face",
-    format: Literal["png", "jpg", "webp", "avif"] = "png",
+    face: str = "all",
+    format: Literal["png", "jpg", "webp", "avif"] | None = None,
+    quality: int | None = None,
     background: str = "white",
     overwrite: bool = False,
+    skip_existing: bool = False,
+    recursive: Annotated[bool, Parameter(negative="--no-recursive")] = True,
     variants: int = 1,
     who: str = "auto",
     threads: int | None = None,
@@ -36,18 +54,24 @@ def translate(
     """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
 
     Args:
-        pictures: files, folders and glob patterns.
-        output: folder for the results, which keep the pictures' names.
-        to: the domain to translate to: real, unless a bundle says otherwise; a clip goes to the domain that most of
-            its faces are not of.
+        pictures: files, folders and glob patterns; - for standard input.
+        output: folder for the results, which keep the pictures' names and the folders below those that are named; of
+            one picture also a file, as result.png, or - for standard output.
+        to: the domain to translate to; auto draws photographs and makes people of drawings, by what most faces of a
+            picture or clip are.
         method: an installed method, see `methods`; the best one if not given.
         bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of a method.
         layout: face shows each face alone, pair beside the crop that went in, paste puts all faces back into the
             picture. If not given: face for pictures, paste for clips.
         crop: face finds the faces; none takes the centre square of each picture, which should be one face.
-        format: of the results of pictures; a video becomes MP4, an animated picture keeps its format.
+        face: which faces of a picture: all, the largest first; largest; left-to-right, all in that order; or a number,
+            1 for the largest.
+        format: of the results of pictures, png if not given; a video becomes MP4, an animated picture keeps its format.
+        quality: of jpg, webp and avif, 1 to 100; 92 if not given.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
+        skip_existing: pass over pictures whose results are there; so a stopped command goes on.
+        recursive: search the folders in folders, too.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
             both, as "man, 25"; auto, as each picture has it.
@@ -55,12 +79,10 @@ def translate(
         as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.format import MOST_VARIANTS
-    from anime2real.bundle.registry import find, open_bundle
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
-    from anime2real.image.files import find_pictures
-    from anime2real.pipeline import who_for
-    from anime2real.translate_files import Options, translate_files
-    from anime2real.translator import Translator
+    from anime2real.image.files import FILM_SUFFIXES, QUALITY, SUFFIXES, Search
+    from anime2real.outcome import Options
+    from anime2real.translate_files import translate_files
     from anime2real.video.files import ClipJobs
 
     if bundle is not None and method is not None:
@@ -69,68 +91,157 @@ def translate(
         raise UsageError(f"--threads must be at least 1, not {threads}")
     if not 1 <= variants <= MOST_VARIANTS:
         raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
-    asked = AS_SEEN if who == AUTO else parse_who(who)
-    chosen = open_bundle(bundle) if bundle else find(method, to or "real", with_variants=variants > 1)
-    if to not in (None, chosen.target):
-        raise UsageError(f"{bundle} translates to {chosen.target}, not to {to}: leave --to out")
-    if variants > 1 and chosen.variants == 1:
-        named = "--bundle" if bundle else "--method"
-        raise UsageError(f"{chosen.name} makes one result of a picture: leave out --variants, or {named}")
-    who_for(chosen, asked)
-    options = Options(layout or "face", crop, format, _colour(background), overwrite, variants, asked)
-    translator = Translator(chosen, threads=threads)
+    if quality is not None and not 1 <= quality <= 100:
+        raise UsageError(f"--quality goes from 1 to 100, not {quality}")
+    if overwrite and skip_existing:
+        raise UsageError("give --overwrite or --skip-existing, not both")
+    with ExitStack() as until:
+        place = None
+        if STDIN in pictures or output == Path(STDOUT) or output.suffix:
+            from anime2real.cli.streams import Destination
 
-    @cache
-    def towards(domain: Domain) -> Translator:
-        return translator if domain == chosen.target else Translator(find(method, domain), threads=threads)
-
-    found = find_pictures(pictures, output)
-    report = OutcomePrinter(len(found), chosen.target, chosen.method, as_json=as_json)
-    jobs = ClipJobs(towards, layout, chosen.target if bundle else to, report.frames)
-    try:
-        for outcome in translate_files(translator, found, output, options, jobs):
-            report(outcome)
-    finally:
-        report.close()
+            place = Destination(output, pictures, format, until)
+        to_stdout = place is not None and place.to_stdout
+        if to_stdout and (as_json or variants > 1):
+            raise UsageError("--output - is for one picture: leave --json and --variants out")
+        suffix: Format = place.format if place else format or "png"
+        if quality is not None and suffix == "png":
+            raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
+        asked = AS_SEEN if who == AUTO else parse_who(who)
+        bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
+        networks = Networks(bundles, threads)
+        options = Options(
+            to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, to_stdout, layout),
+            format=suffix, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
+            skip_existing=skip_existing, variants=variants, who=asked,
+        )  # fmt: skip
+        folder = place.folder if place else output
+        search = Search(
+            place.pictures if place else pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=folder
+        )
+        report = OutcomePrinter(
+            search, as_json=as_json, tells_domain=domain is None, words=place.words if place else str,
+            to_stderr=to_stdout,
+        )  # fmt: skip
+        jobs = ClipJobs(networks, layout, domain, report.frames)
+        try:
+            for outcome in translate_files(networks, search, folder, options, jobs, file=place.file if place else None):
+                report(outcome)
+        finally:
+            report.close()
+        if place:
+            place.finish()
     return FAILED if report.failures else 0
+
+
+class Networks:
+    """The networks of a command, each loaded once.
+
+    Args:
+        bundles: by the domain that they translate to.
+        threads: CPU threads.
+    """
+
+    def __init__(self, bundles: "Directions", threads: int | None) -> None:
+        self.bundle: Final = bundles
+        self._threads, self._lock = threads, Lock()
+        self._loaded: dict[Domain, Translator] = {}
+
+    def __call__(self, to: Domain) -> "Translator":
+        """The translator of a direction.
+
+        Raises:
+            UserError: there is none, or it is damaged.
+        """
+        from anime2real.translator import Translator
+
+        with self._lock:
+            if to not in self._loaded:
+                self._loaded[to] = Translator(self.bundle(to), threads=self._threads)
+            return self._loaded[to]
+
+
+def _directions(
+    method: str | None, bundle: str | None, to: Domain | None, variants: int, who: "Who"
+) -> "tuple[Directions, Domain | None]":
+    """The bundles that may be used, which can do what is asked for, and the domain, if it is one for all pictures."""
+    from anime2real.bundle.registry import Directions, open_bundle
+    from anime2real.pipeline import who_for
+
+    given = open_bundle(bundle) if bundle else None
+    if given and to not in (None, given.target):
+        raise UsageError(f"{bundle} translates to {given.target}, not to {to}: leave --to out")
+    to = given.target if given else to
+    bundles = Directions(method, given, with_variants=variants > 1)
+    for found in bundles.among([to] if to else ["real", "anime"]):
+        if variants > 1 and found.variants == 1:
+            named = "--bundle" if bundle else "--method"
+            raise UsageError(f"{found.name} makes one result of a picture: leave out --variants, or {named}")
+        who_for(found, who)
+    return bundles, to
 
 
 class OutcomePrinter:
     """Prints what became of each file: results on stdout; failures, notes and progress on stderr.
 
     Args:
-        total: number of files.
-        to: the domain they are translated to.
-        method: the method that translates them.
+        search: finds the files.
         as_json: print a line of JSON for each file on stdout, also for those that fail.
+        tells_domain: whether lines say what each picture became.
+        words: changes names before they are printed.
+        to_stderr: tell results on stderr, too.
     """
 
-    def __init__(self, total: int, to: Domain, method: str, *, as_json: bool) -> None:
-        self._total, self._to, self._method, self._as_json = total, to, method, as_json
+    def __init__(
+        self,
+        search: "Search",
+        *,
+        as_json: bool,
+        tells_domain: bool = False,
+        words: Callable[[str], str] = str,
+        to_stderr: bool = False,
+    ) -> None:
+        self._search, self._as_json, self._tells_domain, self._words = search, as_json, tells_domain, words
+        self._to_stderr = to_stderr
         self._start = time.perf_counter()
-        self._done = 0
+        self._written = self._skipped = 0
         self.failures = 0
 
     @cached_property
     def _progress(self) -> Progress:
         return Progress()
 
+    @cached_property
+    def _total(self) -> int | None:
+        """Number of files, for the progress on a terminal; None if they are too many to be counted first."""
+        return self._search.count(MOST_COUNTED)
+
     def __call__(self, outcome: "Outcome") -> None:
         """Report one file."""
         from anime2real.image.decode import printable
 
-        self._done += 1
         self.failures += outcome.error is not None
+        self._skipped += outcome.skipped
+        self._written += outcome.error is None and not outcome.skipped
         if self._as_json:
-            print(json.dumps(self._record(outcome)), flush=True)
+            print(self._words(json.dumps(self._record(outcome))), flush=True)
         elif outcome.error is not None:
-            complain(outcome.error)
-        else:
+            complain(self._words(outcome.error))
+        elif not outcome.skipped:
             for note in outcome.notes:
-                print(printable(f"note: {outcome.source}: {note}"), file=sys.stderr)
-            print(printable(f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}"), flush=True)
-        if self._total > 1:
-            self._progress("pictures", self._done, self._total)
+                tell(self._words(f"note: {outcome.source}: {note}"))
+            became = {"real": " (a person)", "anime": " (a drawing)"}.get(outcome.to or "", "")
+            line = f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}{became if self._tells_domain else ''}"
+            if self._to_stderr:
+                tell(self._words(line))
+            else:
+                print(printable(self._words(line)), flush=True)
+        if self._done > 1 or (sys.stderr.isatty() and self._total != 1):
+            self._progress("pictures", self._done, self._total if sys.stderr.isatty() else None)
+
+    @property
+    def _done(self) -> int:
+        return self._written + self._skipped + self.failures
 
     def frames(self, name: str, doing: str, done: int, total: int | None) -> None:
         """Say how far a clip is.
@@ -143,27 +254,42 @@ class OutcomePrinter:
         self._progress(f"{name}: {doing}, frame", done, total)
 
     def close(self) -> None:
-        """End the progress; on a terminal, sum up."""
-        if "_progress" not in vars(self):
+        """End the progress, and sum up what became of more than one file."""
+        if "_progress" in vars(self):
+            self._progress.close()
+        left_out = self._search.left_out_note()
+        if self._done + bool(left_out) < 2 or (self._as_json and not sys.stderr.isatty()):
             return
-        self._progress.close()
-        if self._total > 1 and sys.stderr.isatty():
-            failed = f", {self.failures} failed" if self.failures else ""
-            elapsed = time.perf_counter() - self._start
-            print(f"{self._done - self.failures} written{failed}, {elapsed:.1f} s", file=sys.stderr)
+        counts = {"written": self._written, "there already": self._skipped, "failed": self.failures}
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "written")
+        tell(f"{told}, {time.perf_counter() - self._start:.1f} s{left_out}")
 
     def _record(self, outcome: "Outcome") -> dict[str, Any]:
         source = None if outcome.source is None else str(outcome.source)
         if outcome.error is not None:
             return {"input": source, "error": outcome.error}
         record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0])}
+        if outcome.skipped:
+            return record | {"skipped": True}
         if outcome.record is not None:
             return record | outcome.record | ({"notes": outcome.notes} if outcome.notes else {})
-        record["to"] = self._to
-        record |= {"method": self._method, "faces": outcome.faces, "seconds": round(outcome.seconds, 4)}
+        record |= {"to": outcome.to, "method": outcome.method, "faces": outcome.faces}
+        record["seconds"] = round(outcome.seconds, 4)
         if len(outcome.outputs) > 1:
             record["outputs"] = [str(path) for path in outcome.outputs]
         return record | ({"notes": outcome.notes} if outcome.notes else {})
+
+
+def _face_choice(text: str, one_only: bool, layout: str | None) -> "FaceChoice":
+    """What --face asks for; one face if only one result can be taken."""
+    match text:
+        case "all":
+            return "largest" if one_only and layout != "paste" else "all"
+        case "largest" | "left-to-right":
+            return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--face is {text!r}: give all, largest, left-to-right, or a number from 1")
 
 
 def _colour(text: str) -> tuple[int, int, int]:

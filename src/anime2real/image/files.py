@@ -1,17 +1,20 @@
-"""Picture files: find them, tell clips from pictures, name results, and write them, marked as generated."""
+"""Picture files: find them, tell clips from pictures, and write results, marked as generated."""
 
 import glob
 import io
 import os
-import unicodedata
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from anime2real.atomic import atomic_file
+from anime2real.atomic import atomic_files
 from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
 
@@ -21,6 +24,9 @@ FILM_SUFFIXES: Final = frozenset(
 )
 WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
 
+QUALITY: Final = 92
+"""Of JPEG, WebP and AVIF, unless another is asked for."""
+
 Kind = Literal["film", "animation"]
 
 _HEADS: Final = (b"\x1a\x45\xdf\xa3", b"FLV\x01", b"OggS", b"\0\0\x01\xba", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")
@@ -29,95 +35,155 @@ _HEADS: Final = (b"\x1a\x45\xdf\xa3", b"FLV\x01", b"OggS", b"\0\0\x01\xba", b"\x
 _STILL_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 
-def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES) -> list[Path | PictureError]:
+@dataclass(frozen=True)
+class Found:
+    """A file that an argument names.
+
+    Attributes:
+        path: as it was named.
+        relative: below the folder that was named, or the folder where a pattern begins; of a file, its name.
+    """
+
+    path: Path
+    relative: Path
+
+
+class Search:
     """The picture files that arguments name: files, folders, which are searched, and glob patterns.
 
     In folders, hidden files are skipped and the suffix must be one of `suffixes`; a file named itself is always taken.
     An argument that matches nothing gives an error in its place; it is returned, not raised, so that the rest goes on.
-    Each file comes once, in the order of the arguments, sorted within each.
+    Each file comes once, in the order of the arguments; of a folder, its own files come first, then those of the
+    folders in it, by name. Names are read as they are asked for, and no file is opened.
+
+    Args:
+        arguments: what is searched for.
+        suffixes: of pictures, in folders.
+        recursive: whether the folders in folders are searched as well.
+        output: not searched, unless it or something in it is named itself: repeated, `translate . -o out` does not
+            take its own results for pictures.
+
+    Attributes:
+        several: whether there is more than one argument.
+        left_out: how many files of other suffixes the folders held, by suffix, as far as they have been searched.
     """
-    found: dict[object, Path | PictureError] = {}
-    for argument in arguments:
-        for item in _expand(Path(argument), suffixes):
-            found.setdefault(os.path.abspath(item) if isinstance(item, Path) else item, item)
-    return list(found.values())
+
+    def __init__(
+        self,
+        arguments: Iterable[Path | str],
+        suffixes: frozenset[str] = SUFFIXES,
+        *,
+        recursive: bool = True,
+        output: Path | None = None,
+    ) -> None:
+        self._arguments, self._suffixes, self._recursive = list(arguments), suffixes, recursive
+        self._output = None if output is None else os.path.abspath(output)
+        self._folders: set[str] = set()
+        self._named: set[str] = set()
+        self.several: Final = len(self._arguments) > 1
+        self.left_out: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Found | PictureError]:
+        seen: set[str] = set()
+        for argument in self._arguments:
+            for item in self._expand(str(argument)):
+                if isinstance(item, Found) and self.several:  # one argument names nothing twice
+                    place = os.path.abspath(item.path)
+                    if place in seen:
+                        continue
+                    seen.add(place)
+                yield item
+
+    def count(self, most: int) -> int | None:
+        """How many files there are; None if they are more than `most`."""
+        output = None if self._output is None else Path(self._output)
+        again = Search(self._arguments, self._suffixes, recursive=self._recursive, output=output)
+        counted = sum(1 for _ in islice(again, most + 1))
+        return counted if counted <= most else None
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path is one of the files found so far, or lies in a folder that is searched."""
+        real = os.path.realpath(path)
+        return real in self._named or any(
+            real.startswith(os.path.join(folder, "")) and not self._is_output(folder, real) for folder in self._folders
+        )
+
+    def _expand(self, argument: str, base: str = "") -> Iterator[Found | PictureError]:
+        """One argument. Files that a pattern matches count as named, as if the shell had expanded it."""
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", argument):
+            yield PictureError(f"{printable(argument)[:200]} is an address: fetch it first, and give the file")
+            return
+        try:
+            if os.path.isdir(argument):
+                self._folders.add(os.path.realpath(argument))
+                yield from self._searched(argument, base or argument)
+            elif os.path.lexists(argument):
+                self._named.add(os.path.realpath(argument))
+                yield Found(Path(argument), Path(os.path.relpath(argument, base) if base else Path(argument).name))
+            elif glob.has_magic(argument) and (matches := sorted(glob.glob(argument, recursive=True))):
+                folder = re.split(r"[^/\\]*[*?\[]", argument)[0] or "."
+                each = [list(self._expand(match, folder)) for match in matches]
+                yield from (item for items in each for item in items)
+            else:
+                what = (
+                    "matches no file: check the pattern" if glob.has_magic(argument) else "is not there: check the name"
+                )
+                yield PictureError(f"{printable(argument)} {what}")
+        except (OSError, ValueError) as error:
+            yield PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
+
+    def _searched(self, top: str, base: str) -> Iterator[Found | PictureError]:
+        """The files in a folder, or an error if it holds none."""
+        empty = True
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as listing:
+                    entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda entry: entry.name)
+            except OSError as error:
+                empty = False
+                yield PictureError(f"{printable(folder)} cannot be read ({reason(error)}): check its rights")
+                continue
+            for entry in entries:
+                suffix = os.path.splitext(entry.name)[1].lower()
+                if suffix in self._suffixes and entry.is_file():
+                    empty = False
+                    yield Found(Path(entry.path), Path(os.path.relpath(entry.path, base)))
+                elif not entry.is_dir():
+                    self.left_out[suffix or "without a suffix"] += 1
+            if self._recursive:
+                folders += [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
+        if empty:
+            ends = ", ".join(sorted(self._suffixes))
+            yield PictureError(f"{printable(top)} holds no pictures{self.left_out_note()}: they end in {ends}")
+
+    def _enters(self, top: str, entry: "os.DirEntry[str]") -> bool:
+        """Whether a folder in a folder is searched: results are not, nor a link to a folder around it."""
+        if entry.is_symlink():
+            link, folder = os.path.realpath(entry.path), os.path.realpath(os.path.dirname(entry.path))
+            if os.path.join(folder, "").startswith(os.path.join(link, "")):
+                return False
+        return not self._is_output(os.path.abspath(top), os.path.abspath(entry.path))
+
+    def _is_output(self, folder: str, path: str) -> bool:
+        """Whether a path below a folder belongs to the results, which lie in a folder inside it."""
+        return (
+            self._output is not None
+            and os.path.join(self._output, "").startswith(os.path.join(folder, ""))
+            and self._output != folder
+            and os.path.join(path, "").startswith(os.path.join(self._output, ""))
+        )
+
+    def left_out_note(self) -> str:
+        """What the folders held beside pictures, such as ` (left out: 3 .psd)`; empty if nothing."""
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(self.left_out.items()))
+        return f" (left out: {kinds})" if kinds else ""
 
 
-def find_pictures(arguments: Sequence[str | Path], output: Path) -> list[Path | PictureError]:
-    """As `collect`, with videos, and without the files in `output` unless they or folders inside it are named.
-
-    So `anime2real translate . -o out` can be repeated without translating its own results.
-    """
-    top = Path(os.path.abspath(output))
-    around = [argument for argument in arguments if Path(os.path.abspath(argument)) in top.parents]
-    suffixes = SUFFIXES | FILM_SUFFIXES
-    found = collect(arguments, suffixes)
-    if not around:
-        return found
-    asked = collect((argument for argument in arguments if argument not in around), suffixes)
-    named = {os.path.abspath(item) for item in asked if isinstance(item, Path)}
-    return [
-        item
-        for item in found
-        if isinstance(item, PictureError)
-        or os.path.abspath(item) in named
-        or top not in Path(os.path.abspath(item)).parents
-    ]
-
-
-def name_results(sources: Sequence[Path], output: Path, suffix: str) -> list[Path]:
-    """Where each result goes: the stem of its source with `suffix`, numbered `-2`, `-3` … if sources share a stem.
-
-    Stems that differ only in case or in Unicode form count as shared, because some file systems take them for one.
-    """
-    own = {_key(source.stem) for source in sources}
-    taken: set[str] = set()
-    numbers: dict[str, int] = {}
-    results = []
-    for source in sources:
-        name = source.stem
-        if _key(name) in taken:
-            number = numbers.get(_key(name), 1)
-            while _key(name) in taken or _key(name) in own:
-                number += 1
-                name = f"{source.stem}-{number}"
-            numbers[_key(source.stem)] = number
-        taken.add(_key(name))
-        results.append(output / f"{name}.{suffix}")
-    return results
-
-
-def _expand(path: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
-    """One argument of `collect`. Files that a pattern matches count as named, as if the shell had expanded it."""
-    try:
-        if path.is_dir():
-            return _search(path, suffixes)
-        if os.path.lexists(path):
-            return [path]
-        if glob.has_magic(str(path)):
-            matches = sorted(glob.glob(str(path), recursive=True))
-            none = PictureError(f"{printable(path)} matches no file: check the pattern")
-            return [item for match in matches for item in _expand(Path(match), suffixes)] or [none]
-    except (OSError, ValueError) as error:
-        return [PictureError(f"{printable(path)} cannot be read ({reason(error)}): check the name and its rights")]
-    return [PictureError(f"{printable(path)} is not there: check the name")]
-
-
-def _search(folder: Path, suffixes: frozenset[str]) -> list[Path | PictureError]:
-    errors: list[OSError] = []
-    found: list[Path] = []
-    for root, folders, names in os.walk(folder, onerror=errors.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = [Path(root, name) for name in names if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in suffixes and path.is_file()]
-    refused = [PictureError(f"{printable(e.filename)} cannot be read ({reason(e)}): check its rights") for e in errors]
-    if not found and not refused:
-        refused = [PictureError(f"{printable(folder)} holds no pictures: they end in {', '.join(sorted(suffixes))}")]
-    return [*sorted(found), *refused]
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES) -> list[Path | PictureError]:
+    """The files that arguments name, as `Search` finds them."""
+    return [item.path if isinstance(item, Found) else item for item in Search(arguments, suffixes)]
 
 
 def clip_kind(path: Path) -> Kind | None:
@@ -161,7 +227,7 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
     """Write a generated picture, with its marks, complete or not at all; the suffix decides the format.
 
     Args:
-        image: RGB, sRGB.
+        image: RGB or RGBA, sRGB; JPEG cannot hold transparency and leaves it out.
         path: ends in .png, .jpg, .webp or .avif; a name without a suffix gets .png. Its folder is made.
         overwrite: whether an existing file may be replaced.
 
@@ -173,33 +239,49 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
     """
     path = Path(path)
     path = path if path.suffix else path.with_name(f"{path.name}.png")
-    kind = WRITABLE.get(path.suffix.lower())
-    if kind is None:
-        refuse(path, f"cannot be written: end the name in one of {', '.join(WRITABLE)}")
-    try:
-        if os.path.lexists(path) and not overwrite:
-            refuse(path, "is already there: allow overwriting, or choose another folder or name")
-        content = encode(image, kind)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path) as temporary:
-            temporary.write_bytes(content)
-    except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
-        refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
+    write_together([image], [path], overwrite=overwrite)
     return path
 
 
-def encode(image: Image.Image, kind: str, quality: int = 92) -> bytes:
+def write_together(
+    images: Sequence[Image.Image], paths: Sequence[Path], *, overwrite: bool = False, quality: int = QUALITY
+) -> None:
+    """As `write`, pictures that belong together: all or none, and the first one last.
+
+    So the first one is there only if all are, also after the program was killed.
+    """
+    contents = []
+    for image, path in zip(images, paths, strict=True):
+        kind = WRITABLE.get(path.suffix.lower())
+        if kind is None:
+            refuse(path, f"cannot be written: end the name in one of {', '.join(WRITABLE)}")
+        try:
+            if os.path.lexists(path) and not overwrite:
+                refuse(path, "is already there: allow overwriting, or choose another folder or name")
+            contents.append(encode(image, kind, quality))
+        except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
+            refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
+    try:
+        paths[0].parent.mkdir(parents=True, exist_ok=True)
+        with atomic_files(paths) as temporaries:
+            for temporary, content in zip(temporaries, contents, strict=True):
+                temporary.write_bytes(content)
+    except (OSError, ValueError) as error:
+        refuse(paths[0], f"cannot be written ({reason(error)}): choose another folder or format", error)
+
+
+def encode(image: Image.Image, kind: str, quality: int = QUALITY) -> bytes:
     """The bytes of a generated picture with its marks: XMP DigitalSourceType and Software.
 
     Args:
-        image: RGB, sRGB; its metadata is left out.
+        image: RGB or RGBA, sRGB; its metadata is left out, and so is transparency by JPEG.
         kind: `PNG`, `JPEG`, `WEBP` or `AVIF`.
         quality: 1 to 100; PNG loses nothing.
 
     Raises:
         ValueError, OSError: the format cannot hold a picture of this size.
     """
-    clean = image.convert("RGB")  # always a copy
+    clean = image.convert("RGBA" if image.mode == "RGBA" and kind != "JPEG" else "RGB")  # always a copy
     clean.info = {}
     buffer = io.BytesIO()
     if kind == "PNG":

@@ -10,7 +10,7 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.image.decode import printable
 from anime2real.image.files import clip_kind
-from anime2real.translate_files import ClipJob, Options, Outcome
+from anime2real.outcome import ClipJob, Options, Outcome
 from anime2real.translator import Translator
 from anime2real.video.clip import Clip, ClipError
 from anime2real.video.translate import ClipOptions, ClipResult, open_clip, translate_clip

@@ -1,0 +1,95 @@
+"""Standard input and output in place of files, and one file in place of a folder, for `translate`."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from anime2real.cli.terminal import STDIN, STDOUT
+from anime2real.errors import UsageError
+from anime2real.image.files import WRITABLE
+from anime2real.outcome import Format
+
+_CLIPS: Final = (".mp4", ".mkv", ".gif")
+"""Suffixes of results of clips; those of animated WebP and PNG are among `WRITABLE`."""
+
+_FORMATS: Final[dict[str, Format]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "AVIF": "avif"}
+
+
+class Destination:
+    """Where pictures come from and where results go, if not from files to a folder.
+
+    What comes in on standard input lies in a temporary file meanwhile, and so does what goes to standard output.
+
+    Args:
+        output: a file that ends in a suffix of results, or -.
+        pictures: the arguments, of which one may be -.
+        format: the suffix that is asked for.
+        until: ends when the command does.
+
+    Attributes:
+        pictures: the arguments, with a file in place of -.
+        folder: of the results.
+        file: the result in it, if it has a name.
+        format: the suffix of results of pictures, which `file` may decide.
+        to_stdout: whether the result goes to standard output.
+
+    Raises:
+        UsageError: more than one result would go to one place, or a terminal would have to be a picture.
+    """
+
+    def __init__(self, output: Path, pictures: Sequence[str], format: Format | None, until: ExitStack) -> None:
+        self.to_stdout: Final = output == Path(STDOUT)
+        self.file = output if is_file_name(output) else None
+        self.folder = output.parent if self.file else output
+        self.format: Format = format or "png"
+        self._stdin = ""
+        if (self.to_stdout or self.file) and (len(pictures) != 1 or Path(pictures[0]).is_dir()):
+            name = "-" if self.to_stdout else output
+            raise UsageError(f"--output {name} is one file: give one picture, or a folder for the results")
+        if self.file:
+            asked = WRITABLE.get(self.file.suffix.lower())
+            if format and asked != WRITABLE[f".{format}"]:
+                raise UsageError(f"--output ends in {self.file.suffix}, --format is {format}: leave --format out")
+            self.format = _FORMATS.get(asked or "", self.format)
+        if self.to_stdout:
+            if sys.stdout.isatty():
+                raise UsageError("--output - writes a picture to standard output: send it to a file or a program")
+            self.folder = self._temporary(until)
+        if pictures.count(STDIN) > 1:
+            raise UsageError("standard input is one picture: give - once")
+        if STDIN in pictures:
+            self._stdin = str(self._received(until))
+        self.pictures = [self._stdin if picture == STDIN else picture for picture in pictures]
+
+    def finish(self) -> None:
+        """Send the result to standard output, if it goes there."""
+        if self.to_stdout:
+            for result in self.folder.iterdir():
+                with result.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+    def words(self, text: str) -> str:
+        """A message with - in place of temporary files."""
+        text = text.replace(self._stdin, "-") if self._stdin else text
+        return text.replace(str(self.folder), "-") if self.to_stdout else text
+
+    def _received(self, until: ExitStack) -> Path:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("- reads a picture from standard input: send one there, as in < picture.png")
+        path = self._temporary(until) / "stdin"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        return path
+
+    def _temporary(self, until: ExitStack) -> Path:
+        return Path(until.enter_context(tempfile.TemporaryDirectory(prefix="anime2real-")))
+
+
+def is_file_name(output: Path) -> bool:
+    """Whether a name is one of a result, and not of a folder that is there."""
+    return output.suffix.lower() in (*WRITABLE, *_CLIPS) and not output.is_dir()

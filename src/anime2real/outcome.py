@@ -1,0 +1,84 @@
+"""What is asked of many files, and what became of each: the words between `translate`, clips and the report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+from anime2real.face.who import AS_SEEN, Who
+from anime2real.pipeline import Crop, FaceChoice, Layout
+
+Format = Literal["png", "jpg", "webp", "avif"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How results are made.
+
+    Attributes:
+        to: the domain; if None, each picture goes to the one that most of its faces are not of.
+        layout: each face alone, beside the crop that went in, or all pasted back into the picture.
+        crop: find the faces, or take the centre square for one.
+        faces: which faces of a picture.
+        format: the suffix of the results.
+        quality: 1 to 100, of formats other than PNG.
+        background: the colour behind transparent pictures, RGB, 0-255.
+        overwrite: whether existing files may be replaced. Inputs never are.
+        skip_existing: whether a picture whose results are there is passed over.
+        variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
+        who: who the results should show, for bundles that take it.
+    """
+
+    to: Domain | None = None
+    layout: Layout = "face"
+    crop: Crop = "face"
+    faces: FaceChoice = "all"
+    format: Format = "png"
+    quality: int = 92
+    background: tuple[int, int, int] = (255, 255, 255)
+    overwrite: bool = False
+    skip_existing: bool = False
+    variants: int = 1
+    who: Who = AS_SEEN
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file: `outputs` or `error`, never both.
+
+    Attributes:
+        source: the file, or None if an argument matched no file.
+        outputs: the results, the first face's first, the variants of a face one after the other.
+        to, method: the domain that a picture was translated to, and the method that did it.
+        faces: for JSON: box, landmarks and tilt_degrees of each face, in px of the upright picture.
+        seconds: for decoding and finding faces, its share of the batch, and writing.
+        notes: what the user should know.
+        error: one line.
+        skipped: whether the results were there already and nothing was done.
+        record: for a clip: what its line of JSON has in place of `faces`.
+    """
+
+    source: Path | None
+    outputs: tuple[Path, ...] = ()
+    to: Domain | None = None
+    method: str | None = None
+    faces: tuple[dict[str, Any], ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    skipped: bool = False
+    record: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """A clip to translate: the suffix of its result, without the dot, and a function that writes it to a path."""
+
+    suffix: str
+    run: Callable[[Path], Outcome]
+
+
+TakeClip = Callable[[Path, Options], ClipJob | UserError | None]
+"""Gives the job for a clip, or why it cannot be translated; None to treat it as a picture."""

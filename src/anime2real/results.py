@@ -1,0 +1,238 @@
+"""Where the result of each file goes, whether it is there already, and what may be replaced.
+
+A result has its picture's name, below the folder that was named. No name depends on what else lies there: pictures
+that would share one get longer names, all of them, so that none is ever given to another picture.
+"""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from anime2real.atomic import remove_partial_files
+from anime2real.errors import UserError
+from anime2real.image.decode import PictureError, reason
+from anime2real.image.files import Found, Search, clip_kind
+from anime2real.image.provenance import SOFTWARE, read_marks
+from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
+
+_Jobs = dict[Path, ClipJob | UserError | None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file and its place.
+
+    Attributes:
+        source: the file.
+        target: where its usual result goes.
+        taken: names of other results, which further results of this file must not get.
+        clip: its job, if it is a clip.
+        outcome: what became of it, if that is known before it is looked at.
+        notes: what the user should know of the place.
+    """
+
+    source: Path
+    target: Path = Path()
+    taken: frozenset[str] = frozenset()
+    clip: ClipJob | None = None
+    outcome: Outcome | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """The files of a command, each with the place of its result.
+
+    Of one argument, the names of one folder are held at a time; of several, all of them. No file is opened before its
+    turn comes, except a clip or an animated picture whose name another file shares.
+
+    Attributes:
+        search: finds the files.
+        output: the folder of the results; it is made once there is something to translate.
+        options: how results are made.
+        take_clip: asked about each clip.
+        file: the result of the only picture, in `output`.
+    """
+
+    search: Search
+    output: Path
+    options: Options
+    take_clip: TakeClip
+    file: Path | None = None
+
+    def __iter__(self) -> Iterator[Item]:
+        """The files in order. What killed commands left half written in the folders of the results is removed.
+
+        Raises:
+            PictureError: `output` cannot be made.
+        """
+        swept: set[Path] = set()
+        for group in [list(self.search)] if self.search.several else _by_folder(self.search):
+            jobs: _Jobs = {}
+            found = [item for item in group if isinstance(item, Found)]
+            suffix = partial(self._suffix, jobs)
+            names = dict(zip(found, result_names(found, suffix), strict=True))
+            taken = frozenset(map(_key, names.values()))
+            for item in group:
+                if isinstance(item, PictureError):
+                    yield Item(Path(), outcome=Outcome(None, error=str(item)))
+                    continue
+                planned = self._planned(item.path, names[item], taken, jobs)
+                if planned.target.parent not in swept:
+                    swept.add(planned.target.parent)
+                    make_folder(self.output)
+                    remove_partial_files(planned.target.parent)
+                yield planned
+
+    def of_all(self, item: Item, faces: int) -> list[Path]:
+        """The places of all results of a picture: the variants of its first face, then those of the next one.
+
+        Raises:
+            PictureError: one of them is there, and must not be replaced.
+        """
+        targets = [item.target]
+        for face in range(faces):
+            first = self._further(item, item.target, "face", targets) if face else item.target
+            targets += [first] if face else []
+            for _ in range(1, self.options.variants):
+                targets.append(self._further(item, first, "variant", targets))
+        for path in targets[1:]:
+            refusal = self._refusal(path)
+            # A set without its first file was never finished: the rest of it may be replaced.
+            if refusal and not (self.options.skip_existing and _is_ours(path)):
+                raise PictureError(refusal)
+        return targets
+
+    def _suffix(self, jobs: _Jobs, source: Path) -> str:
+        """The suffix of a file's result, without the dot; its job is kept in `jobs`."""
+        if source not in jobs:
+            jobs[source] = self.take_clip(source, self.options) if clip_kind(source) else None
+        job = jobs[source]
+        return job.suffix if isinstance(job, ClipJob) else self.options.format
+
+    def _planned(self, source: Path, name: Path, taken: frozenset[str], jobs: _Jobs) -> Item:
+        suffix = self._suffix(jobs, source)
+        job = jobs.pop(source)
+        target = self.file or self.output / f"{name}.{suffix}"
+        if self.options.skip_existing and not self.search.holds(target) and self._is_done(target):
+            return Item(source, target, outcome=Outcome(source, (target,), skipped=True))
+        refusal = str(job) if isinstance(job, UserError) else self._refusal(target)
+        if isinstance(job, ClipJob) and target.suffix.lower() != f".{suffix}":
+            refusal = f"{source} becomes a .{suffix}: end the name of the result in that"
+        if refusal is not None:
+            return Item(source, target, outcome=Outcome(source, error=refusal))
+        told = f"written as {target.relative_to(self.output)}: another picture is called {source.stem}"
+        notes = () if self.file or target.stem == source.stem else (told,)
+        return Item(source, target, taken, job if isinstance(job, ClipJob) else None, notes=notes)
+
+    def _is_done(self, target: Path) -> bool:
+        """Whether all results are there: the usual one is written last, so that it stands for all faces."""
+        numbers = range(2, self.options.variants + 1)
+        further = (target.with_stem(f"{target.stem}-variant-{number}") for number in numbers)
+        return all(os.path.lexists(path) for path in (target, *further))
+
+    def _refusal(self, target: Path) -> str | None:
+        """Why nothing may be written to a path; asked before any work is done."""
+        if not os.path.lexists(target):
+            return None
+        if self.search.holds(target):
+            return f"{target} is one of the pictures to translate: choose another folder"
+        if self.options.overwrite:
+            return None
+        return f"{target} is already there: give --overwrite or --skip-existing, or choose another folder"
+
+    def _further(self, item: Item, first: Path, kind: str, targets: Sequence[Path]) -> Path:
+        """The next free name for a further face or variant: none is an input or another result."""
+        number = 2
+        while True:
+            path = first.with_stem(f"{first.stem}-{kind}-{number}")
+            if path not in targets and _key_of(path, self.output) not in item.taken and not self.search.holds(path):
+                return path
+            number += 1
+
+
+def result_names(found: Sequence[Found], suffix: Callable[[Path], str]) -> list[Path]:
+    """What the result of each file is called below the folder of the results, without the suffix that `suffix` tells.
+
+    The name of the file without its own suffix; of files that share that, and the suffix of their results, the name
+    with it; of those that share that too, the path below the folder around them. Names that differ only in case or in
+    Unicode form count as shared, because some file systems take them for one.
+    """
+    names = [one.relative.parent / one.relative.stem for one in found]
+    alike: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        alike.setdefault(_key(name), []).append(place)
+    shared: list[list[int]] = []
+    for places in alike.values():
+        by_suffix: dict[str, list[int]] = {}
+        for place in places if len(places) > 1 else ():
+            by_suffix.setdefault(suffix(found[place].path), []).append(place)
+        shared += [same for same in by_suffix.values() if len(same) > 1]
+    apart = {place for same in shared for place in same}
+    taken = {_key(name) for place, name in enumerate(names) if place not in apart}
+    for same in shared:
+        for place, name in zip(same, _told_apart([found[place] for place in same]), strict=True):
+            names[place] = _free(name, taken)
+            taken.add(_key(names[place]))
+    return names
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those around it.
+
+    Raises:
+        PictureError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise PictureError(f"{folder} cannot be made ({reason(error)}): choose another folder") from error
+
+
+def _told_apart(found: Sequence[Found]) -> list[Path]:
+    """Names for the results of files that share the usual one, each different."""
+    whole = [one.relative for one in found]
+    places = [os.path.abspath(one.path) for one in found]
+    try:
+        around = os.path.commonpath([os.path.dirname(place) for place in places])
+        below = [Path(os.path.relpath(place, around)) for place in places]
+    except ValueError:  # on two drives of Windows
+        return whole
+    for names in (whole, [path.parent / path.stem for path in below]):
+        if len(set(map(_key, names))) == len(names):
+            return names
+    return below
+
+
+def _free(name: Path, taken: Iterable[str]) -> Path:
+    """The name, with a number if it is taken by a picture that is really called so."""
+    number, free = 2, name
+    while _key(free) in taken:
+        free, number = name.with_name(f"{name.name}-{number}"), number + 1
+    return free
+
+
+def _by_folder(search: Search) -> Iterator[list[Found | PictureError]]:
+    folders = groupby(search, key=lambda item: item.path.parent if isinstance(item, Found) else None)
+    return (list(items) for _, items in folders)
+
+
+def _key(name: Path) -> str:
+    return unicodedata.normalize("NFC", name.as_posix()).casefold()
+
+
+def _key_of(result: Path, output: Path) -> str:
+    below = Path(os.path.relpath(result, output))
+    return _key(below.parent / below.stem)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a result of this program."""
+    try:
+        return read_marks(path).get("Software", "").split()[:1] == SOFTWARE.split()[:1]
+    except PictureError:
+        return False
