@@ -87,9 +87,6 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
-        case OSError(strerror=str()) if _printing_fails():
-            complain(f"what is printed cannot be written ({error.strerror}): free some space, or print elsewhere")
-            _print_nowhere()
         case OSError(strerror=str()):
             complain(error.strerror)
         case MemoryError():
@@ -115,15 +112,6 @@ def _open_streams() -> None:
             except OSError:
                 os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
             setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
-
-
-def _printing_fails() -> bool:
-    """Whether stdout does not take what is still buffered for it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _print_nowhere() -> None:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, complain, tell
 from anime2real.domain import Domain
-from anime2real.errors import UsageError
+from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
@@ -89,10 +89,9 @@ def translate(
         raise UsageError("give --method or --bundle, not both")
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, not {threads}")
-    if not 1 <= variants <= MOST_VARIANTS:
-        raise UsageError(f"--variants goes from 1 to {MOST_VARIANTS}, not {variants}")
-    if quality is not None and not 1 <= quality <= 100:
-        raise UsageError(f"--quality goes from 1 to 100, not {quality}")
+    for name, number, most in (("variants", variants, MOST_VARIANTS), ("quality", quality, 100)):
+        if number is not None and not 1 <= number <= most:
+            raise UsageError(f"--{name} goes from 1 to {most}, not {number}")
     if overwrite and skip_existing:
         raise UsageError("give --overwrite or --skip-existing, not both")
     with ExitStack() as until:
@@ -224,7 +223,7 @@ class OutcomePrinter:
         self._skipped += outcome.skipped
         self._written += outcome.error is None and not outcome.skipped
         if self._as_json:
-            print(self._words(json.dumps(self._record(outcome))), flush=True)
+            _say(self._words(json.dumps(self._record(outcome))))
         elif outcome.error is not None:
             complain(self._words(outcome.error))
         elif not outcome.skipped:
@@ -232,10 +231,7 @@ class OutcomePrinter:
                 tell(self._words(f"note: {outcome.source}: {note}"))
             became = {"real": " (a person)", "anime": " (a drawing)"}.get(outcome.to or "", "")
             line = f"{outcome.source} -> {', '.join(map(str, outcome.outputs))}{became if self._tells_domain else ''}"
-            if self._to_stderr:
-                tell(self._words(line))
-            else:
-                print(printable(self._words(line)), flush=True)
+            (tell if self._to_stderr else _say)(printable(self._words(line)))
         if self._done > 1 or (sys.stderr.isatty() and self._total != 1):
             self._progress("pictures", self._done, self._total if sys.stderr.isatty() else None)
 
@@ -278,6 +274,16 @@ class OutcomePrinter:
         if len(outcome.outputs) > 1:
             record["outputs"] = [str(path) for path in outcome.outputs]
         return record | ({"notes": outcome.notes} if outcome.notes else {})
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        what = f"what is printed cannot be written ({error.strerror or error})"
+        raise UserError(f"{what}: free some space, or print elsewhere") from error
 
 
 def _face_choice(text: str, one_only: bool, layout: str | None) -> "FaceChoice":
