@@ -88,19 +88,24 @@ class PlainCycleGAN:
                 chosen.append(fake)
         return torch.stack(chosen)
 
-    def step(self, anime: Tensor, real: Tensor) -> None:
+    def translated(self, anime: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Fake photographs, fake drawings, and what cycles and identity weigh; no discriminator gets gradients."""
         for p in self.discriminators:
             p.requires_grad_(False)
         fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
         cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
         same_real, same_anime = self.to_real(real), self.to_anime(anime)
+        cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
+        identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
+        return fake_real, fake_anime, 10 * cycle + 5 * identity
+
+    def step(self, anime: Tensor, real: Tensor) -> None:
+        fake_real, fake_anime, kept = self.translated(anime, real)
         adversarial = (self.discriminator_real(fake_real) - 1).square().mean() + (
             self.discriminator_anime(fake_anime) - 1
         ).square().mean()
-        cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
-        identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
         self.generator_adam.zero_grad()
-        (adversarial + 10 * cycle + 5 * identity).backward()
+        (adversarial + kept).backward()
         self.generator_adam.step()
         for p in self.discriminators:
             p.requires_grad_(True)
@@ -146,14 +151,7 @@ class PlainGalatea(PlainCycleGAN):
         self.discriminator_adam = torch.optim.Adam(self.discriminators, lr=2e-4, betas=(0.0, 0.99))
 
     def step(self, anime: Tensor, real: Tensor) -> None:
-        for p in self.discriminators:
-            p.requires_grad_(False)
-        fake_real, fake_anime = self.to_real(anime), self.to_anime(real)
-        cycled_anime, cycled_real = self.to_anime(fake_real), self.to_real(fake_anime)
-        same_real, same_anime = self.to_real(real), self.to_anime(anime)
-        cycle = F.l1_loss(cycled_anime, anime) + F.l1_loss(cycled_real, real)
-        identity = F.l1_loss(same_real, real) + F.l1_loss(same_anime, anime)
-        loss = 10 * cycle + 5 * identity
+        fake_real, fake_anime, loss = self.translated(anime, real)
         fakes = (
             (self.projected[0], self.discriminator_real, fake_real),
             (self.projected[1], self.discriminator_anime, fake_anime),

@@ -248,6 +248,41 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def reference_rates(subject: Subject, options: argparse.Namespace) -> dict[int, float]:
+    """Pairs a second of the reference, by batch, each told in a line."""
+    reference: dict[int, float] = {}
+    for batch_size in () if options.no_reference else options.reference_batches:
+        try:
+            reference[batch_size] = reference_rate(subject, batch_size, options.seconds, same=options.ships)
+        except torch.OutOfMemoryError:
+            print(f"reference, eager tf32, batch {batch_size:3d}: more memory than the device has")
+            continue
+        pairs = f"{reference[batch_size]:8.1f} pairs/s{memory(subject.device)}"
+        print(f"reference, eager tf32, batch {batch_size:3d}: {pairs}", flush=True)
+    return reference
+
+
+def best_of_ours(
+    subject: Subject, tflop: float, reference: dict[int, float], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Our fastest batch and speed, and how it stands to the reference."""
+    row = "ships" if options.ships else options.method
+    best: dict[str, Any] = {"pairs_per_second": 0.0}
+    ours: dict[int, float] = {}
+    for batch_size in options.batches or BATCHES[row]:
+        for speed_name in options.speeds or FAST[row]:
+            pairs = our_rate(subject, batch_size, speed_name, tflop, options)
+            ours[batch_size] = max(pairs, ours.get(batch_size, 0.0))
+            if pairs > best["pairs_per_second"]:
+                best = {"pairs_per_second": pairs, "tflops": pairs * tflop, "batch": batch_size, "speed": speed_name}
+    for batch_size, pairs in reference.items():
+        best[f"reference_batch{batch_size}"] = pairs
+        best[f"ratio_batch{batch_size}"] = best["pairs_per_second"] / pairs
+        if batch_size in ours:
+            best[f"ratio_same_batch{batch_size}"] = ours[batch_size] / pairs
+    return best
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parsed(arguments)
     device = torch.device(options.device)
@@ -265,33 +300,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.backends.cudnn.benchmark = True  # for both: shapes never change; the search would take counting 80 s
     print(f"{tflop:.3f} TFLOP a pair in ours (the paper's CycleGAN with transposed convolution: 0.469)")
 
-    reference: dict[int, float] = {}
-    for batch_size in () if options.no_reference else options.reference_batches:
-        try:
-            reference[batch_size] = reference_rate(subject, batch_size, options.seconds, same=options.ships)
-        except torch.OutOfMemoryError:
-            print(f"reference, eager tf32, batch {batch_size:3d}: more memory than the device has")
-            continue
-        print(
-            f"reference, eager tf32, batch {batch_size:3d}: {reference[batch_size]:8.1f} pairs/s{memory(device)}",
-            flush=True,
-        )
-
-    row = "ships" if options.ships else options.method
-    best: dict[str, Any] = {"pairs_per_second": 0.0}
-    ours: dict[int, float] = {}
-    for batch_size in options.batches or BATCHES[row]:
-        for speed_name in options.speeds or FAST[row]:
-            pairs = our_rate(subject, batch_size, speed_name, tflop, options)
-            ours[batch_size] = max(pairs, ours.get(batch_size, 0.0))
-            if pairs > best["pairs_per_second"]:
-                best = {"pairs_per_second": pairs, "tflops": pairs * tflop, "batch": batch_size, "speed": speed_name}
-    for batch_size, pairs in reference.items():
-        best[f"reference_batch{batch_size}"] = pairs
-        best[f"ratio_batch{batch_size}"] = best["pairs_per_second"] / pairs
-        if batch_size in ours:
-            best[f"ratio_same_batch{batch_size}"] = ours[batch_size] / pairs
-    told = {"method": options.method, "device": name, "torch": torch.__version__, "px": size}
+    reference = reference_rates(subject, options)
+    best = best_of_ours(subject, tflop, reference, options)
+    told: dict[str, Any] = {"method": options.method, "device": name, "torch": torch.__version__, "px": size}
     if options.method == "ugatit":
         told["light"] = not options.full
     if options.method == "galatea":

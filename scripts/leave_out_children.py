@@ -22,17 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from face_api import SIDE, AgeNetwork
 from numpy.typing import NDArray
-from torch import Tensor
 
 from anime2real.atomic import atomic_file
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-
-SIDE = 112
-"""Pixels a side that the network sees."""
-
-MEAN = (122.782, 117.001, 104.298)
 
 CROPS = ((0.5, 0.55, 0.62), (0.5, 0.55, 0.7), (0.5, 0.55, 0.78))
 """Middle and side of what is cut out of a lined-up face, in shares of its side."""
@@ -41,76 +36,6 @@ BATCH = 128
 
 LEFT_OUT = "left out"
 """The split of those that nothing reads."""
-
-
-class AgeNetwork:
-    """The network, from face-api's files.
-
-    Args:
-        folder: with age_gender_model-weights_manifest.json and age_gender_model.bin.
-
-    Raises:
-        PackError: they are not there, or do not fit each other.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        name = folder / "age_gender_model-weights_manifest.json"
-        try:
-            entries = json.loads(name.read_text())[0]["weights"]
-            content = (folder / "age_gender_model.bin").read_bytes()
-            self.weights, told = _weights(entries, content)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise PackError(f"{folder} holds no age network ({error}): see the head of this script") from error
-        if told != len(content):
-            raise PackError(f"{folder}: age_gender_model.bin has {len(content)} bytes, its manifest tells of {told}")
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Ages (N,) in years of faces (N, 3, 112, 112), 0 to 255."""
-        x = (images - torch.tensor(MEAN)[:, None, None]) / 255
-        x = torch.relu(self._convolved(x, "entry_flow/conv_in", 2))
-        x = self._reduced(x, "entry_flow/reduction_block_0", active=False)
-        x = self._reduced(x, "entry_flow/reduction_block_1")
-        for block in ("middle_flow/main_block_0", "middle_flow/main_block_1"):
-            y = x
-            for layer in range(3):
-                y = self._separable(torch.relu(y), f"{block}/separable_conv{layer}")
-            x = x + y
-        x = self._reduced(x, "exit_flow/reduction_block")
-        x = torch.relu(self._separable(x, "exit_flow/separable_conv"))
-        return (x.mean((2, 3)) @ self.weights["fc/age/weights"] + self.weights["fc/age/bias"])[:, 0]
-
-    def _reduced(self, x: Tensor, name: str, active: bool = True) -> Tensor:
-        y = self._separable(torch.relu(x) if active else x, f"{name}/separable_conv0")
-        y = self._separable(torch.relu(y), f"{name}/separable_conv1")
-        # `same` in TensorFlow: an even side is padded after its end alone.
-        y = F.max_pool2d(F.pad(y, (0, 1, 0, 1), value=-torch.inf), 3, 2)
-        return y + self._convolved(x, f"{name}/expansion_conv", 2)
-
-    def _convolved(self, x: Tensor, name: str, stride: int) -> Tensor:
-        kernel = self.weights[f"{name}/filters"].permute(3, 2, 0, 1)
-        x = F.pad(x, (0, 1, 0, 1)) if kernel.shape[-1] == 3 else x
-        return F.conv2d(x, kernel, self.weights[f"{name}/bias"], stride)
-
-    def _separable(self, x: Tensor, name: str) -> Tensor:
-        depthwise = self.weights[f"{name}/depthwise_filter"].permute(2, 3, 0, 1)
-        x = F.conv2d(x, depthwise, padding=1, groups=len(depthwise))
-        return F.conv2d(x, self.weights[f"{name}/pointwise_filter"].permute(3, 2, 0, 1), self.weights[f"{name}/bias"])
-
-
-def _weights(entries: list[dict[str, Any]], content: bytes) -> tuple[dict[str, Tensor], int]:
-    """The tensors that a manifest's entries tell of, and the bytes that they take."""
-    weights: dict[str, Tensor] = {}
-    place = 0
-    for entry in entries:
-        count = int(np.prod(entry["shape"]))
-        told = entry.get("quantization")
-        kind = np.dtype(told["dtype"] if told else "<f4")
-        values = np.frombuffer(content, kind, count, place).astype(np.float32)
-        place += count * kind.itemsize
-        if told:
-            values = values * told["scale"] + told["min"]
-        weights[entry["name"]] = torch.from_numpy(values).view(*entry["shape"])
-    return weights, place
 
 
 def ages(network: AgeNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -104,53 +104,74 @@ def read(path: Path, name: str | None = None) -> Page:
 
 def taken_apart(text: str, name: str) -> Page:
     """As `read`, of a text."""
-    lines = text.splitlines()
-    blocks: list[Block] = []
-    prose: list[tuple[int, str]] = []
-    paragraph: list[str] = []
-    in_list = False
+    reader = _Reader(text.splitlines(), name)
     place = 0
+    while place < len(reader.lines):
+        place = reader.take(place)
+    reader.close(place)
+    return Page(name, tuple(reader.blocks), tuple(reader.prose))
 
-    def close() -> None:
-        if paragraph:
-            prose.append((place - len(paragraph) + 1, " ".join(paragraph)))
-            paragraph.clear()
 
-    while place < len(lines):
-        line = lines[place]
-        fence = _FENCE.match(line)
-        if fence:
-            close()
-            end = next((i for i in range(place + 1, len(lines)) if lines[i].strip() == fence[1]), None)
-            if end is None:
-                raise ValueError(f"{name}:{place + 1}: a fence without an end")
-            body = "\n".join(row.strip() if row[:1] == " " else row for row in lines[place + 1 : end])
-            if fence[2] not in SHELL:
-                body = "\n".join(lines[place + 1 : end])
-            blocks.append(Block(name, place + 2, fence[2], body))
-            place = end
-        elif line.startswith("    ") and not paragraph:
-            if in_list:
-                raise ValueError(f"{name}:{place + 1}: indented in a list: fence it, or indent it less")
-            first = place
-            while place + 1 < len(lines) and (lines[place + 1].startswith("    ") or not lines[place + 1].strip()):
-                place += 1
-            blocks.append(Block(name, first + 1, "", "\n".join(row[4:] for row in lines[first : place + 1]).strip()))
-        elif not line.strip():
-            close()
+class _Reader:
+    """Takes a page apart from its first line to its last."""
+
+    def __init__(self, lines: list[str], name: str) -> None:
+        self.lines, self.name = lines, name
+        self.blocks: list[Block] = []
+        self.prose: list[tuple[int, str]] = []
+        self._paragraph: list[str] = []
+        self._in_list = False
+
+    def take(self, place: int) -> int:
+        """Read what begins on a line, counted from 0; the line behind it."""
+        line = self.lines[place]
+        if fence := _FENCE.match(line):
+            self.close(place)
+            return self._fenced(place, fence[1], fence[2])
+        if line.startswith("    ") and not self._paragraph:
+            return self._indented(place)
+        if line.strip():
+            self._in_sentence(line, place)
         else:
-            if _ITEM.match(line):
-                close()
-                in_list = True
-            elif line.startswith(("#", "|")):
-                close()
-                in_list = False
-            elif not line.startswith(" ") and not paragraph:
-                in_list = False
-            paragraph.append(line.strip())
-        place += 1
-    close()
-    return Page(name, tuple(blocks), tuple(prose))
+            self.close(place)
+        return place + 1
+
+    def close(self, place: int) -> None:
+        """End the paragraph before a line."""
+        if self._paragraph:
+            self.prose.append((place - len(self._paragraph) + 1, " ".join(self._paragraph)))
+            self._paragraph = []
+
+    def _fenced(self, place: int, mark: str, language: str) -> int:
+        end = next((i for i in range(place + 1, len(self.lines)) if self.lines[i].strip() == mark), None)
+        if end is None:
+            raise ValueError(f"{self.name}:{place + 1}: a fence without an end")
+        rows = self.lines[place + 1 : end]
+        if language in SHELL:
+            rows = [row.strip() if row[:1] == " " else row for row in rows]
+        self.blocks.append(Block(self.name, place + 2, language, "\n".join(rows)))
+        return end + 1
+
+    def _indented(self, place: int) -> int:
+        if self._in_list:
+            raise ValueError(f"{self.name}:{place + 1}: indented in a list: fence it, or indent it less")
+        end = place + 1
+        while end < len(self.lines) and (self.lines[end].startswith("    ") or not self.lines[end].strip()):
+            end += 1
+        text = "\n".join(row[4:] for row in self.lines[place:end]).strip()
+        self.blocks.append(Block(self.name, place + 1, "", text))
+        return end
+
+    def _in_sentence(self, line: str, place: int) -> None:
+        if _ITEM.match(line):
+            self.close(place)
+            self._in_list = True
+        elif line.startswith(("#", "|")):
+            self.close(place)
+            self._in_list = False
+        elif not line.startswith(" ") and not self._paragraph:
+            self._in_list = False
+        self._paragraph.append(line.strip())
 
 
 def commands_in(block: Block) -> Iterator[Command]:

@@ -39,17 +39,13 @@ def model(
         numpy_helper.from_array(addend, "stored"),
         numpy_helper.from_array(np.array([scale], np.float32), "scale"),
     ]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 3, px, px]) for name in inputs]
-    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, [batch, 3, px, px])
+    values = [_value(name, batch, 3, px, px) for name in inputs]
     nodes = [
         helper.make_node("Cast", ["stored"], ["addend"], to=TensorProto.FLOAT),
         helper.make_node("Mul", [inputs[0], "scale"], ["scaled"]),
         helper.make_node("Add", ["scaled", "addend"], ["translated"]),
     ]
-    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
-    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(file)
-    return bytes(file.SerializeToString())
+    return _file(nodes, values, weights)
 
 
 def ship_only(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -89,11 +85,7 @@ def who_model(px: int = PX) -> bytes:
         numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
         numpy_helper.from_array(np.zeros(1, np.float32), "nothing"),
     ]
-    values = [
-        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, px, px]),
-        helper.make_tensor_value_info("who", TensorProto.FLOAT, ["N", 2]),
-    ]
-    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, ["N", 3, px, px])
+    values = [_value("image", "N", 3, px, px), _value("who", "N", 2)]
     nodes = [
         helper.make_node("MatMul", ["who", "channels"], ["told"]),
         helper.make_node("Add", ["told", "rest"], ["colours"]),
@@ -101,10 +93,7 @@ def who_model(px: int = PX) -> bytes:
         helper.make_node("Mul", ["image", "nothing"], ["black"]),
         helper.make_node("Add", ["black", "flat"], ["translated"]),
     ]
-    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
-    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(file)
-    return bytes(file.SerializeToString())
+    return _file(nodes, values, weights)
 
 
 def styled_model(px: int = PX) -> bytes:
@@ -112,17 +101,23 @@ def styled_model(px: int = PX) -> bytes:
     first = np.zeros((8, 1), np.float32)
     first[0] = 0.1
     weights = [numpy_helper.from_array(first, "first"), numpy_helper.from_array(np.array([2, 3], np.int64), "axes")]
-    values = [
-        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, px, px]),
-        helper.make_tensor_value_info("style", TensorProto.FLOAT, ["N", 8]),
-    ]
-    output = helper.make_tensor_value_info("translated", TensorProto.FLOAT, ["N", 3, px, px])
+    values = [_value("image", "N", 3, px, px), _value("style", "N", 8)]
     nodes = [
         helper.make_node("MatMul", ["style", "first"], ["shift"]),
         helper.make_node("Unsqueeze", ["shift", "axes"], ["addend"]),
         helper.make_node("Add", ["image", "addend"], ["translated"]),
     ]
-    graph = helper.make_graph(nodes, "tiny", values, [output], weights)
+    return _file(nodes, values, weights)
+
+
+def _value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _file(nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], weights: list[onnx.TensorProto]) -> bytes:
+    """A graph whose output `translated` is of the shape of its first input."""
+    shape = [size.dim_param or size.dim_value for size in inputs[0].type.tensor_type.shape.dim]
+    graph = helper.make_graph(nodes, "tiny", inputs, [_value("translated", *shape)], weights)
     file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(file)
     return bytes(file.SerializeToString())

@@ -1,19 +1,8 @@
 // The page: the user gives a picture, the worker finds its faces and translates one, and a slider compares the result.
 
 import { onPicture } from "./picture_input.js";
-import {
-  $,
-  askedWho,
-  drawFaces,
-  markFace,
-  moveCut,
-  offerWho,
-  onWho,
-  resetWho,
-  showWork,
-  whoInName,
-  whoInWords,
-} from "./view.js";
+import { $, drawFaces, markFace, moveCut, showWork } from "./view.js";
+import { askedWho, offerWho, onWho, resetWho, whoInName, whoInWords } from "./view.js";
 
 const direction = () => document.querySelector("input[name=to]:checked")?.value;
 const announce = (line) => {

@@ -53,7 +53,7 @@ def main() -> None:
                 crops[i] = np.asarray(align(picture, faces[0].crop, SIDE, beyond="edge"))
                 landmarks[i], scores[i] = faces[0].landmarks / picture.size, faces[0].score
         usual = np.nanmedian(landmarks, 0)
-        for i in np.flatnonzero(scores == 0):
+        for i in np.flatnonzero(scores == 0).tolist():
             picture = _picture(archive, members[i])
             landmarks[i] = usual
             crops[i] = np.asarray(align(picture, to_template(usual * picture.size), SIDE, beyond="edge"))

@@ -1,6 +1,6 @@
 """Labels the photographs of archives with what two teachers say: face-api's networks and mediapipe's 478 points.
 
-    python research/labels/label_photographs.py DATA CACHE MODEL ffhq.zip -o CACHE/ffhq.seen.npz
+    PYTHONPATH=scripts python research/labels/label_photographs.py DATA CACHE MODEL ffhq.zip -o CACHE/ffhq.seen.npz
 
 CACHE holds mesh.py's points, MODEL face-api's `model` folder (teachers.py). Writes for every picture: sex, probability
 of a man; age, years; happy, its probability; openness of mouth and eyes; the colours of cheeks and irises in CIELAB;
@@ -51,7 +51,7 @@ def main() -> None:
     torch.set_num_threads(1)
     networks = AgeAndSex(options.model), Expression(options.model)
     table: dict[str, list[object]] = {}
-    small = []
+    small: list[NDArray[np.uint8]] = []
     for name in options.archives:
         mesh = np.load(options.cache / f"{name.removesuffix('.zip')}.mesh.npz")
         points, found = mesh["points"], mesh["found"]
@@ -67,7 +67,9 @@ def main() -> None:
                 if len(waiting) == BATCH or i + 1 == len(found):
                     for key, values in _seen(np.stack(waiting), *networks).items():
                         table.setdefault(key, []).extend(values.tolist())
-                    small.append(np.stack([Image.fromarray(c).resize((SIDE, SIDE), REDUCED) for c in waiting]))
+                    small.append(
+                        np.stack([np.asarray(Image.fromarray(c).resize((SIDE, SIDE), REDUCED)) for c in waiting])
+                    )
                     waiting = []
         print(name, len(found), flush=True)
     np.savez(options.out, crops=np.concatenate(small), **{key: np.array(values) for key, values in table.items()})

@@ -30,6 +30,11 @@ from anime2real.results import result_names
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
 
+def translating(picture: Path, output: Path, bundle: str) -> list[str]:
+    """The command that translates a picture as it is."""
+    return ["translate", "--crop", "none", str(picture), "-o", str(output), "--bundle", bundle]
+
+
 def draw(path: Path, value: int = 0, size: tuple[int, int] = (tiny.PX, tiny.PX)) -> Path:
     """A picture of one colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,16 +157,7 @@ def test_the_result_is_marked(tmp_path: Path, bundle: str, capsys: pytest.Captur
 
 
 def test_nothing_is_overwritten_unless_told(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = [
-        "translate",
-        "--crop",
-        "none",
-        str(draw(tmp_path / "a.png")),
-        "-o",
-        str(tmp_path / "o"),
-        "--bundle",
-        bundle,
-    ]
+    command = translating(draw(tmp_path / "a.png"), tmp_path / "o", bundle)
     draw(tmp_path / "o" / "a.png", 7)
     assert main(command) == 1
     assert "--overwrite" in capsys.readouterr().err
@@ -274,17 +270,7 @@ def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
 
 
 def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = [
-        "translate",
-        "--crop",
-        "none",
-        str(draw(tmp_path / "a.png")),
-        "-o",
-        str(tmp_path / "o"),
-        "--bundle",
-        bundle,
-        "--to",
-    ]
+    command = [*translating(draw(tmp_path / "a.png"), tmp_path / "o", bundle), "--to"]
     assert main([*command, "anime"]) == 2
     assert "translates to real, not to anime" in capsys.readouterr().err
     assert main([*command, "real"]) == 0

@@ -173,10 +173,8 @@ def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> N
     torch.testing.assert_close(drawn(other), drawn(network), atol=4 / 255, rtol=0)
 
 
-def saved_with_attention(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
-    """The same with U-GAT-IT's generator."""
-    torch.manual_seed(4)
-    network = UGATITGenerator(PX * kinds.get("unshuffle", 1), 24, 1, **kinds)
+def exported(network: UGATITGenerator, folder: Path, px: int, *conditions: str) -> Bundle:
+    """A bundle of the network, its weights moved away from where they start."""
     with torch.no_grad():
         for name, value in network.named_parameters():
             if name.endswith("rho"):
@@ -184,10 +182,18 @@ def saved_with_attention(folder: Path, **kinds: int) -> tuple[UGATITGenerator, B
             else:
                 value.add_(torch.randn_like(value), alpha=0.05)
     export_bundle(
-        network, folder, method="galatea", source="anime", target="real", px=PX * kinds.get("unshuffle", 1),
-        conditions=("style",) if "code" in kinds else (), say=lambda line: None,
+        network, folder, method="galatea", source="anime", target="real", px=px, conditions=conditions,
+        say=lambda line: None,
     )  # fmt: skip
-    return network, read(folder)
+    return read(folder)
+
+
+def saved_with_attention(folder: Path, **kinds: int) -> tuple[UGATITGenerator, Bundle]:
+    """The same with U-GAT-IT's generator."""
+    torch.manual_seed(4)
+    px = PX * kinds.get("unshuffle", 1)
+    network = UGATITGenerator(px, 24, 1, **kinds)
+    return network, exported(network, folder, px, *(("style",) if "code" in kinds else ()))
 
 
 WithAttention = dict[str, tuple[UGATITGenerator, Bundle]]
@@ -233,27 +239,13 @@ def test_the_network_of_a_bundle_is_found_by_its_weights(kind: str, with_attenti
         torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
 
 
-def exported(network: UGATITGenerator, folder: Path, *conditions: str) -> Bundle:
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            if name.endswith("rho"):
-                value.uniform_(0.1, 0.9)
-            else:
-                value.add_(torch.randn_like(value), alpha=0.05)
-    export_bundle(
-        network, folder, method="galatea", source="anime", target="real", px=2 * PX, conditions=conditions,
-        say=lambda line: None,
-    )  # fmt: skip
-    return read(folder)
-
-
 @pytest.mark.parametrize("kind", [ToldGenerator, ToldPixelGenerator, PixelGenerator])
 def test_networks_that_are_told_who_or_draw_pixels_get_their_weights_back(
     kind: type[UGATITGenerator], tmp_path: Path
 ) -> None:
     torch.manual_seed(4)
     network = kind(2 * PX, 24, 2, **({"unshuffle": 2} if kind is ToldGenerator else {}))
-    bundle = exported(network, tmp_path / "b", *(() if kind is PixelGenerator else ("who",)))
+    bundle = exported(network, tmp_path / "b", 2 * PX, *(() if kind is PixelGenerator else ("who",)))
     found = network_of(bundle)
     assert type(found) is kind
     for name, value in network.state_dict().items():

@@ -76,7 +76,7 @@ def test_an_even_side_is_padded_after_its_end(tmp_path: Path) -> None:
     kernel[2, 2, 0, 0] = 1.0
     network.weights["entry_flow/conv_in/filters"] = kernel
     image = torch.arange(64.0).view(1, 1, 8, 8).expand(1, 3, 8, 8)
-    found = network._convolved(image, "entry_flow/conv_in", 2)[0, 0]
+    found = network.convolved(image, "entry_flow/conv_in", 2)[0, 0]
     assert found.shape == (4, 4)
     assert torch.equal(found[:3, :3], image[0, 0, 2::2, 2::2])
     assert not found[3].any()

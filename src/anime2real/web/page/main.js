@@ -2,19 +2,8 @@
 
 import { ask, Failure } from "/page/api.js";
 import { onPicture } from "/page/picture_input.js";
-import {
-  $,
-  askedWho,
-  drawFaces,
-  markFace,
-  moveCut,
-  offerWho,
-  onWho,
-  resetWho,
-  showWork,
-  whoInName,
-  whoInWords,
-} from "/page/view.js";
+import { $, drawFaces, markFace, moveCut, showWork } from "/page/view.js";
+import { askedWho, offerWho, onWho, resetWho, whoInName, whoInWords } from "/page/view.js";
 
 const state = {
   file: null,
