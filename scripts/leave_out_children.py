@@ -25,8 +25,7 @@ import torch.nn.functional as F
 from face_api import SIDE, AgeNetwork
 from numpy.typing import NDArray
 
-from anime2real.atomic import atomic_file
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, write_both
 from anime2real.errors import UserError
 
 CROPS = ((0.5, 0.55, 0.62), (0.5, 0.55, 0.7), (0.5, 0.55, 0.78))
@@ -72,15 +71,11 @@ def leave_out(folder: Path, network: AgeNetwork, least: float) -> dict[str, Any]
         raise PackError(f"{folder} would have no photograph left: lower --least")
     split = {row: LEFT_OUT if row in young else "train" for row in told}
     entries = ({**entry, "split": split.get(row, entry["split"])} for row, entry in enumerate(pack.index))
-    lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in entries]
     sources = Counter(pack.sources(np.array(sorted(young), np.int64)))
     facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(sources.items()))}
     counts = {**pack.meta["counts"], "real": {**pack.meta["counts"]["real"], "train": len(rows) - len(young)}}
     meta = {**pack.meta, "counts": counts, "children": facts}
-    with atomic_file(folder / "index.jsonl") as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
-    with atomic_file(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
+    write_both(folder, entries, meta)
     return {**facts, "median_years": round(float(np.median(found)), 1)}
 
 

@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from anime2real.data.pack import Pack, note_hair, write_index, write_meta
+from anime2real.data.index import SPLITS
+from anime2real.data.pack import Pack, note_hair, sums_of, write_both
 from anime2real.domain import DOMAINS, Domain
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
@@ -96,13 +97,16 @@ def with_pairs(pack: Path, output: Path, classes: tuple[str, ...] = ()) -> Path:
     pairs = {row: name for domain in DOMAINS for name, row in enumerate(_by_split(opened, domain))}
     index = [{**entry, "pair": f"{pairs[row]:02d}"} for row, entry in enumerate(opened.index)]
     splits = {entry["pair"]: entry["split"] for entry in index if entry["domain"] == "real"}
-    write_index(output, [{**entry, "split": splits[entry["pair"]]} for entry in index])
+    index = [{**entry, "split": splits[entry["pair"]]} for entry in index]
+    counts = {d: {s: sum((e["domain"], e["split"]) == (d, s) for e in index) for s in SPLITS} for d in DOMAINS}
+    meta = {**opened.meta, "counts": counts}
     if classes:
         images = np.array(opened.images)
-        for row in opened.rows("anime", "train").tolist() + opened.rows("anime", "test").tolist():
+        for row in np.flatnonzero(opened.index.domains == DOMAINS.index("anime")):
             images[row] = (images[row, :, :, :1] // 32) % len(classes)
         np.save(output / "images.npy", images)
-        write_meta(output, {**opened.meta, "classes": list(classes)})
+        meta |= {"classes": list(classes), "sums": sums_of(output)}
+    write_both(output, index, meta)
     return output
 
 

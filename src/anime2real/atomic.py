@@ -1,6 +1,7 @@
 """Files and folders that are whole or absent: written beside their place, flushed to the disk, renamed."""
 
 import contextlib
+import ctypes
 import glob
 import os
 import secrets
@@ -87,35 +88,57 @@ def remove_partial_files(folder: Path) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path` to fill: on success flushed and renamed to it, on failure removed.
 
-    A folder at `path` is moved aside first and removed once the new one stands in its place, so that at every moment
-    one of the two is whole. What a killed writer of the same folder left behind is removed at the start.
+    A folder at `path` is removed once the new one stands in its place (see `move_into_place`). What a killed writer of
+    the same folder left behind is removed at the start.
 
     Raises:
         OSError: the folder cannot be written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_partial_folders(path)
-    token = secrets.token_hex(8)
-    temporary, aside = (path.parent / f"{_hidden(path)}{token}.{end}" for end in ("partial", "old"))
+    temporary = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.partial"
     temporary.mkdir()
     try:
         yield temporary
-        for file in sorted(temporary.rglob("*")):
-            if file.is_file():
-                flush(file)
-        if path.exists():
-            path.rename(aside)
-        try:
-            temporary.rename(path)
-        except OSError:
-            if aside.exists():
-                aside.rename(path)
-            raise
-        _flush_entries(path.parent)
+        move_into_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        if path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+
+
+def move_into_place(folder: Path, path: Path) -> None:
+    """Flush a finished folder and rename it to `path`; a folder that is there goes, or ends in its place.
+
+    Where the system can exchange two names at once, as Linux does, `path` is whole at every moment. Elsewhere a kill
+    between two renames leaves the old folder under a hidden name, from where `remove_partial_folders` brings it back.
+
+    Raises:
+        OSError: it cannot be done; `path` is as it was.
+    """
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            flush(file)
+    if not path.exists():
+        folder.rename(path)
+    elif not _exchange(folder, path):
+        aside = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.old"
+        path.rename(aside)
+        try:
+            folder.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    _flush_entries(path.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; whether the system and the file system can."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # no Linux, or an old C library
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(exchange)) == 0)
 
 
 def remove_partial_folders(path: Path) -> None:

@@ -19,7 +19,7 @@ from pictures import noise, saved, smooth
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.data.sources import members_of
+from anime2real.data.members import members_of
 from anime2real.image.provenance import GENERATED, read_marks
 from anime2real.train.esrgan_weights import MODELS, PACKAGE
 from anime2real.train.tiles import Enlarger

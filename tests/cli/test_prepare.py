@@ -22,11 +22,33 @@ def test_prepare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(noise).save(path)
     (tmp_path / "set" / "trainA" / "bad.png").write_text("no")
+    for name in ("a.dds", "b.dds", "c.zip"):
+        (tmp_path / "set" / "trainA" / name).write_text("no")
     command = ["prepare", "--both", str(tmp_path / "set"), "--layout", "A=real", "B=anime", "--near", "0"]
     command += ["--crop", "auto"]
-    assert main([*command, "-o", str(tmp_path / "pack"), "--size", "16", "--quiet"]) == 0
+    command += ["--size", "16", "--processes", "1", "--quiet"]
+    assert main([*command, "-o", str(tmp_path / "pack")]) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["counts"] == {d: {"train": 3, "test": 3} for d in ("anime", "real")}
-    assert said.err.startswith("skipped: ")
-    assert said.err.count("\n") == 1
-    assert (tmp_path / "pack" / "meta.json").is_file()
+    facts = json.loads(said.out)
+    assert facts["counts"] == {d: {"train": 3, "test": 3} for d in ("anime", "real")}
+    assert (facts["dropped"]["not read"], facts["dropped"]["unreadable"]) == (3, 1)
+    lines = said.err.splitlines()
+    assert lines[0].startswith("skipped: ")
+    assert lines[1:] == ["3 left out: 2 .dds: convert them; 1 inner archive: unpack"]
+    meta = json.loads((tmp_path / "pack" / "meta.json").read_text())
+    assert meta["left_out"] == {".dds": 2, "inner archive": 1}
+
+
+def test_what_was_seen_is_said_where_a_domain_has_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for domain in ("anime", "real"):
+        (tmp_path / domain).mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "anime" / "0.png")
+    (tmp_path / "real" / "0.dds").write_text("no")
+    (tmp_path / "anime" / "0.bmp.txt").write_text("no")
+    command = ["prepare", "--anime", str(tmp_path / "anime"), "--real", str(tmp_path / "real"), "--size", "16"]
+    assert main([*command, "-o", str(tmp_path / "pack")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.endswith("(1 left out: 1 .dds: convert them)\n")
+    assert main([*command, "-o", str(tmp_path / "pack"), "--processes", "0"]) == 1
+    assert not (tmp_path / "pack").exists()

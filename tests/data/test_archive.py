@@ -72,6 +72,12 @@ def test_what_cannot_be_restored_is_said_in_one_line(toy: Toy, tmp_path: Path) -
         restore_pack(archives, toy.pack)
 
 
+def test_where_no_archive_can_be_written_is_said_in_one_line(toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(PackError, match=r"a\.zip cannot be written: (Not a directory|File exists)"):
+        archive_pack(toy.pack, tmp_path / "file" / "a.zip")
+
+
 def test_quality_and_parts_have_their_ranges(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(PackError, match="the quality goes from 1 to 100, not 0"):
         archive_pack(toy.pack, tmp_path / "a.zip", quality=0)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from toys import SIZE, Toy, with_hair
 
+from anime2real.data import hair_masks
 from anime2real.data.guided_filter import box_mean, guided_filter
 from anime2real.data.hair_colour import CHEEKS
 from anime2real.data.hair_masks import add_hair, colour_inside, drawn_hair_mask, hair_mask
@@ -149,6 +150,33 @@ def test_a_pack_prepared_with_hair_is_one_that_hair_was_added_to(sources: tuple[
     for name in FILES:
         assert (tmp_path / "bare" / name).read_bytes() == (tmp_path / "pack" / name).read_bytes()
     assert sorted(p.name for p in (tmp_path / "bare").iterdir()) == sorted(FILES)
+
+
+def test_hair_that_was_found_before_a_stop_is_not_looked_for_again(
+    sources: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(sources, tmp_path / "pack", False)
+    shutil.copytree(tmp_path / "pack", tmp_path / "straight")
+    monkeypatch.setattr(hair_masks, "_CHUNK", 2)
+    looked, hair_of = [], hair_masks._hair_of
+
+    def stopping(pictures: np.ndarray, entries: list[dict[str, object]]) -> list[tuple[np.ndarray, list[float] | None]]:
+        looked.append(len(entries))
+        if len(looked) == 2:
+            raise KeyboardInterrupt
+        return hair_of(pictures, entries)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hair_masks, "_hair_of", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            add_hair(tmp_path / "pack", processes=1)
+        assert Pack(tmp_path / "pack").hair is None
+        add_hair(tmp_path / "pack", processes=1)
+        assert looked == [2, 2, 2, 1]
+    add_hair(tmp_path / "straight", processes=1)
+    for name in FILES:
+        assert (tmp_path / "straight" / name).read_bytes() == (tmp_path / "pack" / name).read_bytes()
+    assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted(FILES)
 
 
 def test_the_digest_covers_the_masks(toy: Toy, tmp_path: Path) -> None:

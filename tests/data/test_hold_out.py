@@ -8,7 +8,7 @@ import pytest
 from toys import Toy
 
 from anime2real.data.hold_out import choose_held_out, hold_out
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, write_both, write_index
 
 
 def with_scales(toy: Toy, folder: Path) -> Path:
@@ -31,8 +31,9 @@ def test_sharp_training_photographs_are_chosen_by_their_names_alone(toy: Toy, tm
     assert set(chosen) < set(choose_held_out(pack, 4, 2.0))
     with pytest.raises(PackError, match=f"needs more than {len(sharp)}"):
         choose_held_out(pack, len(sharp), 2.0)
+    entries = [{**entry, "scale": None} for entry in pack.index]  # as in packs made before it was written down
+    write_index(pack.folder, entries)
     old = Pack(pack.folder)
-    old.index[0]["scale"] = None  # as in packs that were made before it was written down
     with pytest.raises(PackError, match="prepare it again"):
         choose_held_out(old, 3, 2.0)
 
@@ -57,9 +58,11 @@ def test_they_go_to_the_test_split_and_stay_there(toy: Toy, tmp_path: Path) -> N
 def test_what_was_left_out_stays_so(toy: Toy, tmp_path: Path) -> None:
     folder = with_scales(toy, tmp_path / "pack")
     names = choose_held_out(Pack(folder), 3, 0.0)
-    lines = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
-    entries = [{**entry, "split": "left out"} if entry["file"] == names[0] else entry for entry in lines]
-    (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    pack = Pack(folder)
+    counts = pack.meta["counts"]
+    counts["real"]["train"] -= 1
+    entries = [{**entry, "split": "left out"} if entry["file"] == names[0] else entry for entry in pack.index]
+    write_both(folder, entries, {**pack.meta, "counts": counts})
     assert hold_out(folder, set(names)) == 2
 
 

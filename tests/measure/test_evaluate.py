@@ -18,7 +18,7 @@ from PIL import Image
 
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, write_both, write_index
 from anime2real.face.geometry import TEMPLATE, Face, Similarity
 from anime2real.image.decode import decode
 from anime2real.measure.distances import kid
@@ -208,20 +208,19 @@ def test_measured_smaller_than_they_are(pack: Path, tmp_path: Path, capsys: pyte
 
 def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = tiny.write_bundle(tmp_path / "same", tiny.model(PX), px=PX, source="real", target="anime")
-    scaled = Pack(pack)
-    for entry in scaled.index:
-        entry["scale"] = 0.5
-    sharp = scaled.rows("real", "test")[:3].tolist() + scaled.rows("anime", "test")[:2].tolist()
-    for row in sharp:
-        scaled.index[row]["scale"] = 1.0
+    folder = Path(shutil.copytree(pack, tmp_path / "scaled"))
+    plain = Pack(folder)
+    sharp = plain.rows("real", "test")[:3].tolist() + plain.rows("anime", "test")[:2].tolist()
+    write_index(folder, [{**e, "scale": 1.0 if row in sharp else 0.5} for row, e in enumerate(plain.index)])
+    scaled = Pack(folder)
     report = evaluate([bundle], scaled, [Colours()], min_scale=0.9, quiet=True)
     assert report["protocol"]["min_scale"] == 0.9
     assert report["protocol"]["images"] == {"anime": 2, "real": 3}
     assert report["results"][0]["images"] == 3
     with pytest.raises(EvaluationError, match=r"0 anime test pictures: .* of a scale of at least 1\.5"):
         evaluate([bundle], scaled, [Colours()], min_scale=1.5, quiet=True)
-    old = Pack(pack)
-    old.index[0]["scale"] = None
+    write_index(folder, [{**entry, "scale": None} for entry in plain.index])
+    old = Pack(folder)
     with pytest.raises(PackError, match="does not know its pictures' scale"):
         evaluate([bundle], old, [Colours()], min_scale=0.9, quiet=True)
     assert main(["evaluate", str(bundle.folder), "--data", str(pack), "--min-scale", "-1"]) == 2
@@ -253,10 +252,10 @@ def test_the_script_measures_training_drawings_against_test_photographs(
     pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = shutil.copytree(pack, tmp_path / "pack")
-    index = [json.loads(line) for line in (trained / "index.jsonl").read_text().splitlines()]
-    for entry in index:
-        entry["split"] = "train" if entry["domain"] == "anime" else "test"
-    (trained / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in index))
+    splits = {"anime": "train", "real": "test"}
+    index = [{**entry, "split": splits[entry["domain"]]} for entry in Pack(trained).index]
+    counts = {domain: {split: sum(e["domain"] == domain for e in index)} for domain, split in splits.items()}
+    write_both(trained, index, {**Pack(trained).meta, "counts": counts})
 
     def run(*words: object) -> str:
         monkeypatch.setattr(sys, "argv", ["other_drawings.py", str(trained), *map(str, words)])

@@ -21,11 +21,12 @@ pack = App(
 
 
 @pack.command
-def show(folder: Path, /, *, as_json: Json = False) -> int:
+def show(folder: Path, /, *, check: bool = False, as_json: Json = False) -> int:
     """Say what a pack holds.
 
     Args:
         folder: the pack.
+        check: read all pictures and compare them with the sums that `prepare` wrote.
         as_json: a line of JSON.
     """
     from anime2real.data.labels import shares
@@ -33,9 +34,12 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
     from anime2real.image.decode import printable
 
     opened = Pack(folder)
+    if check:
+        opened.check()
     facts = {
         "pack": str(folder),
         "sha256": opened.digest,
+        "checked": check and opened.has_sums,
         "size": opened.size,
         "crop": opened.meta.get("crop"),
         "counts": opened.meta["counts"],
@@ -66,6 +70,8 @@ def show(folder: Path, /, *, as_json: Json = False) -> int:
         ),
         f"licence: {facts['licence'] or 'not recorded'}",
     ]
+    if check:
+        lines.append(f"pictures: {'as written' if opened.has_sums else 'not checked, the pack is older than sums'}")
     print("\n".join(map(printable, lines)))
     return 0
 

@@ -31,10 +31,13 @@ def prepare(
     hair: bool = False,
     labels: bool = False,
     labels_from: Path | None = None,
+    processes: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> int:
     """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
+
+    Whatever stops it, the same command goes on where it stopped. The work lies in a hidden folder beside the pack.
 
     Args:
         output: the pack's folder.
@@ -56,16 +59,18 @@ def prepare(
         labels: read sex and age off each face too, which galatea's preset people needs.
         labels_from: a CSV table with the columns archive, member, sex and age of those that are known; the other faces
             are read.
-        overwrite: replace an existing pack.
+        processes: to read pictures and find hair with; all cores if not given. The pack is the same.
+        overwrite: replace an existing pack, which stays until the new one is whole.
         quiet: print no progress.
     """
+    from anime2real.data.members import told
     from anime2real.data.pairs import prepare_pairs
     from anime2real.data.prepare import prepare as make
     from anime2real.image.decode import printable
 
     common: dict[str, Any] = {
         "size": size, "crop": crop, "test_share": test_share, "licence": licence, "rights": rights, "near": near,
-        "overwrite": overwrite, "quiet": quiet,
+        "processes": processes, "overwrite": overwrite, "quiet": quiet,
     }  # fmt: skip
     if pairs is not None:
         if anime or real or both or layout or hair or labels or labels_from:
@@ -85,6 +90,8 @@ def prepare(
     if len(summary.unpaired) > SHOWN:
         more = len(summary.unpaired) - SHOWN
         print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
+    if summary.left_out:
+        print(printable(told(summary.left_out)), file=sys.stderr)
     print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
     return 0
 

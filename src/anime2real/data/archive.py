@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_file, atomic_folder
-from anime2real.data.pack import Pack, PackError, note_hair, write_meta
+from anime2real.data.pack import Pack, PackError, note_hair, sums_of, write_meta
 
 MASK_QUALITY: Final = 60
 
@@ -38,31 +38,43 @@ def archive_pack(folder: Path, archive: Path, *, quality: int = 80, parts: int =
         the archives.
 
     Raises:
-        PackError: it is no whole pack, or quality or parts are out of range.
+        PackError: it is no whole pack, quality or parts are out of range, or an archive cannot be written.
     """
     pack = Pack(folder)
+    pack.check()
     if not 1 <= quality <= 100:
         raise PackError(f"the quality goes from 1 to 100, not {quality}")
     if not 1 <= parts <= len(pack.images):
         raise PackError(f"{folder} has {len(pack.images)} pictures: it cannot be in {parts} parts")
     paths = [archive] if parts == 1 else [archive.with_stem(f"{archive.stem}-{i + 1}") for i in range(parts)]
     bounds = np.linspace(0, len(pack.images), parts + 1).astype(int)
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, path in enumerate(paths):
-            rows = range(bounds[i], bounds[i + 1])
-            # Pictures are compressed already; the index is text.
-            with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
-                for name in ("meta.json", "index.jsonl") if i == 0 else ():
-                    file.writestr(name, (folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
-                file.writestr(f"part-{i}", json.dumps({"quality": quality, "parts": parts}))
-                for row, content in zip(rows, pool.map(lambda r: _encoded_row(pack, r, quality), rows), strict=True):
-                    file.writestr(f"{row}.webp", content)
-                if pack.hair is not None:
-                    masks = pool.map(_encoded_mask, pack.hair[rows.start : rows.stop])
-                    for row, content in zip(rows, masks, strict=True):
-                        file.writestr(f"{row}.hair.webp", content)
+    try:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for i, path in enumerate(paths):
+                _write_part(pack, path, i, range(bounds[i], bounds[i + 1]), {"quality": quality, "parts": parts}, pool)
+    except OSError as error:
+        raise PackError(f"{archive} cannot be written: {error.strerror or error}") from error
     return paths
+
+
+def _write_part(
+    pack: Pack, path: Path, number: int, rows: range, facts: dict[str, int], pool: ThreadPoolExecutor
+) -> None:
+    """One archive of a pack's rows; the first has its texts."""
+    texts = {"meta.json": pack.folder / "meta.json", "index.jsonl": pack.index_path} if number == 0 else {}
+    # Pictures are compressed already; the index is text.
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for name, text in texts.items():
+            file.writestr(name, text.read_bytes(), zipfile.ZIP_DEFLATED)
+        file.writestr(f"part-{number}", json.dumps(facts))
+        pictures = pool.map(lambda row: _encoded_row(pack, row, facts["quality"]), rows)
+        for row, content in zip(rows, pictures, strict=True):
+            file.writestr(f"{row}.webp", content)
+        if pack.hair is not None:
+            masks = pool.map(_encoded_mask, pack.hair[rows.start : rows.stop])
+            for row, content in zip(rows, masks, strict=True):
+                file.writestr(f"{row}.hair.webp", content)
 
 
 def restore_pack(archives: Sequence[Path], output: Path) -> None:
@@ -78,7 +90,6 @@ def restore_pack(archives: Sequence[Path], output: Path) -> None:
         meta, index = _opened(held, archives)
         with atomic_folder(output) as partial:
             (partial / "index.jsonl").write_bytes(index)
-            write_meta(partial, meta)
             _restore_pictures(held, partial, len(index.splitlines()), meta)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise PackError(f"{archives[0]} cannot be restored: {error}") from error
@@ -105,7 +116,9 @@ def _restore_pictures(held: dict[str, zipfile.ZipFile], folder: Path, count: int
         for row, pixels in enumerate(pool.map(_decoded, contents)):
             images[row] = pixels
     images.flush()
+    meta["sums"] = sums_of(folder)
     if "hair" not in meta:
+        write_meta(folder, meta)
         return
     masks = np.lib.format.open_memmap(folder / "hair.npy", "w+", np.uint8, (count, size, size))
     total = hashlib.sha256()

@@ -5,12 +5,11 @@ the picture's edges. Drawn hair is found by its colour (`hair_colour.py`): what 
 """
 
 import hashlib
-import os
+import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
-from multiprocessing import get_context
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from anime2real.atomic import atomic_file
+from anime2real.atomic import flush
 from anime2real.data.guided_filter import guided_filter
 from anime2real.data.hair_colour import hair_colour
 from anime2real.data.pack import Pack, PackError, note_hair, write_index
+from anime2real.data.workers import in_order
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
 from anime2real.network import open_session, to_float
@@ -168,52 +168,75 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
         processes: to use; all cores if not given.
         progress: gets how many pictures are done.
 
+    Whatever stops it, the same call goes on where it stopped.
+
     Returns:
         The number of pictures whose hair has a colour.
 
     Raises:
-        PackError: if it is no whole pack, was prepared without looking for faces, or scipy is missing.
+        PackError: if it is no whole pack, was prepared without looking for faces, cannot be written, or scipy is
+            missing.
     """
     need_scipy()
     pack = Pack(folder)
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
-    total = hashlib.sha256()
-    entries: list[dict[str, Any]] = []
-    with atomic_file(folder / "hair.npy") as temporary:
-        masks = np.lib.format.open_memmap(temporary, "w+", np.uint8, pack.images.shape[:3])
-        for found in _found(pack, processes):
-            for mask, colour in found:
-                row = len(entries)
-                masks[row] = mask
-                total.update(masks[row].tobytes())
-                entries.append({**pack.index[row], "hair": colour})
-            if progress is not None:
-                progress("finding hair", len(entries), len(pack.index))
-        masks.flush()
-        del masks
-    write_index(folder, entries)
-    known = sum(entry["hair"] is not None for entry in entries)
-    note_hair(folder, pack.meta, total.hexdigest(), {"network": _sum(MODEL), "known": known})
+    pack.hair = None  # it is not read, and may be of a call that was stopped
+    pack.check()
+    network = _sum(MODEL)
+    pixels, colours = folder / ".hair-pixels", folder / ".hair-colours"
+    try:
+        _find(pack, pixels, colours, f"{pack.digest} {network}", processes, progress)
+        found = [colour for line in colours.read_text(encoding="utf-8").splitlines()[1:] for colour in json.loads(line)]
+        total = hashlib.sha256(np.ascontiguousarray(np.load(pixels, mmap_mode="r")).data).hexdigest()
+        flush(pixels)
+        pixels.replace(folder / "hair.npy")
+    except OSError as error:
+        raise PackError(f"{folder} cannot be written: {error.strerror or error}; the same command goes on") from error
+    write_index(folder, ({**entry, "hair": hair} for entry, hair in zip(pack.index, found, strict=True)))
+    known = sum(colour is not None for colour in found)
+    note_hair(folder, pack.meta, total, {"network": network, "known": known})
+    colours.unlink()
     return known
 
 
-def _found(pack: Pack, processes: int | None) -> Iterator[list[tuple[NDArray[np.uint8], list[float] | None]]]:
-    """Mask and colour of every picture, in order, by chunks."""
-    starts = range(0, len(pack.index), _CHUNK)
-    count = min(processes or os.cpu_count() or 1, len(starts))
+def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | None, progress: Progress | None) -> None:
+    """Write masks to `pixels`, as .npy, and colours to `colours`, a line a chunk; go on where `key` did so before."""
+    head = BytesIO()
+    shape = pack.images.shape[:3]
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    begun = colours.is_file() and pixels.is_file()
+    lines = colours.read_text(encoding="utf-8").splitlines(keepends=True) if begun else []
+    if lines[:1] == [f"{key}\n"]:
+        there = (pixels.stat().st_size - len(head.getvalue())) // (shape[1] * shape[2])
+        whole = [line for line in lines[1:] if line.endswith("\n")]
+        lines = [lines[0], *whole[: there // _CHUNK]]
+    else:
+        lines = [f"{key}\n"]
+    done = (len(lines) - 1) * _CHUNK
+    colours.write_text("".join(lines), encoding="utf-8")
+    pixels.touch()
+    with pixels.open("r+b") as masks, colours.open("a", encoding="utf-8") as text:
+        masks.write(head.getvalue())
+        masks.seek(len(head.getvalue()) + done * shape[1] * shape[2])
+        masks.truncate()
+        for found in _found(pack, done, processes):
+            masks.write(b"".join(mask.tobytes() for mask, _ in found))
+            masks.flush()
+            text.write(json.dumps([colour for _, colour in found]) + "\n")  # says that the masks before are there
+            text.flush()
+            done += len(found)
+            if progress is not None:
+                progress("finding hair", done, shape[0])
+
+
+def _found(
+    pack: Pack, start: int, processes: int | None
+) -> Iterator[list[tuple[NDArray[np.uint8], list[float] | None]]]:
+    """Mask and colour of every picture from `start` on, in order, by chunks."""
+    starts = range(start, len(pack.index), _CHUNK)
     tasks = ((pack.images[i : i + _CHUNK], pack.index[i : i + _CHUNK]) for i in starts)
-    if count <= 1:
-        yield from (_hair_of(*task) for task in tasks)
-        return
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        waiting: list[Any] = []
-        for task in tasks:
-            waiting.append(pool.submit(_hair_of, *task))
-            if len(waiting) >= 4 * count:  # pictures do not pile up in memory
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+    return in_order(_hair_of, tasks, len(starts), processes)
 
 
 def _hair_of(

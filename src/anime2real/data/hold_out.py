@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anime2real.data.pack import Pack, PackError, write_index, write_meta
+from anime2real.data.pack import Pack, PackError, write_both
 
 
 def choose_held_out(pack: Pack, of_each: int, min_scale: float = 0.0) -> list[str]:
@@ -60,6 +60,6 @@ def hold_out(folder: Path, names: set[str]) -> int:
     for row in moved:
         domain = pack.index[row]["domain"]
         counts[domain] |= {"train": counts[domain]["train"] - 1, "test": counts[domain].get("test", 0) + 1}
-    write_index(folder, [{**e, "split": "test"} if row in moved else e for row, e in enumerate(pack.index)])
-    write_meta(folder, {**pack.meta, "counts": counts, "held_out": held})
+    entries = ({**e, "split": "test"} if row in moved else e for row, e in enumerate(pack.index))
+    write_both(folder, entries, {**pack.meta, "counts": counts, "held_out": held})
     return int(held)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
-from anime2real.data.pack import Pack, PackError, write_index, write_meta
+from anime2real.data.pack import Pack, PackError, write_both
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.finder import LABEL_CROP, LABELS, MODELS, default_labeller
 from anime2real.face.geometry import Face, align
@@ -109,6 +109,7 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
     pack = Pack(folder)
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which labels need: prepare it with --crop face or tilted")
+    pack.check()
     known = {} if table is None else read_table(table)
     entries: list[dict[str, Any]] = []
     for entry, (sex, age) in zip(pack.index, _read(pack, progress), strict=True):
@@ -137,8 +138,7 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
         domain: {split: sum((e["domain"], e["split"]) == (domain, split) for e in entries) for split in of_domain}
         for domain, of_domain in pack.meta["counts"].items()
     }
-    write_index(folder, entries)
-    write_meta(folder, {**pack.meta, "counts": counts, "labels": facts})
+    write_both(folder, entries, {**pack.meta, "counts": counts, "labels": facts})
     return int(facts["known"])
 
 

@@ -1,8 +1,11 @@
 """Packs: prepared crops on disk, ready to train on. `prepare.py` makes them."""
 
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
+from anime2real.data.index import SPLITS, Index
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 
 FORMAT_VERSION = 1
+
+_NEXT: Final = ".index.next.jsonl"
+"""The index that fits the new meta.json, while both are replaced."""
+
+CHUNK_BYTES: Final = 2**26
+"""Of the pictures that have a sum together."""
 
 UNKNOWN: Final = (0.0, 0.3)
 """Who a picture without a label is taken for: neither man nor woman, 30 years old."""
@@ -31,7 +41,7 @@ class Pack:
         meta: meta.json.
         size: S, pixels a side.
         images: (P, S, S, 3) uint8, memory-mapped.
-        index: one mapping a picture: file, domain, split, and what is known of the face.
+        index: one mapping a picture: file, domain, split, and what is known of the face; columns of all.
         hair: (P, S, S) uint8, memory-mapped, 255 where a picture shows hair, all 0 where none was found;
             None where the pack was prepared without looking for hair.
 
@@ -44,12 +54,13 @@ class Pack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._whole: dict[str, set[int]] = {}
         if not (folder / "meta.json").is_file():
             raise PackError(f"{folder} is not a pack (no meta.json): make one with `anime2real prepare`")
         try:
             self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-            lines = (folder / "index.jsonl").read_text(encoding="utf-8").splitlines()
-            self.index: list[dict[str, Any]] = [json.loads(line) for line in lines]
+            self.index_path = folder / "index.jsonl"
+            self.index = Index(self.index_path)
             # Copy-on-write: torch wants writable memory, the file stays as it is.
             self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="c")
             self.size = int(self.meta["size"])
@@ -57,8 +68,12 @@ class Pack:
             self.hair: NDArray[np.uint8] | None = None
             if "hair" in self.meta:
                 self.hair = np.load(folder / "hair.npy", mmap_mode="c")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PackError(f"{folder} is a damaged pack ({error}): prepare it again") from error
+            sums: Mapping[str, Any] = self.meta.get("sums", {})
+            self._sums = {"images": sums.get("images", []), "hair": sums and self.meta.get("hair", {}).get("sums", [])}
+            self._chunk = int(sums.get("pictures", 1))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            why = f"no {error} in meta.json" if isinstance(error, KeyError) else error
+            raise PackError(f"{folder} is a damaged pack ({why}): prepare it again") from error
         if version != FORMAT_VERSION:
             raise PackError(
                 f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again"
@@ -67,21 +82,73 @@ class Pack:
             raise PackError(f"{folder} is a damaged pack (images.npy does not fit index.jsonl): prepare it again")
         if self.hair is not None and (self.hair.shape != self.images.shape[:3] or self.hair.dtype != np.uint8):
             raise PackError(f"{folder} is a damaged pack (hair.npy does not fit images.npy): add its hair again")
+        if sums:
+            self._check_index(sums)
+
+    def _check_index(self, sums: Mapping[str, Any]) -> None:
+        """Whether the lines of the index are those of the pictures, in their order, and as many as meta.json says."""
+        if self._misfit(sums) and (self.folder / _NEXT).is_file():  # a change was stopped before its last step
+            self.index_path = self.folder / _NEXT
+            with contextlib.suppress(OSError, ValueError):
+                self.index = Index(self.index_path)
+        if why := self._misfit(sums):
+            raise PackError(f"{self.folder} is a damaged pack ({why}): prepare it again")
+
+    def _misfit(self, sums: Mapping[str, Any]) -> str:
+        if sums.get("files") != self.index.files_sha256:
+            return "index.jsonl names other pictures"
+        for domain in DOMAINS:
+            for split in SPLITS:
+                told, found = self.meta["counts"].get(domain, {}).get(split, 0), len(self.rows(domain, split))
+                if told != found:
+                    return f"meta.json counts {told} {domain} pictures to {split}, index.jsonl has {found}"
+        return ""
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether the sums of its pictures are known; packs made before they were written have none."""
+        return bool(self._sums["images"])
+
+    def check(self, rows: NDArray[np.int64] | None = None) -> None:
+        """Compare pictures, and masks of hair, with their sums, by chunks; what was found whole is not read again.
+
+        Args:
+            rows: (R,) that will be read; all if not given.
+
+        Raises:
+            PackError: some are not what was written.
+        """
+        for name, pixels in (("images", self.images), ("hair", self.hair)):
+            sums, known = self._sums[name], self._whole.setdefault(name, set())
+            if pixels is None or not sums:
+                continue
+            if len(sums) != len(range(0, len(pixels), self._chunk)):
+                raise PackError(f"{self.folder} is a damaged pack (too few sums in meta.json): prepare it again")
+            chunks = range(len(sums)) if rows is None else np.unique(rows // self._chunk).tolist()
+            new = [chunk for chunk in chunks if chunk not in known]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                for chunk, found in zip(new, pool.map(lambda c: _sum(pixels, c, self._chunk), new), strict=True):  # noqa: B023
+                    if found != sums[chunk]:
+                        last = min(len(pixels), (chunk + 1) * self._chunk) - 1
+                        raise PackError(
+                            f"{self.folder} is a damaged pack ({name}.npy, pictures {chunk * self._chunk} to {last}, is"
+                            " not what was written): prepare it again"
+                        )
+                    known.add(chunk)
 
     @cached_property
     def digest(self) -> str:
-        """Hex SHA-256 of meta.json and index.jsonl, which hold the sums of everything that went in."""
+        """Hex SHA-256 of meta.json and index.jsonl, which hold the sums of what went in and of all pixels."""
         total = hashlib.sha256()
-        for name in ("meta.json", "index.jsonl"):
-            total.update((self.folder / name).read_bytes())
+        for path in (self.folder / "meta.json", self.index_path):
+            total.update(path.read_bytes())
         return total.hexdigest()
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32] | None:
         """(P, 5, 2) in [-1, 1], x then y, or None where the pack was prepared without looking for faces."""
-        if any(entry.get("landmarks") is None for entry in self.index):
-            return None
-        return np.array([entry["landmarks"] for entry in self.index], np.float32) * (2 / self.size) - 1
+        points = self.index.column("landmarks").reshape(-1, 5, 2)
+        return None if np.isnan(points).any() else np.asarray(points * (2 / self.size) - 1, np.float32)
 
     @cached_property
     def scales(self) -> NDArray[np.float64] | None:
@@ -89,23 +156,21 @@ class Pack:
 
         None where the pack was prepared before this was written down.
         """
-        if any(entry.get("scale") is None for entry in self.index):
-            return None
-        return np.array([entry["scale"] for entry in self.index], np.float64)
+        scales = self.index.column("scale")[:, 0]
+        return None if np.isnan(scales).any() else scales
 
     @cached_property
     def who(self) -> NDArray[np.float32] | None:
         """(P, 2), sex from -1 (woman) to 1 (man) and age / 100, `UNKNOWN` where nobody knows; None without labels."""
-        if not any(entry.get("who") for entry in self.index):
-            return None
-        return np.array([entry.get("who") or UNKNOWN for entry in self.index], np.float32)
+        who: NDArray[np.float32] = self.index.column("who")
+        unknown = np.isnan(who)
+        return None if unknown.all() else np.asarray(np.where(unknown, UNKNOWN, who), np.float32)
 
     @cached_property
     def weights(self) -> NDArray[np.float64] | None:
         """(P,), how often pictures are drawn beside others of their domain; None without labels."""
-        if not any(entry.get("weight") for entry in self.index):
-            return None
-        return np.array([entry.get("weight") or 1.0 for entry in self.index], np.float64)
+        weights = np.nan_to_num(self.index.column("weight")[:, 0])
+        return np.where(weights == 0, 1.0, weights) if weights.any() else None
 
     @cached_property
     def frames(self) -> NDArray[np.float32] | None:
@@ -113,9 +178,8 @@ class Pack:
 
         None where not all are known.
         """
-        if any(entry.get("frame") is None for entry in self.index):
-            return None
-        return np.array([entry["frame"] for entry in self.index], np.float32)
+        frames = self.index.column("frame").reshape(-1, 2, 3)
+        return None if np.isnan(frames).any() else frames
 
     def of_scale(self, rows: NDArray[np.int64], min_scale: float) -> NDArray[np.int64]:
         """Those of the rows (R,) whose scale is at least so much; all of them for 0.
@@ -133,18 +197,18 @@ class Pack:
 
     def sources(self, rows: NDArray[np.int64]) -> list[str]:
         """The archive or folder that each of the rows (R,) came from, as `prepare` was given it."""
-        return [str(self.index[row]["file"]).split("/", 1)[0] for row in rows]
+        return [self.index.source_names[source] for source in self.index.sources[rows]]
 
     def hair_colours(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.float32]:
         """(K, 3), CIELAB of the hair of a domain's and a split's pictures, those without a known colour left out."""
-        entries = (self.index[row] for row in self.rows(domain, split))
-        known = [entry["hair"] for entry in entries if entry.get("hair") is not None]
-        return np.array(known, np.float32).reshape(-1, 3)
+        colours: NDArray[np.float32] = self.index.column("hair")[self.rows(domain, split)]
+        return colours[~np.isnan(colours).any(1)]
 
     @cached_property
     def marks_drawn_hair(self) -> bool:
         """Whether its masks show drawn hair, too, which those of early packs do not."""
-        known = [row for row in self.rows("anime", "train") if self.index[row].get("hair") is not None]
+        rows = self.rows("anime", "train")
+        known = rows[~np.isnan(self.index.column("hair")[rows]).any(1)]
         return self.hair is not None and any(self.hair[row].any() for row in known[:64])
 
     @property
@@ -160,23 +224,68 @@ class Pack:
 
     def rows(self, domain: Domain, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """The rows of a domain and a split, ascending."""
-        chosen = [i for i, entry in enumerate(self.index) if (entry["domain"], entry["split"]) == (domain, split)]
-        return np.array(chosen, np.int64)
+        of_both = (self.index.domains == DOMAINS.index(domain)) & (self.index.splits == SPLITS.index(split))
+        return np.flatnonzero(of_both)
 
 
 def write_index(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Replace index.jsonl of a pack by these entries, one for each picture."""
-    with atomic_file(folder / "index.jsonl") as temporary:
-        lines = (json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
-        temporary.write_text("".join(lines), encoding="utf-8")
+    """Replace index.jsonl of a pack by these entries, one for each picture.
+
+    Raises:
+        PackError: it cannot be written.
+    """
+    _replace(folder / "index.jsonl", (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
 
 
 def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
-    """Replace meta.json of a pack."""
-    with atomic_file(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Replace meta.json of a pack.
+
+    Raises:
+        PackError: it cannot be written.
+    """
+    _replace(folder / "meta.json", [json.dumps(meta, indent=1, sort_keys=True) + "\n"])
+
+
+def write_both(folder: Path, entries: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) -> None:
+    """Replace index.jsonl and meta.json of a pack; killed on the way, it leaves the old two or the new two.
+
+    Raises:
+        PackError: they cannot be written.
+    """
+    _replace(folder / _NEXT, (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
+    write_meta(folder, meta)
+    (folder / _NEXT).replace(folder / "index.jsonl")
+
+
+def _replace(path: Path, lines: Iterable[str]) -> None:
+    try:
+        with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise PackError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def note_hair(folder: Path, meta: Mapping[str, Any], sha256: str, facts: Mapping[str, Any]) -> None:
-    """Say in meta.json that a pack knows hair, whose masks have this sum."""
-    write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256}})
+    """Say in meta.json that a pack knows hair, whose masks, in hair.npy, have this sum."""
+    chunk = meta.get("sums", {}).get("pictures")
+    sums = {"sums": _sums(folder / "hair.npy", chunk)} if chunk else {}
+    write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256, **sums}})
+
+
+def sums_of(folder: Path) -> dict[str, Any]:
+    """`sums` of meta.json, for a pack whose images.npy and index.jsonl are written."""
+    shape = np.load(folder / "images.npy", mmap_mode="r").shape
+    chunk = max(1, CHUNK_BYTES // int(np.prod(shape[1:])))
+    files = Index(folder / "index.jsonl").files_sha256
+    return {"pictures": chunk, "files": files, "images": _sums(folder / "images.npy", chunk)}
+
+
+def _sums(path: Path, chunk: int) -> list[str]:
+    pixels = np.load(path, mmap_mode="r")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda number: _sum(pixels, number, chunk), range(len(range(0, len(pixels), chunk)))))
+
+
+def _sum(pixels: NDArray[np.uint8], number: int, chunk: int) -> str:
+    """Hex SHA-256 of a chunk of pictures."""
+    return hashlib.sha256(np.ascontiguousarray(pixels[number * chunk : (number + 1) * chunk]).data).hexdigest()

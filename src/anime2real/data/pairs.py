@@ -6,10 +6,7 @@ makes it, with a key `pair` in its index.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -18,24 +15,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_folder
-from anime2real.data.duplicates import NEAR, distinct, likeness, perceptual_hash
-from anime2real.data.pack import FORMAT_VERSION, PackError, write_index, write_meta
-from anime2real.data.prepare import PackSummary, check_options, cores_for, sum_of
+from anime2real.data.assemble import sum_of
+from anime2real.data.duplicates import FEATURES, NEAR, distinct, likeness, perceptual_hash, thumbnail
+from anime2real.data.members import Member, Split, list_source
+from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
+from anime2real.data.prepare import PackSummary, check_options
 from anime2real.data.sources import (
     Crop,
     Cropped,
-    Member,
     Rejected,
-    Split,
     crop_box,
     face_place,
     frame_of,
     index_entry,
-    members_of,
     read_member,
     sha256_of,
     split_of,
 )
+from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import Similarity, align, around, scaling
 from anime2real.image.decode import PictureError, decode
@@ -101,7 +98,9 @@ def prepare_pairs(
     if len(classes) > MOST_CLASSES or len(set(classes)) != len(classes) or len(classes) == 1:
         raise PackError(f"--classes are 2 to {MOST_CLASSES} names, each once, not {len(classes)}")
     sources = [(Path(drawn), DOMAINS[0]), (Path(real), DOMAINS[1])]
-    pairs, unpaired = _paired(*([*members_of(path, domain, None)] for path, domain in sources))
+    drawings, photographs = (list_source(path, domain, None) for path, domain in sources)
+    pairs, unpaired = _paired(drawings.members, photographs.members)
+    left_out = dict(sorted((drawings.left_out + photographs.left_out).items()))
     if not pairs:
         raise PackError(
             f"{drawn} and {real} have no names in common: a pair is 1.png in one and 1.png or 1.jpg in both"
@@ -112,17 +111,18 @@ def prepare_pairs(
             entries, members, meta = _build(pairs, partial_folder, recipe, progress, processes)
             meta |= {
                 "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "rights": rights,
-                "near": near, "unpaired": unpaired,
+                "near": near, "unpaired": unpaired, "left_out": left_out,
                 "sources": [
                     {"name": path.name, "domain": domain, "sha256": sum_of(path, *members)} for path, domain in sources
                 ],
             }  # fmt: skip
-            meta["dropped"] |= {"unpaired": len(unpaired)}
+            meta["dropped"] |= {"unpaired": len(unpaired), "not read": sum(left_out.values())}
             write_index(partial_folder, entries)
+            meta["sums"] = sums_of(partial_folder)
             write_meta(partial_folder, meta | ({"classes": list(classes)} if classes else {}))
     except OSError as error:
         raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
-    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], unpaired)
+    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], unpaired, left_out)
 
 
 def _paired(drawn: list[Member], real: list[Member]) -> tuple[list[Pair], list[str]]:
@@ -145,7 +145,7 @@ def _by_name(members: list[Member]) -> dict[str, Member]:
 
 def _name_of(member: Member) -> str:
     """What a picture of a pair is called in both sources: folders and name, without the suffix."""
-    return PurePosixPath(member.name).with_suffix("").as_posix()
+    return PurePosixPath(member.label).with_suffix("").as_posix()
 
 
 def _build(
@@ -204,7 +204,10 @@ def _distinct(
     first = {crops[place][1].sha256: place for place in reversed(order)}
     unique = [place for place in order if first[crops[place][1].sha256] == place]
     hashes = np.array([crops[place][1].hash for place in unique], np.uint64)
-    stays = distinct(hashes, near, likeness(photographs, unique))
+    thumbnails = (
+        np.stack([thumbnail(photographs[place]) for place in unique]) if unique else np.zeros((0, FEATURES), np.float32)
+    )
+    stays = distinct(hashes, near, likeness(thumbnails))
     kept = sorted(place for place, stay in zip(unique, stays, strict=True) if stay)
     copies = {"exact duplicate": len(order) - len(unique), "near duplicate": len(unique) - len(kept)}
     return kept, Counter(copies)
@@ -212,13 +215,14 @@ def _distinct(
 
 def _read(pairs: list[Pair], recipe: _Recipe, processes: int | None) -> Iterator[tuple[Cropped, Cropped] | Rejected]:
     """Each pair decoded, in order."""
-    read = partial(_read_pair, size=recipe.size, crop=recipe.crop, classes=recipe.classes)
-    count = min(cores_for(processes), -(-len(pairs) // _CHUNK))
-    if count <= 1:
-        yield from map(read, pairs)
-        return
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        yield from pool.map(read, pairs, chunksize=_CHUNK)
+    chunks = range(0, len(pairs), _CHUNK)
+    tasks = ((pairs[start : start + _CHUNK], recipe) for start in chunks)
+    for results in in_order(_read_pairs, tasks, len(chunks), processes):
+        yield from results
+
+
+def _read_pairs(pairs: list[Pair], recipe: _Recipe) -> list[tuple[Cropped, Cropped] | Rejected]:
+    return [_read_pair(pair, recipe.size, recipe.crop, recipe.classes) for pair in pairs]
 
 
 def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> tuple[Cropped, Cropped] | Rejected:

@@ -1,43 +1,35 @@
 """Folders and zip archives of pictures to a pack: decode, crop, drop duplicates, split, write.
 
 The same input gives the same bytes: paths are sorted, the split follows from each picture's content, and nothing of
-the day or the machine is recorded. The pack is built under a temporary name beside its own and renamed when whole.
+the day or the machine is recorded. The work lies in a hidden folder beside the pack (`shards.py`), where the same
+command goes on after it was stopped, and the pack gets its name when it is whole.
 """
 
-import hashlib
-import os
+import json
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+from filelock import FileLock, Timeout
 
-from anime2real.atomic import atomic_folder
-from anime2real.data.duplicates import NEAR, distinct, likeness
+from anime2real.atomic import move_into_place, remove_partial_folders
+from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
+from anime2real.data.duplicates import NEAR
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
-from anime2real.data.pack import FORMAT_VERSION, Pack, PackError, write_index, write_meta
-from anime2real.data.sources import (
-    Crop,
-    Member,
-    Reason,
-    Rejected,
-    Result,
-    Split,
-    decode_chunk,
-    index_entry,
-    members_of,
-    split_of,
-)
+from anime2real.data.members import list_source, told
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
+from anime2real.data.sources import Crop
+from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS, Domain
+from anime2real.image.decode import printable
 from anime2real.progress import Progress
-
-_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,7 @@ class PackSummary:
         dropped: pictures left out, by reason.
         bad: a line for each that could not be read.
         unpaired: a line for each that should have been one of a pair, and has no partner.
+        left_out: what in the sources was passed over, by kind, such as `.heic`.
     """
 
     folder: Path
@@ -57,6 +50,7 @@ class PackSummary:
     dropped: dict[str, int]
     bad: list[str] = field(default_factory=list)
     unpaired: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(
@@ -98,39 +92,98 @@ def prepare(
         hair: find the hair too: masks of it and its colour, in both domains; wants `face` or `tilted`.
         labels: read sex and age off each face too; wants `face` or `tilted`.
         labels_from: a table of labels that are known already, see `labels.read_table`; it stands for `labels`, too.
-        processes: to decode with; all cores if not given.
-        overwrite: replace a pack that is there.
+        processes: to decode with; all cores if not given. The pack is the same.
+        overwrite: replace a pack that is there, which stays until the new one is whole.
         quiet: no progress on stderr.
 
     Raises:
-        PackError: nothing to read, `output` is there, or a domain ends up empty.
+        PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
     labels = labels or labels_from is not None
     check_options(output, size, crop, test_share, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
         read_table(labels_from)  # refused now, not when the faces have been found
-    recipe = _Recipe(size, crop, test_share, near, licence, rights)
-    sources: list[tuple[Path, str]] = [
-        (Path(p), d) for d, paths in zip(DOMAINS, (anime, real), strict=True) for p in paths
+    given: list[tuple[Path, str]] = [
+        (Path(p), d) for d, paths in zip((*DOMAINS, "both"), (anime, real, both), strict=True) for p in paths
     ]
-    members = [m for path, domain in sources for m in members_of(path, cast(Domain, domain), None)]
-    members += [m for path in both for m in members_of(Path(path), None, layout or {})]
-    sources += [(Path(path), "both") for path in both]
+    found = [
+        list_source(p, None, layout or {}) if d == "both" else list_source(p, cast(Domain, d), None) for p, d in given
+    ]
+    members = [member for listing in found for member in listing.members]
     members.sort(key=lambda m: (m.domain, m.label, m.container.name))
+    left_out = sum((listing.left_out for listing in found), Counter[str]())
     for domain in DOMAINS:
         if not any(m.domain == domain for m in members):
-            raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some")
+            of_domain = (
+                listing.left_out for (_, d), listing in zip(given, found, strict=True) if d in (domain, "both")
+            )
+            passed = told(sum(of_domain, Counter[str]()))
+            seen = f" ({passed})" if passed else ""
+            raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some{seen}")
+    recipe = Recipe(size, crop, test_share, near, licence, rights, given, dict(sorted(left_out.items())))
     try:
-        with Progress(quiet=quiet) as progress, atomic_folder(output) as partial:
-            summary = _build(members, sources, partial, output, recipe, progress, processes)
-            if hair:
-                add_hair(partial, processes=processes, progress=progress)
+        with Progress(quiet=quiet) as progress, _alone(output):
+            shards = Shards(output, members, [listing.stamp for listing in found], size, crop)
+            shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
+            _decode(shards, hair, output, progress, processes, quiet)
+            try:
+                assemble(shards, recipe, progress)
+            except EmptyDomainError:
+                shards.remove()
+                raise
+            if hair and "hair" not in Pack(shards.pack).meta:
+                add_hair(shards.pack, processes=processes, progress=progress)
             if labels:
-                add_labels(partial, table=labels_from, progress=progress)
-                summary = replace(summary, counts=Pack(partial).meta["counts"])
+                add_labels(shards.pack, table=labels_from, progress=progress)
+            meta = Pack(shards.pack).meta
+            move_into_place(shards.pack, output)
+            shards.remove()
     except OSError as error:
-        raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
-    return summary
+        raise PackError(cannot_write(work_folder(output), error)) from error
+    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=meta["left_out"])
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the pack's name against other processes, and tidy what one that was killed left of it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    remove_partial_folders(output)
+    lock = FileLock(work_folder(output).with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise PackError(
+            f"{output} is being prepared by another process: wait for it, or name another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, processes: int | None, quiet: bool) -> None:
+    """Decode the shards that are not done, after a look at the room that the pack will take."""
+    undone = shards.undone()
+    total = len(shards.members)
+    done = total - sum(len(task[3]) for task in shards.tasks(undone))
+    need, free = shards.need(undone, hair), shutil.disk_usage(shards.folder).free
+    room = f"up to {_bytes(need)} of the {_bytes(free)} free at {output.absolute().parent}"
+    if need > free:
+        where = "make room, or name a folder on another disk"
+        if not done:
+            shards.remove()
+        raise PackError(f"{output} may take {room}, which is too little: {where}")
+    if not quiet:
+        begun = f"; {done:,} of {total:,} pictures are done already" if done else ""
+        print(printable(f"{total:,} pictures, {room}{begun}"), file=sys.stderr)
+    for finished in in_order(decode_shard, shards.tasks(undone), len(undone), processes):
+        done += finished
+        progress("reading pictures", done, total)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def check_options(
@@ -155,143 +208,3 @@ def check_options(
             raise PackError(f"{output} is not empty and not a pack: name another folder")
         if not overwrite:
             raise PackError(f"{output} is already there: give --overwrite, or another folder")
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    size: int
-    crop: Crop
-    test_share: float
-    near: int
-    licence: str
-    rights: str
-
-
-def _build(
-    members: list[Member],
-    sources: list[tuple[Path, str]],
-    partial: Path,
-    output: Path,
-    recipe: _Recipe,
-    progress: Progress,
-    processes: int | None,
-) -> PackSummary:
-    size = recipe.size
-    scratch = partial / "decoded.bin"
-    hashes = np.zeros(len(members), np.uint64)
-    sums: list[str | None] = [None] * len(members)
-    scales = np.zeros(len(members))
-    landmarks: dict[int, NDArray[np.float64]] = {}
-    frames: dict[int, NDArray[np.float64]] = {}
-    rejected: list[Rejected] = []
-    decoded = np.memmap(scratch, np.uint8, "w+", shape=(len(members), size, size, 3))
-    for start, results in _decoded(members, size, recipe.crop, processes):
-        for place, result in enumerate(results, start):
-            if isinstance(result, Rejected):
-                rejected.append(result)
-                continue
-            decoded[place], hashes[place], sums[place] = result.pixels, result.hash, result.sha256
-            scales[place] = result.scale
-            if result.landmarks is not None:
-                landmarks[place] = result.landmarks
-            if result.frame is not None:
-                frames[place] = result.frame
-        progress("reading pictures", start + len(results), len(members))
-    kept, splits, dropped = _select(members, sums, hashes, decoded, recipe)
-    for reason in get_args(Reason):
-        dropped[reason] = sum(r.reason == reason for r in rejected)
-    bad = [r.line for r in rejected if r.reason == "unreadable"]
-    images = np.lib.format.open_memmap(partial / "images.npy", "w+", np.uint8, (len(kept), size, size, 3))
-    index: list[dict[str, Any]] = []
-    for row, place in enumerate(kept):
-        images[row] = decoded[place]
-        entry = index_entry(
-            members[place], splits[place], sums[place], scales[place], landmarks.get(place), frames.get(place)
-        )
-        index.append(entry)
-    write_index(partial, index)
-    images.flush()
-    del images, decoded
-    scratch.unlink()
-    counts: dict[str, dict[str, int]] = {d: dict.fromkeys(("train", "test"), 0) for d in DOMAINS}
-    for place in kept:
-        counts[members[place].domain][splits[place]] += 1
-    for domain in DOMAINS:
-        if not counts[domain]["train"]:
-            why = rejected[0].line if rejected else "all went to test"
-            raise PackError(f"no {domain} picture is left to train on: {why}")
-    meta = {
-        "format_version": FORMAT_VERSION, "size": size, "crop": recipe.crop, "licence": recipe.licence,
-        "rights": recipe.rights, "counts": counts,
-        "dropped": dict(sorted(dropped.items())), "near": recipe.near, "bad": bad,
-        "sources": [
-            {"name": path.name, "domain": domain, "sha256": sum_of(path, members, sums)}
-            for path, domain in sources
-        ],
-    }  # fmt: skip
-    write_meta(partial, meta)
-    return PackSummary(output, counts, dict(dropped), bad)
-
-
-def sum_of(source: Path, members: Sequence[Member], sums: Sequence[str | None]) -> str:
-    """The sum over a source's pictures: their labels and contents, however they are stored."""
-    total = hashlib.sha256()
-    for member, content in zip(members, sums, strict=True):
-        if member.container == source:
-            total.update(f"{member.label}\0{content}\n".encode())
-    return total.hexdigest()
-
-
-def _select(
-    members: list[Member],
-    sums: list[str | None],
-    hashes: NDArray[np.uint64],
-    decoded: NDArray[np.uint8],
-    recipe: _Recipe,
-) -> tuple[list[int], dict[int, Split], Counter[str]]:
-    """Which pictures stay, and in which split; test pictures go first, so that no near copy of one is trained on."""
-    splits: dict[int, Split] = {}
-    for place, (member, content) in enumerate(zip(members, sums, strict=True)):
-        if content is not None:
-            splits[place] = split_of(member, content, recipe.test_share)
-    dropped: Counter[str] = Counter({"exact duplicate": 0, "near duplicate": 0})
-    kept: list[int] = []
-    for domain in DOMAINS:
-        places = [p for p in splits if members[p].domain == domain]
-        places.sort(key=lambda p: (splits[p] != "test", p))
-        seen: set[str] = set()
-        unique = []
-        for place in places:
-            content = str(sums[place])
-            if content in seen:
-                dropped["exact duplicate"] += 1
-            else:
-                seen.add(content)
-                unique.append(place)
-        chosen = distinct(hashes[unique], recipe.near, likeness(decoded, unique))
-        dropped["near duplicate"] += len(unique) - int(chosen.sum())
-        kept += sorted(p for p, stays in zip(unique, chosen, strict=True) if stays)
-    return sorted(kept), splits, dropped
-
-
-def cores_for(processes: int | None) -> int:
-    """The processes that were asked for, or one for each core."""
-    return processes or os.cpu_count() or 1
-
-
-def _decoded(members: list[Member], size: int, crop: Crop, processes: int | None) -> Iterator[tuple[int, list[Result]]]:
-    chunks = [members[i : i + _CHUNK] for i in range(0, len(members), _CHUNK)]
-    count = min(cores_for(processes), len(chunks))
-    if count <= 1:
-        for i, chunk in enumerate(chunks):
-            yield i * _CHUNK, decode_chunk(chunk, size, crop)
-        return
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        waiting: list[Any] = []
-        for i, chunk in enumerate(chunks):
-            waiting.append((i * _CHUNK, pool.submit(decode_chunk, chunk, size, crop)))
-            if len(waiting) >= 4 * count:  # results do not pile up in memory
-                start, future = waiting.pop(0)
-                yield start, future.result()
-        for start, future in waiting:
-            yield start, future.result()

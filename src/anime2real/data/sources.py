@@ -1,10 +1,9 @@
-"""Where pictures come from: folders and zip archives, their layouts, and each picture read, cropped and hashed."""
+"""Each picture of a source read, cropped and hashed."""
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,75 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.data.duplicates import perceptual_hash
-from anime2real.data.pack import PackError
-from anime2real.domain import Domain
+from anime2real.data.members import Member, Split
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Similarity, align, centre_box, tilt_of, upright
 from anime2real.image.decode import Limits, PictureError, decode
-from anime2real.image.files import SUFFIXES
 
 Crop = Literal["face", "tilted", "auto", "centre", "celeba"]
 Reason = Literal["unreadable", "no face"]
-Split = Literal["train", "test"]
 
 _CELEBA = {(178, 218): 2.0, (89, 109): 1.0}
-_SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
-
-
-@dataclass(frozen=True)
-class Member:
-    """One picture to read: a file, or a member of an archive."""
-
-    container: Path
-    name: str
-    domain: Domain
-    split: Split | None
-    label: str
-
-    @property
-    def shown_as(self) -> str:
-        """Container and name, as lines for the user give them."""
-        return f"{self.container.name}/{self.label}"
-
-
-def members_of(path: Path, domain: Domain | None, layout: dict[str, Domain] | None) -> Iterator[Member]:
-    """The pictures of a folder or an archive, sorted; for `both` the domain is read off the path."""
-    if path.is_dir():
-        names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
-    elif path.is_file():
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = sorted({i.filename for i in archive.infolist() if not i.is_dir()})
-        except (zipfile.BadZipFile, OSError) as error:
-            raise PackError(f"{path} is neither a folder nor a zip archive: {error}") from error
-    else:
-        raise PackError(f"{path} is not there")
-    for name in names:
-        pure = PurePosixPath(name)
-        if pure.suffix.lower() not in SUFFIXES or any(p.startswith((".", "__MACOSX")) for p in pure.parts):
-            continue
-        folder_domain, split = _placed(pure.parent.parts, layout)
-        if domain is None and folder_domain is None:
-            continue
-        chosen = domain or folder_domain
-        assert chosen is not None
-        yield Member(path, name, chosen, split, name)
-
-
-def _placed(parts: tuple[str, ...], layout: dict[str, Domain] | None) -> tuple[Domain | None, Split | None]:
-    """Domain and split that folder names tell: `trainA`, `test/real`, `val` …"""
-    meanings: dict[str, Domain] = {"anime": "anime", "real": "real"}
-    meanings.update({key.lower(): value for key, value in (layout or {}).items()})
-    domain: Domain | None = None
-    split: Split | None = None
-    for part in (p.lower() for p in parts):
-        prefix = next((s for s in sorted(_SPLITS, key=len, reverse=True) if part.startswith(s)), None)
-        rest = part[len(prefix) :].strip("_-") if prefix else part
-        if layout is not None and rest in meanings:
-            domain, split = meanings[rest], _SPLITS[prefix] if prefix else split
-        elif (prefix and not rest) or (prefix and layout is None and rest in ("a", "b")):
-            split = _SPLITS[prefix]
-    return domain, split
 
 
 def crop_box(width: int, height: int, crop: Crop) -> tuple[float, float, float]:

@@ -64,6 +64,7 @@ def from_pack(folder: Path, domain: Domain, count: int) -> list[Subject]:
     if not len(rows):
         raise CompareError(f"{folder} has no {domain} pictures in its test split: give some with --pictures")
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
+    pack.check(chosen)
     return [Subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row])) for row in chosen]
 
 

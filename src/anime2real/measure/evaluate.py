@@ -154,6 +154,7 @@ def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_
     if len(rows) < 2:
         asked = f", of a scale of at least {min_scale:g}" if min_scale else ""
         raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{asked}")
+    pack.check(rows)
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:
         angle = math.radians(turn_degrees)

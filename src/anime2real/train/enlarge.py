@@ -19,7 +19,8 @@ from PIL import Image
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
-from anime2real.data.sources import Member, Rejected, members_of, read_member
+from anime2real.data.members import Member, members_of
+from anime2real.data.sources import Rejected, read_member
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits, PictureError, decode, printable, reason
 from anime2real.image.files import SUFFIXES, encode

@@ -170,6 +170,7 @@ class _Loop:
         self.batch_size: int = config.options.batch_size
         (drawings, photographs), real_set = training_rows(pack, method, config.seed)
         self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set)
+        pack.check()
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.annotations = annotations(pack, method, device)

@@ -1,0 +1,166 @@
+"""Pairs of 64-bit hashes that differ in few bits, by multi-index hashing (Norouzi, Punjani and Fleet, 2012).
+
+The bits are cut into m bands. Of hashes within r = m·a + b bits, b < m, one of the first b + 1 bands differs by a bits
+at most, or one of the others by a − 1 (their Proposition 2). So hashes are sorted by a band, and each looks into the
+buckets whose keys are so near to its own. With m near 64 / log₂ N a bucket holds one hash or a few, and the time is
+near linear in N.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from math import comb
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
+Pairs = tuple[Places, Places]
+
+BITS: Final = 64
+
+_WIDEST: Final = 24
+"""Bits of a band: its table of buckets has 2^24 entries at most, 64 MB."""
+
+_PAIRS_AT_ONCE: Final = 2**21
+"""Candidates in memory at a time, some 100 MB."""
+
+_LOOK_UP, _COMPARE, _COMPARE_ALL, _ENTRY = 12.0, 14.0, 2.0, 3.0
+"""Nanoseconds of one look into a bucket, of one candidate there, of one pair where all are compared, and of one entry
+of a table; measured, and needed only roughly."""
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Bits `shift` to `shift + width` of a hash, and by how many of them near hashes differ at most."""
+
+    shift: int
+    width: int
+    radius: int
+
+    def keys(self, hashes: Hashes) -> NDArray[np.uint32]:
+        return np.asarray((hashes >> np.uint64(self.shift)) & np.uint64(2**self.width - 1), np.uint32)
+
+    def flips(self) -> Iterator[np.uint32]:
+        """Every set of at most `radius` bits of a key, the smallest first."""
+        for count in range(self.radius + 1):
+            for bits in combinations(range(self.width), count):
+                yield np.uint32(sum(1 << bit for bit in bits))
+
+    def nanoseconds(self, left: int, right: int) -> float:
+        """What a join by this band takes, roughly."""
+        flips = sum(comb(self.width, count) for count in range(self.radius + 1))
+        keys = float(2**self.width)
+        return flips * right * (_LOOK_UP + _COMPARE * left / keys) + _ENTRY * keys
+
+
+def scattered(hashes: Hashes) -> Hashes:
+    """The hashes with their bits in another order, the same for all: neighbours in a picture lie in different bands.
+
+    Neighbouring bits of a dHash are alike in most pictures, and a band of them would have few full buckets.
+    """
+    result = np.zeros_like(hashes)
+    for bit in range(BITS):
+        result |= ((hashes >> np.uint64(bit)) & np.uint64(1)) << np.uint64(bit * 29 % BITS)
+    return result
+
+
+def pairs_within(hashes: Hashes, near: int) -> Pairs:
+    """Places (K,) and earlier places (K,) of all pairs within `near` bits, ascending; each is compared with each."""
+    close = np.bitwise_count(hashes[:, None] ^ hashes[None]) <= near
+    later, earlier = np.nonzero(np.tril(close, -1))
+    return later, earlier
+
+
+def near_pairs(left: Hashes, right: Hashes, near: int, wanted: NDArray[np.bool_]) -> Iterator[Pairs]:
+    """All pairs within `near` bits, each once, in parts: places (K,) of the right ones and (K,) of the left ones.
+
+    Args:
+        left, right: (L,), (R,).
+        near: bits by which the two of a pair differ at most.
+        wanted: (R,), of which right ones pairs are wanted. The caller may take some back between two parts, and pairs
+            of these may come or not.
+    """
+    bands = _bands(len(left), len(right), near)
+    if not bands:
+        yield from _compare_all(left, right, near, wanted)
+    for number, band in enumerate(bands):
+        for of_right, of_left in _join(left, right, near, band, wanted):
+            differ = left[of_left] ^ right[of_right]
+            new = np.ones(len(differ), bool)
+            for other in bands[:number]:  # which has found them already
+                new &= np.bitwise_count(other.keys(differ)) > other.radius
+            yield of_right[new], of_left[new]
+
+
+def _bands(left: int, right: int, near: int) -> list[_Band]:
+    """The bands that are quickest for so many hashes; none if it is quickest to compare all."""
+    best: list[_Band] = []
+    least = _COMPARE_ALL * left * right
+    for count in range(1, min(near + 1, BITS) + 1):
+        edges = [BITS * i // count for i in range(count + 1)]
+        widths = [b - a for a, b in pairwise(edges)]
+        if max(widths) > _WIDEST:
+            continue
+        few, rest = divmod(near, count)
+        radii = [few if i <= rest else few - 1 for i in range(count)]
+        bands = [_Band(a, w, r) for a, w, r in zip(edges, widths, radii, strict=False) if r >= 0]
+        cost = sum(band.nanoseconds(left, right) for band in bands)
+        if cost < least:
+            best, least = bands, cost
+    return best
+
+
+def _join(left: Hashes, right: Hashes, near: int, band: _Band, wanted: NDArray[np.bool_]) -> Iterator[Pairs]:
+    """The pairs within `near` bits whose bands are within the band's radius."""
+    keys = band.keys(left)
+    order = np.argsort(keys, kind="stable")
+    table = np.zeros(2**band.width + 1, np.int32 if len(left) < 2**31 else np.int64)
+    np.cumsum(np.bincount(keys, minlength=2**band.width), out=table[1:])
+    sorted_left = left[order]
+    asking = _asking(right, band, wanted)
+    for flip in band.flips():
+        of_right, hashes, keys = asking
+        probes = keys ^ flip
+        first = table[probes]
+        counts = table[probes + np.uint32(1)] - first
+        for some, candidates in _expanded(first, counts):
+            close = np.flatnonzero(np.bitwise_count(sorted_left[candidates] ^ hashes[some]) <= near)
+            if len(close):
+                yield of_right[some[close]], order[candidates[close]]
+        if np.count_nonzero(wanted) < 0.9 * len(of_right):
+            asking = _asking(right, band, wanted)
+
+
+def _asking(right: Hashes, band: _Band, wanted: NDArray[np.bool_]) -> tuple[Places, Hashes, NDArray[np.uint32]]:
+    """Places, hashes and keys of the wanted, sorted by key, so that a look into the table is near the one before."""
+    places = np.flatnonzero(wanted)
+    keys = band.keys(right[places])
+    order = np.argsort(keys, kind="stable")
+    places = places[order]
+    return places, right[places], keys[order]
+
+
+def _expanded(first: NDArray[np.integer], counts: NDArray[np.integer]) -> Iterator[Pairs]:
+    """Who asks and whom it meets, for buckets of `counts` (R,) that begin at `first` (R,); in parts that fit memory."""
+    full = np.flatnonzero(counts)
+    counts, first = counts[full], first[full]
+    ends = np.cumsum(counts, dtype=np.int64)
+    start, begun = 0, 0
+    while start < len(full):
+        stop = max(start + 1, int(np.searchsorted(ends, begun + _PAIRS_AT_ONCE)))
+        part = counts[start:stop]
+        shift = first[start:stop] - (ends[start:stop] - part - begun)
+        yield np.repeat(full[start:stop], part), np.repeat(shift, part) + np.arange(ends[stop - 1] - begun)
+        begun, start = int(ends[stop - 1]), stop
+
+
+def _compare_all(left: Hashes, right: Hashes, near: int, wanted: NDArray[np.bool_]) -> Iterator[Pairs]:
+    rows = max(1, _PAIRS_AT_ONCE // max(1, len(left)))
+    places = np.flatnonzero(wanted)
+    for start in range(0, len(places), rows):
+        some = places[start : start + rows]
+        of_right, of_left = np.nonzero(np.bitwise_count(right[some, None] ^ left[None]) <= near)
+        yield some[of_right], of_left

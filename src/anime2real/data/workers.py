@@ -1,0 +1,70 @@
+"""Work spread over processes, its results in order, that ends with whoever started it."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
+
+from anime2real.data.pack import PackError
+
+T = TypeVar("T")
+
+_WAITING = 2
+"""Tasks for each process that are sent ahead, so that results do not pile up in memory."""
+
+
+def in_order(
+    function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int, processes: int | None
+) -> Iterator[T]:
+    """What a function gives for each task, in the tasks' order.
+
+    Args:
+        function: of a module, so that another process can import it.
+        tasks: its arguments.
+        count: how many tasks there are, at least roughly: no more processes are started.
+        processes: to use; all cores if not given. With one, everything happens in this one.
+
+    Raises:
+        PackError: a process was killed, or `processes` is below 1.
+    """
+    if processes is not None and processes < 1:
+        raise PackError(f"--processes is 1 or more, not {processes}")
+    number = min(processes or os.cpu_count() or 1, count)
+    if number <= 1:
+        for task in tasks:
+            yield function(*task)
+        return
+    pool = ProcessPoolExecutor(number, get_context("spawn"), _begin)
+    waiting: deque[Future[T]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(function, *task))
+            if len(waiting) >= _WAITING * number:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise PackError(
+            "a process was killed, as systems do that run out of memory: run the same command again, with fewer"
+            " --processes"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """In a new process: leave Ctrl-C to whoever started it, and end when that ends, however it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,62 @@
+"""Results come in order, whoever works; a process that is killed is told in a line, and none outlives its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from anime2real.data.pack import PackError
+from anime2real.data.workers import in_order
+
+SOURCE = Path(__file__).parent.parent.parent / "src"
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_results_come_in_order(processes: int) -> None:
+    assert list(in_order(divmod, ((n, 7) for n in range(40)), 40, processes)) == [divmod(n, 7) for n in range(40)]
+
+
+def test_a_killed_process_is_said_in_one_line() -> None:
+    with pytest.raises(PackError, match=r"a process was killed.*run the same command again") as caught:
+        list(in_order(os._exit, [(9,)] * 4, 4, 2))
+    assert "\n" not in str(caught.value)
+
+
+def test_no_process_is_no_way_to_work() -> None:
+    with pytest.raises(PackError, match="--processes is 1 or more, not 0"):
+        list(in_order(divmod, [(1, 2)], 1, 0))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes as Linux shows them")
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    script = (
+        "import os, time\nfrom anime2real.data.workers import in_order\n"
+        "if __name__ == '__main__':\n"
+        "    for pid in in_order(os.getpid, [()] * 4, 4, 2):\n        print(pid, flush=True)\n"
+        "        for _ in in_order(time.sleep, [(60,)] * 4, 4, 2): pass\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        path = Path("/proc") / str(parent.pid) / "task" / str(parent.pid) / "children"
+        deadline = time.monotonic() + 20
+        while len(path.read_text().split()) < 5 and time.monotonic() < deadline:  # two pools and what tracks resources
+            time.sleep(0.05)
+        children = [int(pid) for pid in path.read_text().split()]
+        assert worker in children
+        parent.send_signal(signal.SIGKILL)
+    while any(map(_runs, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in children if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z" not in (Path("/proc") / str(pid) / "stat").read_text()
+    except OSError:
+        return False
