@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from label_data import AGES, EYES, HERE, NAMES, SEXES
 from numpy.typing import NDArray
-from train_labels import AGES, EYES, HERE, NAMES, SEXES
 
 from anime2real.face.finder import LABELS, MODELS
 
