@@ -12,7 +12,8 @@ import pytest
 import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
-from anime2real.face.finder import LABEL_CROP, LABELS, MODELS
+from anime2real.face.detector import MODELS
+from anime2real.face.finder import LABEL_CROP, LABELS
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 

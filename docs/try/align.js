@@ -56,7 +56,8 @@ function extent(toPicture, side, { width, height }, margin) {
   return [...low, ...high];
 }
 
-function crop({ width, data }, left, top, right, bottom) {
+/** The part of a picture from left and top to right and bottom, px. */
+export function crop({ width, data }, left, top, right, bottom) {
   const part = {
     width: right - left,
     height: bottom - top,

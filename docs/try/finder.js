@@ -1,7 +1,7 @@
 // Finds faces of both domains, step by step as src/anime2real/face/finder.py does. The manifest has its constants.
 
-import { align } from "./align.js";
-import { apply, around, inverse, mean, scaleOf, tiltOf, toTemplate } from "./geometry.js";
+import { align, crop } from "./align.js";
+import { apply, around, compose, inverse, mean, scaleOf, scaling, tiltOf, toTemplate } from "./geometry.js";
 import { resize, round, toFloat } from "./pixels.js";
 
 /**
@@ -24,7 +24,28 @@ export class Finder {
         picture,
         candidates.filter((candidate) => !best.includes(candidate)),
       );
+    if (!faces.some(({ score }) => score >= this.facts.sure)) {
+      const closeUp = await this.closeUp(picture);
+      if (closeUp.length) faces = closeUp;
+    }
     return faces.sort((one, other) => scaleOf(one.crop) - scaleOf(other.crop));
+  }
+
+  /** The face that fills a picture, which the detector sees where there is room around it; at most one. */
+  async closeUp(picture) {
+    const { canvas, close } = this.facts;
+    const { width, height } = picture;
+    const aroundIt = around([width / 2, height / 2], 2 * Math.max(width, height));
+    const back = inverse(compose(aroundIt, scaling(canvas)));
+    const seen = await this.candidates(align(picture, aroundIt, canvas));
+    const inside = seen
+      .map((candidate) => {
+        const [x, y] = apply(back, [candidate.x, candidate.y]);
+        return { ...candidate, x, y, side: candidate.side * scaleOf(back) };
+      })
+      .filter(({ x, y }) => x >= 0 && x <= width && y >= 0 && y <= height);
+    const found = await this.confirm(picture, this.suppress(inside));
+    return found.filter((face) => this.squareOf(face.landmarks)[2] >= close * Math.min(width, height)).slice(0, 1);
   }
 
   /** The candidates that the landmark network, which looks twice, takes for faces as well. */
@@ -78,8 +99,18 @@ export class Finder {
     };
   }
 
-  /** What the detector takes for faces, at several sizes of the picture, each half of the one before. */
+  /** What the detector takes for faces, in the whole picture and in its windows. */
   async candidates(picture) {
+    const found = await this.candidatesIn(picture);
+    for (const [left, top, right, bottom] of windows(picture, this.facts)) {
+      const part = await this.candidatesIn(crop(picture, left, top, right, bottom));
+      found.push(...part.map((candidate) => ({ ...candidate, x: candidate.x + left, y: candidate.y + top })));
+    }
+    return found;
+  }
+
+  /** The same in a picture or a window, at several sizes, each half of the one before. */
+  async candidatesIn(picture) {
     const { largest, smallest } = this.facts;
     const longest = Math.max(picture.width, picture.height);
     let factor = longest >= smallest ? Math.min(1, largest / longest) : smallest / longest;
@@ -148,6 +179,18 @@ export class Finder {
     }
     return kept;
   }
+}
+
+/** The windows, [left, top, right, bottom], in which a long picture is searched beside the whole of it. */
+export function windows({ width, height }, { long, largest }) {
+  const [shorter, longer] = [Math.min(width, height), Math.max(width, height)];
+  const length = Math.max(round(long * shorter), largest);
+  if (longer <= length) return [];
+  const steps = Math.ceil((longer - length) / Math.max(1, length - Math.floor(shorter / 2)));
+  return Array.from({ length: steps + 1 }, (_, k) => {
+    const start = round((k * (longer - length)) / steps);
+    return width === longer ? [start, 0, start + length, shorter] : [0, start, shorter, start + length];
+  });
 }
 
 const distance = ([a, b], [c, d]) => Math.hypot(c - a, d - b);

@@ -17,7 +17,8 @@ import onnxruntime
 from label_data import AGES, EYES, HERE, NAMES, SEXES
 from numpy.typing import NDArray
 
-from anime2real.face.finder import LABELS, MODELS
+from anime2real.face.detector import MODELS
+from anime2real.face.finder import LABELS
 
 BATCH = 32
 

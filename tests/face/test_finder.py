@@ -2,17 +2,21 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from draw_faces import LOOKS, draw_face
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, _Candidate, find_faces
-from anime2real.face.geometry import TEMPLATE, Face, Similarity, mirror, scaling
+from anime2real.face.detector import LARGEST, LONG, Candidate, Detector, windows
+from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, find_faces
+from anime2real.face.geometry import TEMPLATE, Face, Similarity, mirror, scaling, to_template
 from anime2real.image.decode import decode
 
 ROOT = Path(__file__).parent.parent.parent
@@ -88,13 +92,13 @@ def test_a_scrap_that_the_detector_likes_better_does_not_hide_the_face_around_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     picture, points = draw_face(LOOKS[0], 256)
-    detect = FaceFinder._detect
-    scrap = _Candidate(x=100.0, y=150.0, side=30.0, real=0.0, score=0.99)
+    detect = Detector._detect
+    scrap = Candidate(x=100.0, y=150.0, side=30.0, real=0.0, score=0.99)
 
-    def with_scrap(self: FaceFinder, *arguments: Any) -> list[_Candidate]:
+    def with_scrap(self: Detector, *arguments: Any) -> list[Candidate]:
         return [*detect(self, *arguments), scrap]
 
-    monkeypatch.setattr(FaceFinder, "_detect", with_scrap)
+    monkeypatch.setattr(Detector, "_detect", with_scrap)
     (found,) = FaceFinder(threads=1)(picture)
     assert eye_error(found, points) < 0.12
 
@@ -213,3 +217,47 @@ def test_prepare_lines_faces_up_and_drops_what_has_none(tmp_path: Path, capsys: 
     assert max(abs(tilt) for tilt in tilts["face"].values()) < 0.2
     assert tilts["tilted"]["anime/aoi.png"] == pytest.approx(30, abs=6)
     assert tilts["tilted"]["real/17.png"] == pytest.approx(-17, abs=5)
+
+
+def cut_out(look: int, x: float, y: float, share: float) -> tuple[Image.Image, np.ndarray]:
+    """A square of a drawing, its middle and side in shares of the face's crop; and the landmarks in it."""
+    picture, points = draw_face(LOOKS[look], 512)
+    back = to_template(points).inverse
+    side = round(share * back.scale)
+    left, top = (round(float(v) - side / 2) for v in back(np.array([x, y])))
+    return picture.crop((left, top, left + side, top + side)), points - [left, top]
+
+
+@pytest.mark.parametrize("look", [0, 1, 3, 6])
+def test_a_face_cut_from_eyebrow_to_chin_is_found_and_an_eye_is_none(look: int) -> None:
+    picture, points = cut_out(look, 0.5, 0.585, 0.58)
+    (face,) = find_faces(picture)
+    assert eye_error(face, points) < 0.12
+    assert face.domain == "anime"
+    x, y = TEMPLATE[0]
+    assert not find_faces(cut_out(look, x, y, 0.3)[0])
+
+
+@pytest.mark.parametrize("along", [0, 1])
+def test_small_faces_of_a_long_strip_are_found(along: int) -> None:
+    """The whole strip is searched at a sixth of its size, where they have 15 px."""
+    middles = [366 + 1250 * k for k in range(6)]
+    strip = Image.new("RGB", (7_700, 300) if along == 0 else (300, 7_700), (214, 208, 200))
+    for look, middle in enumerate(middles):
+        strip.paste(draw_face(LOOKS[look], 110)[0], (middle - 55, 60) if along == 0 else (60, middle - 66))
+    found = sorted(face.landmarks.mean(0)[along] for face in find_faces(strip))
+    assert found == pytest.approx(middles, abs=15)
+
+
+@given(st.integers(1, 9_000), st.integers(1, 9_000))
+def test_windows_cover_what_they_overlap_in_and_nothing_else(width: int, height: int) -> None:
+    shorter, longer = sorted((width, height))
+    found = list(windows((width, height)))
+    if longer <= max(round(LONG * shorter), LARGEST):
+        assert not found
+        return
+    spans = [(box[0], box[2]) if width == longer else (box[1], box[3]) for box in found]
+    assert spans[0][0] == 0
+    assert spans[-1][1] == longer
+    assert all(following[0] <= before[1] - shorter // 2 for before, following in pairwise(spans))
+    assert all(end - start == max(round(LONG * shorter), LARGEST) for start, end in spans)

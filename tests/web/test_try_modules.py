@@ -25,7 +25,7 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
-from anime2real.face import finder
+from anime2real.face import detector, finder
 from anime2real.face import geometry as python
 from anime2real.face.finder import default_labeller, find_faces
 from anime2real.face.geometry import Face
@@ -61,8 +61,8 @@ def best(to: Domain) -> tuple[Translator, Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {
-        "labels": finder.MODELS / finder.LABELS
+    models = {name: detector.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {
+        "labels": detector.MODELS / finder.LABELS
     }
     callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
     with javascript.modules(build_try.PAGE, callbacks) as modules:
@@ -94,6 +94,18 @@ def two() -> Image.Image:
     return canvas
 
 
+def close_up() -> Image.Image:
+    """A face from eyebrow to chin."""
+    return decode(EXAMPLES / "mika.png").image.crop((60, 107, 180, 227))
+
+
+def strip() -> Image.Image:
+    """A picture so long that it is searched in windows."""
+    canvas = Image.new("RGB", (220, 1700), (230, 235, 240))
+    canvas.paste(decode(EXAMPLES / "aoi.png").image.resize((110, 110)), (40, 1500))
+    return canvas
+
+
 def photographed() -> Image.Image:
     return decode(EXAMPLES.parent / "docs" / "pictures" / "astronaut.jpg").image
 
@@ -103,6 +115,8 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "kuro": lambda: decode(EXAMPLES / "kuro.png").image,
     "turned": turned,
     "two": two,
+    "close up": close_up,
+    "strip": strip,
     "photographed": photographed,
     "small": lambda: decode(EXAMPLES / "aoi.png").image.resize((80, 80)),
 }

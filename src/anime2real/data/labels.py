@@ -18,7 +18,8 @@ from PIL import Image
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.data.pack import Pack, PackError, write_both
 from anime2real.domain import DOMAINS, Domain
-from anime2real.face.finder import LABEL_CROP, LABELS, MODELS, default_labeller
+from anime2real.face.detector import MODELS
+from anime2real.face.finder import LABEL_CROP, LABELS, default_labeller
 from anime2real.face.geometry import Face, align
 from anime2real.progress import Progress
 

@@ -1,27 +1,24 @@
 """Find faces of both domains in pictures, and their landmarks, with two small networks of our own.
 
-The detector runs on the picture at several sizes, each half of the one before, and gives the centre of each face, its
-size, and whether it is drawn. The landmark network then runs twice: on the square around the face, and on the same
-square turned upright by the first landmarks. `scripts/label_faces.py`, `train_landmarks.py` and `train_detector.py`
-made them.
+The detector gives the centre of each face, its size, and whether it is drawn. The landmark network then runs twice: on
+the square around the face, and on the same square turned upright by the first landmarks. Where no sure face is found,
+both look once more for one that fills the picture. `scripts/label_faces.py` and `train_landmarks.py` made the second.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.geometry import Face, align, around, tilt_of
+from anime2real.face.detector import MODELS, Candidate, Detector, suppressed
+from anime2real.face.geometry import Face, align, around, scaling, tilt_of
 from anime2real.face.who import Labels
 from anime2real.image.decode import Picture, to_image
 from anime2real.network import open_session, to_float
-
-MODELS: Final = Path(__file__).parent / "models"
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
@@ -36,18 +33,16 @@ UNIT_SIDE: Final = 3.0
 FIRST_LOOK: Final = 1.2
 """Side of the landmark network's first square, in sides of the detector's."""
 
-STRIDE: Final = 8
-REFERENCE: Final = 32.0
-LARGEST: Final = 1280
-"""Longer side of the largest picture that the detector gets, px; faces under a fortieth of it are missed."""
-
-SMALLEST: Final = 96
-"""Longer side at which the halving ends, px, so that a face that fills the picture becomes small enough."""
-
-SEEN: Final = 0.35
-"""Lowest score of the detector at which the landmark network is asked."""
-
 SCORE: Final = 0.55
+
+SURE: Final = 0.7
+"""Where no face has this score, the finder looks for one that fills the picture and goes beyond it."""
+
+CANVAS: Final = 256
+"""Pixels a side of the canvas for that: twice the picture's longer side, what lies beyond it filled quietly."""
+
+CLOSE: Final = 0.85
+"""Least side of such a face's square, in shares of the picture's shorter side; eyes and mouths give smaller ones."""
 
 SMALL: Final = 0.25
 """A face is small if its frame is under this share of the picture's shorter side."""
@@ -55,21 +50,8 @@ SMALL: Final = 0.25
 MORE_IF_SMALL: Final = 0.07
 """Small faces need this much more score: there are more places where grass or gravel looks like one by chance."""
 
-OVERLAP: Final = 0.35
-
 FAR: Final = 0.06
 """If a face of a clip has moved by more than this share of its square, the landmark network runs on it again."""
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A face that the detector finds: centre and side in px of the picture."""
-
-    x: float
-    y: float
-    side: float
-    real: float
-    score: float
 
 
 class FaceFinder:
@@ -80,7 +62,7 @@ class FaceFinder:
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._detector = open_session(MODELS / "detector.onnx", threads)
+        self._detector = Detector(threads=threads)
         self._landmarks = open_session(MODELS / "landmarks.onnx", threads)
 
     def __call__(self, image: Image.Image, *, score: float = SCORE) -> list[Face]:
@@ -90,16 +72,35 @@ class FaceFinder:
             image: of any size.
             score: lowest score of a face, in [0, 1]; small faces need `MORE_IF_SMALL` more.
         """
-        candidates = self._candidates(image, SEEN)
-        best = _suppressed(candidates)
+        candidates = self._detector(image)
+        best = suppressed(candidates)
         faces = self._confirmed(image, best, score)
         if not faces:
             # A lock of hair with a higher score than the face around it hides that face, and only the landmark network
             # refuses it. Try the candidates that overlapped the refused ones.
             faces = self._confirmed(image, [c for c in candidates if c not in best], score)
+        if max((face.score for face in faces), default=0.0) < SURE:
+            faces = self._close_up(image, score) or faces
         return sorted(faces, key=lambda face: face.crop.scale)
 
-    def _confirmed(self, image: Image.Image, candidates: list[_Candidate], score: float) -> list[Face]:
+    def _close_up(self, image: Image.Image, score: float) -> list[Face]:
+        """The face that fills a picture, which the detector sees where there is room around it; a list of at most one.
+
+        Such faces went unseen, or one of their eyes was taken for a face.
+        """
+        around_it = around((image.width / 2, image.height / 2), 2.0 * max(image.size))
+        back = around_it.then(scaling(CANVAS)).inverse
+        seen = self._detector(align(image, around_it, CANVAS))
+        places = [back(np.array([c.x, c.y])) for c in seen]
+        candidates = [
+            replace(c, x=float(x), y=float(y), side=c.side * back.scale)
+            for c, (x, y) in zip(seen, places, strict=True)
+            if 0 <= x <= image.width and 0 <= y <= image.height
+        ]
+        found = self._confirmed(image, suppressed(candidates), score)
+        return [face for face in found if square_of(face.landmarks)[2] >= CLOSE * min(image.size)][:1]
+
+    def _confirmed(self, image: Image.Image, candidates: list[Candidate], score: float) -> list[Face]:
         """The candidates that the landmark network, run twice, confirms."""
         if not candidates:
             return []
@@ -160,39 +161,6 @@ class FaceFinder:
             for landmarks, (sure, real) in zip(points, verdicts, strict=True)
         ]
 
-    def _candidates(self, image: Image.Image, score: float) -> list[_Candidate]:
-        longest = max(image.size)
-        factor = min(1.0, LARGEST / longest) if longest >= SMALLEST else SMALLEST / longest
-        found: list[_Candidate] = []
-        while True:
-            size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
-            found += self._detect(
-                image.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC), score, image.size
-            )
-            if max(size) / 2 < SMALLEST:
-                return found
-            factor /= 2
-
-    def _detect(self, small: Image.Image, score: float, original: tuple[int, int]) -> list[_Candidate]:
-        pixels = np.asarray(small)
-        height, width = (-(-s // 32) * 32 for s in pixels.shape[:2])
-        # Grey around: a face that fills the picture ends at its border.
-        padded = np.full((height, width, 3), 127, np.uint8)
-        padded[: pixels.shape[0], : pixels.shape[1]] = pixels
-        answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": to_float(padded[None])})[0][0]
-        heat = answers[0]
-        around_ = np.pad(heat, 1, constant_values=0)
-        windows = np.lib.stride_tricks.sliding_window_view(around_, (3, 3))
-        rows, columns = np.nonzero((heat >= score) & (heat >= windows.max((2, 3))))
-        scale = np.array(original) / small.size
-        result = []
-        for row, column in zip(rows, columns, strict=True):
-            _, real, size, dx, dy = answers[:, row, column].tolist()
-            x, y = (column + 0.5 + dx) * STRIDE * scale[0], (row + 0.5 + dy) * STRIDE * scale[1]
-            side = REFERENCE * 2.0**size * float(scale.mean())
-            result.append(_Candidate(float(x), float(y), side, real, float(heat[row, column])))
-        return result
-
 
 class Labeller:
     """Says what faces show: sex, age, mouth, smile, eyes, glasses; it loads the network once.
@@ -252,7 +220,7 @@ def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, floa
 
 
 def _agreement(
-    candidate: _Candidate, first: tuple[float, float, float, float], second: tuple[float, float, float, float]
+    candidate: Candidate, first: tuple[float, float, float, float], second: tuple[float, float, float, float]
 ) -> float:
     """How far the detector and the two runs of the landmark network agree on place and size of a face, in [0, 1].
 
@@ -268,22 +236,6 @@ def _least(face: Face, image: Image.Image, score: float) -> float:
     """The score that a face of this size needs."""
     left, _, right, _ = face.box
     return score + MORE_IF_SMALL if right - left < SMALL * min(image.size) else score
-
-
-def _suppressed(candidates: list[_Candidate]) -> list[_Candidate]:
-    """The candidates with the highest scores among those that overlap."""
-    kept: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: -c.score):
-        if all(_overlap(candidate, other) < OVERLAP for other in kept):
-            kept.append(candidate)
-    return kept
-
-
-def _overlap(one: _Candidate, two: _Candidate) -> float:
-    """Share of the smaller square that lies in the other, at least as large."""
-    width, height = (max(0.0, (one.side + two.side) / 2 - abs(a - b)) for a, b in ((one.x, two.x), (one.y, two.y)))
-    shared = min(width, one.side, two.side) * min(height, one.side, two.side)
-    return shared / min(one.side, two.side) ** 2
 
 
 def _distinct(faces: list[Face]) -> list[Face]:
