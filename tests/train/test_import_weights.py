@@ -18,8 +18,9 @@ from anime2real.bundle.registry import CORE
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
 from anime2real.train import import_weights
+from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.run import export_run
-from anime2real.train.export.to_onnx import export_bundle, sample_pictures
+from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
 from anime2real.train.loop import Session, train
 from anime2real.train.methods.galatea import Galatea

@@ -11,7 +11,8 @@ from anime2real.bundle.format import Bundle, read
 from anime2real.bundle.registry import CORE
 from anime2real.cli.main import main
 from anime2real.train import weight_averaging
-from anime2real.train.export.to_onnx import export_bundle, sample_pictures
+from anime2real.train.export.comparison import sample_pictures
+from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import network_of
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.run.config import TrainError

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from anime2real.bundle.format import STYLE, Bundle
 from anime2real.bundle.registry import find_bundles
 from anime2real.domain import DOMAINS, Domain, other
-from anime2real.train.export.to_onnx import LIMIT, difference_from_torch
+from anime2real.train.export.comparison import LIMIT, difference_from_torch
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator

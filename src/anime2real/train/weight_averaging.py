@@ -21,7 +21,8 @@ import torch
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.save import LINEAGE
-from anime2real.train.export.to_onnx import ParityReport, export_bundle
+from anime2real.train.export.comparison import ParityReport
+from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
 from anime2real.train.run.config import TrainError
 

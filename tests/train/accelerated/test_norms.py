@@ -10,7 +10,8 @@ from torch import Tensor
 
 pytest.importorskip("triton")
 
-from anime2real.train.accelerated.norms import Surroundings, activated, fused_layer_norm, fused_norm
+from anime2real.train.accelerated.launches import Surroundings
+from anime2real.train.accelerated.norms import activated, fused_layer_norm, fused_norm
 from anime2real.train.networks.ugatit import layer_instance_norm
 
 

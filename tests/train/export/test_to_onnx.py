@@ -13,16 +13,8 @@ from torch import Tensor, nn
 
 from anime2real.bundle.save import load
 from anime2real.train.accelerated import accelerate
-from anime2real.train.export.to_onnx import (
-    LARGE,
-    LIMIT,
-    ExportError,
-    difference_from_torch,
-    export_bundle,
-    export_checked,
-    sample_pictures,
-    to_onnx,
-)
+from anime2real.train.export.comparison import LIMIT, ExportError, difference_from_torch, sample_pictures
+from anime2real.train.export.to_onnx import LARGE, export_bundle, export_checked, to_onnx
 from anime2real.train.methods.difference import Addition
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.networks.resnet import ResNetGenerator

@@ -15,8 +15,9 @@ from trainings import PLAIN, faces, with_landmarks
 
 from anime2real.bundle.format import read
 from anime2real.face.geometry import tilt_of
+from anime2real.train.export.comparison import difference_from_torch, sample_pictures
 from anime2real.train.export.run import export_run
-from anime2real.train.export.to_onnx import difference_from_torch, sample_pictures, to_onnx
+from anime2real.train.export.to_onnx import to_onnx
 from anime2real.train.loop import train
 from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN

@@ -21,7 +21,8 @@ from anime2real.train.accelerated.convolutions import (
     stem,
     to_one_channel,
 )
-from anime2real.train.accelerated.norms import Surroundings, activated, fused_layer_norm, fused_norm
+from anime2real.train.accelerated.launches import Surroundings
+from anime2real.train.accelerated.norms import activated, fused_layer_norm, fused_norm
 from anime2real.train.accelerated.pixel_decoder import pixels_decoded
 from anime2real.train.accelerated.spectral_norm import normed_weight
 from anime2real.train.networks.patch import PatchDiscriminator

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.accelerated.convolutions import padded_by_reflection
-from anime2real.train.accelerated.norms import Surroundings, activated, fused_layer_norm
+from anime2real.train.accelerated.launches import Surroundings
+from anime2real.train.accelerated.norms import activated, fused_layer_norm
 from anime2real.train.networks.pixel_decoder import PixelDecoder, doubled
 from anime2real.train.networks.ugatit import LayerInstanceNorm
 
