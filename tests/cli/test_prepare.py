@@ -52,3 +52,22 @@ def test_what_was_seen_is_said_where_a_domain_has_nothing(tmp_path: Path, capsys
     assert said.endswith("(1 left out: 1 .dds: convert them)\n")
     assert main([*command, "-o", str(tmp_path / "pack"), "--processes", "0"]) == 1
     assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "33"], "multiple of 16"),
+        (["--size", "16", "--test-share", "1"], "the test share must be"),
+        (["--size", "16", "--crop", "centre", "--hair"], "--hair wants lined-up faces"),
+        (["--size", "16", "--crop", "round"], "round"),
+    ],
+)
+def test_bad_values_exit_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["prepare", "--anime", "a", "--real", "b", "-o", str(tmp_path / "pack"), *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "pack").exists()

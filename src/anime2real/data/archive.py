@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_file, atomic_folder
-from anime2real.data.pack import Pack, PackError, note_hair, sums_of, write_meta
+from anime2real.data.pack import Pack, PackError, PackOptionError, note_hair, sums_of, write_meta
 
 MASK_QUALITY: Final = 60
 
@@ -43,7 +43,7 @@ def archive_pack(folder: Path, archive: Path, *, quality: int = 80, parts: int =
     pack = Pack(folder)
     pack.check()
     if not 1 <= quality <= 100:
-        raise PackError(f"the quality goes from 1 to 100, not {quality}")
+        raise PackOptionError(f"the quality goes from 1 to 100, not {quality}")
     if not 1 <= parts <= len(pack.images):
         raise PackError(f"{folder} has {len(pack.images)} pictures: it cannot be in {parts} parts")
     paths = [archive] if parts == 1 else [archive.with_stem(f"{archive.stem}-{i + 1}") for i in range(parts)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from anime2real.atomic import atomic_file
 from anime2real.data.index import SPLITS, Index
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UserError
+from anime2real.errors import UsageError, UserError
 
 FORMAT_VERSION = 1
 
@@ -32,6 +32,10 @@ UNKNOWN: Final = (0.0, 0.3)
 
 class PackError(UserError):
     """A pack that is missing, damaged or of another format."""
+
+
+class PackOptionError(PackError, UsageError):
+    """A value that no pack can be made with."""
 
 
 class Pack:

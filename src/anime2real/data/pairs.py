@@ -18,7 +18,7 @@ from anime2real.atomic import atomic_folder
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import FEATURES, NEAR, distinct, likeness, perceptual_hash, thumbnail
 from anime2real.data.members import Member, Split, list_source
-from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
+from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError, sums_of, write_index, write_meta
 from anime2real.data.prepare import PackSummary, check_options
 from anime2real.data.sources import (
     Crop,
@@ -96,7 +96,7 @@ def prepare_pairs(
     """
     check_options(output, size, crop, test_share, {}, overwrite)
     if len(classes) > MOST_CLASSES or len(set(classes)) != len(classes) or len(classes) == 1:
-        raise PackError(f"--classes are 2 to {MOST_CLASSES} names, each once, not {len(classes)}")
+        raise PackOptionError(f"--classes are 2 to {MOST_CLASSES} names, each once, not {len(classes)}")
     sources = [(Path(drawn), DOMAINS[0]), (Path(real), DOMAINS[1])]
     drawings, photographs = (list_source(path, domain, None) for path, domain in sources)
     pairs, unpaired = _paired(drawings.members, photographs.members)

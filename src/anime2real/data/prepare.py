@@ -23,7 +23,7 @@ from anime2real.data.duplicates import NEAR
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import list_source, told
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
 from anime2real.data.sources import Crop
 from anime2real.data.workers import in_order
@@ -189,18 +189,23 @@ def _bytes(count: int) -> str:
 def check_options(
     output: Path, size: int, crop: str, test_share: float, of_faces: Mapping[str, bool], overwrite: bool
 ) -> None:
-    """Refuse with a PackError what no pack can be made of; `of_faces` are the options that want lined-up faces."""
+    """Refuse what no pack can be made of; `of_faces` are the options that want lined-up faces.
+
+    Raises:
+        PackOptionError: a value is out of its range, or two do not go together.
+        PackError: something is at `output`.
+    """
     if not 16 <= size <= 1024 or size % 16:
-        raise PackError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
+        raise PackOptionError(f"the size must be a multiple of 16 from 16 to 1024, not {size}")
     if crop not in get_args(Crop):
-        raise PackError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
+        raise PackOptionError(f"no crop rule {crop!r}: there are {', '.join(get_args(Crop))}")
     for name, wanted in of_faces.items():
         if wanted and crop not in ("face", "tilted"):
-            raise PackError(f"--{name} wants lined-up faces: use the crop rule face or tilted, not {crop}")
+            raise PackOptionError(f"--{name} wants lined-up faces: use the crop rule face or tilted, not {crop}")
     if of_faces.get("hair"):
         need_scipy()  # before the faces are found, which takes long
     if not 0 <= test_share < 1:
-        raise PackError(f"the test share must be at least 0 and below 1, not {test_share}")
+        raise PackOptionError(f"the test share must be at least 0 and below 1, not {test_share}")
     if output.exists() and not output.is_dir():
         raise PackError(f"{output} is a file: name a folder for the pack")
     if output.exists() and any(output.iterdir()):

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
-from anime2real.data.pack import PackError
+from anime2real.data.pack import PackError, PackOptionError
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def in_order(
         PackError: a process was killed, or `processes` is below 1.
     """
     if processes is not None and processes < 1:
-        raise PackError(f"--processes is 1 or more, not {processes}")
+        raise PackOptionError(f"--processes is 1 or more, not {processes}")
     number = min(processes or os.cpu_count() or 1, count)
     if number <= 1:
         for task in tasks:
