@@ -6,6 +6,7 @@ Every ONNX network of the package, those that find faces too, gets its session a
 import operator
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +14,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.format import CONDITIONS, STYLE, Bundle, BundleError
+from anime2real.bundle.check import BATCH, IMAGE, MAX_BYTES, batch_of
+from anime2real.bundle.format import STYLE, Bundle, BundleError
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, tilt_of
-
-BATCH: Final = 8
-"""Pictures per call of the network: enough to keep every core busy, few enough to need little memory."""
 
 Pixels = NDArray[np.uint8]
 """(N, S, S, 3), sRGB."""
@@ -26,8 +25,8 @@ Pixels = NDArray[np.uint8]
 UNTOLD: Final = (0.0, 0.3)
 """Who is shown where nobody says: between the sexes, 30 years old."""
 
-_IMAGE: Final = "image"
-"""The name of the input that takes the pictures."""
+ARENA_BYTES: Final = 2 * MAX_BYTES
+"""Of memory in which all bundles' networks of this process compute: twice what one may want, for what kernels need."""
 
 
 class TranslatorError(UserError):
@@ -52,19 +51,12 @@ class Network:
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
-        unknown = [name for name in bundle.conditions if name not in CONDITIONS]
-        if unknown:
-            raise BundleError(
-                f"{bundle.folder} wants {', '.join(unknown)} beside the picture: this version knows "
-                f"{', '.join(CONDITIONS)}"
-            )
         self.bundle = bundle
         content = bundle.model()
         try:
-            self._session = open_session(content, threads or available_cores())
+            self._session = open_session(content, threads or available_cores(), bounded=True)
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
-        _check_signature(self._session, bundle)
         self._output = self._session.get_outputs()[0].name
 
     @property
@@ -79,7 +71,7 @@ class Network:
         variant: int | Sequence[int] = 0,
         who: NDArray[np.float64] | None = None,
     ) -> Pixels:
-        """Translate squares of the network's own size, `BATCH` at a time.
+        """Translate squares of the network's own size, `BATCH` at a time, fewer if they are large.
 
         Args:
             pixels: (N, S, S, 3), sRGB.
@@ -106,13 +98,16 @@ class Network:
             landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
         if who is None:
             who = np.broadcast_to(UNTOLD, (len(pixels), 2))
-        results = [self._run(pixels[at], landmarks[at], variants[at], who[at]) for at in batches(len(pixels))]
+        results = [
+            self._run(pixels[at], landmarks[at], variants[at], who[at])
+            for at in batches(len(pixels), batch_of(self.px))
+        ]
         return np.concatenate(results) if results else pixels.copy()
 
     def _run(
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
     ) -> Pixels:
-        inputs = {_IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants, who)
+        inputs = {IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants, who)
         try:
             result: Any = self._session.run([self._output], inputs)[0]
         except Exception as error:  # as above
@@ -124,25 +119,44 @@ class Network:
         return to_uint8(result)
 
 
-def batches(count: int) -> Iterator[slice]:
-    """Slices that cut `count` things into batches of `BATCH`; the last one may be smaller."""
-    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+def batches(count: int, size: int = BATCH) -> Iterator[slice]:
+    """Slices that cut `count` things into batches of `size`; the last one may be smaller."""
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
-def open_session(model: Path | bytes, threads: int | None = None) -> onnxruntime.InferenceSession:
+def open_session(
+    model: Path | bytes, threads: int | None = None, *, bounded: bool = False
+) -> onnxruntime.InferenceSession:
     """A session of ONNX Runtime on the CPU.
 
     Args:
         model: an ONNX file, or its bytes.
         threads: CPU threads for one call; the library's choice if not given.
+        bounded: whether it computes in the memory of `ARENA_BYTES` that all bounded sessions share.
     """
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
+    if bounded:
+        _make_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # weights lie elsewhere
+        options.log_severity_level = 4  # a call that wants more memory fails, which is told once, by us
     if threads is not None:
         options.intra_op_num_threads = threads
     content = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+@lru_cache
+def _make_arena() -> None:
+    """Make the memory in which bounded sessions compute; a call that wants more of it fails."""
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_asked, first_bytes, default = 1, 2**20, -1  # it grows by what is asked for, not to the next power of two
+    settings = onnxruntime.OrtArenaCfg(ARENA_BYTES, as_asked, first_bytes, default)
+    onnxruntime.create_and_register_allocator(place, settings)
 
 
 def to_float(pixels: Pixels) -> NDArray[np.float32]:
@@ -200,29 +214,6 @@ def _conditions(
         "who": who,
     }
     return {name: values[name].astype(np.float32) for name in names}
-
-
-def _check_signature(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
-    """Refuse a model unless it has one input `image` and one output, float (N, 3, S, S) with any N."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    wanted = [_IMAGE, *bundle.conditions]
-    if sorted(i.name for i in inputs) != sorted(wanted) or len(outputs) != 1:
-        found = f"{', '.join(i.name for i in inputs)} to {', '.join(o.name for o in outputs)}"
-        raise BundleError(
-            f"{bundle.folder} holds no translator: its model goes from {found}, not from {', '.join(wanted)} to one"
-        )
-    for value in (next(i for i in inputs if i.name == _IMAGE), outputs[0]):
-        batch, *rest = value.shape or [1]
-        # Sides may be left open, exporters do that; what comes out is checked when it comes.
-        fits = len(rest) == 3 and all(
-            found == wanted or not isinstance(found, int)
-            for found, wanted in zip(rest, (3, bundle.px, bundle.px), strict=True)
-        )
-        if value.type != "tensor(float)" or isinstance(batch, int) or not fits:
-            raise BundleError(
-                f"{bundle.folder} holds no translator of {bundle.px} px: its {value.name} is {value.type} "
-                f"{value.shape}, not float [N, 3, {bundle.px}, {bundle.px}]"
-            )
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import pytest
 import tiny
 from onnx import TensorProto, helper, numpy_helper
 
-from anime2real.bundle.format import Bundle, BundleError, read, refers_outside
+from anime2real.bundle.format import Bundle, BundleError, read
 from anime2real.bundle.save import load, save
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_saved_that_cannot_be_loaded(tmp_path: Path) -> None:
         tiny.write_bundle(tmp_path / "b", method="../up")
     with pytest.raises(BundleError, match="cannot hold"):
         tiny.write_bundle(tmp_path / "b", figures={"kid": float("nan")})
-    with pytest.raises(BundleError, match="no ONNX file"):
+    with pytest.raises(BundleError, match="no model that a bundle may have"):
         tiny.write_bundle(tmp_path / "b", b"nothing")
     assert not list(tmp_path.iterdir())
 
@@ -174,21 +174,8 @@ def nowhere(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["initializer", "constant", "branch", "function", "sparse"])
 def test_weights_in_other_files_are_refused_wherever_they_hide(tmp_path: Path, kind: str) -> None:
-    assert not refers_outside(tiny.model())
-    assert refers_outside(nowhere(kind))
-    with pytest.raises(BundleError, match="other files"):
+    with pytest.raises(BundleError, match=r"other files|functions|graphs in its graph|sparse"):
         tiny.write_bundle(tmp_path / "b", nowhere(kind))
-
-
-def test_a_file_cut_anywhere_is_no_reason_to_crash(tmp_path: Path) -> None:
-    whole = tiny.model()
-    refused = 0
-    for length in range(len(whole)):
-        try:
-            assert not refers_outside(whole[:length])  # cut between two fields: the sum tells
-        except ValueError:
-            refused += 1
-    assert refused > 0.9 * len(whole)
 
 
 def test_saving_fills_in_the_sum(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """Bundles: a finished translator in a folder: its network `model.onnx`, its manifest `bundle.json`, its model card.
 
 A bundle may come from a stranger. Reading one runs no code from it and follows no path in it; every key of the manifest
-must fit the format, and the model must have the SHA-256 that the manifest gives.
+must fit the format, and the model must have the SHA-256 that the manifest gives and be a translator such as our exports
+are (`check.py`).
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from anime2real.bundle.check import check_translator
+from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, nearest
 
@@ -115,10 +118,10 @@ class Bundle:
         }  # fmt: skip
 
     def model(self) -> bytes:
-        """The ONNX file, checked: these bytes have the right sum and refer to no other file.
+        """The ONNX file, checked: these bytes have the right sum and are a bounded translator (`check_model`).
 
         Raises:
-            BundleError: it cannot be read, has another sum, is no ONNX file, or refers to other files.
+            BundleError: it cannot be read, has another sum, or is no such translator.
         """
         path = self.folder / MODEL
         try:
@@ -127,7 +130,7 @@ class Bundle:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise BundleError(f"{path} is damaged (its SHA-256 is not the one in {MANIFEST}): get the bundle again")
-        check_model(content, path)
+        check_model(content, self, path)
         return content
 
 
@@ -227,95 +230,17 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
         )
 
 
-# ONNX files are read here, by the field numbers of onnx.proto, because translating does not need the package `onnx`.
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_GRAPH, _EXTERNAL_DATA, _DATA_LOCATION = 7, 13, 14
-_MAX_DEPTH: Final = 64
-_CHILDREN: Final[dict[str, dict[int, str]]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-"""The ways from a model down to its tensors: kind of message -> field number -> kind of message in it."""
+def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
+    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is a bounded translator.
 
-
-def check_model(content: bytes, path: Path) -> None:
-    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is one ONNX file.
-
-    A tensor may name a file that holds its numbers (`external_data`), at any path of this machine.
+    A small file can loop for ever, ask for all memory or crash ONNX Runtime; `check.py` tells what is let through.
     """
+    unknown = [name for name in bundle.conditions if name not in CONDITIONS]
+    if unknown:
+        raise BundleError(
+            f"{path.parent} wants {', '.join(unknown)} beside the picture: this version knows {', '.join(CONDITIONS)}"
+        )
     try:
-        outside = refers_outside(content)
-    except ValueError as error:
-        raise BundleError(f"{path} is no ONNX file ({error})") from error
-    if outside:
-        raise BundleError(f"{path} keeps weights in other files: a bundle's model must be one file")
-
-
-def refers_outside(content: bytes) -> bool:
-    """Whether any tensor of an ONNX file keeps its numbers in another file.
-
-    Raises:
-        ValueError: if `content` is no ONNX file, or cut off.
-    """
-    model = memoryview(content)
-    if not any(number == _GRAPH for number, _ in _fields(model)):
-        raise ValueError("there is no graph in it")
-    return _has_external(model, "model", 0)
-
-
-def _has_external(message: memoryview, kind: str, depth: int) -> bool:
-    if depth > _MAX_DEPTH:
-        raise ValueError("its graphs are nested too deeply")
-    children = _CHILDREN[kind]
-    for number, value in _fields(message):
-        if kind == "tensor":
-            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0):
-                return True
-        elif number in children:
-            if not isinstance(value, memoryview):
-                raise ValueError("a message is damaged")
-            if _has_external(value, children[number], depth + 1):
-                return True
-    return False
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """The fields of a protobuf message: number and value, fixed-size numbers as 0 (none matters here)."""
-    at, end = 0, len(message)
-    while at < end:
-        key, at = _varint(message, at)
-        number, wire = key >> 3, key & 7
-        value: memoryview | int = 0
-        if wire == _VARINT:
-            value, at = _varint(message, at)
-        elif wire == _BYTES:
-            length, at = _varint(message, at)
-            value = message[at : at + length]
-            at += length
-        elif wire in (_FIXED64, _FIXED32):
-            at += 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError("a field is of no known kind")
-        if at > end or number == 0:
-            raise ValueError("it is cut off")
-        yield number, value
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A variable-length number and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            raise ValueError("it is cut off")
-        byte = message[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number is damaged")
+        check_translator(content, bundle.px, bundle.conditions)
+    except OnnxFileError as error:
+        raise BundleError(f"{path} is no model that a bundle may have ({error}): export it again") from error

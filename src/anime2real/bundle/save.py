@@ -39,7 +39,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
     """
     manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
     check_manifest(manifest, folder / MANIFEST)
-    check_model(model, folder / MODEL)
+    check_model(model, bundle, folder / MODEL)
     try:
         text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:

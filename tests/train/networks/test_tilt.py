@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from toys import SIZE, TINY, Toy
 from trainings import PLAIN, faces, with_landmarks
 
+from anime2real.bundle.check import check_translator
 from anime2real.bundle.format import read
 from anime2real.face.geometry import tilt_of
 from anime2real.train.export.comparison import difference_from_torch, sample_pictures
@@ -173,6 +174,7 @@ def test_a_tilted_cyclegan_steps_and_exports(way: Tilt) -> None:
     file = to_onnx(product.module, SIZE, conditions=product.conditions)
     names = [i.name for i in onnxruntime.InferenceSession(file).get_inputs()]
     assert names == ["image", *product.conditions] or way == "plane"
+    check_translator(file, SIZE, product.conditions)
     assert difference_from_torch(product.module, file, SIZE, product.conditions) < 0.02
 
 
