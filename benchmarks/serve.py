@@ -5,7 +5,7 @@
 Three servers run: ours with `--batch 8`; ours with `--batch 1` (each face alone through the network, over all threads);
 and, plain, how one would write it first: a FastAPI endpoint that calls `Translator` on each request. They take turns:
 `--clients` clients each send one drawing of `examples/` after the other. Then `--crowd` clients beset ours for
-`--seconds`; whoever is told 429 comes back after the seconds told. Beside them some send their picture a byte a second
+`--seconds`; whoever is told 503 comes back after the seconds told. Beside them some send their picture a byte a second
 and some hang up once they have sent it. The clients share the cores with the server. The last line is JSON.
 """
 
@@ -137,7 +137,7 @@ async def client(port: int, posts: list[bytes], first: int, end: float, tally: T
                 if status == 200:
                     tally.seconds.append(time.monotonic() - start)
                     number += 1
-                elif status == 429:
+                elif status == 503:
                     await asyncio.sleep(min(float(headers["retry-after"]), max(0.0, end - time.monotonic())))
                     break  # the server closes a connection that idles for so long
         except (OSError, asyncio.IncompleteReadError):
@@ -240,11 +240,11 @@ def main() -> None:
         tally, seconds = asyncio.run(load(port, posts, options.crowd, options.seconds, bad=True))
         most, after = megabytes(pid, "VmHWM"), megabytes(pid, "VmRSS")
     times = statistics.quantiles(tally.seconds, n=100) if len(tally.seconds) > 1 else [0.0] * 99
-    server_errors = sum(count for status, count in tally.statuses.items() if status >= 500)
+    server_errors = sum(count for status, count in tally.statuses.items() if status >= 500 and status != 503)
     print(
         f"{options.crowd} clients, {SLOW} slow and {DYING} dying ones for {options.seconds:g} s: "
-        f"{tally.statuses[200] / seconds:.2f} pictures/s, {server_errors} × 5xx, {tally.broken} broken connections, "
-        f"{tally.statuses[429]} × 429; answered in {times[49]:.1f} s (median), {times[94]:.1f} s (95 %); "
+        f"{tally.statuses[200] / seconds:.2f} pictures/s, {server_errors} × other 5xx, {tally.broken} broken, "
+        f"{tally.statuses[503]} × 503; answered in {times[49]:.1f} s (median), {times[94]:.1f} s (95 %); "
         f"memory {before:.0f} MB before, {most:.0f} at most, {after:.0f} after"
     )
     line |= {

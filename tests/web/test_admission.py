@@ -1,6 +1,7 @@
 """Admission: requests that wait, and the memory that they hold."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -14,7 +15,7 @@ def test_a_full_queue_rejects_and_says_when_to_try_again() -> None:
         assert len(queue) == 2
         with pytest.raises(HttpProblem, match="too many") as rejected, queue.admit():
             pass
-        assert rejected.value.status == 429
+        assert rejected.value.status == 503
         assert int(rejected.value.headers["Retry-After"]) >= 1
     assert len(queue) == 0
     with queue.admit():
@@ -29,6 +30,15 @@ def test_a_request_that_could_not_be_answered_in_time_is_rejected(monkeypatch: p
         now = 4.0
     with queue.admit(), queue.admit(), queue.admit(), pytest.raises(HttpProblem), queue.admit():
         pass  # the third waits for 8 s, the fourth would for 12
+
+
+def test_a_burst_before_the_first_answer_is_bounded_by_what_a_try_took() -> None:
+    queue = AdmissionQueue(64, 10, seconds_each=1.0)
+    with contextlib.ExitStack() as admitted:
+        for work in (1, 1, 1, 8):
+            admitted.enter_context(queue.admit(work))
+        with pytest.raises(HttpProblem, match="try again in 6 s"):
+            admitted.enter_context(queue.admit())
 
 
 def test_the_semaphore_is_first_come_first_served() -> None:
@@ -71,7 +81,7 @@ def test_the_byte_budget_rejects_what_does_not_fit() -> None:
     budget.reserve(8)
     with pytest.raises(HttpProblem, match="at once") as rejected:
         budget.reserve(3)
-    assert rejected.value.status == 429
+    assert rejected.value.status == 503
     budget.release(8)
     budget.reserve(10)
     assert budget.held == 10

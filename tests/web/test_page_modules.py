@@ -47,8 +47,8 @@ def test_it_asks_for_the_token_until_it_is_right(bundles: list[Bundle]) -> None:
 
 @pytest.fixture
 def busy() -> Iterator[str]:
-    """The address of a server that answers 429 once."""
-    statuses = iter([429, 200])
+    """The address of a server that answers 503 once."""
+    statuses = iter([503, 200])
 
     class Busy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -17,6 +17,7 @@ from live import FACE, Live
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
+from anime2real.image.decode import Decoded, decode
 from anime2real.web.batcher import Landmarks, Pixels
 from anime2real.web.translators import ParallelTranslator
 
@@ -159,12 +160,12 @@ def test_work_of_a_client_that_has_gone_is_dropped(bundles: list[Bundle], gate: 
         until(lambda: served.state.body_bytes.held == 0)
 
 
-def test_too_many_requests_get_429(bundles: list[Bundle], gate: Gate) -> None:
+def test_too_many_requests_get_503(bundles: list[Bundle], gate: Gate) -> None:
     with live.running(bundles, queue=2) as served, concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(served.post, "/v1/translate") for _ in range(2)]
         until(lambda: len(served.state.queue) == 2)
         rejected = served.post("/v1/translate")
-        assert rejected.status_code == 429
+        assert rejected.status_code == 503
         assert int(rejected.headers["retry-after"]) >= 1
         assert "try again in" in rejected.json()["error"]
         assert served.client.get("/healthz").json()["waiting"] == 2  # the loop is free
@@ -173,13 +174,13 @@ def test_too_many_requests_get_429(bundles: list[Bundle], gate: Gate) -> None:
         assert served.post("/v1/translate").status_code == 200
 
 
-def test_too_many_bytes_at_once_get_429(bundles: list[Bundle]) -> None:
+def test_too_many_bytes_at_once_get_503(bundles: list[Bundle]) -> None:
     with live.running(bundles, held_bytes=len(FACE) + 5000) as served, connected(served) as holding:
         body = HEAD + FACE + TAIL
         holding.sendall(request("/v1/faces", len(body), "localhost") + body[:-100])
         until(lambda: served.state.body_bytes.held > len(FACE) - 5000)
         rejected = served.post("/v1/faces")
-        assert rejected.status_code == 429
+        assert rejected.status_code == 503
         assert "retry-after" in rejected.headers
         holding.sendall(body[-100:])
         assert holding.recv(100).startswith(b"HTTP/1.1 200 ")
@@ -194,6 +195,37 @@ def test_work_that_takes_too_long_gets_504(bundles: list[Bundle], gate: Gate) ->
         assert len(served.state.queue) == 0
         gate.open.set()
         assert served.post("/v1/faces").status_code == 200
+
+
+def test_work_stops_once_its_504_is_sent(bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, searched = [], []
+    monkeypatch.setattr("anime2real.web.service.default_finder", lambda _: lambda image: searched.append(image) or [])
+
+    def slow(*arguments: Any, **options: Any) -> Decoded:
+        entered.append(time.monotonic())
+        time.sleep(1.0)
+        return decode(*arguments, **options)
+
+    with live.running(bundles, timeout_seconds=0.4, threads=1) as served:
+        searched.clear()  # of the try at the start
+        monkeypatch.setattr("anime2real.web.service.decode", slow)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            late = list(pool.map(served.post, ["/v1/faces"] * 4))
+        assert [answer.status_code for answer in late] == [504] * 4
+        assert len(served.state.queue) == served.state.body_bytes.held == 0
+        assert len(entered) == 2  # the other two did not begin: there are two threads
+        time.sleep(0.2)
+        assert not searched
+
+
+def test_a_form_that_is_none_is_not_logged(
+    server: Live, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=cut"}
+    for content in (b"secret words", b"--cut\r\nsecret: words", b"--cut\r\n\r\nx\r\n--cut--secret words"):
+        assert server.client.post("/v1/faces", content=content, headers=kind).status_code == 400
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
 
 
 def test_requests_meet_in_a_batch_and_get_what_one_alone_gets(

@@ -29,7 +29,7 @@ def serve(
         name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
         max_megabytes: of a picture's file.
         max_megapixels: of a picture.
-        queue: requests that wait or are in work at most; further ones get 429.
+        queue: requests that wait or are in work at most; further ones get 503.
         timeout: seconds from a picture's arrival to its answer; after that the client gets 504.
         batch: crops that go through the network together; 1 to 8.
         batch_wait: milliseconds that the first of them waits for others.

@@ -1,4 +1,7 @@
-"""Admission control: how many requests may wait or be in work, and how much memory they may hold together."""
+"""Admission control: how many requests may wait or be in work, and how much memory they may hold together.
+
+Who cannot be served in time is told so at once, with 503 and a `Retry-After`, rather than with a 504 a minute later.
+"""
 
 import asyncio
 import math
@@ -11,52 +14,56 @@ from anime2real.web.problem import HttpProblem
 
 
 class AdmissionQueue:
-    """Counts the requests that wait or are in work, and rejects those that could not be answered in time.
+    """Adds up the work that waits or is being done, and rejects requests that could not be answered in time.
 
     Args:
         capacity: requests at most.
         max_wait_seconds: a request that would wait longer, at the recent pace, is rejected at once.
+        seconds_each: that a unit of work takes, before any was done here: a burst at the start is bounded too.
     """
 
-    def __init__(self, capacity: int, max_wait_seconds: float) -> None:
+    def __init__(self, capacity: int, max_wait_seconds: float, seconds_each: float = 0.0) -> None:
         self._capacity, self._max_wait_seconds = capacity, max_wait_seconds
-        self._count = 0
-        self._seconds_per_answer = 0.0  # moving average, measured while there is work
+        self._seconds_each = seconds_each  # moving average, measured while there is work
+        self._count, self._work = 0, 0.0
         self._last_answer = 0.0
 
     def __len__(self) -> int:
         return self._count
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
+    def admit(self, work: float = 1.0) -> Iterator[None]:
         """Count one request for as long as the block lasts.
 
+        Args:
+            work: that it asks for; 1 is a small picture through one network.
+
         Raises:
-            HttpProblem: 429, the queue is full; `retry_after` is the time in which half of it will be done.
+            HttpProblem: 503, the queue is full; `retry_after` is the time in which half of it will be done.
         """
-        wait = self._count * self._seconds_per_answer
+        wait = self._work * self._seconds_each
         if self._count >= self._capacity or (self._count > 1 and wait > self._max_wait_seconds):
             seconds = max(1, min(60, math.ceil(wait / 2)))
-            raise HttpProblem(
-                429, f"too many pictures are waiting: try again in {seconds} s", retry_after=seconds
-            )  # fmt: skip
+            raise HttpProblem(503, f"too many pictures are waiting: try again in {seconds} s", retry_after=seconds)
         if not self._count:
             self._last_answer = time.monotonic()
         self._count += 1
+        self._work += work
         done = False
         try:
             yield
             done = True
         finally:
             self._count -= 1
+            self._work -= work
             if done:  # a request that was given up says nothing about the pace
-                self._update_pace()
+                self._update_pace(work)
 
-    def _update_pace(self) -> None:
+    def _update_pace(self, work: float) -> None:
         now = time.monotonic()
-        seconds = now - self._last_answer
-        average = self._seconds_per_answer
-        self._seconds_per_answer = 0.9 * average + 0.1 * seconds if average else seconds
+        seconds = (now - self._last_answer) / work
+        average = self._seconds_each
+        self._seconds_each = 0.9 * average + 0.1 * seconds if average else seconds
         self._last_answer = now
 
 
@@ -113,10 +120,10 @@ class ByteBudget:
         """Count `amount` bytes more.
 
         Raises:
-            HttpProblem: 429, they do not fit.
+            HttpProblem: 503, they do not fit.
         """
         if self.held + amount > self._capacity:
-            raise HttpProblem(429, "too many pictures are arriving at once: try again in 2 s", retry_after=2)
+            raise HttpProblem(503, "too many pictures are arriving at once: try again in 2 s", retry_after=2)
         self.held += amount
 
     def release(self, amount: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,11 +26,19 @@ from anime2real.web.problem import HttpProblem
 from anime2real.web.request import FIELDS, TranslateRequest, parse_request
 from anime2real.web.service import MAX_TRANSLATIONS, PreparedPicture, Result, TranslationService, unmarked_png
 from anime2real.web.settings import Settings
+from anime2real.web.translators import release_freed_memory
 from anime2real.web.upload import UploadForm, read_upload
+from anime2real.web.worker import run_in_thread
 
 PAGE: Final = Path(__file__).parent / "page"
 MIN_PIXELS: Final = 1_000_000
 """A smaller picture in work counts as this many pixels."""
+
+LARGE_PIXELS: Final = 4_000_000
+"""From here on memory is returned to the system behind a picture."""
+
+PIXELS_OF_A_TRANSLATION: Final = 2_000_000
+"""Pixels that take about as long, decoded, searched for faces and encoded, as a crop in a network."""
 
 CLIENT_CLOSED_REQUEST: Final = 499
 T = TypeVar("T")
@@ -47,11 +55,12 @@ class Server:
     def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
         self.settings = settings
         self.service = TranslationService(bundles, settings)
-        self.queue = AdmissionQueue(settings.queue, settings.timeout_seconds / 2)
+        self.queue = AdmissionQueue(settings.queue, settings.timeout_seconds / 2, self.service.seconds_each)
         self.body_bytes = ByteBudget(settings.held_bytes)
         self.decoded_pixels = WeightedSemaphore(settings.held_pixels)
         self.batcher = Batcher(dict(self.service.translators.items()), settings.batch, settings.batch_wait_ms / 1000)
         self._pool = ThreadPoolExecutor(self.service.workers, thread_name_prefix="picture")
+        self._headers = ThreadPoolExecutor(1, thread_name_prefix="header")
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -62,20 +71,31 @@ class Server:
         finally:
             await self.batcher.stop()
             self._pool.shutdown(cancel_futures=True)
+            self._headers.shutdown(cancel_futures=True)
             self.service.close()
 
-    async def faces(self, form: UploadForm) -> schemas.FacesOut:
-        """The faces in a picture."""
-        async with self.decoded_pixels.acquire(await self._weight(form)):
+    async def pixels(self, form: UploadForm) -> int:
+        """Pixels that a picture counts as, from its header: soon, whatever the other threads do.
+
+        Raises:
+            PictureError: it cannot be read, or is beyond the limits.
+        """
+        return max(MIN_PIXELS, await run_in_thread(self._headers, self.service.pixel_count, form.picture))
+
+    async def faces(self, form: UploadForm, pixels: int) -> schemas.FacesOut:
+        """The faces in a picture of so many pixels."""
+        async with self.decoded_pixels.acquire(pixels), self._memory_released(pixels):
             decoded, faces = await self.run_in_thread(self.service.find_faces, form.picture)
         return schemas.FacesOut(
             size=decoded.image.size, format=decoded.format, notes=list(decoded.notes),
             faces=[schemas.FaceOut(**face.as_record()) for face in faces],
         )  # fmt: skip
 
-    async def translate(self, form: UploadForm, request: TranslateRequest) -> tuple[PreparedPicture, list[Result]]:
+    async def translate(
+        self, form: UploadForm, request: TranslateRequest, pixels: int
+    ) -> tuple[PreparedPicture, list[Result]]:
         """Translate the faces that the request asks for, by the methods that it asks for."""
-        async with self.decoded_pixels.acquire(await self._weight(form)):
+        async with self.decoded_pixels.acquire(pixels), self._memory_released(pixels):
             prepared: PreparedPicture = await self.run_in_thread(self.service.prepare, form.picture, request)
             outputs = await asyncio.gather(
                 *(
@@ -109,12 +129,23 @@ class Server:
             gone.cancel()
             await asyncio.wait({task, gone})  # the work must hold nothing when its place in the queue becomes free
 
-    async def _weight(self, form: UploadForm) -> int:
-        return max(MIN_PIXELS, int(await self.run_in_thread(self.service.pixel_count, form.picture)))
+    @asynccontextmanager
+    async def _memory_released(self, pixels: int) -> AsyncIterator[None]:
+        """Return to the system what a large picture took, which the C library would keep, some of it a thread."""
+        try:
+            yield
+        finally:
+            if pixels >= LARGE_PIXELS:
+                await asyncio.get_running_loop().run_in_executor(self._headers, release_freed_memory)
 
-    async def run_in_thread(self, function: Any, *arguments: Any) -> Any:
-        """Call a function in a worker thread and await what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+    async def run_in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in a worker thread and await what it returns; stop it if nobody waits any more."""
+        return await run_in_thread(self._pool, function, *arguments)
+
+
+def work_of(pixels: int, methods: int = 1) -> float:
+    """The work that a picture asks for, at least: 1 for a million pixels or fewer and one method."""
+    return methods + (pixels - MIN_PIXELS) / PIXELS_OF_A_TRANSLATION
 
 
 async def _wait_for_disconnect(request: Request) -> None:
@@ -209,8 +240,9 @@ def _add_routes(app: FastAPI, server: Server) -> None:
     )  # fmt: skip
     async def faces(request: Request) -> schemas.FacesOut:
         async with read_upload(request, server.settings, server.body_bytes, frozenset()) as form:
-            with server.queue.admit():
-                return await server.run_while_connected(request, server.faces(form))
+            pixels = await server.pixels(form)
+            with server.queue.admit(work_of(pixels)):
+                return await server.run_while_connected(request, server.faces(form, pixels))
 
     @app.post(
         "/v1/translate", tags=["pictures"], summary="Translate the faces in a picture", dependencies=secured,
@@ -226,12 +258,15 @@ def _add_routes(app: FastAPI, server: Server) -> None:
     )  # fmt: skip
     async def translate(request: Request, accept: Annotated[str, Depends(_accepted_type)]) -> Response:
         async with read_upload(request, server.settings, server.body_bytes, FIELDS) as form:
-            asked = parse_request(form, sorted({b.method for b in server.service.bundles}))
+            names = sorted({bundle.method for bundle in server.service.bundles})
+            asked = parse_request(form, names)
             as_json = asked.several or accept == "application/json"
             if asked.several and accept == "image/png":
                 raise HttpProblem(406, "several pictures do not fit into one PNG: accept application/json")
-            with server.queue.admit():
-                prepared, results = await server.run_while_connected(request, server.translate(form, asked))
+            methods = len(names) if "all" in asked.methods else max(1, len(asked.methods))
+            pixels = await server.pixels(form)
+            with server.queue.admit(work_of(pixels, methods)):
+                prepared, results = await server.run_while_connected(request, server.translate(form, asked, pixels))
         if not as_json:
             headers = {"Content-Disposition": f'inline; filename="{results[0].method}-{prepared.to}.png"'}
             return Response(results[0].png, media_type="image/png", headers=headers)

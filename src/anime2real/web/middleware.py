@@ -97,3 +97,35 @@ class SecurityMiddleware:
             if scheme.lower() != "bearer" or not right:
                 return HttpProblem(401, "this server wants a token: send it as 'Authorization: Bearer TOKEN'")
         return None
+
+
+class BodyLimitMiddleware:
+    """Rejects requests with larger bodies, for applications that read a body whole.
+
+    Args:
+        app: the application.
+        max_bytes: of a request's body.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app, self._max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        count = 0
+
+        async def counted() -> Message:
+            nonlocal count
+            message = await receive()
+            count += len(message.get("body", b""))
+            if count > self._max_bytes:
+                raise self._too_large()
+            return message
+
+        declared = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
+        if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
+            await self._too_large().response()(scope, receive, send)
+            return
+        await self._app(scope, counted, send)
+
+    def _too_large(self) -> HttpProblem:
+        return HttpProblem(413, f"a request has {self._max_bytes:,} bytes at most")

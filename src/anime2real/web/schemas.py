@@ -142,7 +142,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         (415, "the body is not a multipart form"),
         (421, "the server does not go by that name"),
         (422, "the picture cannot be read, or there is no such face"),
-        (429, "too many requests are waiting: try again after Retry-After seconds"),
+        (503, "too many requests are waiting: try again after Retry-After seconds"),
         (504, "the work took longer than the timeout"),
     )
 }

@@ -1,6 +1,7 @@
 """Run an application with uvicorn; requests are not logged."""
 
 import contextlib
+import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ def run(app: FastAPI, settings: Settings, listener: socket.socket, announcement:
 
 def uvicorn_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """uvicorn with this project's timeouts and without its log of requests."""
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would log what is wrong with a client's form
     return uvicorn.Server(
         uvicorn.Config(
             app, http=timeout_protocol(settings.idle_seconds), ws="none", access_log=False, log_level="warning",

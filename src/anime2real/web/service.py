@@ -4,6 +4,7 @@ The batcher runs the networks in between. Everything here runs in worker threads
 """
 
 import io
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from anime2real.web.problem import HttpProblem
 from anime2real.web.request import TranslateRequest
 from anime2real.web.settings import Settings
 from anime2real.web.translators import ParallelTranslator
+from anime2real.web.worker import check_wanted
 
 MAX_TRANSLATIONS: Final = 32
 """Translations that one request may ask for: faces times methods."""
@@ -78,6 +80,9 @@ class TranslationService:
         bundles: to offer, in the order in which they are listed.
         settings: limits and threads.
 
+    Attributes:
+        seconds_each: that a translation takes, roughly, from a try at the start.
+
     Raises:
         BundleError: the default bundle of a domain is damaged; the others are loaded when they are first needed.
     """
@@ -88,9 +93,10 @@ class TranslationService:
         self._limits = Limits(settings.max_bytes, settings.max_pixels)
         self._crop_pool = ThreadPoolExecutor(threads, thread_name_prefix="crop")
         self.translators = {(b.method, b.target): ParallelTranslator(b, threads, self._crop_pool) for b in bundles}
-        for key in sorted(self.defaults()):
-            self.translators[key].load()
-        default_finder(1)  # load it now, so that the first client need not wait
+        slowest = max((self.translators[key].load() for key in sorted(self.defaults())), default=0.0)
+        start = time.monotonic()
+        default_finder(1)(Image.new("RGB", (256, 256)))  # load it now, so that the first client need not wait
+        self.seconds_each = slowest + time.monotonic() - start
 
     def close(self) -> None:
         """Shut the threads down."""
@@ -121,6 +127,7 @@ class TranslationService:
             PictureError: it cannot be read, or is beyond the limits.
         """
         decoded = decode(content, limits=self._limits, name=NAME)
+        check_wanted()
         return decoded, default_finder(1)(decoded.image)  # several pictures run at once, so one thread each is enough
 
     def prepare(self, content: bytes, request: TranslateRequest) -> PreparedPicture:
@@ -131,6 +138,7 @@ class TranslationService:
             HttpProblem: there is no such face or method, or more is asked for than allowed.
         """
         decoded = decode(content, limits=self._limits, name=NAME)
+        check_wanted()
         chosen = {} if request.face == "centre" else _choose_faces(decoded.image, request.face)
         largest = min(chosen) if chosen else None
         to = request.direction(None if largest is None else chosen[largest].domain)
@@ -142,9 +150,12 @@ class TranslationService:
                 f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
             )  # fmt: skip
         faces = list(chosen.values())
-        crops = tuple(crop_faces(decoded.image, faces, bundle, who=request.who) for bundle in bundles)
+        crops = []
+        for bundle in bundles:
+            check_wanted()
+            crops.append(crop_faces(decoded.image, faces, bundle, who=request.who))
         notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
-        return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), crops, notes)
+        return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
 
     def finish(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> list[Result]:
         """The pictures that were asked for: for each method, for each face.
@@ -155,7 +166,9 @@ class TranslationService:
         """
         results = []
         for bundle, crops, translated in zip(prepared.bundles, prepared.crops, outputs, strict=True):
+            check_wanted()
             images = compose(crops, translated, prepared.layout)
+            check_wanted()
             if prepared.layout == "paste":
                 results.append(Result(bundle.method, prepared.faces, images[0].size, encode(images[0], "PNG"), None))
                 continue

@@ -17,7 +17,7 @@ class Settings:
         host_names: names, besides the loopback's, that a server without a token answers to (1 to 253 characters each).
         max_bytes: of a picture's file.
         max_pixels: width times height of a picture.
-        queue: requests that wait or are in work; further ones get 429.
+        queue: requests that wait or are in work; further ones get 503.
         timeout_seconds: from a picture's arrival to its answer.
         body_seconds: for a request's body to arrive.
         idle_seconds: between two pieces of a request, and for a client to read a piece of an answer.

@@ -7,6 +7,7 @@ between; threads with a crop each do not wait. Both ways give the same bytes.
 import contextlib
 import ctypes
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,13 +33,19 @@ class ParallelTranslator:
         self._loaded: dict[int, Translator] = {}
         self._loading = threading.Lock()
 
-    def load(self) -> None:
-        """Load what a single crop needs.
+    def load(self) -> float:
+        """Load what a single crop needs, and try it.
+
+        Returns:
+            Seconds that a crop takes.
 
         Raises:
-            BundleError: the bundle is damaged.
+            UserError: the bundle is damaged or the network fails.
         """
-        self._translator(self._threads)
+        translator = self._translator(self._threads)
+        start = time.monotonic()
+        translator.translate(np.zeros((1, self.bundle.px, self.bundle.px, 3), np.uint8))
+        return time.monotonic() - start
 
     def __call__(
         self, pixels: Pixels, landmarks: Landmarks, variants: Sequence[int] = (), who: WhoAsked | None = None, /
@@ -75,11 +82,11 @@ class ParallelTranslator:
         with self._loading:
             if threads not in self._loaded:
                 self._loaded[threads] = Translator(self.bundle, threads=threads)
-                _release_freed_memory()
+                release_freed_memory()
             return self._loaded[threads]
 
 
-def _release_freed_memory() -> None:
-    """Return to the system what loading has freed: some 350 MB for CycleGAN, which glibc would keep."""
+def release_freed_memory() -> None:
+    """Return to the system what was freed and glibc would keep: some 350 MB once CycleGAN is loaded."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

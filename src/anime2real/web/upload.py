@@ -68,7 +68,7 @@ async def read_upload(
         known: the names that fields other than `picture` may have.
 
     Raises:
-        HttpProblem: 400 or 415, not such a form; 408, it arrives too slowly; 413, too large; 429, too much at once.
+        HttpProblem: 400 or 415, not such a form; 408, it arrives too slowly; 413, too large; 503, too much at once.
         ClientDisconnect: the client has closed the connection.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -85,7 +85,7 @@ async def read_upload(
             raise body.too_large()
         yield UploadForm(content, fields)
     except HttpProblem as problem:
-        if problem.status in (408, 413, 415, 429) and not body.ended:
+        if problem.status in (408, 413, 415, 503) and not body.ended:
             await body.drain()
         raise
     finally:

@@ -32,7 +32,7 @@ export async function ask(path, { form, signal, askToken, report } = {}) {
       tries = 0;
       continue;
     }
-    if (response.status === 429 && tries < TRIES) {
+    if (response.status === 503 && tries < TRIES) {
       const seconds = Number(response.headers.get("Retry-After")) || 2;
       report?.(`The server is busy. Next try in ${seconds} s…`);
       await pause(seconds * 1000, signal);
