@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,7 +14,7 @@ from anime2real.study.analysis import analyse
 from anime2real.study.answers import Answers
 from anime2real.study.create import create_study
 from anime2real.study.report import page
-from anime2real.study.server import create_app
+from anime2real.study.server import create_app, serve
 from anime2real.study.simulate import simulate
 from anime2real.study.trials import Study
 from anime2real.web.settings import Settings
@@ -80,6 +81,39 @@ def test_other_sites_may_not_ask(study: Study) -> None:
     assert client.post("/v1/raters", json={}, headers={"Host": "evil.example"}).status_code == 421
     named = TestClient(create_app(study, Settings(host_names=("faces.example",))), base_url="http://faces.example")
     assert named.post("/v1/raters", json={}).status_code == 200
+
+
+def test_beyond_this_machine_a_token_is_needed(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr("anime2real.study.server.run", lambda *arguments: started.append(arguments))
+    serve(study, Settings(host="0.0.0.0", port=0))
+    app, settings, listener, announcement = started[0]
+    listener.close()
+    assert settings.token is not None
+    assert f"#.{settings.token} " in announcement
+    client = TestClient(app, base_url="http://faces.example")
+    assert client.get("/").status_code == 200
+    assert client.post("/v1/raters", json={}).status_code == 401
+    assert client.post("/v1/raters", json={}, headers={"Authorization": f"Bearer {settings.token}"}).status_code == 200
+
+
+def test_a_large_body_is_not_read(study: Study) -> None:
+    client = client_of(study)
+    assert client.post("/v1/next", content=b" " * 5000).status_code == 413
+    reply = client.post("/v1/next", content=iter([b" " * 30_000] * 3))
+    assert reply.status_code == 413
+    assert "4,096" in reply.json()["error"]
+
+
+def test_a_rater_that_was_not_issued_gets_one_line(study: Study) -> None:
+    client = client_of(study)
+    answer = {"trial": study.trials[0].name, "chosen": 0, "milliseconds": 1}
+    for number in range(18):
+        for path, body in (("/v1/next", {}), ("/v1/answers", answer)):
+            reply = client.post(path, json={"rater": f"{number:016x}", **body})
+            assert reply.status_code == 400
+            assert "issued no rater" in reply.json()["error"]
+    assert Answers(study).all() == []
 
 
 @pytest.mark.parametrize(

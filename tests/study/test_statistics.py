@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from anime2real.study.statistics import bradley_terry, difference, proportion, rank_methods
+from anime2real.study.statistics import (
+    Proportion,
+    bradley_terry,
+    clustered_proportion,
+    difference,
+    proportion,
+    rank_methods,
+)
 
 
 def test_wilsons_interval_is_the_published_one() -> None:
@@ -36,6 +43,45 @@ def test_nothing_is_no_proportion() -> None:
     assert (empty.low, empty.high) == (0.0, 1.0)
     with pytest.raises(ValueError, match="not a proportion"):
         proportion(3, 2)
+
+
+def test_independent_answers_have_wilsons_interval_but_for_the_number_of_raters() -> None:
+    random = np.random.default_rng(0)
+    answers = [(f"r{rater}", bool(random.random() < 0.3)) for rater in range(400) for _ in range(5)]
+    found, plain = clustered_proportion(answers), proportion(sum(good for _, good in answers), len(answers))
+    assert (found.value, found.count) == (plain.value, plain.count)
+    assert found.high - found.low == pytest.approx(plain.high - plain.low, rel=0.1)
+    alone = [("me", good) for _, good in answers]
+    assert clustered_proportion(alone) == plain
+
+
+def test_answers_that_repeat_are_worth_their_raters() -> None:
+    random = np.random.default_rng(0)
+    tastes = [(f"r{rater}", bool(random.random() < 0.5)) for rater in range(200)]
+    found, once = clustered_proportion(tastes * 18), clustered_proportion(tastes)
+    assert found.low == pytest.approx(once.low, abs=1e-3)
+    assert found.high == pytest.approx(once.high, abs=1e-3)
+    agreed = clustered_proportion([("a", True)] * 50 + [("b", True)] * 50)
+    assert agreed.low < 0.5
+
+
+def test_the_interval_covers_what_is_true_of_people() -> None:
+    random = np.random.default_rng(0)
+    held = {clustered_proportion: 0, _independent: 0}
+    for _ in range(200):
+        tastes = random.beta(2, 2, 12)
+        answers = [
+            (f"r{rater}", bool(random.random() < taste)) for rater, taste in enumerate(tastes) for _ in range(20)
+        ]
+        for interval in held:
+            found = interval(answers)
+            held[interval] += found.low <= 0.5 <= found.high
+    assert held[clustered_proportion] >= 180  # of 200, at 95 %
+    assert held[_independent] < 140
+
+
+def _independent(answers: list[tuple[str, bool]]) -> Proportion:
+    return proportion(sum(good for _, good in answers), len(answers))
 
 
 def test_two_methods_strengths_are_the_odds() -> None:

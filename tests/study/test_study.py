@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from studies import METHODS, PREFERENCE, pictures
 
 from anime2real.study.analysis import analyse, as_json
-from anime2real.study.answers import Answers
+from anime2real.study.answers import DATABASE, Answers
 from anime2real.study.create import DirectionPictures, create_study
 from anime2real.study.simulate import simulate
 from anime2real.study.trials import Study, StudyError, read_study
@@ -50,6 +52,7 @@ def test_raters_see_everything_once_in_an_order_and_on_sides_of_their_own(study:
 
 def test_a_rater_goes_on_where_they_stopped(study: Study) -> None:
     answers = Answers(study)
+    answers.issue("me")
     for done in range(5):
         following = answers.next("me")
         assert following is not None
@@ -69,6 +72,7 @@ def test_several_answer_at_once(study: Study) -> None:
     answers = Answers(study)
 
     def answer(rater: str) -> None:
+        answers.issue(rater)
         while (following := answers.next(rater)) is not None:
             answers.record(rater, following[0].name, 0, 5)
 
@@ -99,6 +103,23 @@ def test_known_preferences_fooling_and_harshness_are_found(study: Study) -> None
     figures = json.loads(json.dumps(as_json(found)))
     assert figures["harshness_gap"]["share"] == pytest.approx(found.harshness_gap.value, abs=1e-3)
     assert {entry["method"] for entry in figures["strengths"]} == set(METHODS)
+
+
+def test_only_raters_that_were_issued_count(study: Study) -> None:
+    answers = Answers(study)
+    with pytest.raises(StudyError, match="issued no rater 'invented'"):
+        answers.record("invented", study.trials[0].name, 0, 5)
+    assert answers.record(answers.issue(), study.trials[0].name, 0, 5)
+    with closing(sqlite3.connect(study.folder / DATABASE)) as connection, connection:
+        connection.execute("insert into answers select 'invented', trial, chosen, rejected, 1, '' from answers")
+    assert len(answers.all()) == 1
+
+
+def test_a_study_from_before_raters_were_kept_keeps_its_answers(study: Study) -> None:
+    simulate(study, Answers(study), 2, PREFERENCE)
+    with closing(sqlite3.connect(study.folder / DATABASE)) as connection, connection:
+        connection.execute("drop table raters")
+    assert len(Answers(study).all()) == 2 * len(study.trials)
 
 
 def test_nothing_answered_finds_nothing(study: Study) -> None:

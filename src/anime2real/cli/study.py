@@ -1,6 +1,7 @@
 """The command `study`: make a study, serve it to raters or simulate them, and analyse the answers."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,7 @@ def study(
     as_json: Json = False,
     host: str = "127.0.0.1",
     port: int = 8020,
+    token: str | None = None,
     name: list[str] | None = None,
 ) -> int:
     """Ask people, blind, which method is better, and whether they can tell its results from real pictures.
@@ -53,8 +55,10 @@ def study(
         report: write the analysis to this page.
         csv: write the answers to this file.
         as_json: print the analysis.
-        host: the address to listen at; with the default, only this machine can reach the page.
+        host: the address to listen at; with the default, only this machine can reach the page. With another one,
+            people need the token in the address that is printed.
         port: 0 for any that is free.
+        token: what the page must send; a random one beyond this machine. Also read from ANIME2REAL_TOKEN.
         name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
     """
     need_extra("study", "a study")
@@ -81,7 +85,8 @@ def study(
         from anime2real.study.server import serve
         from anime2real.web.settings import Settings
 
-        serve(opened, Settings(host=host, port=port, host_names=tuple(name or ())))
+        token = token or os.environ.get("ANIME2REAL_TOKEN") or None
+        serve(opened, Settings(host=host, port=port, token=token, host_names=tuple(name or ())))
     return 0
 
 

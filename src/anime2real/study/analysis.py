@@ -1,6 +1,6 @@
 """The analysis of a study: which method wins, which is taken for real, and how harshly photographs are judged."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from anime2real.domain import Domain
 from anime2real.study.answers import Answer
-from anime2real.study.statistics import CONFIDENCE, Proportion, Ranking, difference, proportion, rank_methods
+from anime2real.study.statistics import CONFIDENCE, Proportion, Ranking, clustered_proportion, difference, rank_methods
 from anime2real.study.trials import Kind
 
 MIN_ATTENTION: Final = 0.75
@@ -62,7 +62,7 @@ def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) 
             rankings[to] = rank_methods([(a.rater, a.chosen, a.rejected) for a in pairs], names)
         fooling |= {(to, name): rate for name, rate in _fooling_rates(controls, names).items()}
         if controls:
-            by_direction[to] = proportion(sum(a.chosen != "real" for a in controls), len(controls))
+            by_direction[to] = clustered_proportion((a.rater, a.chosen != "real") for a in controls)
     return Analysis(
         raters, excluded, wins, rankings, fooling, by_direction,
         difference(by_direction["anime"], by_direction["real"]) if len(by_direction) == 2 else None,
@@ -86,20 +86,21 @@ def _select(answers: Sequence[Answer], kind: Kind, to: Domain) -> list[Answer]:
 
 def _win_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[tuple[str, str], Proportion]:
     """How often each method was chosen over each other one, where they were compared at all."""
-    chosen = Counter((a.chosen, a.rejected) for a in answers)
     return {
-        (first, second): proportion(chosen[first, second], games)
+        (first, second): clustered_proportion((a.rater, a.chosen == first) for a in games)
         for first in methods
         for second in methods
-        if first != second and (games := chosen[first, second] + chosen[second, first])
+        if first != second and (games := [a for a in answers if {a.chosen, a.rejected} == {first, second}])
     }
 
 
 def _fooling_rates(answers: Sequence[Answer], methods: Sequence[str]) -> dict[str, Proportion]:
     """How often each method's result was taken for the real picture, where it was shown beside one."""
-    shown = Counter(a.rejected if a.chosen == "real" else a.chosen for a in answers)
-    fooled = Counter(a.chosen for a in answers)
-    return {method: proportion(fooled[method], shown[method]) for method in methods if shown[method]}
+    return {
+        method: clustered_proportion((a.rater, a.chosen == method) for a in shown)
+        for method in methods
+        if (shown := [a for a in answers if method in (a.chosen, a.rejected)])
+    }
 
 
 def _median_times(answers: Sequence[Answer]) -> dict[str, float]:

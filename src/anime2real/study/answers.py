@@ -1,9 +1,10 @@
 """The answers, in an SQLite database: a crash loses none, and several raters answer at once.
 
-A rater is a random word; nothing else is stored about anybody.
+A rater is a random word that was issued here; nothing else is stored about anybody.
 """
 
 import csv
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,11 @@ from anime2real.study.trials import Study, StudyError, Trial
 
 DATABASE: Final = "answers.sqlite"
 
-_TABLE = """
+_RATERS = """
+create table if not exists raters (rater text primary key, issued text not null) strict
+"""
+
+_ANSWERS = """
 create table if not exists answers (
     rater text not null,
     trial text not null,
@@ -61,7 +66,11 @@ class Answers:
         self._path = study.folder / DATABASE
         with self._connect() as connection:
             connection.execute("pragma journal_mode = wal")
-            connection.execute(_TABLE)
+            connection.execute(_ANSWERS)
+            known = connection.execute("select 1 from sqlite_master where name = 'raters'").fetchone()
+            connection.execute(_RATERS)
+            if known is None:  # of a study from before raters were kept: whoever has answered counts
+                connection.execute("insert into raters select rater, min(answered) from answers group by rater")
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
@@ -71,6 +80,13 @@ class Answers:
                 yield connection
         except sqlite3.DatabaseError as error:
             raise StudyError(f"{self._path} cannot be used ({error}): is it another program's?") from error
+
+    def issue(self, rater: str | None = None) -> str:
+        """Let a rater answer, under a new random word if none is given; returns the word."""
+        word = rater or secrets.token_hex(8)
+        with self._connect() as connection:
+            connection.execute("insert or ignore into raters values (?, ?)", (word, _now()))
+        return word
 
     def record(self, rater: str, trial: str, chosen: int, milliseconds: int) -> bool:
         """Store an answer; only a rater's first answer to a trial counts.
@@ -85,17 +101,15 @@ class Answers:
             Whether it was the first.
 
         Raises:
-            StudyError: no such trial, or no such side.
+            StudyError: no such trial, no such side, or a rater who was never issued.
         """
         if trial not in self._trials or chosen not in (0, 1):
             raise StudyError(f"there is no side {chosen} of a trial {trial!r} in this study")
         sides = self._trials[trial].sides
         row = (rater, trial, sides[chosen].source, sides[1 - chosen].source, max(0, milliseconds))
         with self._connect() as connection:
-            cursor = connection.execute(
-                "insert or ignore into answers values (?, ?, ?, ?, ?, ?)",
-                (*row, datetime.now(UTC).isoformat(timespec="seconds")),
-            )
+            _check_issued(connection, rater)
+            cursor = connection.execute("insert or ignore into answers values (?, ?, ?, ?, ?, ?)", (*row, _now()))
             return cursor.rowcount == 1
 
     def answered(self, rater: str) -> set[str]:
@@ -104,17 +118,24 @@ class Answers:
             return {name for (name,) in connection.execute("select trial from answers where rater = ?", (rater,))}
 
     def next(self, rater: str) -> tuple[Trial, bool, int] | None:
-        """The rater's next trial, whether its sides are swapped, and how many are answered; None after the last."""
+        """The rater's next trial, whether its sides are swapped, and how many are answered; None after the last.
+
+        Raises:
+            StudyError: the rater was never issued.
+        """
+        with self._connect() as connection:
+            _check_issued(connection, rater)
         done = self.answered(rater)
         remaining = (pair for pair in self._study.for_rater(rater) if pair[0].name not in done)
         following = next(remaining, None)
         return None if following is None else (*following, len(done))
 
     def all(self) -> list[Answer]:
-        """Every answer, oldest first."""
+        """Every answer of raters who were issued, oldest first."""
         with self._connect() as connection:
             rows = connection.execute(
-                "select rater, trial, chosen, rejected, milliseconds from answers order by answered, rater, trial"
+                "select rater, trial, chosen, rejected, milliseconds from answers join raters using (rater) "
+                "order by answered, rater, trial"
             ).fetchall()
         return [Answer(r, self._trials[t], chosen, rejected, ms) for r, t, chosen, rejected, ms in rows]
 
@@ -127,3 +148,12 @@ class Answers:
             for a in answers:
                 table.writerow([a.rater, a.trial.name, a.trial.kind, a.trial.to, a.chosen, a.rejected, a.milliseconds])
         return len(answers)
+
+
+def _check_issued(connection: sqlite3.Connection, rater: str) -> None:
+    if connection.execute("select 1 from raters where rater = ?", (rater,)).fetchone() is None:
+        raise StudyError(f"this study has issued no rater {rater[:40]!r}: load its page without the part behind #")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,8 +6,10 @@ Nothing is stored about anybody but the answers, under a random word.
 import functools
 import io
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import FastAPI, Request
@@ -21,12 +23,15 @@ from anime2real import __version__
 from anime2real.errors import UserError
 from anime2real.study.answers import Answers
 from anime2real.study.trials import PICTURES, Study, StudyError, Trial
-from anime2real.web.middleware import SecurityMiddleware
+from anime2real.web.middleware import BodyLimitMiddleware, SecurityMiddleware
 from anime2real.web.problem import HttpProblem
 from anime2real.web.server import open_listener, run
 from anime2real.web.settings import Settings
 
 PAGE: Final = Path(__file__).parent / "page"
+MAX_BODY_BYTES: Final = 4096
+"""Of a request: an answer has some hundred bytes."""
+
 MAX_MILLISECONDS: Final = 24 * 3600 * 1000
 """The longest time that an answer may have taken."""
 
@@ -58,17 +63,24 @@ def question(trial: Trial) -> str:
 def serve(study: Study, settings: Settings) -> None:
     """Serve the study's page until Ctrl-C or SIGTERM.
 
+    Whoever is to reach it from elsewhere needs a token; one is made if none is given. The address that is printed
+    carries it behind its #, which browsers send to nobody.
+
     Raises:
         UserError: the address cannot be listened at.
     """
+    if not settings.loopback and settings.token is None:
+        settings = replace(settings, token=secrets.token_urlsafe(16))
     listener = open_listener(settings.host, settings.port)
-    announcement = "the study is at {address} (Ctrl-C ends it; nothing is lost)"
+    behind = "" if settings.token is None else f"#.{quote(settings.token, safe='')}"
+    announcement = f"the study is at {{address}}{behind} (Ctrl-C ends it; nothing is lost)"
     run(create_app(study, settings), settings, listener, announcement)
 
 
 def create_app(study: Study, settings: Settings = Settings()) -> FastAPI:  # noqa: B008 - frozen
     """The application for one study."""
     app = FastAPI(title="anime2real study", version=__version__, docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(SecurityMiddleware, settings=settings)
     _add_error_handlers(app)
     _add_routes(app, study)
@@ -103,7 +115,7 @@ def _add_routes(app: FastAPI, study: Study) -> None:
     @app.post("/v1/raters")
     def new_rater() -> dict[str, str]:
         """A random word for a rater who begins."""
-        return {"rater": secrets.token_hex(8)}
+        return {"rater": answers.issue()}
 
     @app.post("/v1/next")
     def next_trial(body: NextIn) -> dict[str, Any]:
@@ -125,7 +137,7 @@ def _add_routes(app: FastAPI, study: Study) -> None:
 
     @app.post("/v1/answers")
     def answer(body: AnswerIn) -> dict[str, bool]:
-        """Store an answer; only a rater's first answer to a trial counts."""
+        """Store an answer; only a rater's first answer to a trial counts, and only raters that were issued."""
         swapped = {trial.name: swapped for trial, swapped in study.for_rater(body.rater)}
         if body.trial not in swapped:
             raise StudyError("there is no such trial in this study: load the page again")

@@ -39,7 +39,7 @@ def simulate(
             raise StudyError(f"no preference for {name}: give one, such as {name}=0.5")
     for number in range(raters):
         random = np.random.default_rng([seed, number])
-        rater = f"simulated-{seed}-{number:04d}"
+        rater = answers.issue(f"simulated-{seed}-{number:04d}")
         random_choice = random.random() < careless
         for trial, _ in study.for_rater(rater):
             chance = 0.5 if random_choice else _first_chosen(trial, preference, fooled or {})

@@ -3,13 +3,13 @@
 Pure functions of counts and arrays. Intervals are 95 % unless told otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,44 @@ def proportion(successes: int, count: int, confidence: float = CONFIDENCE) -> Pr
         return Proportion(float("nan"), 0.0, 1.0, 0)
     interval = binomtest(successes, count).proportion_ci(confidence, method="wilson")
     return Proportion(successes / count, float(interval.low), float(interval.high), count)
+
+
+def clustered_proportion(answers: Iterable[tuple[str, bool]], confidence: float = CONFIDENCE) -> Proportion:
+    """A proportion of answers of several raters, with an interval that does not take one person's for independent.
+
+    Wilson's interval for as many independent answers as these are worth: their number over the design effect (Rao and
+    Scott, "A simple method for the analysis of clustered binary data", 1992), and less for few raters, as Korn and
+    Graubard (1998) have it. Where all agree, the answers of a rater count as one. With a single rater it is Wilson's
+    own, and tells of this rater alone.
+
+    Args:
+        answers: the rater, and whether the answer counts.
+        confidence: of the interval.
+    """
+    counts: dict[str, list[int]] = {}
+    for rater, success in answers:
+        of_rater = counts.setdefault(rater, [0, 0])
+        of_rater[0] += success
+        of_rater[1] += 1
+    successes, sizes = np.array(list(counts.values()), np.float64).reshape(-1, 2).T
+    count, raters = int(sizes.sum()), len(sizes)
+    if raters < 2:
+        return proportion(int(successes.sum()), count, confidence)
+    value = float(successes.sum() / count)
+    worth = float(raters)
+    if 0 < value < 1:
+        variance = raters / (raters - 1) * float(((successes - value * sizes) ** 2).sum()) / count**2
+        worth = value * (1 - value) / variance if variance else float(count)
+    tail = (1 + confidence) / 2
+    worth = min(worth, count) * float(norm.ppf(tail) / t.ppf(tail, raters - 1)) ** 2
+    return Proportion(value, *_wilson(value, worth, float(norm.ppf(tail))), count)
+
+
+def _wilson(value: float, count: float, z: float) -> tuple[float, float]:
+    """Wilson's score interval; scipy's wants whole numbers."""
+    centre = value + z**2 / (2 * count)
+    half = z * np.sqrt(value * (1 - value) / count + z**2 / (4 * count**2))
+    return float((centre - half) / (1 + z**2 / count)), float((centre + half) / (1 + z**2 / count))
 
 
 def difference(first: Proportion, second: Proportion) -> Proportion:
