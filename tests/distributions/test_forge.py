@@ -9,6 +9,7 @@ import pytest
 import yaml
 from environments import ROOT
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -71,6 +72,46 @@ def test_the_release_builds_every_distribution() -> None:
     ]
     assert "for folder in bundles/*/" in build
     assert "SOURCE_DATE_EPOCH=" in build
+
+
+def test_the_release_says_what_it_brings_along() -> None:
+    commands = [step.get("run", "") for step in steps(ROOT / ".github" / "workflows" / "release.yml")]
+    assert any("cyclonedx-py environment" in command and "SHA256SUMS" in command for command in commands)
+    assert any("gh release create" in command and "dist/*.cdx.json" in command for command in commands)
+
+
+def test_what_ci_installs_is_locked_by_hashes() -> None:
+    lock = (ROOT / ".ci" / "requirements.txt").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", "\n".join(line for line in lock.splitlines() if not line.startswith("#")).strip())
+    locked: dict[str, list[str]] = {}
+    for entry in entries:
+        found = re.match(r"([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", entry)
+        assert found, entry[:80]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:80]
+        locked.setdefault(canonicalize_name(found[1]), []).append(found[2])
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *(line for name in ("test", "space") for line in extras[name])]
+    wanted += (ROOT / ".ci" / "tools.in").read_text(encoding="utf-8").splitlines()
+    for requirement in (Requirement(line.partition("#")[0]) for line in wanted if line.partition("#")[0].strip()):
+        if requirement.name == "anime2real":
+            wanted_of = [line for extra in requirement.extras for line in extras[extra]]
+            names = {Requirement(line).name for line in wanted_of} - {"anime2real"}
+            assert names <= {name for name in names if canonicalize_name(name) in locked}
+        else:
+            assert all(
+                requirement.specifier.contains(version) for version in locked[canonicalize_name(requirement.name)]
+            )
+
+
+def test_jobs_install_from_the_lock_unless_they_try_what_users_get() -> None:
+    for path in WORKFLOWS:
+        for name, job in read(path)["jobs"].items():
+            installs = [
+                line for step in job["steps"] for line in step.get("run", "").splitlines() if "pip install" in line
+            ]
+            if installs and name not in ("suite", "newest"):
+                assert "--require-hashes -r .ci/requirements.txt" in installs[0]
+                assert all("--no-deps" in line or "dist/core" in line for line in installs[1:])
 
 
 def test_the_forms_can_be_read() -> None:
