@@ -4,7 +4,8 @@
 
 `anime2real translate PHOTOGRAPH --to anime` runs in this process under `sys.setprofile`, in every thread, and each call
 of a function of anime2real is looked at. A file counts if any of its functions runs for the photograph; what runs while
-a file is imported does not count. A border is passed when the nearest caller inside anime2real is in another file.
+a file is imported, or while a bundle's model is checked, does not count. A border is passed when the nearest caller
+inside anime2real is in another file.
 """
 
 import argparse
@@ -21,10 +22,14 @@ from types import FrameType
 from typing import Any, Final
 
 import anime2real
+from anime2real.bundle.check import check_translator
 from anime2real.cli.main import main
 
 PACKAGE: Final = Path(anime2real.__file__).parent
 PHOTOGRAPH: Final = Path(__file__).parent.parent / "docs" / "pictures" / "astronaut.jpg"
+
+CHECK: Final = check_translator.__name__
+"""It runs once a bundle, for no photograph."""
 
 
 class Trace:
@@ -49,6 +54,8 @@ class Trace:
         while outer is not None:
             if (there := _file(outer)) is not None:
                 if not outer.f_code.co_flags & inspect.CO_OPTIMIZED:  # the body of a module or a class: an import
+                    return
+                if outer.f_code.co_name == CHECK:
                     return
                 caller = caller or (there if outer is not frame else None)
             outer = outer.f_back

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.check import BATCH, IMAGE, MAX_BYTES, batch_of
+from anime2real.bundle.check import BATCH, IMAGE, MAX_BYTES
 from anime2real.bundle.format import STYLE, Bundle, BundleError
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, tilt_of
@@ -100,7 +100,7 @@ class Network:
             who = np.broadcast_to(UNTOLD, (len(pixels), 2))
         results = [
             self._run(pixels[at], landmarks[at], variants[at], who[at])
-            for at in batches(len(pixels), batch_of(self.px))
+            for at in batches(len(pixels), self.bundle.batch)
         ]
         return np.concatenate(results) if results else pixels.copy()
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.bundle.check import BATCH
 from anime2real.bundle.format import Bundle
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
@@ -23,7 +24,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
-from anime2real.network import BATCH, Network, TranslatorError, available_cores
+from anime2real.network import Network, TranslatorError, available_cores
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,

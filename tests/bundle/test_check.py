@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tiny
 
-from anime2real.bundle.check import BATCH, batch_of, check_translator
+from anime2real.bundle.check import BATCH, check_translator
+from anime2real.bundle.format import Bundle
 from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.bundle.registry import shipped
 from anime2real.network import open_session
@@ -42,7 +43,7 @@ def test_a_hostile_model_is_refused_in_one_line_at_once(make: Callable[[], bytes
 
 
 def test_large_pictures_go_through_fewer_at_a_time() -> None:
-    assert [batch_of(px) for px in (16, 256, 512, 1024, 2048)] == [BATCH, BATCH, 2, 1, 1]
+    assert [Bundle("mine", "anime", "real", px).batch for px in (16, 256, 512, 1024, 2048)] == [BATCH, BATCH, 2, 1, 1]
 
 
 def attacked(content: bytes, random: np.random.Generator) -> bytes:

@@ -17,6 +17,7 @@ from live import FACE, Live
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
+from anime2real.face.geometry import Face
 from anime2real.image.decode import Decoded, decode
 from anime2real.web.batcher import Landmarks, Pixels
 from anime2real.web.translators import ParallelTranslator
@@ -198,8 +199,14 @@ def test_work_that_takes_too_long_gets_504(bundles: list[Bundle], gate: Gate) ->
 
 
 def test_work_stops_once_its_504_is_sent(bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch) -> None:
-    entered, searched = [], []
-    monkeypatch.setattr("anime2real.web.service.default_finder", lambda _: lambda image: searched.append(image) or [])
+    entered: list[float] = []
+    searched: list[Image.Image] = []
+
+    def search(image: Image.Image) -> list[Face]:
+        searched.append(image)
+        return []
+
+    monkeypatch.setattr("anime2real.web.service.default_finder", lambda _: search)
 
     def slow(*arguments: Any, **options: Any) -> Decoded:
         entered.append(time.monotonic())

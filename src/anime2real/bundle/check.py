@@ -37,18 +37,14 @@ OPERATORS: Final = frozenset(_RULES)
 """The operators that our exports have."""
 
 
-def batch_of(px: int) -> int:
-    """Pictures per call of a network of `px` pixels a side: fewer of large ones, whose tensors are large."""
-    return max(1, min(BATCH, BATCH * 256**2 // px**2))
-
-
-def check_translator(content: bytes, px: int, conditions: Sequence[str]) -> None:
+def check_translator(content: bytes, px: int, conditions: Sequence[str], batch: int = BATCH) -> None:
     """Refuse a model unless it is a translator, of operators and attributes that exports have, within the bounds.
 
     Args:
         content: of the ONNX file.
         px: S, pixels a side of its pictures.
         conditions: what it takes beside them.
+        batch: pictures of a call at most.
 
     Raises:
         OnnxFileError: it is not; the message says why, in a clause.
@@ -70,7 +66,7 @@ def check_translator(content: bytes, px: int, conditions: Sequence[str]) -> None
         _compare(declared, values)
     if values[graph.outputs[0].name].shape != (N, 3, px, px):
         raise OnnxFileError(f"it holds no translator of {px} px: it gives pictures of another size")
-    _check_work(graph, values, work, batch_of(px))
+    _check_work(graph, values, work, batch)
 
 
 def _check_signature(graph: Graph, px: int, conditions: Sequence[str]) -> None:

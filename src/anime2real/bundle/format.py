@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.check import check_translator
+from anime2real.bundle.check import BATCH, check_translator
 from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, nearest
@@ -107,6 +107,11 @@ class Bundle:
     def variants(self) -> int:
         """How many results of one picture the program offers."""
         return MOST_VARIANTS if "style" in self.conditions else 1
+
+    @property
+    def batch(self) -> int:
+        """Pictures per call of its network at most: fewer of large ones, whose tensors are large."""
+        return max(1, min(BATCH, BATCH * 256**2 // self.px**2))
 
     def manifest(self) -> dict[str, Any]:
         """What bundle.json holds."""
@@ -241,6 +246,6 @@ def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
             f"{path.parent} wants {', '.join(unknown)} beside the picture: this version knows {', '.join(CONDITIONS)}"
         )
     try:
-        check_translator(content, bundle.px, bundle.conditions)
+        check_translator(content, bundle.px, bundle.conditions, bundle.batch)
     except OnnxFileError as error:
         raise BundleError(f"{path} is no model that a bundle may have ({error}): export it again") from error

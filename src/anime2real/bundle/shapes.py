@@ -49,7 +49,7 @@ class Value:
 
     def bytes_of(self, batch: int) -> int:
         """Bytes that it takes when N is `batch`, its weights as ONNX Runtime holds them, in 32 bits at least."""
-        return self.factor * batch**self.power * max(4, ITEM_BYTES[self.dtype])
+        return self.factor * (batch if self.power else 1) * max(4, ITEM_BYTES[self.dtype])
 
 
 def parts(size: int) -> tuple[int, int]:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.bundle.check import BATCH
 from anime2real.bundle.format import Bundle
 from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who
-from anime2real.network import BATCH
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
 from anime2real.translator import Translator
 from anime2real.video.clip import Clip

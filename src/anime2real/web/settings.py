@@ -3,8 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from anime2real.bundle.check import BATCH
 from anime2real.errors import UsageError
-from anime2real.network import BATCH
 
 
 @dataclass(frozen=True)
