@@ -91,7 +91,7 @@ def restore_pack(archives: Sequence[Path], output: Path) -> None:
         with atomic_folder(output) as partial:
             (partial / "index.jsonl").write_bytes(index)
             _restore_pictures(held, partial, len(index.splitlines()), meta)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise PackError(f"{archives[0]} cannot be restored: {error}") from error
 
 

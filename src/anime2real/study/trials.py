@@ -109,5 +109,5 @@ def read_study(folder: Path) -> Study:
         return Study(folder, methods, tuple(trials), int(record["seed"]))
     except FileNotFoundError as error:
         raise StudyError(f"{folder} is no study: there is no {STUDY_FILE}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StudyError(f"{folder} is a damaged study ({error}): make it again") from error
