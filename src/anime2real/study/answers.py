@@ -113,8 +113,13 @@ class Answers:
             return cursor.rowcount == 1
 
     def answered(self, rater: str) -> set[str]:
-        """The names of the trials that a rater has answered."""
+        """The names of the trials that a rater has answered.
+
+        Raises:
+            StudyError: the rater was never issued.
+        """
         with self._connect() as connection:
+            _check_issued(connection, rater)
             return {name for (name,) in connection.execute("select trial from answers where rater = ?", (rater,))}
 
     def next(self, rater: str) -> tuple[Trial, bool, int] | None:
@@ -123,8 +128,6 @@ class Answers:
         Raises:
             StudyError: the rater was never issued.
         """
-        with self._connect() as connection:
-            _check_issued(connection, rater)
         done = self.answered(rater)
         remaining = (pair for pair in self._study.for_rater(rater) if pair[0].name not in done)
         following = next(remaining, None)

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from anime2real import __version__
@@ -92,6 +93,10 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(UserError)
     async def user_error(_: Request, error: UserError) -> JSONResponse:
         return (error if isinstance(error, HttpProblem) else HttpProblem(400, str(error))).response()
+
+    @app.exception_handler(HTTPException)
+    async def http_exception(_: Request, error: HTTPException) -> JSONResponse:
+        return HttpProblem(error.status_code, str(error.detail)).response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -5,6 +5,7 @@ The page of `serve` and that of `study` both use it.
 
 import hmac
 import logging
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -100,32 +101,33 @@ class SecurityMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Rejects requests with larger bodies, for applications that read a body whole.
+    """Reads a request's body before the application does, and rejects one that is larger.
 
     Args:
         app: the application.
-        max_bytes: of a request's body.
+        max_bytes: of a request's body; so much is held in memory.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app, self._max_bytes = app, max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        count = 0
-
-        async def counted() -> Message:
-            nonlocal count
-            message = await receive()
-            count += len(message.get("body", b""))
-            if count > self._max_bytes:
-                raise self._too_large()
-            return message
-
-        declared = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
-        if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
-            await self._too_large().response()(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
             return
-        await self._app(scope, counted, send)
+        held: deque[Message] = deque()
+        count, more = 0, True
+        while more:
+            message = await receive()
+            held.append(message)
+            count += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            if count > self._max_bytes:
+                problem = HttpProblem(413, f"a request has {self._max_bytes:,} bytes at most")
+                await problem.response()(scope, receive, send)
+                return
 
-    def _too_large(self) -> HttpProblem:
-        return HttpProblem(413, f"a request has {self._max_bytes:,} bytes at most")
+        async def replayed() -> Message:
+            return held.popleft() if held else await receive()
+
+        await self._app(scope, replayed, send)

@@ -4,6 +4,7 @@ A thread cannot be cancelled from outside: functions call `check_wanted` between
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -50,4 +51,6 @@ async def run_in_thread(pool: Executor, function: Callable[..., T], *arguments: 
         stop.set()
         if not work.cancel():
             await asyncio.wait({result})
+            with contextlib.suppress(Exception):  # that it was stopped is no failure
+                result.result()
         raise
