@@ -143,11 +143,18 @@ def cycle() -> bytes:
     return file([node("Add", "image y", "x"), node("Relu", "x", "y")]).SerializeToString()
 
 
+def two_lines() -> bytes:
+    """A name that would break the line of a message."""
+    made = file([node("Relu", "image", "y")])
+    made.graph.input[0].name = "image\nerror: all is lost"
+    return made.SerializeToString()
+
+
 KINDS: Final[dict[Callable[[], bytes], str]] = {
     division: "Div", functions: "functions", loop: "graphs in its graph", expansion: "MB of memory|its weights take",
     doubling: "too large|MB of memory", shrinking_batch: "do not fit", memory: "MB of memory", work: "multiplications",
     many_nodes: "5001 nodes", two_graphs: "two of", attribute: "auto_pad", domain: "not one of ONNX's own",
     other_opset: "version 20", untrue_shape: "another shape", short_weights: "numbers that its shape says",
-    cycle: "before it is there",
+    cycle: "before it is there", two_lines: "name is damaged",
 }  # fmt: skip
 """What makes each, and what its refusal says."""

@@ -109,9 +109,12 @@ def _text(value: memoryview) -> str:
     if len(value) > MAX_TEXT_BYTES:
         raise OnnxFileError(f"a name has {len(value):,} bytes")
     try:
-        return str(value, "utf-8")
+        text = str(value, "utf-8")
     except UnicodeDecodeError as error:
         raise OnnxFileError("a name is damaged") from error
+    if not text.isprintable():  # messages quote names
+        raise OnnxFileError("a name is damaged")
+    return text
 
 
 def _packed(message: memoryview) -> list[int]:

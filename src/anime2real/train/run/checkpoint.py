@@ -1,28 +1,37 @@
-"""Checkpoints: a folder each, complete or absent.
+"""Checkpoints: a folder each, complete or absent, every file with its sum.
 
-`model.safetensors` holds the method's tensors (networks, averages, fake pools), `optimizers.pt` the optimizers' state
-(read with `weights_only=True`), `state.json` the progress and the sums of the other two. The folder is written under a
-temporary name, flushed and renamed, so a kill at any moment leaves the one before in place. `Saver` writes beside the
-training, which then waits for a copy to the host alone: 1.5 GB of networks and moments take seconds to write.
+`model.safetensors` holds the method's tensors (networks, averages, fake pools), `optimizers.safetensors` the
+optimizers' moments, `state.json` the progress, and `SHA256SUMS` the sums of the three (`sha256sum -c SHA256SUMS`). The
+folder is written under a temporary name, flushed and renamed, so a kill at any moment leaves the one before in place.
+`Saver` writes beside the training, which then waits for a copy to the host alone: 1.5 GB of networks and moments take
+seconds to write.
 """
 
 import hashlib
 import json
+import re
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anime2real.atomic import atomic_folder
 from anime2real.train.method import Method
+from anime2real.train.run.config import TrainError
 
-KEPT = 2
+KEPT: Final = 2
+"""Intact checkpoints that stay: the newest, and one to go back to."""
+
+MODEL: Final = "model.safetensors"
+OPTIMIZERS: Final = "optimizers.safetensors"
+STATE: Final = "state.json"
+SUMS: Final = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,18 @@ class Saver:
     """Writes checkpoints below a folder, one at a time, in a thread of its own.
 
     Used as a context, which ends when the last one is written. What goes wrong in the writing is raised by the next
-    `save`, or at the end.
+    `save`, or at the end. Nobody else may write there meanwhile: what a killed writer left half-done is removed.
+
+    Args:
+        folder: of the checkpoints.
+        resumed: the step of the checkpoint that this session went on from; 0 for none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, resumed: int = 0) -> None:
+        for partial in folder.glob(".step-*"):
+            shutil.rmtree(partial, ignore_errors=True)
         self._folder = folder
+        self._intact = [resumed] if resumed else []
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._pending: Future[Path] | None = None
 
@@ -68,8 +84,17 @@ class Saver:
         """Copy what the run has now, and write it while the run goes on; the one before is waited for."""
         self.wait()
         tensors = {key: value.contiguous() for key, value in _on_host(method.state_dict()).items()}
-        optimizers = {key: _on_host(optimizer.state_dict()) for key, optimizer in method.optimizers.items()}
-        self._pending = self._thread.submit(_write, self._folder, tensors, optimizers, progress)
+        moments = {
+            f"{key}.{place}.{name}": _on_host(value).contiguous()
+            for key, optimizer in method.optimizers.items()
+            for place, state in optimizer.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+        self._intact = [step for step in self._intact if step != progress.step]
+        self._intact = [*self._intact, progress.step][-KEPT:]
+        # By what this session knows to be intact: a folder of a higher number may be damaged, or somebody else's.
+        oldest = self._intact[0] if len(self._intact) == KEPT else 0
+        self._pending = self._thread.submit(_write, self._folder, tensors, moments, progress, oldest)
 
     def wait(self) -> None:
         """Until what was to be saved is written."""
@@ -87,57 +112,97 @@ def _on_host(value: Any) -> Any:
     return [_on_host(each) for each in value] if isinstance(value, list) else value
 
 
-def _write(folder: Path, tensors: dict[str, Tensor], optimizers: dict[str, Any], progress: RunProgress) -> Path:
-    """A checkpoint of a state on the host; the oldest beyond `KEPT` go. Returns its path."""
-    final = folder / f"step-{progress.step:09d}"
-    with atomic_folder(final) as partial:
-        save_file(tensors, partial / "model.safetensors")
-        torch.save(optimizers, partial / "optimizers.pt")
-        sums = {name: _sum(partial / name) for name in ("model.safetensors", "optimizers.pt")}
-        state = json.dumps({"progress": asdict(progress), "sha256": sums}, indent=1) + "\n"
-        (partial / "state.json").write_text(state, encoding="utf-8")
-    for old in complete(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+def _write(
+    folder: Path, tensors: dict[str, Tensor], moments: dict[str, Tensor], progress: RunProgress, oldest: int
+) -> Path:
+    """A checkpoint of a state on the host; those of a step before `oldest` go. Returns its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    final = folder / _name(progress.step)
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "the folder is gone", str(folder))  # the writer below would make it anew
+    try:
+        with atomic_folder(final) as partial:
+            save_file(tensors, partial / MODEL)
+            save_file(moments, partial / OPTIMIZERS)
+            (partial / STATE).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
+            sums = (f"{_sum(partial / name)}  {name}\n" for name in (MODEL, OPTIMIZERS, STATE))
+            (partial / SUMS).write_text("".join(sums), encoding="utf-8")
+    except SafetensorError as error:  # its word for a full disk
+        raise OSError(5, str(error), str(final)) from error
+    for old in complete(folder):
+        if _step(old) < oldest:
+            shutil.rmtree(old, ignore_errors=True)
     return final
 
 
 def complete(folder: Path) -> list[Path]:
-    """The finished checkpoints below `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / "state.json").is_file())
+    """The checkpoints below `folder` that were written to their end, oldest first; they may be damaged since."""
+    return sorted((path for path in folder.glob("step-*") if _step(path) >= 0), key=_step)
+
+
+def _name(step: int) -> str:
+    return f"step-{step:09d}"
+
+
+def _step(path: Path) -> int:
+    """The step that a checkpoint's name tells, -1 for no name of a checkpoint."""
+    match = re.fullmatch(r"step-([0-9]{9,18})", path.name)
+    return int(match[1]) if match else -1
 
 
 def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
     """Load the newest intact checkpoint into `method`, whose optimizers exist.
 
     Returns:
-        its progress (a fresh one where there is none) and a line for each damaged checkpoint that was passed over.
+        its progress (a fresh one where there is none at all) and a line for each damaged one that was passed over.
+
+    Raises:
+        TrainError: there are checkpoints, and none is intact.
     """
-    for partial in folder.glob(".step-*"):
-        shutil.rmtree(partial, ignore_errors=True)
-    passed: list[str] = []
-    for path in reversed(complete(folder)):
+    found = complete(folder)
+    reasons: list[str] = []
+    for path in reversed(found):
         try:
-            return _load(path, method), passed
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            passed.append(f"checkpoint {path.name} is damaged ({str(error).splitlines()[0]}); trying the one before")
-    return RunProgress(), passed
+            progress = _load(path, method)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            reasons.append(f"{path.name}: {(str(error) or type(error).__name__).splitlines()[0]}")
+        else:
+            return progress, [f"checkpoint {reason}; taking the one before" for reason in reasons]
+    if complete(folder) != found:  # a training goes on there, and has put newer ones in their place
+        return load_newest(folder, method)
+    if reasons:
+        raise TrainError(
+            f"no checkpoint in {folder} is intact ({'; '.join(reasons)}): nothing is deleted and nothing trained; put "
+            "intact copies there, or train in a new folder"
+        )
+    return RunProgress(), []
 
 
 def _load(path: Path, method: Method) -> RunProgress:
-    state: dict[str, Any] = json.loads((path / "state.json").read_text())
-    for name, expected in state["sha256"].items():
-        if _sum(path / name) != expected:
-            raise ValueError(f"{name} does not have the sum that was written down")
-    tensors = load_file(path / "model.safetensors")
-    optimizers = torch.load(path / "optimizers.pt", weights_only=True, map_location="cpu")
-    method.load_state_dict(tensors)
+    lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+    sums = dict(reversed(line.split("  ", 1)) for line in lines)
+    for name in (MODEL, OPTIMIZERS, STATE):
+        if _sum(path / name) != sums.get(name):
+            raise ValueError(f"{name} is damaged, it does not have the sum in {SUMS}")
+    progress = RunProgress(**json.loads((path / STATE).read_text(encoding="utf-8")))
+    if path.name != _name(progress.step):
+        raise ValueError(f"it is of step {progress.step}, not of the one that its name tells")
+    method.load_state_dict(load_file(path / MODEL))
+    moments = load_file(path / OPTIMIZERS)
     for key, optimizer in method.optimizers.items():
         rates = [group["lr"] for group in optimizer.param_groups]
-        capturable = [group["capturable"] for group in optimizer.param_groups]
-        optimizer.load_state_dict(optimizers[key])
-        for group, rate, graph in zip(optimizer.param_groups, rates, capturable, strict=True):
-            group["lr"], group["capturable"] = rate, graph  # of this device, not of the one that wrote it
-    return RunProgress(**state["progress"])
+        own: dict[int, dict[str, Tensor]] = {}
+        for name, value in moments.items():
+            of, place, what = name.split(".")
+            if of == key:
+                own.setdefault(int(place), {})[what] = value
+        optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # the tensor that a captured graph reads, not a copy
+    return progress
 
 
 def _sum(path: Path) -> str:
