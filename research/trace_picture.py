@@ -10,6 +10,7 @@ inside anime2real is in another file.
 
 import argparse
 import contextlib
+import functools
 import inspect
 import io
 import json
@@ -65,7 +66,12 @@ class Trace:
 
 
 def _file(frame: FrameType) -> str | None:
-    path = Path(frame.f_code.co_filename)
+    return _in_package(frame.f_code.co_filename)
+
+
+@functools.cache
+def _in_package(name: str) -> str | None:
+    path = Path(name)
     return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else None
 
 
