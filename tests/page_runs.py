@@ -9,13 +9,16 @@ is not run, and why, is in `NOT_RUN` and `SLOW`.
 import itertools
 import re
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
 import documented
 import enlargers
+import pytest
 import tiny
 from documented import ROOT, SHELL, Command
 from parsing import refused
@@ -114,6 +117,18 @@ def expanded(words: Sequence[str]) -> list[str]:
     return [found for word in words for found in (sorted(glob(word)) if has_magic(word) else []) or [word]]
 
 
+@contextmanager
+def redirected(words: Sequence[str]) -> Iterator[list[str]]:
+    """The words without `< FILE` and `> FILE`, whose files are standard input and output meanwhile."""
+    places = {place: words[place + 1] for place, word in enumerate(words) if word in ("<", ">")}
+    kept = [word for place, word in enumerate(words) if place not in places and place - 1 not in places]
+    with ExitStack() as until, pytest.MonkeyPatch.context() as patch:
+        for place, name in places.items():
+            stream, mode = ("stdin", "r") if words[place] == "<" else ("stdout", "w")
+            patch.setattr(sys, stream, until.enter_context(open(name, mode, encoding="utf-8")))
+        yield kept
+
+
 def output_of(words: Sequence[str]) -> Path | None:
     """Where a command writes to."""
     return next((Path(value) for option, value in itertools.pairwise(words) if option == "-o"), None)
@@ -166,7 +181,8 @@ def run_page(name: str, *, train: bool = False) -> list[str]:
                 shutil.rmtree(output, ignore_errors=True)
             words = expanded(small(command.words[1:]))
             stops_short = words[0] == "train" and not train and "--dry-run" not in words
-            code = cli.main([*words, "--dry-run"] if stops_short else words)
+            with redirected(words) as kept:
+                code = cli.main([*kept, "--dry-run"] if stops_short else kept)
             assert code == 0, f"{command}: exit code {code}"
             if stops_short:
                 assert output is not None

@@ -1,7 +1,8 @@
 """The guided filter: a rough mask brought to the edges of the picture that it belongs to.
 
 He, Sun and Tang, "Guided Image Filtering", ECCV 2010. In every window the result is a linear function of the guide's
-colour, the one nearest to the mask; each pixel takes the mean over the windows that hold it.
+colour, the one nearest to the mask; each pixel takes the mean over the windows that hold it. Of the libraries only
+OpenCV's contributed modules have it, with all of OpenCV.
 """
 
 import numpy as np

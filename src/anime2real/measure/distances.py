@@ -1,4 +1,7 @@
-"""Distances between two sets of feature vectors, and intervals of a mean and of a ratio of means."""
+"""Distances between two sets of feature vectors, and intervals of a mean and of a ratio of means.
+
+torch-fidelity computes them of pictures, through its own features; these take vectors, whatever they are features of.
+"""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,8 @@
 """What a discriminator sees, augmented differentiably.
 
 Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020: colour, translation, cutout. Every
-picture gets its own augmentation; gradients pass through to the generator.
+picture gets its own augmentation; gradients pass through to the generator. Kornia has all of it, but draws its random
+numbers itself: here they are given, so that a step follows from its number alone.
 """
 
 from typing import Any

@@ -3,7 +3,8 @@
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
 where each face was in the frame before. A face that the finder finds for the first time is followed back to the
 finder's last run, so that its track does not begin late. A face that is gone for less than a third of a second stays
-one track, and is interpolated linearly in between.
+one track, and is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run
+on every frame.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Admission control: how many requests may wait or be in work, and how much memory they may hold together.
 
 Who cannot be served in time is told so at once, with 503 and a `Retry-After`, rather than with a 504 a minute later.
+Limiters for Starlette count requests by address and minute; what runs out here is memory and cores.
 """
 
 import asyncio

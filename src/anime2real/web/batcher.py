@@ -2,7 +2,7 @@
 
 A call takes up to `size` crops of one translator. The first crop of a batch waits at most `wait_seconds` for
 others, and not at all while the network is busy, because others arrive meanwhile. A crop whose request has ended is
-dropped.
+dropped. What batches requests elsewhere (Triton, Ray Serve, BentoML) is a server of its own; this is a queue in ours.
 """
 
 import asyncio
