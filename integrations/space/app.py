@@ -18,7 +18,7 @@ EXAMPLES: Final = next(
 
 MAX_AGE_SECONDS: Final = 600
 MAX_BYTES: Final = 16 * 2**20
-MAX_PIXELS: Final = 24_000_000
+MAX_PIXELS: Final = 26_000_000
 BEST: Final = "best"
 DIRECTIONS: Final[dict[str, Literal["anime", "real"] | None]] = {
     "what it is not": None,

@@ -42,19 +42,20 @@ class Network:
     Args:
         bundle: the bundle to run.
         threads: CPU threads for one call; if None, as many as this process may use.
+        once: it will be run a few times at most: it is loaded in a fifth of the time, and runs a tenth slower.
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
         ValueError: `threads` is below 1.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, once: bool = False) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.bundle = bundle
         content = bundle.model()
         try:
-            self._session = open_session(content, threads or available_cores(), bounded=True)
+            self._session = open_session(content, threads or available_cores(), bounded=True, optimised=not once)
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
         self._output = self._session.get_outputs()[0].name
@@ -125,7 +126,7 @@ def batches(count: int, size: int = BATCH) -> Iterator[slice]:
 
 
 def open_session(
-    model: Path | bytes, threads: int | None = None, *, bounded: bool = False
+    model: Path | bytes, threads: int | None = None, *, bounded: bool = False, optimised: bool = True
 ) -> onnxruntime.InferenceSession:
     """A session of ONNX Runtime on the CPU.
 
@@ -133,9 +134,14 @@ def open_session(
         model: an ONNX file, or its bytes.
         threads: CPU threads for one call; the library's choice if not given.
         bounded: whether it computes in the memory of `ARENA_BYTES` that all bounded sessions share.
+        optimised: whether the graph is optimised, which takes a while.
     """
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # Threads that wait in a loop take the cores from those that decode, find faces and write.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
     if bounded:
         _make_arena()

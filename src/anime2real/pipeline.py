@@ -54,6 +54,7 @@ class Crops:
         frames: K similarities, from px of the picture to the unit square.
         landmarks: (K, 5, 2), shares of the crop's side.
         who: (K, 2), who the results should show, for bundles that are told: sex from -1 (woman) to 1 (man), age / 100.
+        cutout: RGBA, the picture on no background, if it is to be pasted into in place of `image`.
     """
 
     image: Image.Image
@@ -62,6 +63,7 @@ class Crops:
     frames: tuple[Similarity, ...]
     landmarks: NDArray[np.float64]
     who: NDArray[np.float64] | None = None
+    cutout: Image.Image | None = None
 
     def select(self, chosen: NDArray[np.bool_]) -> "Crops":
         """Only the crops for which `chosen` (K,) is true, as the network takes them; faces and frames stay complete."""
@@ -220,12 +222,14 @@ def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) 
 
 
 def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
-    """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`)."""
+    """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`), RGBA if transparent."""
     match layout:
         case "paste":
-            image = crops.image
+            image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
             for frame, result in reversed(list(zip(crops.frames, results, strict=True))):  # the first comes on top
                 image = paste(image, Image.fromarray(result), frame)
+            if crops.cutout is not None:
+                image.putalpha(crops.cutout.getchannel("A"))
             return [image]
         case "pair":
             return [Image.fromarray(np.concatenate(two, axis=1)) for two in zip(crops.pixels, results, strict=True)]

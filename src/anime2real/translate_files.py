@@ -123,6 +123,9 @@ def translate_files(
 def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> Iterator[Outcome]:
     """Run the network on batches, while further pictures are decoded and those before are written."""
     items, waiting = iter(work.places), _Waiting()
+    _fill(waiting, work, items, loaders)
+    for to in _likely(work.options, waiting):
+        loaders.submit(work.networks, to)  # while the first picture is decoded; a failure is told when it is asked for
     written: deque[Outcome | Future[Outcome]] = deque()
     while _fill(waiting, work, items, loaders):
         first = waiting[0][0]
@@ -147,6 +150,15 @@ def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -
         while written and (len(written) > AHEAD or isinstance(written[0], Outcome) or written[0].done()):
             yield _finished(written.popleft())
     yield from map(_finished, written)
+
+
+def _likely(options: Options, waiting: _Waiting) -> tuple[Domain, ...]:
+    """The direction of the first picture, as far as its name tells: photographs are seldom anything but JPEG."""
+    first = next((item.source for item, loading in waiting if loading), None)
+    if first is None:
+        return ()
+    photograph = first.suffix.lower() in (".jpg", ".jpeg", ".heic", ".heif")
+    return (options.to or ("anime" if photograph else "real"),)
 
 
 def _finished(outcome: "Outcome | Future[Outcome]") -> Outcome:
@@ -211,7 +223,11 @@ def _load(work: _Work, source: Path) -> _Loaded:
     crops = crop_faces(decoded.image, faces, work.networks.bundle(to), who=options.who)
     notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
     records = crops.records()
-    if options.layout != "paste":
+    if options.layout == "paste":
+        crops = replace(
+            crops, cutout=decoded.cutout if options.format != "jpg" else None
+        )  # JPEG is laid on `background`
+    else:
         crops = replace(crops, image=Image.new("RGB", (1, 1)))  # a whole photograph takes 150 MB
     return _Loaded(crops, to, records, notes, time.perf_counter() - start)
 

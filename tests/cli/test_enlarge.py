@@ -130,14 +130,14 @@ def test_what_cannot_be_enlarged_is_named(tmp_path: Path, weights: str, capsys: 
     given = tmp_path / "given.zip"
     with zipfile.ZipFile(given, "w") as archive:
         archive.writestr("/out.png", saved(smooth(), "PNG"))
-        archive.writestr("huge.png", saved(Image.new("1", (2000, 1500)), "PNG"))
+        archive.writestr("huge.png", saved(Image.new("1", (2500, 1500)), "PNG"))
         archive.writestr("long.png", saved(Image.new("RGB", (4200, 1)), "PNG"))
         archive.writestr("good.png", saved(smooth(8, 8), "PNG"))
     assert main(["enlarge", str(given), "-o", str(tmp_path / "o.zip"), "--weights", weights, "--device", "cpu"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["skipped"] == 3
     assert "//out.png has a name outside its archive" in said.err
-    assert "huge.png is 2000×1500 px and would get more than 40,000,000 pixels: leave it out, or" in said.err
+    assert "huge.png is 2500×1500 px and would get more than 52,000,000 pixels: leave it out, or" in said.err
     assert "long.png, enlarged, is too large for webp" in said.err
     with zipfile.ZipFile(tmp_path / "o.zip") as archive:
         assert set(archive.namelist()) == {"good.webp", "enlarged.json"}

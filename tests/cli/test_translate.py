@@ -18,13 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anime2real import __version__, results
+from anime2real import __version__
 from anime2real.cli.main import main
 from anime2real.cli.translate import OutcomePrinter
+from anime2real.face.geometry import TEMPLATE, Face
 from anime2real.image.decode import PictureError
-from anime2real.image.files import Found, Search, collect
+from anime2real.image.files import Found, Search, clip_kind, collect
 from anime2real.image.provenance import read_marks
+from anime2real.network import TranslatorError
 from anime2real.outcome import Outcome
+from anime2real.pipeline import choose_faces, direction
 from anime2real.results import result_names
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
@@ -443,11 +446,40 @@ def test_a_folder_starts_at_once(tmp_path: Path, bundle: str, monkeypatch: pytes
     for i in range(60):
         draw(tmp_path / "in" / f"{i:02}.png")
     looked_at: list[Path] = []
-    kind = results.clip_kind
-    monkeypatch.setattr(results, "clip_kind", lambda path: looked_at.append(path) or kind(path))
+
+    def looks(path: Path) -> str | None:
+        looked_at.append(path)
+        return clip_kind(path)
+
+    monkeypatch.setattr("anime2real.results.clip_kind", looks)
     seen: list[int] = []
     monkeypatch.setattr(OutcomePrinter, "__call__", lambda self, outcome: seen.append(len(looked_at)))
     command = ["translate", "--crop", "none", str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--bundle", bundle]
     main(command)
     assert len(seen) == 60
     assert seen[0] <= 32
+
+
+def test_what_was_transparent_stays_so_when_faces_are_pasted(tmp_path: Path, bundle: str) -> None:
+    clear = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    clear.paste((9, 9, 9, 255), (0, 0, 20, 20))
+    clear.save(tmp_path / "a.png")
+    command = ["translate", "--crop", "none", str(tmp_path / "a.png"), "--bundle", bundle, "--layout", "paste", "-o"]
+    for suffix, extrema in (("png", (0, 255)), ("webp", (0, 255)), ("jpg", None)):
+        assert main([*command, str(tmp_path / "o"), "--format", suffix]) == 0
+        with Image.open(tmp_path / "o" / f"a.{suffix}") as made:
+            assert (made.getchannel("A").getextrema() if made.mode == "RGBA" else None) == extrema
+
+
+def test_the_direction_is_that_of_most_faces() -> None:
+    def faces(*domains: str) -> list[Face]:
+        return [Face(TEMPLATE * 10 + i, domain, 1.0) for i, domain in enumerate(domains)]  # type: ignore[arg-type]
+
+    assert direction(faces("real")) == "anime"
+    assert direction(faces("anime", "real", "real")) == "anime"
+    assert direction(faces("anime", "real")) == "real"  # the largest decides
+    three = faces("anime", "anime", "anime")
+    assert choose_faces(list(reversed(three)), "left-to-right") == three
+    assert choose_faces(three, 2) == [three[1]]
+    with pytest.raises(TranslatorError, match="no face 4"):
+        choose_faces(three, 4)

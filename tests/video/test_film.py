@@ -28,6 +28,7 @@ from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.film import Film
 from anime2real.video.track import Frame
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
+from anime2real.video.upright import HLG, PQ, mapped, turn_of
 
 COUNT = 24
 
@@ -342,3 +343,109 @@ def test_smoothing_lessens_what_the_finder_trembles(tmp_path: Path, film: Path, 
     raw = run(film, tmp_path / "raw.mp4", negative, finder=Trembling(), smooth=None)
     steadied = run(film, tmp_path / "steady.mp4", negative, finder=Trembling())
     assert bend(steadied) < 0.35 * bend(raw)
+
+
+def test_a_damaged_segment_is_made_again(tmp_path: Path, film: Path, negative: Translator) -> None:
+    straight = run(film, tmp_path / "straight.mp4", negative, segment=10)
+    stopped = Interrupted(negative.bundle, threads=1)
+    stopped.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", stopped, segment=10)
+    (segment,) = tmp_path.glob(".*.partial/*.nut")
+    segment.write_bytes(segment.read_bytes()[:-2000])
+    result = run(film, tmp_path / "out.mp4", negative, segment=10)
+    assert result.resumed == 0
+    assert digest(result.path) == digest(straight.path)
+
+
+def test_the_search_for_faces_goes_on_where_it_was_stopped(
+    tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anime2real.video.translate.SEGMENT", 5)
+    straight, whole = Counting(), Counting()
+    expected = run(film, tmp_path / "straight.mp4", negative, segment=10, finder=straight)
+
+    class Stopping(Counting):
+        def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+            if self.calls > straight.calls - 4:
+                raise KeyboardInterrupt
+            return super().follow(image, faces)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", negative, segment=10, finder=Stopping())
+    result = run(film, tmp_path / "out.mp4", negative, segment=10, finder=whole)
+    assert 0 < whole.calls < straight.calls
+    assert digest(result.path) == digest(expected.path)
+
+
+def test_a_damaged_packet_is_left_out_and_told(tmp_path: Path, moving: tuple[list[Image.Image], Points]) -> None:
+    source = clips.encode(tmp_path / "in.mp4", moving[0][:12], sound=None)
+    with av.open(str(source)) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.pos][-1]
+    content = bytearray(source.read_bytes())
+    content[place : place + 4] = b"\xff" * 4  # of a unit's size
+    source.write_bytes(content)
+    damaged = Film(source, ClipLimits())
+    assert len(list(damaged.frames())) == 11
+    assert damaged.notes == ("1 of 12 frames are damaged, and left out",)
+
+
+def test_a_clip_that_is_cut_off_is_told(tmp_path: Path, moving: tuple[list[Image.Image], Points]) -> None:
+    source = clips.encode(tmp_path / "in.webm", moving[0] * 2, sound=None, codec="libvpx")
+    whole = Film(source, ClipLimits())
+    assert (len(list(whole.frames())), whole.notes) == (2 * COUNT, ())
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 3])
+    cut = Film(source, ClipLimits())
+    frames = len(list(cut.frames()))
+    assert cut.notes[0].startswith(f"ends early: {frames} of {2 * COUNT} frames")
+
+
+def test_sound_of_a_codec_that_is_not_known_is_left_out(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    source = clips.encode(tmp_path / "in.mov", moving[0][:6])
+    content = source.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"dapa")
+    source.write_bytes(content)
+    result = run(source, tmp_path / "out.mp4", negative)
+    assert "1 sound track(s) of a codec that is not known" in result.notes[0]
+    with av.open(str(result.path)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    source.write_bytes(content.replace(b"avc1", b"xyz1").replace(b"avcC", b"xyzC"))
+    with pytest.raises(ClipError, match="pictures of a codec that is not known"):
+        Film(source, ClipLimits())
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turn"),
+    [
+        ((1, 0, 0, 1), None), ((-1, 0, 0, 1), Image.Transpose.FLIP_LEFT_RIGHT),
+        ((1, 0, 0, -1), Image.Transpose.FLIP_TOP_BOTTOM), ((0, 1, 1, 0), Image.Transpose.TRANSPOSE),
+        ((0, -1, -1, 0), Image.Transpose.TRANSVERSE), ((0, 1, -1, 0), Image.Transpose.ROTATE_270),
+    ],
+)  # fmt: skip
+def test_mirrored_display_matrices(matrix: tuple[int, ...], turn: Image.Transpose | None) -> None:
+    a, b, c, d = (value << 16 for value in matrix)
+    assert turn_of(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32)) == turn
+    if turn is not None:  # a pixel goes where x' = a x + c y, y' = b x + d y puts it, from the middle
+        stored = Image.new("L", (3, 3))
+        stored.putpixel((2, 1), 255)
+        assert stored.transpose(turn).getpixel((1 + matrix[0], 1 + matrix[1])) == 255
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_high_dynamic_range_gives_the_colours_that_went_in(transfer: int) -> None:
+    wanted = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.float64)
+    wanted[0, 0], wanted[0, 1] = 255, 0
+    encoded = wanted / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    light = linear @ np.array([[0.6274, 0.0691, 0.0164], [0.3293, 0.9195, 0.0880], [0.0433, 0.0114, 0.8956]])
+    if transfer == PQ:  # SMPTE ST 2084, equation 5.2
+        power = (203 * light / 10_000) ** (2610 / 16384)
+        signal = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+    else:  # BT.2100: the inverse OOTF, and the OETF
+        shown = light * 0.203
+        scene = shown * np.maximum(shown @ [0.2627, 0.6780, 0.0593], 1e-9)[..., None] ** (1 / 1.2 - 1)
+        high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+        signal = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
+    made = mapped(np.rint(signal * 65535).astype(np.uint16), transfer)
+    assert np.abs(made - wanted).max() <= 2

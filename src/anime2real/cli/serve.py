@@ -13,7 +13,7 @@ def serve(
     token: str | None = None,
     name: list[str] | None = None,
     max_megabytes: float = 16,
-    max_megapixels: float = 24,
+    max_megapixels: float = 26,
     queue: int = 64,
     timeout: float = 60,
     batch: int = 8,

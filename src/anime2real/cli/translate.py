@@ -108,7 +108,8 @@ def translate(
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
         bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
-        networks = Networks(bundles, threads)
+        once = len(pictures) == 1 and variants == 1 and Path(pictures[0]).is_file()
+        networks = Networks(bundles, threads, once=once)
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, to_stdout, layout),
             format=suffix, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
@@ -139,11 +140,12 @@ class Networks:
     Args:
         bundles: by the domain that they translate to.
         threads: CPU threads.
+        once: as of `Network`.
     """
 
-    def __init__(self, bundles: "Directions", threads: int | None) -> None:
+    def __init__(self, bundles: "Directions", threads: int | None, *, once: bool) -> None:
         self.bundle: Final = bundles
-        self._threads, self._lock = threads, Lock()
+        self._threads, self._once, self._lock = threads, once, Lock()
         self._loaded: dict[Domain, Translator] = {}
 
     def __call__(self, to: Domain) -> "Translator":
@@ -156,7 +158,7 @@ class Networks:
 
         with self._lock:
             if to not in self._loaded:
-                self._loaded[to] = Translator(self.bundle(to), threads=self._threads)
+                self._loaded[to] = Translator(self.bundle(to), threads=self._threads, once=self._once)
             return self._loaded[to]
 
 

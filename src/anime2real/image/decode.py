@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, features
 from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from anime2real.errors import UserError
+from anime2real.image.png_texts import LARGEST_TEXT, without_large_texts
 
 # Pillow's own classes, called by name: Image.open would warn of large pictures on stderr before we have seen
 # their size, and take a camera's JPEG with a preview inside for an animation.
@@ -34,8 +37,14 @@ FORMATS: Final[dict[str, type[ImageFile]]] = {
     "WEBP": WebPImageFile,
     "AVIF": AvifImageFile,
     "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
 }
-_FOREIGN: Final = {b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+HEIC: Final = "HEIC"
+"""Read, too, where pillow-heif is installed."""
+
+_HEADS: Final = {b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+_ANIMATED: Final = "animated: only the first frame is used"
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,11 +70,11 @@ class Limits:
 
     Attributes:
         max_bytes: of the file.
-        max_pixels: width times height.
+        max_pixels: width times height; phones make some of 50 million.
     """
 
     max_bytes: int = 64 * 2**20
-    max_pixels: int = 40_000_000
+    max_pixels: int = 52_000_000
 
 
 @dataclass(frozen=True)
@@ -74,15 +83,17 @@ class Decoded:
 
     Attributes:
         image: RGB, sRGB, upright, 8 bits a channel; none of the file's metadata.
-        format: a key of `FORMATS`.
+        format: a key of `FORMATS`, or `HEIF`.
         size: (width, height) in pixels as stored, before turning upright.
         notes: what the user should know, such as that only the first frame was read.
+        cutout: RGBA, what lies on no background, if the picture is transparent somewhere.
     """
 
     image: Image.Image
     format: str
     size: tuple[int, int]
     notes: tuple[str, ...] = ()
+    cutout: Image.Image | None = None
 
 
 def decode(
@@ -107,19 +118,31 @@ def decode(
     if len(background) != 3 or not all(0 <= channel <= 255 for channel in background):
         raise ValueError(f"background must be three numbers of 0-255, not {background}")
     with opened(source, name, limits) as picture:
-        notes = ("animated: only the first frame is used",) if getattr(picture, "is_animated", False) else ()
+        several = getattr(picture, "n_frames", 1) > 1
+        what = "several pictures: only the first is used" if picture.format == "TIFF" else _ANIMATED
         if isinstance(picture.fp, Stream):
             picture.fp.ends = True
         picture.load()
-        image = to_rgb(picture, background)
-        turn = _TURNS.get(exif_of(picture).get(ExifTags.Base.Orientation, 1))
-        image = image if turn is None else image.transpose(turn)
+        rgb, alpha = upright(picture, *to_rgb_alpha(picture))
+    image, cutout = rgb, None
+    if alpha is not None:
+        image, cutout = laid_on(rgb, alpha, background), rgb.copy()
+        cutout.putalpha(alpha)
+        cutout.info = {}
     image.info = {}  # saved again, an old profile or transparency would change colours, and GPS would leak
-    return Decoded(image, str(picture.format), picture.size, notes)
+    return Decoded(image, str(picture.format), picture.size, (what,) if several else (), cutout)
+
+
+def upright(picture: Image.Image, *parts: Image.Image | None) -> list[Any]:
+    """Parts of a picture, turned and mirrored as the picture's EXIF asks."""
+    turn = _TURNS.get(exif_of(picture).get(ExifTags.Base.Orientation, 1))
+    return [part if part is None or turn is None else part.transpose(turn) for part in parts]
 
 
 def to_image(picture: Picture) -> Image.Image:
     """Any picture as an RGB image, sRGB, 8 bits a channel: files are decoded, transparency is laid on white.
+
+    An image that Pillow opened from a file is set upright, as the file would be; what was made of one is as it is.
 
     Raises:
         PictureError: a file cannot be read, or an array is none of a picture.
@@ -127,7 +150,13 @@ def to_image(picture: Picture) -> Image.Image:
     if isinstance(picture, (str, Path)):
         return decode(picture).image
     if isinstance(picture, Image.Image):
-        return to_rgb(picture.convert("RGBA") if picture.has_transparency_data else picture, (255, 255, 255))
+        try:
+            image = to_rgb(picture, (255, 255, 255))
+        except Exception as error:  # it is decoded here, if it was only opened; decoders raise anything
+            raise PictureError(f"the picture is damaged or of a mode that is not read ({reason(error)})") from error
+        image = upright(picture, image)[0] if isinstance(picture, ImageFile) else image
+        image.info = {}
+        return image
     if not isinstance(picture, np.ndarray):
         raise PictureError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
@@ -177,12 +206,17 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
     if not content:
         refuse(name, "is empty: get it again")
     kind = _sniff(content)
-    if kind not in FORMATS:
+    reader = _heic_reader() if kind == HEIC else FORMATS.get(kind)
+    if reader is None and kind == HEIC:
+        refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
+    if reader is None:
         refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
     if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
         refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
+    if kind == "PNG" and len(content) > LARGEST_TEXT:
+        content = without_large_texts(content)
     try:
-        with FORMATS[kind](Stream(content)) as picture:
+        with reader(Stream(content)) as picture:
             width, height = picture.size
             if width * height > limits.max_pixels:
                 size = f"{width}×{height} = {width * height:,} pixels"
@@ -196,6 +230,16 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         refuse(name, "needs more memory than there is: scale it down", error)
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, zlib.error …
         refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
+
+
+def _heic_reader() -> "type[ImageFile] | None":
+    """Pillow's class for HEIC, which the extra `heic` brings; None without it."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        return None
+    reader: type[ImageFile] = HeifImageFile
+    return reader
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
@@ -223,38 +267,53 @@ def _sniff(content: bytes) -> str:
         brands = content[8 : min(int.from_bytes(content[:4]), 256)]
         if b"avif" in brands or b"avis" in brands:
             return "AVIF"
-        return "HEIC" if b"hei" in brands or b"hev" in brands else "a video or an unknown kind of picture"
-    foreign = (kind for head, kind in _FOREIGN.items() if content.startswith(head))
-    return next(foreign, "not a picture of a known kind")
+        return (
+            HEIC
+            if any(brand in brands for brand in (b"hei", b"hev", b"mif1", b"msf1"))
+            else "a video or an unknown kind of picture"
+        )
+    kinds = (kind for head, kind in _HEADS.items() if content.startswith(head))
+    return next(kinds, "not a picture of a known kind")
 
 
 def to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """The picture in RGB, sRGB, 8 bits a channel, through its own profile where it has one.
 
     Args:
-        picture: loaded; of mode 1, L, LA, P, RGB, RGBA, CMYK or I;16.
+        picture: of mode 1, L, LA, P, RGB, RGBA, CMYK, I or I;16.
         background: sRGB, 0-255: what shows through transparency, untouched by the profile.
     """
+    rgb, alpha = to_rgb_alpha(picture)
+    return rgb if alpha is None else laid_on(rgb, alpha, background)
+
+
+def laid_on(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """A picture with its alpha, L, on a background."""
+    base = Image.new("RGB", rgb.size, background)
+    base.paste(rgb, mask=alpha)
+    return base
+
+
+def to_rgb_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """As `to_rgb`, but the colours as they are and alpha, L, beside them; None if nothing is transparent."""
+    picture.load()
     profile = picture.info.get("icc_profile")
     transparent = picture.info.get("transparency")
     alpha = None
     if picture.mode.startswith("I"):  # 16-bit grey, which Pillow's convert would clip
         values = np.asarray(picture).astype(np.uint32)
-        picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        picture = Image.fromarray(((values * 255 + 32767) // 65535).clip(0, 255).astype(np.uint8))
         if isinstance(transparent, int):
             alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
-    elif picture.mode in ("LA", "RGBA") or transparent is not None:
+    elif picture.mode in ("LA", "RGBA", "La", "RGBa", "PA") or transparent is not None:
         picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
         alpha = picture.getchannel("A")
         picture = picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB")
     elif picture.mode in ("1", "P"):
         picture = picture.convert("L" if picture.mode == "1" else "RGB")
-    rgb = _to_srgb(picture, profile)
-    if alpha is None:
-        return rgb
-    base = Image.new("RGB", rgb.size, background)
-    base.paste(rgb, mask=alpha)
-    return base
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    return _to_srgb(picture, profile), alpha
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

@@ -1,7 +1,7 @@
 """Read and write animated GIF, WebP and PNG by Pillow, with the duration of every frame and the number of loops.
 
-Frames are laid on a background, as pictures are. Pillow cannot write XMP into GIF; the packet is put in afterwards,
-where Adobe's specification has it.
+Faces are found on a background, as in pictures; what was transparent stays so. Pillow cannot write XMP into GIF; the
+packet is put in afterwards, where Adobe's specification has it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from anime2real.image import provenance as marks
-from anime2real.image.decode import PictureError, opened, printable, to_rgb
+from anime2real.image.decode import PictureError, laid_on, opened, printable, to_rgb_alpha, upright
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
 
@@ -69,21 +69,30 @@ class Animation:
                     picture.seek(number + self._hidden)
                     picture.load()
                     duration = float(picture.info.get("duration", 0) or 0)
-                    image = to_rgb(picture.copy(), self._background)
-                    image.info = {}
                     shown_for = duration if duration >= _SHORT_MS else 100.0
                     if number >= start:
-                        yield Frame(image, at / 1000, round(at), round(duration))
+                        yield self._frame(picture, at, duration)
                     at += shown_for
         except PictureError as error:
             raise ClipError(str(error)) from error
 
+    def _frame(self, picture: Image.Image, at: float, duration: float) -> Frame:
+        """A frame of Pillow's, upright; `at` and `duration` in ms."""
+        image, alpha = upright(picture, *to_rgb_alpha(picture.copy()))
+        cutout = None
+        if alpha is not None:
+            cutout = image.copy()
+            cutout.putalpha(alpha)
+            image = laid_on(image, alpha, self._background)
+        image.info = {}
+        return Frame(image, at / 1000, round(at), round(duration), cutout)
+
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """As `Clip.write_segment`."""
-        kept = [(np.asarray(frame.image), frame.duration) for frame in frames]
+        kept = [(frame.cutout or frame.image.convert("RGBA"), frame.duration) for frame in frames]
         with path.open("wb") as file:
             np.save(file, np.array([duration for _, duration in kept], np.int64), allow_pickle=False)
-            np.save(file, np.stack([pixels for pixels, _ in kept]), allow_pickle=False)
+            np.save(file, np.stack([np.asarray(image) for image, _ in kept]), allow_pickle=False)
 
     def join(self, segments: Sequence[Path], target: Path) -> None:
         """As `Clip.join`."""
@@ -94,7 +103,11 @@ class Animation:
                 durations += np.load(file, allow_pickle=False).tolist()
                 pixels: NDArray[np.uint8] = np.load(file, allow_pickle=False)
             frames += [Image.fromarray(frame) for frame in pixels]
+        if all(frame.getchannel("A").getextrema() == (255, 255) for frame in frames):
+            frames = [frame.convert("RGB") for frame in frames]
         options: dict[str, Any] = {"duration": durations}
+        if frames[0].mode == "RGBA" and self._kind == "GIF":
+            options["disposal"] = 2  # what was there shows through no more
         if self._loop is not None:
             options["loop"] = self._loop
         if self._kind == "PNG":

@@ -50,7 +50,7 @@ class Clip(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know."""
+        """What the user should know; more of it once all frames have been read."""
 
     @property
     def expected(self) -> int | None:

@@ -7,6 +7,7 @@ frame, so that segments can be joined by copying packets.
 
 import heapq
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -23,6 +24,7 @@ from anime2real.image import provenance as marks
 from anime2real.image.decode import printable, reason
 from anime2real.video.clip import ClipError, ClipLimits
 from anime2real.video.track import Frame
+from anime2real.video.upright import HD_HEIGHT, is_hdr, upright
 
 # Nothing but files, and no playlists, which name other files.
 _OPTIONS: Final = {
@@ -32,11 +34,11 @@ _OPTIONS: Final = {
 _ENCODERS: Final = {"libx264": {"crf": "18", "preset": "veryfast", "bf": "0"}, "mpeg4": {"qscale": "2", "bf": "0"}}
 """Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original."""
 
+SHORT_SECONDS: Final = 0.25
+"""A clip that ends by more than this before it says so is told to end early."""
+
 _KINDS: Final = {"mp4": "mp4", "mkv": "matroska"}
 """Suffixes and formats of results, the preferred one first."""
-
-_HD_HEIGHT: Final = 720
-"""Videos that state no colour space are taken for BT.709 from this height on, for BT.601 below."""
 
 
 class Film:
@@ -66,6 +68,8 @@ class Film:
         if not container.streams.video:
             self._refuse("has no pictures: give a video")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            self._refuse("has pictures of a codec that is not known: convert it")
         seconds = container.duration / av.time_base if container.duration else None
         self._check_size(stream.width, stream.height)
         if seconds and seconds > self._limits.max_seconds:
@@ -78,18 +82,28 @@ class Film:
         self._stored = stream.width, stream.height
         self._aspect = stream.sample_aspect_ratio
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
-        sounds = ", ".join(sorted({sound.codec_context.name for sound in container.streams.audio}))
-        self.suffix = next((end for end, kind in _KINDS.items() if _holds(kind, container.streams.audio)), "")
+        self._seconds = seconds
+        tracks = _known(container.streams.audio)
+        sounds = ", ".join(sorted({sound.codec_context.name for sound in tracks}))
+        self.suffix = next((end for end, kind in _KINDS.items() if _holds(kind, tracks)), "")
         if not self.suffix:
             self._refuse(f"has sound ({sounds}) that neither MP4 nor Matroska can hold: convert it")
         notes = [f"written as .mkv: MP4 cannot hold its sound ({sounds})"] if self.suffix == "mkv" else []
-        if stream.codec_context.color_trc in (16, 18):  # SMPTE 2084 and ARIB STD-B67
-            notes.append("high dynamic range: its colours come out flat")
+        if unknown := len(container.streams.audio) - len(tracks):
+            notes.append(f"left out: {unknown} sound track(s) of a codec that is not known")
+        if is_hdr(int(stream.codec_context.color_trc)):
+            notes.append("high dynamic range: mapped to BT.709, what is brighter than white is cut off")
         if container.streams.subtitles:
             notes.append("its subtitles are left out")
         if self.encoder != "libx264":
             notes.append(f"written as {self.encoding}: this PyAV has no libx264")
-        self.notes = tuple(notes)
+        self._stated = tuple(notes)
+        self._found: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As `Clip.notes`; what is damaged or missing is known once all frames have been read."""
+        return (*self._stated, *self._found)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`."""
@@ -98,8 +112,10 @@ class Film:
             stream.thread_type = "AUTO"
             step = max(1, round(1 / (self._rate * self._base)))
             first: tuple[int, int] | None = None
+            number, counts = -1, Counter[str]()
             began = last = 0
-            for number, frame in enumerate(container.decode(stream)):
+            seconds = 0.0
+            for number, frame in enumerate(_decoded(container, stream, counts)):
                 if number >= self._limits.max_frames:
                     self._refuse(f"has more frames than the {self._limits.max_frames:,} allowed: cut it")
                 pts = last + step if frame.pts is None else frame.pts
@@ -115,7 +131,21 @@ class Film:
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
                 if number >= start:
-                    yield Frame(_upright(frame), seconds, pts, int(frame.duration or 0))
+                    yield Frame(upright(frame), seconds, pts, int(frame.duration or 0))
+            if number < 0:
+                self._refuse("has no picture that can be decoded: get it again")
+            # With threads, FFmpeg keeps some errors to itself; where each packet is a frame, what is missing tells.
+            lost = counts["packets"] - number - 1 if counts["packets"] == stream.frames else 0
+            self._found = self._missing(number + 1, max(counts["errors"], lost), seconds)
+
+    def _missing(self, frames: int, damaged: int, seconds: float) -> tuple[str, ...]:
+        """Notes on what the file states and does not give; `seconds` is when its last frame begins."""
+        notes = [f"{damaged} of {frames + damaged} frames are damaged, and left out"] if damaged else []
+        if self.expected and self._seconds and frames + damaged < 0.98 * self.expected:
+            missing = self._seconds - seconds - float(1 / self._rate)
+            if missing > SHORT_SECONDS:
+                notes.append(f"ends early: {frames} of {self.expected} frames, {missing:.1f} s are missing")
+        return tuple(notes)
 
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """As `Clip.write_segment`."""
@@ -140,7 +170,7 @@ class Film:
         context.flags |= av.codec.context.Flags.global_header
         if self._aspect:  # of the frames as they are stored, which may lie on their side
             context.sample_aspect_ratio = self._aspect if image.size == self._stored else 1 / self._aspect
-        hd = image.height >= _HD_HEIGHT
+        hd = image.height >= HD_HEIGHT
         context.colorspace = Colorspace.ITU709 if hd else Colorspace.SMPTE170M
         context.color_primaries = ColorPrimaries.BT709 if hd else ColorPrimaries.SMPTE170M
         context.color_trc = ColorTrc.BT709 if hd else ColorTrc.SMPTE170M
@@ -148,7 +178,7 @@ class Film:
         return stream
 
     def _coded(self, frame: Frame, stream: Any) -> av.VideoFrame:
-        space = Colorspace.ITU709 if frame.image.height >= _HD_HEIGHT else Colorspace.ITU601
+        space = Colorspace.ITU709 if frame.image.height >= HD_HEIGHT else Colorspace.ITU601
         rgb = av.VideoFrame.from_ndarray(np.asarray(frame.image), format="rgb24")
         made = rgb.reformat(format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
         finer = self._base / self._coded_base
@@ -166,8 +196,9 @@ class Film:
             container: Any = opened.enter_context(av.open(_url(target), "w", format=kind, options=options))
             container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
             picture = container.add_stream_from_template(first.streams.video[0])
-            sounds = {sound.index: container.add_stream_from_template(sound) for sound in source.streams.audio}
-            for sound in source.streams.audio:
+            tracks = _known(source.streams.audio)
+            sounds = {sound.index: container.add_stream_from_template(sound) for sound in tracks}
+            for sound in tracks:
                 if "language" in sound.metadata:
                     sounds[sound.index].metadata["language"] = sound.metadata["language"]
             for packet in heapq.merge(_pictures(segments, picture), _sound(source, sounds), key=_seconds):
@@ -209,15 +240,28 @@ def _url(path: Path) -> str:
     return f"file:{os.path.abspath(path)}"
 
 
-def _upright(frame: av.VideoFrame) -> Image.Image:
-    space = frame.colorspace
-    if space in (2, 0):  # not said
-        space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
-    pixels = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG).to_ndarray()
-    image = Image.fromarray(pixels)
-    quarter = round(frame.rotation / 90) % 4
-    turns = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
-    return image.transpose(turns[quarter]) if quarter else image
+def _decoded(container: Any, stream: Any, counts: Counter[str]) -> Iterator[av.VideoFrame]:
+    """The frames that can be decoded; `packets` and `errors` are counted."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.InvalidDataError:  # of the container, from here on
+            return
+        counts["packets"] += bool(packet.size and not packet.is_discard)
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            counts["errors"] += 1
+            continue
+        yield from frames
+
+
+def _known(sounds: Sequence[Any]) -> list[Any]:
+    """The sound tracks of a codec that FFmpeg knows the name of."""
+    return [sound for sound in sounds if sound.codec_context is not None and sound.codec_context.name]
 
 
 def _pictures(segments: Sequence[Path], stream: Any) -> Iterator[Any]:

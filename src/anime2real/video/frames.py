@@ -131,6 +131,7 @@ def _crop_frame(
     order = sorted(range(len(here)), key=lambda i: faces[i].crop.scale)  # the largest first, which is pasted on top
     people = [who[here[i]] for i in order]
     crops = crop_faces(frame.image, [faces[i] for i in order], translator.bundle, who=people)
+    crops = replace(crops, cutout=frame.cutout)
     cut = _FrameFaces(frame, crops, [here[i] for i in order])
     for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
         small = np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BOX)).astype(np.int16)
@@ -153,4 +154,8 @@ def _replaced(
             continue
         made.update({which: next(results) for which, anew in zip(cut.tracks, cut.fresh, strict=True) if anew})
         faces = np.stack([made[which] for which in cut.tracks])
-        yield replace(cut.frame, image=compose(cut.crops, faces, "paste")[0])
+        made_of_it = compose(cut.crops, faces, "paste")[0]
+        if made_of_it.mode == "RGBA":
+            yield replace(cut.frame, cutout=made_of_it)
+        else:
+            yield replace(cut.frame, image=made_of_it)

@@ -10,7 +10,7 @@ on every frame.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +76,14 @@ class Frame:
         time: s.
         pts: the presentation time stamp, in the clip's own unit.
         duration: in that unit; 0 if the clip does not state it.
+        cutout: RGBA, the frame on no background, if it is transparent somewhere.
     """
 
     image: Image.Image
     time: float
     pts: int
     duration: int = 0
+    cutout: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,15 @@ class Track:
     def end(self) -> int:
         """Number of the first frame after it."""
         return self.first + len(self.landmarks)
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"first": self.first, "domain": self.domain, "landmarks": self.landmarks.tolist()}
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> "Track":
+        """The track of a record."""
+        return cls(record["first"], np.array(record["landmarks"], np.float64).reshape(-1, 5, 2), record["domain"])
 
 
 @dataclass
@@ -168,6 +179,30 @@ class Tracker:
             self._finish(live, lost=live.lost_at is not None)
         self._live = []
         return sorted(self._done, key=lambda track: track.first)
+
+    def state(self) -> dict[str, Any] | None:
+        """What `resumed` needs to go on from here, for JSON; None while frames are kept to follow new faces back."""
+        if self._recent:
+            return None
+        live = [[one.first, list(map(_face_record, one.seen)), one.misses, one.lost_at] for one in self._live]
+        thumbnail = None if self._thumbnail is None else self._thumbnail.tolist()
+        done = [track.as_record() for track in self._done]
+        return {"live": live, "done": done, "thumbnail": thumbnail, "held": self.held, "since": self._since}
+
+    @classmethod
+    def resumed(cls, finder: Finder, state: dict[str, Any]) -> "Tracker":
+        """A tracker that goes on where another one's state was taken.
+
+        Raises:
+            ValueError, KeyError, TypeError: the state is none.
+        """
+        tracker = cls(finder)
+        tracker._live = [_Live(a, list(map(_face_of, seen)), misses, lost) for a, seen, misses, lost in state["live"]]
+        tracker._done = [Track.of_record(record) for record in state["done"]]
+        tracker._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.float64)
+        tracker.held, tracker._since = list(state["held"]), int(state["since"])
+        tracker._number = len(tracker.held)
+        return tracker
 
     def _gone(self) -> list[_Live]:
         return [live for live in self._live if live.lost_at is not None]
@@ -248,6 +283,17 @@ class Tracker:
         filled = np.stack([np.interp(whole, places, flat[:, i]) for i in range(10)], axis=1)
         real = 2 * sum(face.domain == "real" for face in faces) >= len(faces)
         self._done.append(Track(live.first, filled.reshape(-1, 5, 2), "real" if real else "anime"))
+
+
+def _face_record(face: Face | None) -> list[Any] | None:
+    return None if face is None else [face.landmarks.tolist(), face.domain, face.score]
+
+
+def _face_of(record: list[Any] | None) -> Face | None:
+    if record is None:
+        return None
+    landmarks, domain, score = record
+    return Face(np.array(landmarks, np.float64).reshape(5, 2), domain, float(score))
 
 
 def _distance(one: Face, two: Face) -> float:

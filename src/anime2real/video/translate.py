@@ -1,8 +1,8 @@
 """Translate clips: track the faces, steady their landmarks, translate them frame by frame and paste them back.
 
 A clip is read twice: first to track its faces, then to translate them. A hidden folder beside the result keeps what is
-finished: the tracks, and a file for every 250 frames. The same command resumes from there, also after it was killed.
-The folder is removed when the result is complete, and after an error.
+finished: the tracks, saved every 250 frames, and a file for every 250 frames with its sum. The same command resumes
+from there, also after it was killed. The folder is removed when the result is complete, and after an error.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ from anime2real.translator import Translator
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits
 from anime2real.video.frames import translated_frames, who_of_tracks
+from anime2real.video.kept import read_json, write_json
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder, Frame, Track, Tracker
 
@@ -38,9 +39,21 @@ SEGMENT: Final = 250
 """Frames in a file of the hidden folder; at most so many are lost when the program is killed."""
 
 _TRACKS: Final = "tracks.json"
+_TRACKING: Final = "tracking.json"
+_SUMS: Final = "sums.json"
+"""What the hidden folder holds beside segments: the tracks; those that are not finished; the segments' sums."""
 
-_Seen = tuple[list[float], list[bool], list[Track]]
-"""The time of each frame, s; whether it repeats the frame before; the tracks, not steadied yet."""
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the first reading of a clip gives: the time of each frame, s; whether it repeats the frame before; the
+    tracks, not steadied yet; what the user should know."""
+
+    times: list[float]
+    held: list[bool]
+    tracks: list[Track]
+    notes: tuple[str, ...]
+
 
 ReportProgress = Callable[[str, int, int | None], None]
 """Called with what is being done, the frames that are done, and the frames in all, if that is known."""
@@ -160,19 +173,21 @@ def _translate(
     progress: ReportProgress,
 ) -> ClipResult:
     key = _key(source, options)
-    state = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder / _TRACKS, key, progress)
-    times, held, seen = state
-    if not seen:
+    seen = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder, key, progress)
+    times = seen.times
+    if not seen.tracks:
         raise NoFaceError(printable(f"{source} ({len(times)} frames)"))
-    to = options.to or _direction(seen)
+    to = options.to or _direction(seen.tracks)
     chosen = translator(to)
-    tracks = tuple(_steadied(track, np.array(times), np.array(held), options.smooth) for track in seen)
+    tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in seen.tracks)
     segments = _segments(folder, len(times), f"{key} {chosen.bundle.sha256}", options.segment, clip.segment_suffix)
-    wanted = {path.name for path in segments} | {_TRACKS}
+    wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
     for stale in folder.iterdir():
         if stale.name not in wanted:
             stale.unlink()
-    ready = next((number for number, path in enumerate(segments) if not path.exists()), len(segments))
+    sums = read_json(folder / _SUMS)
+    whole = (path.exists() and sums.get(path.name) == _sum(path) for path in segments)
+    ready = next((number for number, is_whole in enumerate(whole) if not is_whole), len(segments))
     done = resumed = min(ready * options.segment, len(times))
     who = who_of_tracks(clip, tracks, chosen.bundle, who_for(chosen.bundle, options.who))
     with closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results:
@@ -187,9 +202,10 @@ def _translate(
         for path in segments[ready:]:
             with atomic_file(path) as temporary:
                 clip.write_segment(temporary, counted())
+            write_json(folder / _SUMS, sums := sums | {path.name: _sum(path)})
     with atomic_file(target) as temporary:
         clip.join(segments, temporary)
-    notes = (*clip.notes, *already_note([track.domain for track in tracks], to))
+    notes = (*seen.notes, *already_note([track.domain for track in tracks], to))
     return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, notes)
 
 
@@ -198,38 +214,44 @@ def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoo
     return replace(track, landmarks=steady(track.landmarks, times[part], held[part], smooth))
 
 
-def _track(clip: Clip, finder: Finder, path: Path, key: str, progress: ReportProgress) -> _Seen:
-    """Track the faces through all frames; the tracks are written to `path` too."""
-    tracker = Tracker(finder)
-    times: list[float] = []
-    for frame in clip.frames():
+def _track(clip: Clip, finder: Finder, folder: Path, key: str, progress: ReportProgress) -> _Seen:
+    """Track the faces through all frames, from where an earlier run was stopped; the tracks are written to `folder`."""
+    times, tracker = _begun(folder / _TRACKING, key, finder)
+    saved = len(times)
+    for frame in clip.frames(len(times)):
         tracker(frame)
         times.append(frame.time)
         progress("looking for faces", len(times), clip.expected)
-    tracks = tracker.tracks()
-    state = {
-        "key": key,
-        "times": times,
-        "held": tracker.held,
-        "tracks": [
-            {"first": track.first, "domain": track.domain, "landmarks": track.landmarks.tolist()} for track in tracks
-        ],
-    }
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(state), encoding="utf-8")
-    return times, tracker.held, tracks
+        if len(times) >= saved + SEGMENT and (state := tracker.state()):
+            saved = len(times)
+            write_json(folder / _TRACKING, {"key": key, "times": times, "tracker": state})
+    seen = _Seen(times, tracker.held, tracker.tracks(), clip.notes)
+    tracks = [track.as_record() for track in seen.tracks]
+    write_json(folder / _TRACKS, {"key": key, **vars(seen), "tracks": tracks})
+    return seen
+
+
+def _begun(path: Path, key: str, finder: Finder) -> tuple[list[float], Tracker]:
+    """The times of the frames that an earlier run with the same key has seen, and its tracker; new ones otherwise."""
+    state = read_json(path)
+    try:
+        if state["key"] == key:
+            return list(map(float, state["times"])), Tracker.resumed(finder, state["tracker"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    return [], Tracker(finder)
 
 
 def _read_tracks(path: Path, key: str) -> _Seen | None:
     """The tracks that an earlier run with the same key wrote; None if there are none."""
+    state = read_json(path)
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        if state["key"] != key:
-            return None
-        tracks = [Track(t["first"], np.array(t["landmarks"]).reshape(-1, 5, 2), t["domain"]) for t in state["tracks"]]
-        return state["times"], state["held"], tracks
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
+        if state["key"] == key:
+            tracks = [Track.of_record(record) for record in state["tracks"]]
+            return _Seen(state["times"], state["held"], tracks, tuple(state["notes"]))
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None
 
 
 def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) -> list[Path]:
@@ -240,12 +262,15 @@ def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) ->
 
 def _key(source: Path, options: ClipOptions) -> str:
     """A digest of everything that the results depend on, except the bundle."""
-    with source.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
     smooth = options.smooth and asdict(options.smooth)
     parts = [__version__, smooth, options.background, options.segment, asdict(options.who)]
     settings = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(f"{content} {settings}".encode()).hexdigest()
+    return hashlib.sha256(f"{_sum(source)} {settings}".encode()).hexdigest()
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _direction(tracks: list[Track]) -> Domain:

@@ -36,7 +36,7 @@ class Settings:
     token: str | None = None
     host_names: tuple[str, ...] = ()
     max_bytes: int = 16 * 2**20
-    max_pixels: int = 24_000_000
+    max_pixels: int = 26_000_000
     queue: int = 64
     timeout_seconds: float = 60.0
     body_seconds: float = 30.0

@@ -1,0 +1,85 @@
+"""Seconds of `anime2real translate` from the shell: one picture, and a folder of them, beside an earlier checkout.
+
+    python benchmarks/command.py [PICTURE …] [--before CHECKOUT] [--copies 4] [--rounds 5]
+
+Each command is a process of its own; the two checkouts take turns. The network alone is timed in this process, in the
+batches of the command, so that what is left is all else: Python, reading, finding, pasting, writing. CPU seconds say
+more than wall seconds on a machine with other work. The last line is JSON, of medians.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from anime2real.bundle.registry import find
+from anime2real.network import BATCH, Network
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = "import sys; from anime2real.cli.main import main; sys.exit(main())"
+
+
+def timed(checkout: Path, pictures: list[Path], out: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of one command of a checkout."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-c", PROGRAM, "translate", *map(str, pictures), "-o", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def network_seconds(count: int) -> float:
+    """CPU seconds that the network takes for one picture, in batches of `count`."""
+    network = Network(find(None, "real"))
+    pixels = np.zeros((count, network.px, network.px, 3), np.uint8)
+    network.translate(pixels)
+    start = time.process_time()
+    for _ in range(3):
+        network.translate(pixels)
+    return (time.process_time() - start) / 3 / count
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, nargs="*", default=sorted((ROOT / "examples").glob("*.png")))
+    parser.add_argument("--before", type=Path, help="an earlier checkout")
+    parser.add_argument("--copies", type=int, default=4, help="of each picture, in the folder")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    checkouts = {"now": ROOT} | ({"before": options.before.resolve()} if options.before else {})
+    line: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, out = Path(scratch) / "in", Path(scratch) / "out"
+        folder.mkdir()
+        for number in range(options.copies):
+            for picture in options.pictures:
+                shutil.copy(picture, folder / f"{number}-{picture.name}")
+        count = options.copies * len(options.pictures)
+        for what, given, share in (("one", options.pictures[:1], 1), ("folder", [folder], count)):
+            alone = share * network_seconds(min(share, BATCH))
+            seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
+            for _ in range(options.rounds):
+                for name, checkout in checkouts.items():
+                    seconds[name].append(timed(checkout, given, out))
+            for name, pairs in seconds.items():
+                wall, cpu = (1000 * statistics.median(column) / share for column in zip(*pairs, strict=True))
+                line |= {f"{what}_{name}_wall_ms": round(wall, 1), f"{what}_{name}_cpu_ms": round(cpu, 1)}
+                line[f"{what}_{name}_beside_network_cpu_ms"] = round(cpu - 1000 * alone / share, 1)
+            print(what, json.dumps({key: value for key, value in line.items() if key.startswith(what)}))
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""FFmpeg's frames as pictures: sRGB, upright, not mirrored; high dynamic range mapped to what a screen shows.
+
+Reference white of PQ and HLG (203 nits, ITU-R BT.2408) becomes white, and what is brighter is cut off there.
+"""
+
+from functools import cache
+from typing import Any, Final
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+from PIL import Image
+
+HD_HEIGHT: Final = 720
+"""Videos that state no colour space are taken for BT.709 from this height on, for BT.601 below."""
+
+PQ: Final = 16
+HLG: Final = 18
+"""Transfer characteristics of high dynamic range: SMPTE ST 2084 and ARIB STD-B67 (ITU-T H.273, table 3)."""
+
+WHITE_NITS: Final = 203.0
+PEAK_NITS: Final = 1000.0
+"""Of the screen that HLG is meant for."""
+
+_LUMINANCE: Final = np.array([0.2627, 0.6780, 0.0593], np.float32)
+_TO_709: Final = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
+)
+"""Linear BT.2020 to BT.709: ITU-R BT.2087-0, annex 2, equation 2."""
+
+_TURNS: Final = {
+    (-1, 0, 0, 1): Image.Transpose.FLIP_LEFT_RIGHT,
+    (-1, 0, 0, -1): Image.Transpose.ROTATE_180,
+    (1, 0, 0, -1): Image.Transpose.FLIP_TOP_BOTTOM,
+    (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
+    (0, -1, 1, 0): Image.Transpose.ROTATE_90,
+    (0, 1, -1, 0): Image.Transpose.ROTATE_270,
+    (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
+}
+"""By a display matrix's a, b, c, d, as signs: x' = a x + c y, y' = b x + d y."""
+
+Floats = NDArray[np.float32]
+
+
+def is_hdr(transfer: int) -> bool:
+    """Whether a transfer characteristic is one of high dynamic range."""
+    return transfer in (PQ, HLG)
+
+
+def upright(frame: av.VideoFrame) -> Image.Image:
+    """A frame as an RGB picture."""
+    space = frame.colorspace
+    if space in (2, 0):  # not said
+        space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    if is_hdr(int(frame.color_trc)):
+        deep: Any = frame.reformat(format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        pixels = mapped(deep.to_ndarray(), int(frame.color_trc))
+    else:
+        pixels = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG).to_ndarray()
+    image = Image.fromarray(pixels)
+    turn = turn_of(frame.side_data.get(Type.DISPLAYMATRIX))
+    return image if turn is None else image.transpose(turn)
+
+
+def turn_of(matrix: Any) -> Image.Transpose | None:
+    """What a display matrix (9 int32, 16.16, as FFmpeg's `libavutil/display.h` has it) asks for, to a quarter turn."""
+    if matrix is None:
+        return None
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    largest = max(map(abs, (a, b, c, d))) or 1
+    a, b, c, d = (round(value / largest) for value in (a, b, c, d))
+    return _TURNS.get((a, b, c, d))
+
+
+def mapped(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
+    """High dynamic range to sRGB.
+
+    Args:
+        pixels: (H, W, 3) of BT.2020, the whole of 16 bits.
+        transfer: `PQ` or `HLG`.
+
+    Returns:
+        (H, W, 3), sRGB.
+    """
+    light = _lights(transfer)[pixels]
+    if transfer == HLG:  # the OOTF, ITU-R BT.2100-2, table 5, which depends on the luminance
+        scene = light @ _LUMINANCE
+        light = light * (PEAK_NITS / WHITE_NITS * np.maximum(scene, 1e-6) ** np.float32(0.2))[..., None]
+    linear = (light @ _TO_709.T).clip(0, 1)
+    levels: NDArray[np.uint8] = _levels()[np.rint(linear * np.float32(65535)).astype(np.uint16)]
+    return levels
+
+
+@cache
+def _lights(transfer: int) -> Floats:
+    """(65536,): light of each value; of PQ in shares of reference white, of HLG the scene's, 0 to 1."""
+    value = np.arange(65536) / 65535
+    if transfer == PQ:  # the EOTF, ITU-R BT.2100-2, table 4
+        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+        root = value ** (1 / m2)
+        nits = 10_000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+        return (nits / WHITE_NITS).astype(np.float32)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073  # the inverse OETF, table 5
+    return np.where(value <= 0.5, value**2 / 3, (np.exp((value - c) / a) + b) / 12).astype(np.float32)
+
+
+@cache
+def _levels() -> NDArray[np.uint8]:
+    """(65536,): sRGB of linear light, IEC 61966-2-1."""
+    linear = np.arange(65536) / 65535
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.rint(255 * encoded).astype(np.uint8)
