@@ -15,13 +15,15 @@ from anime2real.bundle.format import read
 from anime2real.data.pack import Pack
 from anime2real.data.sources import frame_of
 from anime2real.face.geometry import around
+from anime2real.train.face_parts import beside_expression
+from anime2real.train.hard_inputs import recoloured, soft
 from anime2real.train.loop import train
 from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Augment, Batch
-from anime2real.train.methods.galatea import Galatea, masked
+from anime2real.train.methods.galatea import Galatea, masked, mirrored
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.networks.who import ToldDiscriminator, ToldGenerator, who_code
-from anime2real.train.random_numbers import CROP
+from anime2real.train.random_numbers import CROP, HARDNESS
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.sampler import Sampler, weighted
 from anime2real.train.selection import annotations, training_rows
@@ -39,12 +41,17 @@ def labelled(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place, entry in enumerate(entries):
         entry["who"] = [1.0 if place % 3 else -1.0, 0.2 + 0.01 * place]
         entry["frame"] = [[1.5, 0.0, 0.0], [0.0, 1.5, 0.0]]
+        entry["expression"] = [1.0 if place % 2 else -1.0, 0.5, 1.0, -1.0]
+        entry["landmarks"] = [[10.0, 12.0], [22.0, 12.0], [16.0, 18.0], [12.0, 22.0], [20.0, 22.0]]
         entry["weight"] = 1.0 + place % 2
     (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     meta = json.loads((folder / "meta.json").read_text())
     meta["labels"] = {"ages": {"anime": [18, 52], "real": [18, 80]}}
     (folder / "meta.json").write_text(json.dumps(meta))
     return folder
+
+
+ALL_TOLD = replace(TOLD, expressions=True, mirror_weight=1.0, hard_inputs=0.5, detail_weight=0.5)
 
 
 def told_batch(count: int) -> Batch:
@@ -59,6 +66,59 @@ def test_wrong_labels_are_of_somebody_else() -> None:
     assert (apart[0::2, 0] > 0.5).all()
     assert (apart[1::2, 1] > 0.29).all()
     assert ((others[:, 1] >= 0.18) & (others[:, 1] <= 0.8)).all()
+
+
+def test_wrong_labels_turn_an_expression_around_or_are_of_somebody_else() -> None:
+    labels = torch.tensor([[1.0, 0.3, 1.0, -1.0, 0.6, -0.8]]).repeat(8, 1)
+    wrong = wrong_labels(labels) != labels
+    assert wrong.tolist() == [
+        [True, False, False, False, False, False],
+        [False, False, True, False, False, False],
+        [False, True, False, False, False, False],
+        [False, False, False, True, False, False],
+        [True, False, False, False, False, False],
+        [False, False, False, False, True, False],
+        [False, True, False, False, False, False],
+        [False, False, False, False, False, True],
+    ]
+
+
+def test_an_expression_is_always_the_pictures_own() -> None:
+    own, others = torch.zeros(4, 6), torch.ones(4, 6)
+    assert asked_for(own, others).sum(1).tolist() == [0, 2, 0, 2]
+
+
+def test_a_detail_is_seen_beside_what_concerns_it() -> None:
+    near, who = (
+        torch.zeros(2, 3, 4, 8),
+        torch.tensor([[1.0, 0.3, 0.9, -0.8, 0.7, -0.6], [-1.0, 0.4, 0.1, 0.2, 0.3, 0.4]]),
+    )
+    eyes = beside_expression("eyes", near, who, who)
+    assert eyes.shape == (4, 5, 4, 8)
+    assert eyes[:, 3:, 0, 0].tolist() == [
+        pytest.approx(pair) for pair in ([0.7, -0.6], [0.3, 0.4], [-1.0, -0.6], [0.3, -1.0])
+    ]
+    assert beside_expression("mouth", near, who, None)[0, 3:, 2, 2].tolist() == pytest.approx([0.9, -0.8])
+
+
+def test_a_mirrored_picture_is_held_to_the_mirrored_result() -> None:
+    image, faithful = torch.rand(4, 3, 8, 8), torch.nn.Identity()
+    assert mirrored(lambda x, _: faithful(x), image, image, None) == 0
+    ramp = torch.linspace(-1, 1, 8).expand(4, 3, 8, 8)
+    assert mirrored(lambda x, _: x + ramp[: len(x)], image, image + ramp, None) > 0.5
+
+
+def test_hard_inputs_are_soft_grey_or_tinted_and_the_rest_as_they_were() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(64, 3, 8, 8) * 2 - 1
+    numbers = torch.rand(64, HARDNESS)
+    for changed, column in ((soft(image, 0.5, numbers), 0), (recoloured(image, 0.5, numbers), 2)):
+        same = (changed == image).flatten(1).all(1)
+        assert torch.equal(same, numbers[:, column] >= 0.5)
+        assert changed.abs().max() <= 1
+    grey = recoloured(image, 1.0, numbers)[numbers[:, 3] < 0.5]
+    assert torch.allclose(grey[:, 0], grey[:, 2])
+    assert soft(image, 1.0, numbers).diff(dim=3).abs().mean() < image.diff(dim=3).abs().mean() / 2
 
 
 def test_half_are_asked_for_as_they_are() -> None:
@@ -147,7 +207,7 @@ def test_rows_are_drawn_by_weight(labelled: Path) -> None:
 
 def test_an_iteration_stays_on_the_device(labelled: Path) -> None:
     torch.manual_seed(0)
-    pack, method = Pack(labelled), Galatea(TOLD, SIZE)
+    pack, method = Pack(labelled), Galatea(ALL_TOLD, SIZE)
     method.make_optimizers(1e-4)
     method.start_average()
     for optimizer in method.optimizers.values():
@@ -163,7 +223,7 @@ def test_an_iteration_stays_on_the_device(labelled: Path) -> None:
 
 @pytest.mark.usefixtures("_one_bundle")
 def test_a_run_leaves_a_bundle_that_is_told(labelled: Path, tmp_path: Path) -> None:
-    config = TrainConfig("galatea", TOLD, Budget(pairs=4), samples=1)
+    config = TrainConfig("galatea", ALL_TOLD, Budget(pairs=4), samples=1)
     status = train(config, labelled, tmp_path / "run", PLAIN)
     bundle = read(status.bundles[0])
     assert bundle.conditions == ("who",)
@@ -191,6 +251,8 @@ def test_a_pack_that_does_not_know_is_refused(toy: Toy, tmp_path: Path, options:
         ({"generator": "resnet", "decoder": "pixels"}, "of the generator ugatit"),
         ({"style_weight": 1.0, "who": True}, "--style-weight goes neither with who"),
         ({"decoder": "pixels", "unshuffle": 1}, "wants unshuffle 2, not 1"),
+        ({"expressions": True}, "give --set who=true, too"),
+        ({"hard_inputs": 1.5}, "hard_inputs goes from 0 to 1"),
         ({"decoder": "lines"}, "decoder is shuffle or pixels, not lines"),
     ],
 )

@@ -16,7 +16,7 @@ from anime2real.domain import DOMAINS
 
 SPLITS: Final = ("train", "test")
 
-_WIDTHS: Final = {"scale": 1, "landmarks": 10, "frame": 6, "who": 2, "weight": 1, "hair": 3}
+_WIDTHS: Final = {"scale": 1, "landmarks": 10, "frame": 6, "who": 2, "expression": 4, "weight": 1, "hair": 3}
 """Numbers of a picture in each column; NaN where its line has none."""
 
 _EXACT: Final = ("scale", "weight")
@@ -69,7 +69,7 @@ class Index(Sequence[dict[str, Any]]):
         self.files_sha256 = files.hexdigest()
 
     def column(self, name: str) -> NDArray[Any]:
-        """(P, W) of `scale`, `weight` (W = 1), `who` (2), `hair` (3), `frame` (6) or `landmarks` (10); NaN: none."""
+        """(P, W) of `scale`, `weight` (W = 1), `who` (2), `hair` (3), `expression` (4), `frame` (6) or `landmarks` (10); NaN: none."""
         return self._columns[name].reshape(-1, _WIDTHS[name])
 
     def __len__(self) -> int:

@@ -1,7 +1,8 @@
 """Whom a pack's pictures show, and how often each is drawn.
 
-A table gives sex and age where somebody knows them; `face/who.py` reads the rest off the faces. Pictures get weights,
-so that men and women, young and old, and small sources are seen in stated shares, however many of each there are.
+A table gives sex, age and expression where somebody knows them; the label network reads the rest off the faces.
+Pictures get weights, so that men and women, young and old, and small sources are seen in stated shares, however many of
+each there are.
 """
 
 import csv
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
-from anime2real.data.pack import Pack, PackError, write_both
+from anime2real.data.pack import EXPRESSION, Pack, PackError, write_both
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.detector import MODELS
 from anime2real.face.finder import LABEL_CROP, LABELS, default_labeller
 from anime2real.face.geometry import Face, align
+from anime2real.face.who import Labels
 from anime2real.progress import Progress
 
 MEN: Final[Mapping[Domain, float]] = {"real": 0.5, "anime": 0.35}
@@ -51,18 +53,28 @@ class Known:
     Attributes:
         sex: from -1 (woman) to 1 (man); None if not said.
         age: in years; None if not said.
+        expression: `EXPRESSION`, each from 0 (no) to 1 (yes); None if not all are said.
         weight: how often the picture is drawn beside others like it.
+        keep: whether it may be trained on.
     """
 
-    sex: float | None
-    age: float | None
-    weight: float
+    sex: float | None = None
+    age: float | None = None
+    expression: tuple[float, ...] | None = None
+    weight: float = 1.0
+    keep: bool = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be read off the face."""
+        return None not in (self.sex, self.age, self.expression)
 
 
 def read_table(path: Path) -> dict[str, Known]:
     """A CSV table of labels, by the pictures' names as index.jsonl has them.
 
-    Its columns are archive, member, sex (man, woman or a number from -1 to 1), age in years, and, if it likes, weight.
+    Its columns are archive, member, sex (man, woman or a number from -1 to 1), age in years, and, if it likes,
+    mouth_open, smile, eyes_open and glasses (each from 0 to 1), weight, and keep (0 for what to leave out of training).
     Empty cells are not said.
 
     Raises:
@@ -80,21 +92,25 @@ def read_table(path: Path) -> dict[str, Known]:
 
 
 def _known(path: Path, number: int, line: Mapping[str, str | None]) -> Known:
-    cells = {name: (line.get(name) or "").strip().lower() for name in ("sex", "age", "weight")}
+    cells = {name: (line.get(name) or "").strip().lower() for name in ("sex", "age", "weight", "keep", *EXPRESSION)}
     try:
         sex = _SEXES[cells["sex"]] if cells["sex"] in _SEXES else float(cells["sex"])
-        known = Known(sex, float(cells["age"]) if cells["age"] else None, float(cells["weight"] or 1.0))
+        age = float(cells["age"]) if cells["age"] else None
+        said = [float(cells[name]) for name in EXPRESSION if cells[name]]
+        weight, keep = float(cells["weight"] or 1.0), float(cells["keep"] or 1.0) != 0
     except ValueError as error:
-        raise PackError(f"{path}, line {number}: sex is man, woman or a number, age and weight numbers") from error
-    if not (-1 <= (known.sex or 0) <= 1 and 0 <= (known.age or 0) <= 200 and 0 < known.weight < np.inf):
+        raise PackError(f"{path}, line {number}: sex is man, woman or a number, all other labels numbers") from error
+    if not (-1 <= (sex or 0) <= 1 and 0 <= (age or 0) <= 200 and 0 < weight < np.inf):
         raise PackError(f"{path}, line {number}: a sex goes from -1 to 1, an age from 0 to 200, a weight is above 0")
-    return known
+    if not all(0 <= value <= 1 for value in said):
+        raise PackError(f"{path}, line {number}: {', '.join(EXPRESSION)} go from 0 to 1")
+    return Known(sex, age, tuple(said) if len(said) == len(EXPRESSION) else None, weight, keep)
 
 
 def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | None = None) -> int:
-    """Give each picture of a pack `who` and `weight` in index.jsonl; labels that are there are read anew.
+    """Give each picture of a pack `who`, `expression` and `weight` in index.jsonl; labels that are there are read anew.
 
-    Photographs of people whom the table says are under `YOUNGEST` are left out of training.
+    Left out of training are photographs of people whom the table says are under `YOUNGEST`, and what it does not keep.
 
     Args:
         folder: of the pack, prepared with the crop rule face or tilted.
@@ -112,14 +128,10 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
         raise PackError(f"{folder} has no landmarks, which labels need: prepare it with --crop face or tilted")
     pack.check()
     known = {} if table is None else read_table(table)
-    entries: list[dict[str, Any]] = []
-    for entry, (sex, age) in zip(pack.index, _read(pack, progress), strict=True):
-        told = known.get(entry["file"], Known(None, None, 1.0))
-        sex, age = sex if told.sex is None else told.sex, age if told.age is None else told.age
-        # Nobody comes back who was left out before, by a table or otherwise.
-        split = LEFT_OUT if entry["domain"] == "real" and age < YOUNGEST else entry["split"]
-        who = [round(sex, 3), round(min(max(age, YOUNGEST), OLDEST) / 100, 3)]
-        entries.append({**entry, "split": split, "who": who, "weight": told.weight})
+    told = [known.get(entry["file"], Known()) for entry in pack.index]
+    asked = [row for row, of_one in enumerate(told) if not of_one.complete]
+    read = dict(zip(asked, _read(pack, asked, progress), strict=True))
+    entries = [_labelled(*each, read.get(row)) for row, each in enumerate(zip(pack.index, told, strict=True))]
     if table is not None and not known.keys() & {entry["file"] for entry in entries}:
         raise PackError(f"{table} names no picture of {folder}: archive and member make its names, as in index.jsonl")
     for domain in DOMAINS:
@@ -143,18 +155,38 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
     return int(facts["known"])
 
 
-def _read(pack: Pack, progress: Progress | None) -> Iterator[tuple[float, float]]:
-    """Sex and age of every picture as its face looks."""
+def _labelled(entry: Mapping[str, Any], told: Known, seen: Labels | None) -> dict[str, Any]:
+    """An entry with what a table says, and for what it does not, with what the face looks like."""
+    sex, age, expression = told.sex, told.age, told.expression
+    if seen is not None:
+        sex, age = seen.sex if sex is None else sex, seen.age if age is None else age
+        expression = expression or tuple(getattr(seen, name) for name in EXPRESSION)
+    assert sex is not None
+    assert age is not None
+    assert expression is not None
+    # Nobody comes back who was left out before, by a table or otherwise.
+    leave = not told.keep or (entry["domain"] == "real" and age < YOUNGEST)
+    return {
+        **entry,
+        "split": LEFT_OUT if leave else entry["split"],
+        "who": [round(sex, 3), round(min(max(age, YOUNGEST), OLDEST) / 100, 3)],
+        "expression": [round(2 * value - 1, 2) for value in expression],
+        "weight": told.weight,
+    }
+
+
+def _read(pack: Pack, rows: Sequence[int], progress: Progress | None) -> Iterator[Labels]:
+    """What the faces of these pictures look like."""
     labeller = default_labeller()
-    for start in range(0, len(pack.index), _CHUNK):
+    for start in range(0, len(rows), _CHUNK):
         crops = []
-        for entry, pixels in zip(pack.index[start : start + _CHUNK], pack.images[start : start + _CHUNK], strict=True):
+        for row in rows[start : start + _CHUNK]:
+            entry, picture = pack.index[row], Image.fromarray(np.asarray(pack.images[row]))
             face = Face(np.array(entry["landmarks"]), entry["domain"], 1.0)
-            crops.append(np.asarray(align(Image.fromarray(np.asarray(pixels)), face.crop, LABEL_CROP, beyond="edge")))
-        for labels in labeller.of_crops(np.stack(crops)):
-            yield labels.sex, labels.age
+            crops.append(np.asarray(align(picture, face.crop, LABEL_CROP, beyond="edge")))
+        yield from labeller.of_crops(np.stack(crops))
         if progress is not None:
-            progress("reading labels", start + len(crops), len(pack.index))
+            progress("reading labels", start + len(crops), len(rows))
 
 
 def weights(entries: Sequence[Mapping[str, Any]], domain: Domain) -> NDArray[np.float64]:

@@ -29,6 +29,9 @@ CHUNK_BYTES: Final = 2**26
 UNKNOWN: Final = (0.0, 0.3)
 """Who a picture without a label is taken for: neither man nor woman, 30 years old."""
 
+EXPRESSION: Final = ("mouth_open", "smile", "eyes_open", "glasses")
+"""What is known of an expression, in this order."""
+
 
 class PackError(UserError):
     """A pack that is missing, damaged or of another format."""
@@ -169,6 +172,15 @@ class Pack:
         who: NDArray[np.float32] = self.index.column("who")
         unknown = np.isnan(who)
         return None if unknown.all() else np.asarray(np.where(unknown, UNKNOWN, who), np.float32)
+
+    @cached_property
+    def expressions(self) -> NDArray[np.float32] | None:
+        """(P, 4), mouth open, smile, eyes open and glasses, from -1 (no) to 1 (yes), 0 where nobody knows.
+
+        None where none is known.
+        """
+        expressions = self.index.column("expression")
+        return None if np.isnan(expressions).all() else np.asarray(np.nan_to_num(expressions), np.float32)
 
     @cached_property
     def weights(self) -> NDArray[np.float64] | None:

@@ -10,11 +10,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.losses.who import opposite
+
 HEIGHT: Final = 32
 WIDTH: Final = 64
 
 DETAILS: Final = {"eyes": (0, 1, 2.0), "mouth": (3, 4, 1.4)}
 """The landmarks in whose middle each lies and along whose line it is turned, and its width in eye distances."""
+
+
+_EXPRESSIONS: Final = {"eyes": (4, 5), "mouth": (2, 3)}
+"""The columns of labels (see `losses/who.py`) that concern each: eyes open and glasses, mouth open and smile."""
+
+
+def beside_expression(name: str, near: Tensor, who: Tensor, wrong: Tensor | None) -> Tensor:
+    """Details with what their labels say of them in two more channels.
+
+    Args:
+        name: of `DETAILS`.
+        near: (N, 3, H, W), cut out.
+        who: (N, 6), their labels.
+        wrong: (M, 6), wrong labels of the first M pictures, whose details then follow once more beside what is wrong of
+            them: of every other one the first column, else the second, turned around.
+
+    Returns:
+        (N + M, 5, H, W).
+    """
+    columns = _EXPRESSIONS[name]
+    labels = who[:, columns[0] : columns[1] + 1]
+    if wrong is not None:
+        count = len(wrong)
+        first = (torch.arange(count, device=who.device) % 2 == 0)[:, None]
+        turned = torch.where(torch.cat([first, ~first], 1), opposite(labels[:count]), labels[:count])
+        near, labels = torch.cat([near, near[:count]]), torch.cat([labels, turned])
+    planes = labels[:, :, None, None].to(near.dtype).expand(-1, -1, *near.shape[2:])
+    return torch.cat([near, planes], 1)
 
 
 def detail(name: str, image: Tensor, landmarks: Tensor) -> Tensor:

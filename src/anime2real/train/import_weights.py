@@ -70,7 +70,7 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
     and starts from one for pictures of just that size computes the same, between a reduction and an enlargement by r;
     the other way round, it computes what that one makes of an enlarged picture. A network that is told a style or who
     should be shown may start from one that is not; then it does not listen at first. One with a `PixelDecoder` may
-    start from one with another decoder, and its own then starts from random weights.
+    start from one with another decoder, and takes of it the two doublings; what follows starts from random weights.
 
     Args:
         network: changed in place.
@@ -106,8 +106,8 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         state = enlarged(reduced(state, own.unshuffle), network.unshuffle)
     state = _with_code(state, network)
     if isinstance(network.decoder, PixelDecoder) and not isinstance(own.decoder, PixelDecoder):
-        known = network.state_dict().keys()  # it has one adaptive block fewer
-        state = {name: value for name, value in state.items() if name in known and not name.startswith("decoder.")}
+        known = network.state_dict().keys()  # it has one adaptive block fewer, and a head of its own
+        state = {name: value for name, value in state.items() if name in known and not name.startswith("decoder.head")}
     _, unknown = _loaded(network, state)
     if unknown:
         raise TrainError(_refused(network, bundle))

@@ -63,8 +63,9 @@ class Batch:
             zoomed and turned; None for methods that do not ask for them.
         anime_hair, real_hair: (N, 1, S, S) in [0, 1], where the pictures as they are here show hair; None for methods
             that do not ask for it.
-        anime_who, real_who: (N, 2), sex from -1 (woman) to 1 (man) and age / 100, as labelled; None for methods that do
-            not ask for it.
+        anime_who, real_who: (N, 2), sex from -1 (woman) to 1 (man) and age / 100, as labelled, and behind them four
+            columns of `data.pack.EXPRESSION`, each from -1 to 1, for methods that want these; None for methods that ask
+            for neither.
         anime_known, real_known: (N, 1, S, S), 1 where the pictures as they are here show their files and 0 where they
             show what was made up beyond; None for methods that do not ask for it.
         real_set: other pictures, for the discriminators to see as real in place of these; None where these are.
@@ -116,7 +117,8 @@ class Method(nn.Module):
         name: what the command line calls it.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
-        wants_who, wants_frames: whether its batches tell whom a picture shows, and where it shows its file.
+        wants_who, wants_expressions, wants_frames: whether its batches tell whom a picture shows, with which
+            expression, and where the picture shows its file.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
@@ -136,6 +138,7 @@ class Method(nn.Module):
     wants_landmarks: bool = False
     wants_hair: bool = False
     wants_who: bool = False
+    wants_expressions: bool = False
     wants_frames: bool = False
     balance: float = 0.0
     hair_resampling: float = 0.0

@@ -5,6 +5,7 @@ device gets them as one tensor (N, COLUMNS). Every use has columns of its own, a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,9 @@ CROP: Final = 5
 AUGMENTATION: Final = 7
 """Numbers that an augmentation takes: brightness, saturation, contrast, two of the shift, two of the cutout."""
 
+HARDNESS: Final = 7
+"""Numbers that a hard input takes: whether it is soft, how, whether its colours change, grey, and three of the tint."""
+
 STYLES: Final = 4
 """Sets of styles that a step may draw."""
 
@@ -31,9 +35,11 @@ _USES: Final = {
     "pool_real": 2,
     "pool_anime": 2,
     "styles": STYLES * STYLE,
+    "anime_hardness": HARDNESS,
+    "real_hardness": HARDNESS,
 }
 _ENDS: Final = dict(zip(_USES, np.cumsum(list(_USES.values())).tolist(), strict=True))
-_FIRST: Final = _ENDS["recolouring"]
+_BLOCKS: Final = (0, _ENDS["recolouring"], _ENDS["styles"], _ENDS["real_hardness"])
 
 COLUMNS: Final = sum(_USES.values())
 """Numbers of a pair."""
@@ -44,9 +50,9 @@ _PRIMES: Final = (1, 7, 11, 13, 17, 19, 23, 29)
 def draw(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
     """The numbers of `count` pairs: (count, COLUMNS) in [0, 1).
 
-    In two blocks: what was there first keeps its numbers when a use is added behind it.
+    In blocks: what was there first keeps its numbers when a use is added behind it.
     """
-    blocks = [generator.random((count, columns), np.float32) for columns in (_FIRST, COLUMNS - _FIRST)]
+    blocks = [generator.random((count, end - start), np.float32) for start, end in pairwise(_BLOCKS)]
     return np.concatenate(blocks, axis=1)
 
 
@@ -89,6 +95,16 @@ class RandomNumbers:
     def pool_anime(self) -> Tensor:
         """(N, 2), for the pool of fake drawings."""
         return self._of("pool_anime")
+
+    @property
+    def anime_hardness(self) -> Tensor:
+        """(N, HARDNESS), for the drawings."""
+        return self._of("anime_hardness")
+
+    @property
+    def real_hardness(self) -> Tensor:
+        """(N, HARDNESS), for the photographs."""
+        return self._of("real_hardness")
 
     def augmentation(self, variant: int) -> Tensor:
         """(N, AUGMENTATION), other ones for each variant from 0 to 7.

@@ -19,7 +19,7 @@ def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tenso
 
     Returns:
         landmarks (P, 5, 2) in [-1, 1]; hair (P, S, S) uint8; (P,) bool, which pictures are softer than the method's
-        `min_scale`; who (P, 2); frames (P, 2, 3). None for what it does not want.
+        `min_scale`; who (P, 2), or (P, 6) with expressions; frames (P, 2, 3). None for what it does not want.
 
     Raises:
         TrainError: the pack has no landmarks, and the method wants them.
@@ -34,9 +34,17 @@ def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tenso
     if method.soft_scale:
         assert pack.scales is not None  # the method has asked for them
         soft = torch.from_numpy(pack.scales < method.min_scale).to(device)
-    who = torch.from_numpy(pack.who).to(device) if method.wants_who and pack.who is not None else None
+    who = torch.from_numpy(_labels(pack, method)).to(device) if method.wants_who and pack.who is not None else None
     frames = torch.from_numpy(pack.frames).to(device) if method.wants_frames and pack.frames is not None else None
     return landmarks, hair, soft, who, frames
+
+
+def _labels(pack: Pack, method: Method) -> NDArray[np.float32]:
+    assert pack.who is not None
+    if not method.wants_expressions:
+        return pack.who
+    assert pack.expressions is not None  # the method has asked for them
+    return np.concatenate([pack.who, pack.expressions], 1)
 
 
 def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], list[Rows]]:

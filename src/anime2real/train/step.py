@@ -62,7 +62,7 @@ class TrainingStep:
         hair: (P, S, S) uint8 on the device, for methods that want it.
         soft: (P,) bool on the device, pictures softer than the method asks the real set to be, for those with a
             `soft_scale`.
-        who: (P, 2) on the device, for methods that want it.
+        who: (P, 2), with expressions (P, 6), on the device, for methods that want it.
         frames: (P, 2, 3) on the device, from places of the crop to places of its file, both in [-1, 1], for methods
             that want them.
     """

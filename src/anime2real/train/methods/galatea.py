@@ -48,8 +48,10 @@ from torch import Tensor, nn
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
 from anime2real.train.augment import augmented, softened
-from anime2real.train.face_parts import DETAILS, detail
+from anime2real.train.face_parts import DETAILS, beside_expression, detail
 from anime2real.train.hair_recolouring import chosen_colours, recoloured
+from anime2real.train.hard_inputs import recoloured as recoloured_input
+from anime2real.train.hard_inputs import soft
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import (
     absolute,
@@ -62,7 +64,7 @@ from anime2real.train.losses.adversarial import (
 )
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.styles import half_usual, likeness, styles
-from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
+from anime2real.train.losses.who import asked_for, matching_least_squares, matching_loss, wrong_labels
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
 from anime2real.train.methods.galatea_networks import cam_discriminators, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
@@ -93,8 +95,8 @@ class Seen:
         image: (N, 3, S, S) in [-1, 1].
         numbers: (N, AUGMENTATION) in [0, 1), which decide the augmentation.
         landmarks: (N, 5, 2) in [-1, 1], where the pack has them.
-        who: (N, 2), who was asked for or is there, for discriminators that are told.
-        wrong: (M, 2), somebody else than the first M pictures show, for these.
+        who: (N, 2), who was asked for or is there, for discriminators that are told; (N, 6) with expressions.
+        wrong: (M, 2) or (M, 6), wrong labels of the first M pictures, for these.
     """
 
     image: Tensor
@@ -133,12 +135,12 @@ class Galatea(Method):
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
         self.wants_landmarks = bool(config.detail_weight)
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
-        self.wants_who, self.wants_frames = config.who, config.mask_margins
+        self.wants_who, self.wants_expressions = config.who, config.expressions
+        self.wants_frames = config.mask_margins
         self.to_real, self.to_anime = (generator_of(config, size, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
-        projected = ToldDiscriminator if config.who else ProjectedDiscriminator
-        self.discriminator_real = projected(config.projection_width, features)
-        self.discriminator_anime = projected(config.projection_width, features)
+        self.discriminator_real = projected_discriminator(config, features)
+        self.discriminator_anime = projected_discriminator(config, features)
         if config.hair_recolouring:  # saved with the networks: a resumed run goes on with the same colours
             self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         width = config.patch_width
@@ -146,7 +148,8 @@ class Galatea(Method):
         self.patch_discriminators = nn.ModuleDict({domain: PatchDiscriminator(width) for domain in patches})
         details = [f"{domain}_{name}" for domain in ("real", "anime") for name in DETAILS]
         details = details if config.detail_weight else []
-        self.detail_discriminators = nn.ModuleDict({name: PatchDiscriminator(width) for name in details})
+        channels = 3 + (2 if config.expressions else 0)
+        self.detail_discriminators = nn.ModuleDict({name: PatchDiscriminator(width, channels) for name in details})
         self.reduction = max(1, size // SIDE)
         cams = DOMAINS if config.cam_discriminator_weight else ()
         self.cam_discriminators = nn.ModuleDict({d: cam_discriminators(size // self.reduction, width) for d in cams})
@@ -197,9 +200,20 @@ class Galatea(Method):
         else:
             batch, real_set = self.both(partial(self._recoloured, batch), partial(self._recoloured, real_set))
             batch = replace(batch, real_set=real_set)
+        if self.config.hard_inputs:
+            share, numbers = self.config.hard_inputs, batch.numbers
+            anime = recoloured_input(batch.anime, share, numbers.anime_hardness)
+            batch = replace(batch, anime=anime, real=recoloured_input(batch.real, share, numbers.real_hardness))
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses
+
+    def _hardened(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Drawings and photographs as they are translated: some of them soft."""
+        share, numbers = self.config.hard_inputs, batch.numbers
+        if not share:
+            return batch.anime, batch.real
+        return soft(batch.anime, share, numbers.anime_hardness), soft(batch.real, share, numbers.real_hardness)
 
     def _recoloured(self, batch: Batch) -> Batch:
         """The batch with some photographs' hair in drawings' colours."""
@@ -216,9 +230,10 @@ class Galatea(Method):
         with frozen(*self._discriminators()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
             told, back = self._told(batch)
+            hard_anime, hard_real = self._hardened(batch)
             (from_anime, logits_real), (from_real, logits_anime) = self.both(
-                lambda: translated(self.to_real, torch.cat([anime, real]), told[0]),
-                lambda: translated(self.to_anime, torch.cat([real, anime]), told[1]),
+                lambda: translated(self.to_real, torch.cat([hard_anime, real]), told[0]),
+                lambda: translated(self.to_anime, torch.cat([hard_real, anime]), told[1]),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
@@ -233,6 +248,9 @@ class Galatea(Method):
                 "cycled_anime": lambda: self.to_anime(fake_real, back[1]),
                 **self._scores(seen),
             }
+            if self.config.mirror_weight:
+                works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, told[0])
+                works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, told[1])
             if self.config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
                 works["hair_real"] = partial(hair_distance, anime, fake_real, batch.anime_hair)
                 works["hair_anime"] = partial(hair_distance, real, fake_anime, batch.real_hair)
@@ -245,8 +263,9 @@ class Galatea(Method):
             }
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
-            if "hair_real" in done:
-                losses["hair"] = done["hair_real"] + done["hair_anime"]
+            for name in ("hair", "mirrored"):
+                if f"{name}_real" in done:
+                    losses[name] = done[f"{name}_real"] + done[f"{name}_anime"]
             if logits_real is not None and logits_anime is not None:
                 losses["cam"] = cam_loss(logits_real) + cam_loss(logits_anime)
             loss = self._weighted(losses)
@@ -282,6 +301,7 @@ class Galatea(Method):
             "detail": config.detail_weight,
             "diversity": config.style_weight,
             "hair": config.hair_weight,
+            "mirrored": config.mirror_weight,
             "cam": config.cam_weight,
         }
         for name, weight in weights.items():
@@ -324,7 +344,10 @@ class Galatea(Method):
                 cams = discriminators_loss(done["cam_real"]) + discriminators_loss(done["cam_anime"])
                 losses["discriminator_cam"] = cams
             if self.detail_discriminators:
-                scores = [least_squares(done[place]) for place in self.detail_discriminators]
+                of_detail = least_squares
+                if self.config.expressions:
+                    of_detail = partial(matching_least_squares, count=len(real))
+                scores = [of_detail(done[place]) for place in self.detail_discriminators]
                 losses["discriminator_detail"] = torch.stack(scores).sum()
             loss = reduce(add, losses.values())
         loss.backward()
@@ -363,7 +386,11 @@ class Galatea(Method):
     def _detail_score(self, discriminator: nn.Module, name: str, of: Seen) -> Tensor:
         """The score that a discriminator of eyes or mouth gives."""
         assert of.landmarks is not None  # the loop refuses packs without them
-        score: Tensor = discriminator(detail(name, self._reduced(of.image), of.landmarks))
+        near = detail(name, self._reduced(of.image), of.landmarks)
+        if self.config.expressions:
+            assert of.who is not None
+            near = beside_expression(name, near, of.who, of.wrong)
+        score: Tensor = discriminator(near)
         return score
 
     def _reduced(self, image: Tensor) -> Tensor:
@@ -424,6 +451,28 @@ def as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
     if batch.real_set is None:
         return real, anime
     return softened(real, batch.real_set.real_soft), softened(anime, batch.real_set.anime_soft)
+
+
+def mirrored(generator: nn.Module, image: Tensor, result: Tensor, told: Tensor | None) -> Tensor:
+    """How far the results of some mirrored pictures are from the mirrored results.
+
+    Args:
+        generator: image, told -> result.
+        image: (N, 3, S, S), of which the first quarter is taken.
+        result: (N, 3, S, S), of these.
+        told: (M, …), the first N of them of these pictures; None where the generator is told nothing.
+    """
+    some = slice(max(1, len(image) // 4))
+    layout = torch.channels_last if image.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    turned = image[some].flip(3).contiguous(memory_format=layout)
+    return absolute(generator(turned, None if told is None else told[some]), result[some].flip(3))
+
+
+def projected_discriminator(config: GalateaConfig, features: LiteFeatures) -> ProjectedDiscriminator:
+    """A discriminator on pretrained features, told who should be shown and how that one looks if the options say so."""
+    if not config.who:
+        return ProjectedDiscriminator(config.projection_width, features)
+    return ToldDiscriminator(config.projection_width, features, 6 if config.expressions else 2)
 
 
 def joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:

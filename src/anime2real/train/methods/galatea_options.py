@@ -72,6 +72,10 @@ class GalateaConfig:
             A pack whose pictures have weights is drawn by these alone.
         who: generators are told sex and age, in a pack with labels, and discriminators on features see whether they
             listened (`networks/who.py`); of `ugatit`.
+        expressions: the discriminators that are told see mouth, smile, eyes and glasses beside the picture as well, and
+            those of details what concerns them, in a pack with expressions, so that results keep them; with `who`.
+        mirror_weight: weight of the distance between the result of a mirrored picture and the mirrored result.
+        hard_inputs: share of the inputs that are soft, and of those that are grey or tinted (`hard_inputs.py`).
         decoder: of `ugatit`: `shuffle` draws blocks of r×r pixels at 1/r of the resolution; the last layers of `pixels`
             work at the picture's own (`networks/pixel_decoder.py`), for which r is 2.
         mask_margins: discriminators see grey where a crop reaches beyond its file, in a pack that knows where.
@@ -102,6 +106,9 @@ class GalateaConfig:
     start_from: tuple[str, ...] = ()
     balance: float = 0.75
     who: bool = False
+    expressions: bool = False
+    mirror_weight: float = 0.0
+    hard_inputs: float = 0.0
     decoder: Literal["shuffle", "pixels"] = "shuffle"
     mask_margins: bool = False
     learning_rate: float = 2e-4
@@ -117,7 +124,7 @@ class GalateaConfig:
             raise TrainError(f"generator is resnet or ugatit, not {self.generator}")
         if self.generator == "ugatit" and self.blocks < 2:
             raise TrainError(f"the generator ugatit wants at least 2 --blocks, not {self.blocks}")
-        for name in ("hair_recolouring", "hair_resampling", "balance"):
+        for name in ("hair_recolouring", "hair_resampling", "balance", "hard_inputs"):
             if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise TrainError(f"{_shown(name)} goes from 0 to 1, not {getattr(self, name)}")
         positive = (name for name in vars(self) if name.endswith("_weight") or name == "min_scale")
@@ -135,6 +142,8 @@ class GalateaConfig:
             raise TrainError(f"decoder is shuffle or pixels, not {self.decoder}")
         if self.generator != "ugatit" and (self.who or self.decoder == "pixels"):
             raise TrainError("who and the decoder pixels are of the generator ugatit")
+        if self.expressions and not self.who:
+            raise TrainError("expressions are told beside who: give --set who=true, too")
         if self.style_weight and (self.who or self.decoder == "pixels"):
             raise TrainError("--style-weight goes neither with who nor with the decoder pixels")
         if self.decoder == "pixels" and self.unshuffle not in (None, 2):
@@ -163,6 +172,8 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         raise TrainError(f"{pack.folder} does not know its pictures' scale, which --min-scale needs: prepare it again")
     if options.who and pack.who is None:
         raise TrainError(f"{pack.folder} has no labels, which who needs: anime2real pack add-labels {pack.folder}")
+    if options.expressions and pack.expressions is None:
+        raise TrainError(f"{pack.folder} has no expressions: anime2real pack add-labels {pack.folder}")
     if options.mask_margins and pack.frames is None:
         raise TrainError(f"{pack.folder} does not know where its files end, which mask_margins needs: prepare it again")
     sources = {name for domain in DOMAINS for name in pack.sources(pack.rows(domain, "train"))}

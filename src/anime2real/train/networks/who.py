@@ -4,6 +4,9 @@
 weights may start at 0 (`import_weights.py`), where it does not listen. The projected discriminator adds to its scores
 the projection of its last maps on what was asked (Miyato and Koyama, "cGANs with Projection Discriminator", 2018,
 equation 3).
+
+Discriminators may be told the expression as well, in four more columns: mouth open, smile, eyes open and glasses, from
+-1 (no) to 1 (yes). Generators are not: they see it in the picture, and have to keep it.
 """
 
 from typing import Final
@@ -25,10 +28,19 @@ MIDDLE_AGE, AGE_SPAN = 0.35, 0.2
 
 
 def who_code(who: Tensor) -> Tensor:
-    """What networks read of `who`: (N, 2) to (N, `CODE`), sex, age and their products, each of about the size of 1."""
-    sex, age = who.float().unbind(1)
+    """What networks read of `who`: (N, 2) to (N, `CODE`), sex, age and their products, each of about the size of 1.
+
+    Columns behind the first two are left out.
+    """
+    sex, age = (who if who.shape[1] == 2 else who[:, :2]).float().unbind(1)
     age = (age - MIDDLE_AGE) / AGE_SPAN
     return torch.stack([sex, age, sex * age, age.square() - 0.5], 1)
+
+
+def label_code(who: Tensor) -> Tensor:
+    """What discriminators read: (N, 2 + E) to (N, `CODE` + E), the code and the expression behind it."""
+    code = who_code(who)
+    return code if who.shape[1] == 2 else torch.cat([code, who[:, 2:].float()], 1)
 
 
 class ToldGenerator(UGATITGenerator):
@@ -56,30 +68,36 @@ class ToldPixelGenerator(PixelGenerator):
 
 
 class ToldDiscriminator(ProjectedDiscriminator):
-    """Scores pictures beside labels; arguments as of `ProjectedDiscriminator`."""
+    """Scores pictures beside labels.
 
-    def __init__(self, width: int = 64, features: LiteFeatures | None = None) -> None:
+    Args:
+        width, features: as of `ProjectedDiscriminator`.
+        labels: columns of the labels: 2, or more with an expression.
+    """
+
+    def __init__(self, width: int = 64, features: LiteFeatures | None = None, labels: int = 2) -> None:
         super().__init__(width, features)
         last = [head[-1] for head in self.heads if isinstance(head, nn.Sequential)]
         sizes = [layer.in_channels for layer in last if isinstance(layer, nn.Conv2d)]
-        self.projections = nn.ModuleList(spectral_norm(nn.Linear(CODE, size, bias=False)) for size in sizes)
+        codes = CODE + labels - 2
+        self.projections = nn.ModuleList(spectral_norm(nn.Linear(codes, size, bias=False)) for size in sizes)
 
     def forward(self, image: Tensor, who: Tensor | None = None, wrong: Tensor | None = None) -> list[Tensor]:
-        """Scores of image, (N, 3, S, S) in [-1, 1], beside `who`, (N, 2): a (N, 1, s, s) for each scale.
+        """Scores of image, (N, 3, S, S) in [-1, 1], beside `who`, (N, `labels`): a (N, 1, s, s) for each scale.
 
         Args:
             image, who: as said.
-            wrong: (M, 2), other labels for the first M pictures, whose scores follow: (N + M, 1, s, s).
+            wrong: (M, `labels`), other labels for the first M pictures, whose scores follow: (N + M, 1, s, s).
         """
         assert who is not None
-        code, wrong_code = who_code(who), None if wrong is None else who_code(wrong)
+        code, wrong_code = label_code(who), None if wrong is None else label_code(wrong)
         scores = []
         layers = zip(self.mixed(image), reversed(self.heads), reversed(self.projections), strict=True)
         for maps, head, projection in layers:
             assert isinstance(head, nn.Sequential)
             hidden = head[:-1](maps)
             plain = head[-1](hidden)
-            mean = hidden.mean((2, 3))  # sex and age show in the whole picture
+            mean = hidden.mean((2, 3))  # sex and age show in the whole picture, an expression somewhere in it
             score = plain + _projected(mean, projection(code))
             if wrong_code is not None:
                 count = len(wrong_code)
