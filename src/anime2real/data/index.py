@@ -1,4 +1,4 @@
-"""index.jsonl of a pack, read into columns: some 120 bytes of memory a picture, whatever its line holds."""
+"""index.jsonl of a pack, read into columns: some 140 bytes of memory a picture, whatever its line holds."""
 
 import hashlib
 import json
@@ -69,7 +69,10 @@ class Index(Sequence[dict[str, Any]]):
         self.files_sha256 = files.hexdigest()
 
     def column(self, name: str) -> NDArray[Any]:
-        """(P, W) of `scale`, `weight` (W = 1), `who` (2), `hair` (3), `expression` (4), `frame` (6) or `landmarks` (10); NaN: none."""
+        """(P, W) of `scale`, `weight` (W = 1), `who` (2), `hair` (3), `expression` (4), `frame` (6) or `landmarks` (10).
+
+        NaN where a line has none.
+        """
         return self._columns[name].reshape(-1, _WIDTHS[name])
 
     def __len__(self) -> int:

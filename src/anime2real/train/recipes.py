@@ -37,7 +37,10 @@ class Preset:
 _GALATEA_PAIRS: Final = 50 * EPOCH_PAIRS
 _FEW_DISCRIMINATORS: Final = {"cam_discriminator_weight": 0.0, "detail_weight": 0.0}
 _QUICK: Final = _FEW_DISCRIMINATORS | {"generator": "resnet", "worst_patch_weight": 0.0, "batch_size": 32}
-_PEOPLE: Final = {"who": True, "mask_margins": True, "min_scale": 0.65, "start_from": ("galatea",)}
+_PEOPLE: Final = {
+    "who": True, "expressions": True, "mirror_weight": 3.0, "hard_inputs": 0.25, "decoder": "pixels",
+    "mask_margins": True, "min_scale": 0.65, "start_from": ("galatea",),
+}  # fmt: skip
 _SHIPPED_HAIR: Final = {"hair_recolouring": 0.5, "hair_weight": 5.0}
 _SHIPPED: Final = _SHIPPED_HAIR | {"min_scale": 0.65, "batch_size": 32}
 _SHIPPED_128: Final = _QUICK | _SHIPPED_HAIR | {"hair_resampling": 0.5, "real_set": ("anime-256.zip",)}
@@ -63,7 +66,9 @@ PRESETS: Final[dict[str, dict[str, Preset]]] = {
         "default": Preset("U-GAT-IT's generator and all discriminators", _GALATEA_PAIRS),
         "quick": Preset("CycleGAN's generator and few discriminators, at 128 px", _GALATEA_PAIRS, _QUICK),
         "people": Preset(
-            "told sex and age, from the weights that ship; of 256 px, in a pack with labels", 256_000, _PEOPLE
+            "what ships: told sex and age, from the weights that ship; of 256 px, in a pack with labels",
+            160_000,
+            _PEOPLE,
         ),
         "shipped-2026-11": Preset(
             "the first run towards the weights that ship; of 256 px",
