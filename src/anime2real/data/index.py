@@ -69,7 +69,7 @@ class Index(Sequence[dict[str, Any]]):
         self.files_sha256 = files.hexdigest()
 
     def column(self, name: str) -> NDArray[Any]:
-        """(P, W) of `scale`, `weight` (W = 1), `who` (2), `hair` (3), `expression` (4), `frame` (6) or `landmarks` (10).
+        """(P, W): `scale` and `weight` (W = 1), `who` (2), `hair` (3), `expression` (4), `frame` (6), `landmarks` (10).
 
         NaN where a line has none.
         """
