@@ -64,6 +64,8 @@ SMALL_NETWORKS = {
     "difference": "--batch-size 4",
     "autoencoder": "--width 8 --batch-size 4",
     "cyclegan": "--width 8 --blocks 1 --discriminator-width 8 --batch-size 2",
+    "pix2pix": "--width 8 --blocks 1 --discriminator-width 8 --batch-size 2",
+    "pix2pixhd": "--width 8 --downsamplings 2 --blocks 1 --batch-size 2 --vgg-weight 0",
     "galatea": "--width 8 --blocks 2 --batch-size 2 --set projection_width=8 --set patch_width=8 --set start_from=",
 }
 

@@ -64,12 +64,15 @@ def write_bundle(
     figures: Mapping[str, Any] | None = None,
     conditions: tuple[str, ...] = (),
     ages: tuple[float, float] | None = None,
+    classes: tuple[str, ...] = (),
 ) -> Bundle:
     """A whole bundle; its model gives back what goes in, unless `content` is another.
 
+    `classes` are those of the label maps that it takes, if it does.
     `ages` are those that a bundle with the condition `who` draws; all that can be asked for if None.
     """
-    training = {"minutes": 1.5, "pairs": 1000} | ({} if ages is None else {"ages": list(ages)})
+    training: dict[str, Any] = {"minutes": 1.5, "pairs": 1000}
+    training |= ({} if ages is None else {"ages": list(ages)}) | ({"classes": list(classes)} if classes else {})
     bundle = Bundle(
         method, source, target, px, licence="CC0-1.0", rights="none needed", conditions=conditions,
         training=training, figures=dict(figures or {}), hardware="none",

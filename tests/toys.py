@@ -20,7 +20,14 @@ from anime2real.data.pack import Pack, note_hair, sums_of, write_both
 from anime2real.domain import DOMAINS, Domain
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.options import AutoencoderConfig, CycleGANConfig, DifferenceConfig, UGATITConfig
+from anime2real.train.methods.options import (
+    AutoencoderConfig,
+    CycleGANConfig,
+    DifferenceConfig,
+    Pix2PixConfig,
+    Pix2PixHDConfig,
+    UGATITConfig,
+)
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.recipes import PRESETS
 from anime2real.train.step import TrainingStep
@@ -36,16 +43,30 @@ TINY: dict[str, Any] = {
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
     "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8),
     "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
+    "pix2pix": Pix2PixConfig(width=8, blocks=1, discriminator_width=8, batch_size=2),
+    "pix2pixhd": Pix2PixHDConfig(
+        width=8,
+        downsamplings=2,
+        blocks=1,
+        enhancer_blocks=1,
+        discriminators=2,
+        discriminator_width=4,
+        vgg_weight=0.0,
+        global_share=0.3,
+        enhancer_share=0.3,
+        batch_size=2,
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A pack and what it was made from."""
+    """A pack, the same pictures as pairs, and what they were made from."""
 
     pack: Path
     anime: Path
     real: Path
+    pairs: Path
 
 
 def smooth_picture(random: np.random.Generator, tint: tuple[int, int, int], side: int = 40) -> Image.Image:

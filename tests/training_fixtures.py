@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import SIZE, Toy, smooth_picture, with_hair
+from toys import SIZE, Toy, smooth_picture, with_hair, with_pairs
 
 from anime2real.data.prepare import prepare
 from anime2real.train import loop
@@ -34,7 +34,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
         processes=1,
         quiet=True,
     )
-    return Toy(root / "pack", root / "anime", root / "real")
+    return Toy(root / "pack", root / "anime", root / "real", with_pairs(root / "pack", root / "pairs"))
 
 
 @pytest.fixture(scope="session")

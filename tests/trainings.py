@@ -19,6 +19,7 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.hair_recolouring import lab_to_rgb
 from anime2real.train.loop import Session, Status, train
 from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainConfig
 from anime2real.train.step import Speed
@@ -35,7 +36,8 @@ def config(method: str, steps: int = STEPS, **changes: Any) -> TrainConfig:
 
 
 def run(method: str, toy: Toy, folder: Path, session: Session = PLAIN, **changes: Any) -> Status:
-    return train(config(method, **changes), toy.pack, folder, session)
+    pack = toy.pairs if METHODS[method].wants_pairs else toy.pack
+    return train(config(method, **changes), pack, folder, session)
 
 
 def state(folder: Path) -> dict[str, torch.Tensor]:

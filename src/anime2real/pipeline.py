@@ -17,6 +17,7 @@ from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import TEMPLATE, Face, Similarity, align, around, centre_box, paste, square, upright
 from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
+from anime2real.image.label_map import label_picture
 from anime2real.network import Network, Pixels, TranslatorError
 
 Layout = Literal["face", "pair", "paste"]
@@ -149,6 +150,8 @@ def crop_faces(
 ) -> Crops:
     """Cut the faces out of a picture, as squares that a bundle takes.
 
+    A bundle with `classes` takes the centre square of a label map, in which no face is looked for.
+
     Args:
         image: RGB.
         faces: to crop; none takes the centre square for one.
@@ -156,7 +159,12 @@ def crop_faces(
         who: who the results should show: one for all faces, or one for each; ignored by bundles that do not take it.
         keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
+
+    Raises:
+        PictureError: the bundle takes label maps, and the picture is none.
     """
+    if bundle.classes:
+        return _crop_label_map(image, bundle)
     keep_tilt = bundle.keeps_tilt if keep_tilt is None else keep_tilt
     if not faces:
         left, top, side = centre_box(*image.size)
@@ -172,6 +180,13 @@ def crop_faces(
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
     return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))
+
+
+def _crop_label_map(image: Image.Image, bundle: Bundle) -> Crops:
+    left, top, side = centre_box(*image.size)
+    middle = square(label_picture(image, bundle.classes), bundle.px, Image.Resampling.NEAREST)
+    frame = around((left + side / 2, top + side / 2), side)
+    return Crops(image, (), np.asarray(middle)[None], (frame,), TEMPLATE[None])
 
 
 def _asked(

@@ -24,6 +24,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
+from anime2real.image.label_map import label_picture
 from anime2real.network import Network, TranslatorError, available_cores
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
@@ -210,6 +211,9 @@ def _load(work: _Work, source: Path) -> _Loaded:
     """Decode a picture, find its faces and cut them out, with one thread: several pictures are decoded at once."""
     start = time.perf_counter()
     options, where = work.options, printable(source)
+    if options.to and (bundle := work.networks.bundle(options.to)).classes:
+        crops = crop_faces(label_picture(source, bundle.classes), [], bundle)  # it shows no face to find
+        return _Loaded(crops, options.to, crops.records(), (), time.perf_counter() - start)
     decoded = decode(source, background=options.background)
     faces: list[Face] = []
     if options.crop == "face":

@@ -16,6 +16,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who, parse_who
 from anime2real.image.decode import Picture, to_image
+from anime2real.image.label_map import label_picture
 from anime2real.network import Network, TranslatorError, batches
 from anime2real.pipeline import Crop, Layout, compose, crop_faces, faces_in, translate_crops, who_for
 
@@ -75,8 +76,9 @@ class Translator(Network):
         """Translate the largest face in a picture.
 
         Args:
-            picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
-            crop: `face` finds it and lines it up; `none` takes the centre square for it.
+            picture: a Pillow image, an (H, W, 3) uint8 array, or a file. Of a bundle with `classes`, a label map: a
+                palette or grey PNG, an image of mode P or L, or an array whose three channels are the class.
+            crop: `face` finds it and lines it up; `none` takes the centre square for it, as of every label map.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`.
             who: who the result should show, as `man, 25`, of bundles that take it; as the picture has it if None.
@@ -105,13 +107,18 @@ class Translator(Network):
         asked = who_for(self.bundle, who)
         results: list[Image.Image] = []
         for part in batches(len(pictures)):
-            images = [to_image(picture) for picture in pictures[part]]
-            faces = [faces_in(image)[:1] if crop == "face" else [] for image in images]
+            images = [self._read(picture) for picture in pictures[part]]
+            find = crop == "face" and not self.bundle.classes
+            faces = [faces_in(image)[:1] if find else [] for image in images]
             pairs = zip(images, faces, strict=True)
             crops = [crop_faces(image, found, self.bundle, who=asked) for image, found in pairs]
             made = translate_crops(self, crops, variant)
             results += [compose(one, result, "face")[0] for one, result in zip(crops, made, strict=True)]
         return results
+
+    def _read(self, picture: Picture) -> Image.Image:
+        classes = self.bundle.classes
+        return label_picture(picture, classes) if classes else to_image(picture)
 
 
 def translate_picture(
@@ -154,7 +161,10 @@ def translate_picture(
     if bundle is not None and method is not None:
         raise TranslatorError("give a method or a bundle, not both")
     asked = parse_who(who)
-    image = to_image(picture)
+    if bundle is not None and _opened(bundle).bundle.classes:
+        crop, image = "none", label_picture(picture, _opened(bundle).bundle.classes)
+    else:
+        image = to_image(picture)
     faces = faces_in(image) if crop == "face" else []
     if bundle is None and to is None and not (faces := faces or default_finder()(image)):
         raise TranslatorError("there is no telling whether this is a drawing or a photograph: say what to translate to")

@@ -80,7 +80,7 @@ def test_a_drawing_is_cropped_by_the_photographs_face(tmp_path: Path) -> None:
     assert pack.landmarks is not None
 
 
-def test_label_maps_keep_their_values(toy: Toy, tmp_path: Path) -> None:
+def test_label_maps_keep_their_values(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = make(label_maps(toy, tmp_path / "maps"), toy.real, tmp_path / "pack", classes=CLASSES)
     assert pack.classes == CLASSES
     expected = np.repeat(np.repeat(np.array([[0, 1, 2, 1]]), 32, axis=0), 8, axis=1)
@@ -88,6 +88,9 @@ def test_label_maps_keep_their_values(toy: Toy, tmp_path: Path) -> None:
         for channel in range(3):
             assert np.array_equal(pack.images[drawing, :, :, channel], expected)
     restore_pack(archive_pack(pack.folder, tmp_path / "pack.zip", quality=10), tmp_path / "again")
+    for command, missing in (("add-hair", "hair"), ("add-labels", "sex and age")):
+        assert main(["pack", command, str(pack.folder), "--quiet"]) == 1
+        assert f"has label maps, which show no {missing}" in capsys.readouterr().err
     rows = pack.pairs("train")[:, 0]
     assert np.array_equal(Pack(tmp_path / "again").images[rows], pack.images[rows])
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from anime2real.cli.main import main
 from anime2real.domain import Domain
+from anime2real.image.decode import PictureError
 from anime2real.measure.compare import CompareError, Subject, from_pack, write_report
 
 
@@ -186,3 +187,18 @@ def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(CompareError, match="cannot be written"):
         write_report([bundle], subjects, tmp_path / "file" / "r.html")
+
+
+def test_label_maps_are_shown_in_colours(tmp_path: Path) -> None:
+    values = np.repeat(np.repeat(np.array([[0, 1], [2, 1]], np.uint8), 8, axis=0), 8, axis=1)
+    picture = Image.fromarray(np.repeat(values[:, :, None], 3, axis=2))
+    bundle = tiny.write_bundle(tmp_path / "b", classes=("nothing", "skin", "hair"))
+    subjects: dict[Domain, list[Subject]] = {"anime": [Subject("map.png", picture)]}
+    (_, shown), (_, result) = Page(write_report([bundle], subjects, tmp_path / "page.html")).images
+    assert result.max() < 12  # the numbers themselves
+    colours = [shown[4, 4].astype(int), shown[4, 12].astype(int), shown[12, 4].astype(int)]
+    assert colours[0].max() < 12
+    assert min(np.abs(colours[i] - colours[j]).max() for i, j in ((0, 1), (0, 2), (1, 2))) > 80
+    grey = Image.new("RGB", (16, 16), (9, 9, 9))
+    with pytest.raises(PictureError, match="the picture has the value 9: it is no label map of 3 classes"):
+        write_report([bundle], {"anime": [Subject("grey.png", grey)]}, tmp_path / "page.html")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
-from anime2real.data.pack import Pack, PackError, write_both, write_index
+from anime2real.data.pack import Pack, PackError, sums_of, write_both, write_index, write_meta
 from anime2real.face.geometry import TEMPLATE, Face, Similarity
 from anime2real.image.decode import decode
 from anime2real.measure.distances import kid
@@ -120,6 +120,27 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["trained_against"] == {"Lite0": False}
     assert "*" not in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
+
+
+def test_label_maps_lie_where_the_faces_of_their_photographs_do(pack: Path, tmp_path: Path) -> None:
+    """No face is looked for in them, and they have no colours to keep."""
+    classes = ("dark", "middle", "light")
+    before = Pack(shutil.copytree(pack, tmp_path / "maps"))
+    rows = before.rows("anime", "test")
+    images = np.array(before.images)
+    images[rows] = images[rows, :, :, :1] // 86
+    np.save(before.folder / "images.npy", images)
+    write_meta(before.folder, {**before.meta, "classes": classes, "sums": sums_of(before.folder)})
+    maps = Pack(before.folder)
+    bundle = tiny.write_bundle(tmp_path / "b", tiny.model(PX), px=PX, classes=classes)
+    (figures,) = evaluate([bundle], maps, [Colours()], quiet=True)["results"]
+    assert figures["images"] == len(rows)
+    assert (figures["face_rate"], figures["hair_measured"], figures["hair_delta_e"]) == (0, 0, None)
+    small = tiny.write_bundle(tmp_path / "small", tiny.model(32), px=32, classes=classes)
+    with pytest.raises(EvaluationError, match="takes label maps of 32 px: prepare the pack of that size"):
+        evaluate([small], maps, [Colours()], quiet=True)
+    with pytest.raises(EvaluationError, match="has label maps: prepare it with --crop face, and leave turned faces"):
+        evaluate([bundle], maps, [Colours()], turn_degrees=20, quiet=True)
 
 
 class Colours(Features):
@@ -230,7 +251,7 @@ def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_device_that_is_not_there_is_named(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = str(tiny.write_bundle(tmp_path / "b", px=PX).folder)
-    assert main(["evaluate", bundle, "--data", str(pack), "--device", "cuda"]) == 1
+    assert main(["evaluate", bundle, "--data", str(pack), "--device", "cuda"]) == 2
     assert "cuda" in capsys.readouterr().err
 
 

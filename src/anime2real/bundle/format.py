@@ -104,6 +104,11 @@ class Bundle:
         return float(youngest), float(oldest)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """What the values of the label maps stand for that it takes for pictures; () if it takes pictures."""
+        return tuple(self.training.get("classes", ()))
+
+    @property
     def variants(self) -> int:
         """How many results of one picture the program offers."""
         return MOST_VARIANTS if "style" in self.conditions else 1
@@ -227,6 +232,9 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
             raise BundleError(f"{path}: {key!r} must be {wanted}, not {str(raw[key])[:40]!r}")
     if raw["from"] == raw["to"]:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
+    classes = raw["training"].get("classes", [])
+    if not isinstance(classes, list) or len(classes) > 256 or not all(isinstance(name, str) for name in classes):
+        raise BundleError(f"{path}: the classes in 'training' must be at most 256 names, not {str(classes)[:40]}")
     ages = raw["training"].get("ages", [YOUNGEST, OLDEST])
     numbers = isinstance(ages, list) and len(ages) == 2 and all(type(age) in (int, float) for age in ages)
     if not numbers or not YOUNGEST <= ages[0] <= ages[1] <= OLDEST:

@@ -70,10 +70,11 @@ def load(folder: Path | str) -> Bundle:
 def model_card(bundle: Bundle) -> str:
     """README.md: what the bundle does, what it was made from, what may be done with it."""
     sources = {"anime": "drawn faces", "real": "photographs of faces"}
+    given = "label maps of faces" if bundle.classes else sources[bundle.source]
     lines = [
         f"# {bundle.name}",
         "",
-        f"Turns {sources[bundle.source]} into {sources[bundle.target]}: RGB squares of {bundle.px} px, "
+        f"Turns {given} into {sources[bundle.target]}: RGB squares of {bundle.px} px, "
         f"cropped by the rule `{bundle.crop}`. Made by anime2real with the method `{bundle.method}`.",
         "",
         "```",

@@ -27,6 +27,8 @@ SUMMARIES: Final = {
     "cyclegan": "Method 3: CycleGAN, both directions.",
     "galatea": "The flagship: cycle translation with discriminators on pretrained features.",
     "ugatit": "U-GAT-IT: attention and norms that choose, both directions.",
+    "pix2pix": "pix2pix: drawings or label maps and their photographs, in pairs.",
+    "pix2pixhd": "pix2pixHD: the same, coarse to fine, with discriminators at three scales.",
 }
 
 

@@ -18,6 +18,7 @@ from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
+    from anime2real.bundle.format import Bundle
     from anime2real.bundle.registry import Directions
     from anime2real.face.who import Who
     from anime2real.image.files import Search
@@ -108,6 +109,8 @@ def translate(
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
         bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
+        if domain is not None:
+            _tell_of_label_maps(bundles(domain), layout)
         once = len(pictures) == 1 and variants == 1 and Path(pictures[0]).is_file()
         networks = Networks(bundles, threads, once=once)
         options = Options(
@@ -180,6 +183,17 @@ def _directions(
             raise UsageError(f"{found.name} makes one result of a picture: leave out --variants, or {named}")
         who_for(found, who)
     return bundles, to
+
+
+def _tell_of_label_maps(bundle: "Bundle", layout: str | None) -> None:
+    """Say what a bundle takes if it is not pictures."""
+    from anime2real.image.label_map import said
+
+    if not bundle.classes:
+        return
+    if layout not in (None, "face"):
+        raise UsageError(f"{bundle.name} translates label maps, which are whole: leave --layout out")
+    tell(f"note: {bundle.name} takes label maps of {said(bundle.classes)}: palette or grey PNGs of these values")
 
 
 class OutcomePrinter:

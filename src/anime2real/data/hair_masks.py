@@ -174,11 +174,12 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
         The number of pictures whose hair has a colour.
 
     Raises:
-        PackError: if it is no whole pack, was prepared without looking for faces, cannot be written, or scipy is
-            missing.
+        PackError: if it is no whole pack, has label maps, was prepared without looking for faces, cannot be written, or
+            scipy is missing.
     """
     need_scipy()
     pack = Pack(folder)
+    pack.need_pictures("hair")
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")
     pack.hair = None  # it is not read, and may be of a call that was stopped

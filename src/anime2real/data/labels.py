@@ -121,9 +121,10 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
         The number of pictures that the table knew.
 
     Raises:
-        PackError: it is no whole pack or was prepared without looking for faces, or the table is wrong.
+        PackError: it is no whole pack, has label maps or was prepared without looking for faces, or the table is wrong.
     """
     pack = Pack(folder)
+    pack.need_pictures("sex and age")
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which labels need: prepare it with --crop face or tilted")
     pack.check()

@@ -232,6 +232,11 @@ class Pack:
         """What the values of its label maps stand for, in the order of their numbers; () where it has drawings."""
         return tuple(self.meta.get("classes", ()))
 
+    def need_pictures(self, what: str) -> None:
+        """Refuse, with a PackError, to look for what label maps do not show."""
+        if self.classes:
+            raise PackError(f"{self.folder} has label maps, which show no {what}: prepare a pack of pictures")
+
     def pairs(self, split: Literal["train", "test"]) -> NDArray[np.int64]:
         """(K, 2), rows of the drawings or label maps and of the photographs of a split's pairs; (0, 2) without any."""
         sides = [{self.index[row].get("pair"): row for row in self.rows(domain, split)} for domain in DOMAINS]

@@ -34,7 +34,7 @@ from anime2real.data.sources import (
 )
 from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS
-from anime2real.face.geometry import Similarity, align, around, scaling
+from anime2real.face.geometry import Beyond, Similarity, align, around, scaling
 from anime2real.image.decode import PictureError, decode
 from anime2real.image.label_map import MOST_CLASSES, LabelMap, read_label_map
 from anime2real.progress import Progress
@@ -254,9 +254,10 @@ def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> t
         pixels = _cut(other, smaller, size, crop)
     else:
         pixels = np.repeat(nearest(other, smaller, size)[:, :, None], 3, axis=2)
+    beyond: Beyond = "mirror" if classes else "quiet"  # a label map goes on by its mirror image: so does what it shows
     frame = None if landmarks is None else frame_of(place, image.size)
     points = None if landmarks is None else landmarks * size
-    sides = ((pixels, contents[0], smaller), (_cut(image, place, size, crop), contents[1], place))
+    sides = ((pixels, contents[0], smaller), (_cut(image, place, size, crop, beyond), contents[1], place))
     first, second = (
         Cropped(part, perceptual_hash(Image.fromarray(part)), sha256_of(content), 1 / (of.scale * size), points, frame)
         for part, content, of in sides
@@ -272,10 +273,10 @@ def _place(image: Image.Image, crop: Crop) -> tuple[Similarity | None, NDArray[n
     return around((left + side / 2, top + side / 2), side), None
 
 
-def _cut(image: Image.Image, place: Similarity, size: int, crop: Crop) -> NDArray[np.uint8]:
+def _cut(image: Image.Image, place: Similarity, size: int, crop: Crop, beyond: Beyond = "quiet") -> NDArray[np.uint8]:
     """The crop (S, S, 3) of a picture in colour, as `sources` takes it."""
     if crop in ("face", "tilted"):
-        return np.asarray(align(image, place, size))
+        return np.asarray(align(image, place, size, beyond=beyond))
     (left, top), (right, below) = place.inverse(np.array([[0.0, 0.0], [1.0, 1.0]])).clip(0, image.size).tolist()
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, right, below)))
 

@@ -211,11 +211,11 @@ def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond 
     return crop if beyond != "quiet" or inside else fill_quietly(crop, lambda n: _beyond(to_unit, image.size, n))
 
 
-def square(image: Image.Image, px: int) -> Image.Image:
-    """The centre square of a picture in RGB, resampled to px by px with Lanczos, without aliasing."""
+def square(image: Image.Image, px: int, resample: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
+    """The centre square of a picture in RGB, resampled to px by px, with Lanczos if not told otherwise."""
     left, top, side = centre_box(*image.size)
     rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return rgb.resize((px, px), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    return rgb.resize((px, px), resample, box=(left, top, left + side, top + side))
 
 
 def centre_box(width: int, height: int) -> tuple[int, int, int]:

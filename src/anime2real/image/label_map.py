@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from anime2real.image.decode import Limits, Stream, opened, refuse
+from anime2real.image.decode import Limits, Picture, PictureError, Stream, opened, refuse, to_image
 
 LabelMap = NDArray[np.uint8]
 """(H, W), numbers of classes."""
@@ -38,6 +39,40 @@ def read_label_map(source: Path | str | bytes, classes: Sequence[str], *, name: 
         picture.load()
         values: LabelMap = np.asarray(picture).astype(np.uint8)
     return _checked(values, classes, name or str(source))
+
+
+def label_picture(picture: Picture, classes: Sequence[str]) -> Image.Image:
+    """Any label map as an RGB picture whose channels are the classes, as networks take it.
+
+    Args:
+        picture: a file; a Pillow image of mode P, L or 1; or a picture whose three channels are alike.
+        classes: what they are called, in the order of their numbers.
+
+    Raises:
+        PictureError: as `read_label_map`.
+    """
+    if isinstance(picture, (str, Path)):
+        values = read_label_map(picture, classes)
+    elif isinstance(picture, Image.Image) and picture.mode in ("1", "L", "P"):
+        values = _checked(np.asarray(picture).astype(np.uint8), classes, "the picture")
+    else:
+        channels = np.asarray(to_image(picture))
+        if (channels != channels[:, :, :1]).any():
+            raise PictureError(f"the picture is no label map of {said(classes)}: give a palette or grey PNG of 8 bits")
+        values = _checked(channels[:, :, 0], classes, "the picture")
+    return Image.fromarray(np.repeat(values[:, :, None], 3, axis=2))
+
+
+def coloured(values: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
+    """Label maps as people can see them: (…, 3), all channels the class, to colours (…, 3).
+
+    Hues are a golden angle apart, so that neighbouring numbers differ; class 0 is black.
+    """
+    hues = (np.arange(classes) * 0.381966) % 1
+    palette = 255 * (0.5 + 0.5 * np.cos(2 * np.pi * (hues[:, None] + np.array([0.0, 1 / 3, 2 / 3]))))
+    palette[0] = 0
+    shown: NDArray[np.uint8] = palette.astype(np.uint8)[np.minimum(values[..., 0], classes - 1)]
+    return shown
 
 
 def said(classes: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Face
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import collect, encode
+from anime2real.image.label_map import coloured
 from anime2real.network import Pixels
 from anime2real.pipeline import crop_faces, translate_crops
 from anime2real.translator import Translator
@@ -159,7 +160,8 @@ def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pi
     """Inputs and results, (N, S, S, 3) each. Faces keep their tilt, so that every bundle gets the same crops."""
     crops = [crop_faces(subject.image, subject.faces, bundle, keep_tilt=True) for subject in subjects]
     results = translate_crops(Translator(bundle), crops)
-    return np.concatenate([crop.pixels for crop in crops]), np.concatenate(results)
+    inputs = np.concatenate([crop.pixels for crop in crops])
+    return coloured(inputs, len(bundle.classes)) if bundle.classes else inputs, np.concatenate(results)
 
 
 def _facts(bundle: Bundle, label: str) -> str:

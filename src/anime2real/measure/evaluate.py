@@ -155,6 +155,8 @@ def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_
         asked = f", of a scale of at least {min_scale:g}" if min_scale else ""
         raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{asked}")
     pack.check(rows)
+    if pack.classes and domain == "anime":
+        return _label_maps(pack, rows, turn_degrees)
     pictures = [Image.fromarray(pack.images[row]) for row in rows]
     if turn_degrees:
         angle = math.radians(turn_degrees)
@@ -167,6 +169,13 @@ def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_
     if len(pixels) < 2:
         raise EvaluationError(f"no faces are found in the {domain} test pictures of {pack.folder}")
     return _Subjects(np.stack(pixels), np.stack(landmarks), len(rows) - len(pixels))
+
+
+def _label_maps(pack: Pack, rows: NDArray[np.int64], turn_degrees: float) -> _Subjects:
+    """Label maps show no face to find: theirs are where those of their photographs are."""
+    if pack.landmarks is None or turn_degrees:
+        raise EvaluationError(f"{pack.folder} has label maps: prepare it with --crop face, and leave turned faces out")
+    return _Subjects(pack.images[rows], (pack.landmarks[rows].astype(np.float64) + 1) / 2 * pack.size, 0)
 
 
 def _find(pictures: Sequence[Image.Image]) -> list[list[Face]]:
@@ -204,6 +213,8 @@ def _measure(
 ) -> dict[str, Any]:
     translator = Translator(bundle)
     inputs = subjects[bundle.source]
+    if bundle.classes and bundle.px != inputs.pixels.shape[1]:
+        raise EvaluationError(f"{bundle.name} takes label maps of {bundle.px} px: prepare the pack of that size")
     shares = inputs.landmarks / inputs.pixels.shape[1]
     seen = resized(inputs.pixels, bundle.px)
     results = resized(translator.translate(seen, shares), px)
@@ -225,7 +236,8 @@ def _measure(
         record["kid"][feature.name] = {"mean": spread.mean, "std": spread.std}
         record["fid"][feature.name] = fid(vectors, target)
         record["trained_against"][feature.name] = bundle.training.get("discriminator_features") == feature.name
-    figures |= hair_figures(before, results, landmarks)
+    coloured = slice(0 if bundle.classes else None)  # label maps have no hair colours to keep
+    figures |= hair_figures(before[coloured], results[coloured], landmarks[coloured])
     if real.maps is None:
         figures |= NOT_MEASURED
     else:

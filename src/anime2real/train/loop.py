@@ -169,7 +169,7 @@ class _Loop:
         self.method, self.speed, self.progress = method, speed, progress
         self.batch_size: int = config.options.batch_size
         (drawings, photographs), real_set = training_rows(pack, method, config.seed)
-        self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set)
+        self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set, paired=method.wants_pairs)
         pack.check()
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
@@ -177,6 +177,7 @@ class _Loop:
         self.sample_rows = sample_grid.chosen_rows(pack, config.seed)
         self.started = time.perf_counter() - progress.seconds
         self.logged = time.perf_counter(), progress.pairs
+        method.enter(self.used())
 
     def done(self) -> bool:
         """Whether the budget is used up."""
@@ -203,6 +204,8 @@ class _Loop:
             checkpoint.Saver(self.folder.checkpoints) as saver,
         ):
             while not self.done() and not stop:
+                if self.method.enter(self.used()):
+                    training_step.renew()
                 self._sample()
                 losses = training_step.step(self._draw(), self._learning_rate(), self._average_weights())
                 if self.pictures.is_cuda:

@@ -98,6 +98,7 @@ class TrainedTranslator:
         source, target: domains.
         module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
         final: whether it is what the run was for; snapshots are not.
+        classes: of the label maps that it takes for pictures, see `networks/source.py`; 0 if it takes pictures.
         conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
             shares of the side; ("style",), (N, `bundle.STYLE`); ("who",), (N, 2).
     """
@@ -108,6 +109,7 @@ class TrainedTranslator:
     module: nn.Module
     final: bool = True
     conditions: tuple[str, ...] = ()
+    classes: int = 0
 
 
 class Method(nn.Module):
@@ -117,6 +119,7 @@ class Method(nn.Module):
         name: what the command line calls it.
         averaged: names of the submodules whose running average is kept in `self.average` and exported.
         decay_from: share of the budget after which the learning rate falls linearly to zero.
+        wants_pairs: whether a batch's photographs are those that belong to its drawings.
         wants_who, wants_expressions, wants_frames: whether its batches tell whom a picture shows, with which
             expression, and where the picture shows its file.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
@@ -127,14 +130,15 @@ class Method(nn.Module):
         soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
         started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
-            see; they are no discriminator of the results then. None for discriminators that see pixels.
+            or a loss see; they are no judge of the results then. None where all see pixels.
     """
 
     name: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ()
     decay_from: ClassVar[float] = 0.5
-    discriminator_features: ClassVar[str | None] = None
+    discriminator_features: str | None = None
     augment: Augment = Augment()
+    wants_pairs: bool = False
     wants_landmarks: bool = False
     wants_hair: bool = False
     wants_who: bool = False
@@ -170,6 +174,15 @@ class Method(nn.Module):
 
     def load_initial_weights(self) -> None:
         """Take up weights that the options name; called once, before the first step of a run and never on resuming."""
+
+    def enter(self, used: float) -> bool:
+        """Go into the stage of training that belongs to a share of the budget, in [0, 1].
+
+        Returns:
+            whether it is another stage than before, so that the next step computes something else.
+        """
+        del used
+        return False
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One training step; returns detached scalar losses on the device. Must not read anything back to the host."""

@@ -34,6 +34,11 @@ class Preset:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+_PIX2PIX_PAIRS: Final = 200 * 400
+"""The published 200 epochs of the 400 facades."""
+_PIX2PIXHD_PAIRS: Final = (200 + 100) * 2975
+"""The published epochs of Cityscapes' 2,975 pairs: 200 of the global generator, then 100, the enhancer alone in 10."""
+
 _GALATEA_PAIRS: Final = 50 * EPOCH_PAIRS
 _FEW_DISCRIMINATORS: Final = {"cam_discriminator_weight": 0.0, "detail_weight": 0.0}
 _QUICK: Final = _FEW_DISCRIMINATORS | {"generator": "resnet", "worst_patch_weight": 0.0, "batch_size": 32}
@@ -51,6 +56,9 @@ PRESETS: Final[dict[str, dict[str, Preset]]] = {
     "autoencoder": {
         "default": Preset("photographs matched to drawings by colour", 15 * EPOCH_PAIRS),
         "random": Preset("the founding paper's: any photograph", 15 * EPOCH_PAIRS, {"pairing": "random"}),
+        "thick": Preset(
+            "the thicker layers and more epochs that the founding paper wished for", 100 * EPOCH_PAIRS, {"width": 96}
+        ),
     },
     "cyclegan": {
         "default": Preset("batches of 16", 15 * EPOCH_PAIRS),
@@ -90,6 +98,19 @@ PRESETS: Final[dict[str, dict[str, Preset]]] = {
         "default": Preset("the light version", 1_000_000),
         "full": Preset("the paper's full version, which fits a bundle at 128 px at most", 1_000_000, {"light": False}),
     },
+    "pix2pix": {
+        "default": Preset("batches of 8", _PIX2PIX_PAIRS),
+        "paper": Preset("the paper's batches of 1", _PIX2PIX_PAIRS, {"batch_size": 1}),
+    },
+    "pix2pixhd": {
+        "default": Preset("the published widths in batches of 8", _PIX2PIXHD_PAIRS),
+        "paper": Preset(
+            "the published widths and schedule: 182 M weights, batches of 1",
+            _PIX2PIXHD_PAIRS,
+            {"batch_size": 1, "global_share": 2 / 3, "enhancer_share": 1 / 30},
+        ),
+        "small": Preset("a quarter of the generator's width, in a bundle of 23 MB", _PIX2PIXHD_PAIRS, {"width": 16}),
+    },
 }
 """By method, then by name; each method has a `default`."""
 
@@ -128,7 +149,9 @@ def _check_range(method: str, name: str, value: float) -> None:
         raise TrainError(f"{shown} is more than 0, not {value:g}")
     if (name in COUNTS or name.endswith("width")) and value < 1:
         raise TrainError(f"{shown} is 1 or more, not {value:g}")
-    if (name in ("blocks", "pool_size", "turn") or name.endswith(("_weight", "_decay"))) and value < 0:
+    if (
+        name in ("blocks", "enhancer_blocks", "pool_size", "turn") or name.endswith(("_weight", "_decay"))
+    ) and value < 0:
         raise TrainError(f"{shown} is 0 or more, not {value:g}")
 
 

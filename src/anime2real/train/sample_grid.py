@@ -12,6 +12,7 @@ from anime2real.atomic import atomic_file
 from anime2real.bundle.format import STYLE
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
+from anime2real.image.label_map import coloured
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.networks.tilt import tilts
 
@@ -53,13 +54,15 @@ def draw(
         chosen = torch.from_numpy(rows[domain]).to(pictures.device)
         inputs = pictures[chosen]
         image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        strips.append(inputs.cpu().numpy())
-        for translator in method.translators():
-            if translator.source == domain:
-                module = translator.module.to(pictures.device).eval()
-                known = [None if values is None else values[chosen] for values in (landmarks, who)]
-                conditions = conditions_for(translator, len(chosen), *known)
-                strips.append(to_pixels(module(image, *(value.to(image.device) for value in conditions))))
+        translators = [translator for translator in method.translators() if translator.source == domain]
+        classes = max((translator.classes for translator in translators), default=0)
+        shown = inputs.cpu().numpy()
+        strips.append(coloured(shown, classes) if classes else shown)
+        for translator in translators:
+            module = translator.module.to(pictures.device).eval()
+            known = [None if values is None else values[chosen] for values in (landmarks, who)]
+            conditions = conditions_for(translator, len(chosen), *known)
+            strips.append(to_pixels(module(image, *(value.to(image.device) for value in conditions))))
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures

