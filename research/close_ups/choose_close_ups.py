@@ -1,4 +1,4 @@
-"""Writes pictures.csv, the pictures that measure.py searches: `python research/close_ups/choose.py DATA --wheel …`.
+"""Writes pictures.csv, the pictures that search_close_ups.py searches, from the same DATA and wheel.
 
 Run once; the table is kept, so that a better finder meets the same pictures. Faces are where the finder that shipped
 then saw them in the whole picture, or, in 96 px drawings that it did not find, with the mirror image around.
@@ -9,8 +9,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from measure import TABLE, WHEEL, opened, picture
 from PIL import Image
+from search_close_ups import TABLE, WHEEL, opened, picture
 
 from anime2real.face.finder import FaceFinder, square_of
 from anime2real.face.geometry import Face

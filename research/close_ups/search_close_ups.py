@@ -1,12 +1,13 @@
 """How often faces are found that fill their pictures, and how often in pictures that show none.
 
-    python research/close_ups/measure.py DATA --wheel scikit_image-0.26.0-….whl
+    python research/close_ups/search_close_ups.py DATA --wheel scikit_image-0.26.0-….whl
 
 pictures.csv names the pictures: a square (left, top, side; px of the archive's picture, enlarged by `factor`, bicubic)
 and, where the face in it is known, the middle and the side of the square of its landmarks, px of the square. A face is
 found if one lies there: its middle within a third of its side, its side within a factor of 1.6. Whatever is found in
 the groups `faceless` and `part` (an eye, a cheek, a mouth, a forehead) is false. DATA holds the archives;
-scikit-image's pictures are read from its wheel. Times are medians of processor time. choose.py wrote pictures.csv.
+scikit-image's pictures are read from its wheel. Times are medians of processor time. choose_close_ups.py wrote the
+table.
 """
 
 import argparse
