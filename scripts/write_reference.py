@@ -9,11 +9,13 @@ not what this script would write.
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 WIDTH: Final = 118
@@ -79,10 +81,15 @@ def tidy(help_page: str) -> str:
 
 def commands() -> str:
     """The page of commands; what all methods' trainings take stands once."""
+    with patch.object(sys, "argv", ["anime2real"]):  # else usage names whatever runs this, as `python -m pytest`
+        return _commands()
+
+
+def _commands() -> str:
     from anime2real.cli.main import app
 
     training: Any = import_module("anime2real.cli.train").app
-    page = app.generate_docs(recursive=True, heading_level=1, usage_name="anime2real")
+    page = app.generate_docs(recursive=True, heading_level=1)
     page = page[page.index("## anime2real translate") :].replace("## anime2real ", "## ")
     methods = {
         name: training[name].generate_docs(heading_level=3, usage_name=f"anime2real train {name}")
