@@ -40,14 +40,14 @@ class _Band:
     width: int
     radius: int
 
-    def keys(self, hashes: Hashes) -> NDArray[np.uint32]:
-        return np.asarray((hashes >> np.uint64(self.shift)) & np.uint64(2**self.width - 1), np.uint32)
+    def keys(self, hashes: Hashes) -> NDArray[np.int64]:
+        return np.asarray((hashes >> np.uint64(self.shift)) & np.uint64(2**self.width - 1), np.int64)
 
-    def flips(self) -> Iterator[np.uint32]:
+    def flips(self) -> Iterator[np.int64]:
         """Every set of at most `radius` bits of a key, the smallest first."""
         for count in range(self.radius + 1):
             for bits in combinations(range(self.width), count):
-                yield np.uint32(sum(1 << bit for bit in bits))
+                yield np.int64(sum(1 << bit for bit in bits))
 
     def nanoseconds(self, left: int, right: int) -> float:
         """What a join by this band takes, roughly."""
@@ -119,14 +119,16 @@ def _join(left: Hashes, right: Hashes, near: int, band: _Band, wanted: NDArray[n
     order = np.argsort(keys, kind="stable")
     table = np.zeros(2**band.width + 1, np.int32 if len(left) < 2**31 else np.int64)
     np.cumsum(np.bincount(keys, minlength=2**band.width), out=table[1:])
+    occupied = table[1:] != table[:-1]
     sorted_left = left[order]
     asking = _asking(right, band, wanted)
     for flip in band.flips():
         of_right, hashes, keys = asking
         probes = keys ^ flip
-        first = table[probes]
-        counts = table[probes + np.uint32(1)] - first
-        for some, candidates in _expanded(first, counts):
+        full = np.flatnonzero(occupied[probes])  # bytes: the table itself is four times as far to read
+        first = table[probes[full]]
+        counts = table[probes[full] + 1] - first
+        for some, candidates in _expanded(full, first, counts):
             close = np.flatnonzero(np.bitwise_count(sorted_left[candidates] ^ hashes[some]) <= near)
             if len(close):
                 yield of_right[some[close]], order[candidates[close]]
@@ -134,7 +136,7 @@ def _join(left: Hashes, right: Hashes, near: int, band: _Band, wanted: NDArray[n
             asking = _asking(right, band, wanted)
 
 
-def _asking(right: Hashes, band: _Band, wanted: NDArray[np.bool_]) -> tuple[Places, Hashes, NDArray[np.uint32]]:
+def _asking(right: Hashes, band: _Band, wanted: NDArray[np.bool_]) -> tuple[Places, Hashes, NDArray[np.int64]]:
     """Places, hashes and keys of the wanted, sorted by key, so that a look into the table is near the one before."""
     places = np.flatnonzero(wanted)
     keys = band.keys(right[places])
@@ -143,10 +145,13 @@ def _asking(right: Hashes, band: _Band, wanted: NDArray[np.bool_]) -> tuple[Plac
     return places, right[places], keys[order]
 
 
-def _expanded(first: NDArray[np.integer], counts: NDArray[np.integer]) -> Iterator[Pairs]:
-    """Who asks and whom it meets, for buckets of `counts` (R,) that begin at `first` (R,); in parts that fit memory."""
-    full = np.flatnonzero(counts)
-    counts, first = counts[full], first[full]
+def _expanded(full: Places, first: NDArray[np.integer], counts: NDArray[np.integer]) -> Iterator[Pairs]:
+    """Who asks and whom it meets, for buckets of `counts` (F,) that begin at `first` (F,); in parts that fit memory.
+
+    Args:
+        full: (F,), who asks for each of them.
+        first, counts: (F,), none of the counts 0.
+    """
     ends = np.cumsum(counts, dtype=np.int64)
     start, begun = 0, 0
     while start < len(full):
