@@ -1,5 +1,7 @@
 """A pack sent to another machine is whole there, hair and all."""
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -7,8 +9,10 @@ import numpy as np
 import pytest
 from toys import SIZE, Toy
 
+from anime2real.data import arrays
 from anime2real.data.archive import archive_pack, restore_pack
 from anime2real.data.pack import Pack, PackError, note_hair
+from anime2real.data.pairs import prepare_pairs
 
 
 def with_soft_masks(pack: Path, folder: Path) -> Path:
@@ -76,6 +80,38 @@ def test_where_no_archive_can_be_written_is_said_in_one_line(toy: Toy, tmp_path:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(PackError, match=r"a\.zip cannot be written: (Not a directory|File exists)"):
         archive_pack(toy.pack, tmp_path / "file" / "a.zip")
+
+
+def test_a_full_disk_is_one_line_before_a_pixel_is_written(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory map of a file with holes would end the process."""
+    archives = archive_pack(toy.pack, tmp_path / "a.zip")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(arrays, "_reserve", full)
+    with pytest.raises(PackError, match=r"No space left on device"):
+        restore_pack(archives, tmp_path / "again")
+    with pytest.raises(PackError, match=r"pairs cannot be written: No space left on device"):
+        prepare_pairs(toy.anime, toy.real, tmp_path / "pairs", size=32, crop="auto", processes=1, quiet=True)
+    assert os.listdir(tmp_path) == ["a.zip"]
+
+
+def test_rows_are_kept_in_their_own_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = np.random.default_rng(0).integers(0, 256, (50, 4, 4), np.uint8)
+    for name in ("reserved", "written"):
+        if name == "written":
+            monkeypatch.delattr(os, "posix_fallocate", raising=False)
+        array = arrays.new_array(tmp_path / name, expected.shape)
+        assert (tmp_path / name).stat().st_size == len(arrays.header(expected.shape)) + expected.nbytes
+        array[:] = expected
+        del array
+        rows = np.array([0, 3, 4, 30, 49])
+        arrays.keep_rows(tmp_path / name, rows)
+        np.save(tmp_path / "expected.npy", expected[rows])
+        assert (tmp_path / name).read_bytes() == (tmp_path / "expected.npy").read_bytes()
 
 
 def test_quality_and_parts_have_their_ranges(toy: Toy, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_file, atomic_folder
+from anime2real.data.arrays import new_array
 from anime2real.data.pack import Pack, PackError, PackOptionError, note_hair, sums_of, write_meta
 
 MASK_QUALITY: Final = 60
@@ -110,23 +111,23 @@ def _opened(held: dict[str, zipfile.ZipFile], archives: Sequence[Path]) -> tuple
 
 def _restore_pictures(held: dict[str, zipfile.ZipFile], folder: Path, count: int, meta: dict[str, Any]) -> None:
     size = meta["size"]
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
+    images = new_array(folder / "images.npy", (count, size, size, 3))
     contents = (held[f"{row}.webp"].read(f"{row}.webp") for row in range(count))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for row, pixels in enumerate(pool.map(_decoded, contents)):
             images[row] = pixels
-    images.flush()
+    del images
     meta["sums"] = sums_of(folder)
     if "hair" not in meta:
         write_meta(folder, meta)
         return
-    masks = np.lib.format.open_memmap(folder / "hair.npy", "w+", np.uint8, (count, size, size))
+    masks = new_array(folder / "hair.npy", (count, size, size))
     total = hashlib.sha256()
     for row in range(count):
         name = f"{row}.hair.webp"
         masks[row] = _decoded_mask(held[name].read(name), size)
         total.update(masks[row].tobytes())
-    masks.flush()
+    del masks
     note_hair(folder, meta, total.hexdigest(), meta["hair"])
 
 

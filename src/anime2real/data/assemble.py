@@ -4,13 +4,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anime2real.data.arrays import header
 from anime2real.data.duplicates import distinct, likeness
 from anime2real.data.members import Member
 from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
@@ -112,20 +112,18 @@ def _select(
 def _write_pictures(shards: Shards, facts: Facts, kept: NDArray[np.int64], progress: Progress) -> None:
     """images.npy, shard by shard: plain writes, which say so where the disk is full, unlike those of memory maps."""
     size = shards.size
-    head = BytesIO()
-    shape = (len(kept), size, size, 3)
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    head = header((len(kept), size, size, 3))
     path = shards.pack / "images.npy"
     path.touch()
     read = facts.sums != b""
     with path.open("r+b", buffering=0) as file:
-        file.write(head.getvalue())
+        file.write(head)
         for number, start in enumerate(shards.bounds):
             if shards.pixels(number).is_file():  # else they are in images.npy, since a call that was stopped
                 first, last = np.searchsorted(kept, (start, start + shards.bounds.step))
                 rows = np.cumsum(read[start : start + shards.bounds.step]) - 1  # in the shard's file, by place
                 chosen = shards.read_pixels(number, rows[kept[first:last] - start])
-                file.seek(len(head.getvalue()) + int(first) * size * size * 3)
+                file.seek(len(head) + int(first) * size * size * 3)
                 _write_all(file, memoryview(chosen.tobytes()))
                 shards.let_go(number, file)
             progress("writing pictures", min(start + shards.bounds.step, len(read)), len(read))

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from anime2real.atomic import flush
+from anime2real.data.arrays import header
 from anime2real.data.guided_filter import guided_filter
 from anime2real.data.hair_colour import hair_colour
 from anime2real.data.pack import Pack, PackError, note_hair, write_index
@@ -203,13 +203,12 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
 
 def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | None, progress: Progress | None) -> None:
     """Write masks to `pixels`, as .npy, and colours to `colours`, a line a chunk; go on where `key` did so before."""
-    head = BytesIO()
     shape = pack.images.shape[:3]
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    head = header(shape)
     begun = colours.is_file() and pixels.is_file()
     lines = colours.read_text(encoding="utf-8").splitlines(keepends=True) if begun else []
     if lines[:1] == [f"{key}\n"]:
-        there = (pixels.stat().st_size - len(head.getvalue())) // (shape[1] * shape[2])
+        there = (pixels.stat().st_size - len(head)) // (shape[1] * shape[2])
         whole = [line for line in lines[1:] if line.endswith("\n")]
         lines = [lines[0], *whole[: there // _CHUNK]]
     else:
@@ -218,8 +217,8 @@ def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | No
     colours.write_text("".join(lines), encoding="utf-8")
     pixels.touch()
     with pixels.open("r+b") as masks, colours.open("a", encoding="utf-8") as text:
-        masks.write(head.getvalue())
-        masks.seek(len(head.getvalue()) + done * shape[1] * shape[2])
+        masks.write(head)
+        masks.seek(len(head) + done * shape[1] * shape[2])
         masks.truncate()
         for found in _found(pack, done, processes):
             masks.write(b"".join(mask.tobytes() for mask, _ in found))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_folder
+from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import FEATURES, NEAR, distinct, likeness, perceptual_hash, thumbnail
 from anime2real.data.members import Member, Split, list_source
@@ -153,33 +154,30 @@ def _build(
 ) -> tuple[list[dict[str, Any]], tuple[list[Member], list[str | None]], dict[str, Any]]:
     """Write images.npy; returns the index, all members with their sums, and what meta.json says of them."""
     size = recipe.size
-    scratch = folder / "decoded.bin"
-    decoded = np.memmap(scratch, np.uint8, "w+", shape=(2, len(pairs), size, size, 3))
+    path, count = folder / "images.npy", len(pairs)
+    images = new_array(path, (2 * count, size, size, 3))  # all drawings, then all photographs
     crops: dict[int, tuple[Cropped, Cropped]] = {}
     rejected: list[Rejected] = []
     for place, result in enumerate(_read(pairs, recipe, processes)):
         if isinstance(result, Rejected):
             rejected.append(result)
         else:
-            decoded[:, place] = [side.pixels for side in result]
+            images[place], images[count + place] = (side.pixels for side in result)
             crops[place] = _without_pixels(result[0]), _without_pixels(result[1])
         progress("reading pairs", place + 1, len(pairs))
     splits = {place: split_of(pairs[place][1], crops[place][1].sha256, recipe.test_share) for place in crops}
-    kept, dropped = _distinct(crops, splits, decoded[1], recipe.near)
+    kept, dropped = _distinct(crops, splits, images[count:], recipe.near)
     counts = {split: sum(splits[place] == split for place in kept) for split in ("train", "test")}
     if not counts["train"]:
         raise PackError(f"no pair is left to train on: {rejected[0].line if rejected else 'all went to test'}")
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (2 * len(kept), size, size, 3))
+    del images
+    keep_rows(path, np.array([side * count + place for side in range(2) for place in kept], np.int64))
     entries: list[dict[str, Any]] = []
     for side in range(2):
         for place in kept:
-            images[len(entries)] = decoded[side, place]
             member, crop = pairs[place][side], crops[place][side]
             entry = index_entry(member, splits[place], crop.sha256, crop.scale, crop.landmarks, crop.frame)
             entries.append(entry | {"pair": _name_of(member)})
-    images.flush()
-    del images, decoded
-    scratch.unlink()
     for reason in ("unreadable", "no face"):
         dropped[reason] = sum(r.reason == reason for r in rejected)
     members = [pair[side] for side in range(2) for pair in pairs]
