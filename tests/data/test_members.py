@@ -10,10 +10,10 @@ from anime2real.data.members import list_source, members_of, told
 from anime2real.data.pack import PackError
 
 NAMES = (
-    "a.png", "deep/b.JPG", "deep/c.dds", "d.HEIC", "deep/more.zip", "e.tar", ".f.png", "__MACOSX/g.png", "notes.txt",
+    "a.png", "deep/b.JPG", "deep/c.dds", "d.SVG", "deep/more.zip", "e.tar", ".f.png", "__MACOSX/g.png", "notes.txt",
     "README",
 )  # fmt: skip
-LEFT_OUT = {".dds": 1, ".heic": 1, "inner archive": 2, "hidden file": 2, ".txt": 1, "no suffix": 1}
+LEFT_OUT = {".dds": 1, ".svg": 1, "inner archive": 2, "hidden file": 2, ".txt": 1, "no suffix": 1}
 
 
 def test_what_is_no_member_is_counted(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_what_is_no_member_is_counted(tmp_path: Path) -> None:
         assert [member.label for member in listing.members] == ["a.png", "deep/b.JPG"]
         assert dict(listing.left_out) | {"repeated name": 0} == LEFT_OUT | {"repeated name": 0}
     assert told(list_source(folder, "anime", None).left_out) == (
-        "8 left out: 1 .dds, 1 .heic: convert them; 2 hidden files; 2 inner archives: unpack; 1 .txt, 1 no suffix: no"
+        "8 left out: 1 .dds, 1 .svg: convert them; 2 hidden files; 2 inner archives: unpack; 1 .txt, 1 no suffix: no"
         " pictures"
     )
     assert told({}) == told({".bmp": 0}) == ""

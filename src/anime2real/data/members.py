@@ -18,7 +18,7 @@ Split = Literal["train", "test"]
 _SPLITS: dict[str, Split] = {"train": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
 
 _PICTURES: Final = frozenset((
-    ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".psb", ".svg", ".ico",
+    ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".psb", ".svg", ".ico",
     ".pcx", ".pbm", ".pgm", ".ppm", ".pnm", ".qoi", ".exr", ".hdr", ".dds", ".dng", ".cr2", ".cr3", ".nef", ".arw",
     ".orf", ".raf", ".rw2", ".clip", ".kra", ".xcf", ".sai", ".eps",
 ))  # fmt: skip
