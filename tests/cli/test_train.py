@@ -106,6 +106,11 @@ def test_tensorboard_events_stand_beside_the_stats(
         (["--no-such-option", "1"], "no-such-option"),
         (["--minutes", "soon"], "soon"),
         (["--minutes", "-1"], "the budget must be more than nothing"),
+        (["--minutes", "nan"], "the budget must be more than nothing, not nan"),
+        (["--epochs", "inf"], "--epochs is a number, not inf"),
+        (["--learning-rate", "nan"], "--learning-rate is a number, not nan"),
+        (["--ema-half-life", "nan"], "--ema-half-life is more than 0, not nan"),
+        (["--seed", "-1"], "--seed is a whole number from 0 on"),
         (["--preset", "slow"], "difference has no preset 'slow'"),
         (["--set", "width=8"], "--set 'width=8' names no option"),
         (["--batch-size", "0"], "--batch-size is 1 or more, not 0"),
@@ -147,6 +152,29 @@ def test_what_fails_before_its_first_step_leaves_nothing(
     assert main([*command, *options, "--device", "cpu"]) == 1
     assert message in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_training_that_diverges_fails_and_exports_nothing(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "cyclegan", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "3", *SMALL]
+    assert main([*command, "--learning-rate", "1e6", "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: the training diverged, the loss ")
+    assert said.count("\n") == 1
+    assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_a_finished_run_goes_on_with_a_longer_budget(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anime2real.train.loop.export_translators", lambda *_: [])
+    command = ["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*command, "--batch-size", "4", "--steps", "6"]) == 0
+    assert main([*command, "--batch-size", "4", "--steps", "12"]) == 0
+    assert "the budget is 48 pairs in place of 24 pairs" in capsys.readouterr().err
+    assert main([*command, "--batch-size", "4", "--steps", "6"]) == 1
+    assert "a budget can only grow" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_pack_or_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,17 +73,19 @@ KILLED = """
     from anime2real.train.loop import Session, train
     from anime2real.train.step import Speed
 
-    torch_save, saves = checkpoint.torch.save, []
+    import torch
+
+    save_file, saves = checkpoint.save_file, []
 
     def half(state, path):
         saves.append(path)
-        if len(saves) < 4:
-            return torch_save(state, path)
+        if len(saves) < 8:
+            return save_file(state, path)
         Path(path).write_bytes(b"half a file")
         os.kill(os.getpid(), signal.SIGKILL)
 
-    checkpoint.torch.save = half
-    checkpoint.torch.set_num_threads(1)
+    checkpoint.save_file = half
+    torch.set_num_threads(1)
     session = Session("cpu", Speed(), checkpoint_seconds=0.0, log_seconds=0.0, quiet=True)
     train(config("cyclegan"), Path({pack!r}), Path({folder!r}), session)
 """

@@ -6,7 +6,9 @@ errors are answered without it.
 
 import dataclasses
 import inspect
+import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
@@ -38,7 +40,7 @@ class Common:
 
     Attributes:
         data: the pack to train on.
-        output: the run folder; an existing run resumes.
+        output: the run folder; an existing run resumes, and goes on beyond its end if the budget is a longer one.
         preset: what the options below are unless given.
         setting: NAME=VALUE of an option that has no place below; see --dry-run for all of them.
         minutes: budget in minutes of wall clock.
@@ -90,6 +92,8 @@ def budget_of(method: str, common: Common, options: Any) -> Budget:
     if common.steps is not None:
         return Budget(pairs=common.steps * options.batch_size)
     if common.epochs is not None:
+        if not math.isfinite(common.epochs):
+            raise TrainError(f"--epochs is a number, not {common.epochs}")
         return Budget(pairs=round(common.epochs * EPOCH_PAIRS))
     return Budget(pairs=preset_of(method, common.preset).pairs)
 
@@ -118,12 +122,19 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     """Train as the command line said; returns the exit code (0, or 130 for a run that was stopped)."""
     config = config_of(method, common, given)
     need_extra("train", "training")
+    from anime2real.train.device import find_device
     from anime2real.train.loop import Session, dry_run, train
     from anime2real.train.step import Speed
 
+    lines: list[str] = []
+    if find_device(common.device).type == "cpu":
+        config, lines = _fitted(config, method, common, given)
     if common.dry_run:
-        print(dry_run(config, common.data))
+        print(dry_run(config, common.data), *(f"# {line}" for line in lines), sep="\n")
         return 0
+    if not common.quiet:
+        for line in lines:
+            print(line, file=sys.stderr, flush=True)
     session = Session(
         device=common.device,
         speed=Speed() if common.plain else None,
@@ -131,6 +142,23 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
         quiet=common.quiet,
     )
     return 0 if train(config, common.data, common.output, session).finished else 130
+
+
+def _fitted(config: TrainConfig, method: str, common: Common, given: dict[str, Any]) -> tuple[TrainConfig, list[str]]:
+    """The training with a batch that fits the machine's memory, where none was asked for, and what to tell of it.
+
+    A run that has begun keeps its batch.
+    """
+    from anime2real.data.pack import Pack
+    from anime2real.train.need import free_gigabytes, need_of, told
+    from anime2real.train.run.folder import RunFolder
+
+    asked, free = config.options.batch_size, free_gigabytes()
+    need = need_of(method, config.options, Pack(common.data).size)
+    if "batch_size" not in {**given, **parse_settings(method, common.setting)}:
+        batch_size = RunFolder(common.output).batch_size() or need.fitting(asked, free)
+        config = config_of(method, common, {**given, "batch_size": batch_size})
+    return config, told(need, config.options.batch_size, asked, free)
 
 
 def command_of(method: str) -> Callable[..., int]:

@@ -26,7 +26,8 @@ from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig, TrainError
-from anime2real.train.run.folder import RunFolder
+from anime2real.train.run.folder import OpenRun, RunFolder
+from anime2real.train.run.health import DivergedError, check_losses, check_weights
 from anime2real.train.run.progress import TrainingReporter
 from anime2real.train.run.restore import build
 from anime2real.train.run.stats import Stats, need_tensorboard, open_stats
@@ -89,8 +90,17 @@ def train(config: TrainConfig, data: Path, run: Path, session: Session | None = 
     pack = Pack(data)
     config = resolve(config, pack)
     folder = RunFolder(run)
-    with folder.open(config, pack.meta), TrainingReporter(folder, quiet=session.quiet) as report:
-        return _train(config, pack, folder, session, device, report)
+    with folder.open(config, pack.meta) as opened, TrainingReporter(folder, quiet=session.quiet) as report:
+        try:
+            return _train(opened, pack, folder, session, device, report)
+        except OSError as error:
+            opened.check()
+            raise TrainError(
+                f"{error.filename or run}: {error.strerror or error}; once that is mended, the same command resumes"
+            ) from error
+        except DivergedError as error:
+            report(f"diverged: {error}")
+            raise
 
 
 def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
@@ -107,8 +117,9 @@ def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
 
 
 def _train(
-    config: TrainConfig, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: TrainingReporter
+    opened: OpenRun, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: TrainingReporter
 ) -> Status:
+    config = opened.config
     speed = session.speed or Speed.best(device)
     facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
     torch.manual_seed(config.seed)
@@ -119,10 +130,12 @@ def _train(
     method, progress, passed = _method(config, pack, folder, device)
     for line in passed:
         report(line)
-    loop = _Loop(config, pack, folder, session, device, speed, method, progress, report)
+    loop = _Loop(opened, pack, folder, session, device, speed, method, progress, report)
     if not loop.done():
         began = "resuming" if progress.step else "training"
         report(f"{began} {config.method} on {facts['hardware']} at {loop.place()}")
+        if config.earlier_budgets and progress.step:
+            report(loop.extension())
         loop.run()
     if not loop.done():
         report(f"stopped at {loop.place()}; the same command resumes")
@@ -155,7 +168,7 @@ def _method(
 class _Loop:
     def __init__(
         self,
-        config: TrainConfig,
+        opened: OpenRun,
         pack: Pack,
         folder: RunFolder,
         session: Session,
@@ -165,7 +178,8 @@ class _Loop:
         progress: RunProgress,
         report: TrainingReporter,
     ) -> None:
-        self.config, self.folder, self.session, self.report = config, folder, session, report
+        config = opened.config
+        self.opened, self.config, self.folder, self.session, self.report = opened, config, folder, session, report
         self.method, self.speed, self.progress = method, speed, progress
         self.batch_size: int = config.options.batch_size
         (drawings, photographs), real_set = training_rows(pack, method, config.seed)
@@ -174,6 +188,9 @@ class _Loop:
         self.host_pictures = pack.images
         self.pictures = torch.from_numpy(pack.images).to(device)
         self.annotations = annotations(pack, method, device)
+        # Where the budget has become longer, less of it is used than when the last grid was drawn.
+        drawn = min(progress.sampled, math.floor(self.used() * config.samples) + 1)
+        self.progress = replace(progress, sampled=drawn)
         self.sample_rows = sample_grid.chosen_rows(pack, config.seed)
         self.started = time.perf_counter() - progress.seconds
         self.logged = time.perf_counter(), progress.pairs
@@ -191,6 +208,16 @@ class _Loop:
         """Where the run is, in words."""
         return f"{self.progress.pairs:,} pairs, {self.progress.seconds / 60:.1f} minutes"
 
+    def extension(self) -> str:
+        """What a budget that has become longer means, in a line."""
+        line = f"the budget is {self.config.budget} in place of {self.config.earlier_budgets[-1]}"
+        if not self.method.optimizers:
+            return line
+        return (
+            f"{line}: the learning rate is that of such a run, {self._learning_rate():.2g} here, and falls to zero "
+            "at the new end"
+        )
+
     def run(self) -> None:
         """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
         self._preflight()
@@ -200,9 +227,12 @@ class _Loop:
         self.logged = last_checkpoint, self.progress.pairs
         with (
             _stop_requested() as stop,
-            open_stats(self.folder.root, self.progress.step, tensorboard=self.session.tensorboard) as stats,
-            checkpoint.Saver(self.folder.checkpoints) as saver,
+            open_stats(
+                self.folder.root, self.progress.step, self.report, tensorboard=self.session.tensorboard
+            ) as stats,
+            checkpoint.Saver(self.folder.checkpoints, self.progress.step) as saver,
         ):
+            losses: dict[str, torch.Tensor] = {}
             while not self.done() and not stop:
                 if self.method.enter(self.used()):
                     training_step.renew()
@@ -223,10 +253,16 @@ class _Loop:
                 if now - self.logged[0] >= self.session.log_seconds or self.done():
                     self._log(losses, stats)
                 if time.perf_counter() - last_checkpoint >= self.session.checkpoint_seconds:
-                    saver.save(self.method, self.progress)
+                    self._save(saver, losses)
                     last_checkpoint = time.perf_counter()
             self._sample()
-            saver.save(self.method, self.progress)
+            self._save(saver, losses)
+
+    def _save(self, saver: checkpoint.Saver, losses: dict[str, torch.Tensor]) -> None:
+        """A checkpoint of a sound training, in a folder that is still there."""
+        self.opened.check()
+        self._checked(losses)
+        saver.save(self.method, self.progress)
 
     def _draw(self, ahead: int = 0) -> BatchIndices:
         indices = self.sampler.draw(self.progress.step + ahead)
@@ -276,7 +312,8 @@ class _Loop:
 
     def _log(self, losses: dict[str, torch.Tensor], stats: Stats) -> None:
         """Read the losses, which waits for the device, and write them down."""
-        values = self._checked({key: float(value) for key, value in losses.items()})
+        self.opened.check()
+        values = self._checked(losses)
         now, (last, pairs) = time.perf_counter(), self.logged
         rate = (self.progress.pairs - pairs) / (now - last)
         self.logged = now, self.progress.pairs
@@ -297,14 +334,20 @@ class _Loop:
             *self.config.budget.counted(self.progress.pairs, self.progress.seconds), f"{rate:,.1f} pairs/s", line
         )
 
-    def _checked(self, losses: dict[str, float]) -> dict[str, float]:
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise TrainError(
-                    f"the loss {name!r} is {value} after {self.progress.pairs:,} pairs: lower the learning rate in a "
-                    f"new run (checkpoints in {self.folder.checkpoints})"
-                )
-        return losses
+    def _checked(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
+        """The losses, read from the device; an error where the training has diverged."""
+        values = {key: float(value) for key, value in losses.items()}
+        try:
+            check_losses(values)
+            check_weights(self.method)
+        except DivergedError as error:
+            kept = checkpoint.complete(self.folder.checkpoints)
+            where = f", the checkpoints from before it are in {self.folder.checkpoints}" if kept else ""
+            raise DivergedError(
+                f"the training diverged, {error} after {self.progress.pairs:,} pairs: nothing is exported{where}; "
+                "lower the learning rate in a new run"
+            ) from error
+        return values
 
 
 def dry_run(config: TrainConfig, data: Path) -> str:

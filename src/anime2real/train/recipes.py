@@ -134,10 +134,19 @@ def options_of(method: str, preset: str = "default", **given: Any) -> Any:
         TrainError: the preset or an option is not known, or a value is out of its range.
     """
     options = options_from(CONFIGS[method], {**preset_of(method, preset).options, **given})
+    check_options(method, options)
+    return options
+
+
+def check_options(method: str, options: Any) -> None:
+    """Refuse options that no training can have.
+
+    Raises:
+        TrainError: a value is out of its range.
+    """
     for name, value in vars(options).items():
         if isinstance(value, int | float):
             _check_range(method, name, value)
-    return options
 
 
 def _check_range(method: str, name: str, value: float) -> None:

@@ -25,6 +25,7 @@ from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
 from anime2real.train.run.config import TrainError
+from anime2real.train.run.lock import locked
 
 _EQUAL: Final = ("source", "target", "px", "crop", "conditions")
 """Fields that averaged bundles have in common."""
@@ -32,6 +33,7 @@ _EQUAL: Final = ("source", "target", "px", "crop", "conditions")
 _OF_A_RUN: Final[tuple[str, ...]] = (
     "options",
     "budget",
+    "earlier_budgets",
     "steps",
     "pairs",
     "minutes",
@@ -98,9 +100,18 @@ def save_average(
         TrainError, BundleError: as `averaged`.
         ExportError: the file's pictures differ from the network's.
     """
-    network, first = averaged(bundles, shares, parts), bundles[0]
+    network = averaged(bundles, shares, parts)
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
     normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.parent / f".{folder.name}.lock", f"another process writes {folder}: wait for it"):
+        return _save(network, bundles, normalised, folder)
+
+
+def _save(
+    network: Generator, bundles: Sequence[Bundle], normalised: Sequence[Mapping[str, float]], folder: Path
+) -> ParityReport:
+    first = bundles[0]
     return export_bundle(
         network,
         folder,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,13 +13,15 @@ from toys import SIZE, TINY, Toy, batch
 
 from anime2real.data.pack import Pack
 from anime2real.train.losses.adversarial import least_squares
-from anime2real.train.method import frozen
+from anime2real.train.method import Batch, frozen
 from anime2real.train.methods.autoencoder import Autoencoder, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange
 from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.options import AutoencoderConfig, DifferenceConfig
 from anime2real.train.methods.registry import METHODS
+from anime2real.train.random_numbers import RandomNumbers
+from anime2real.train.run.config import TrainError
 from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
@@ -237,3 +240,26 @@ def test_independent_works_go_to_streams_of_their_own(monkeypatch: pytest.Monkey
     noted.clear()
     assert method.together({"a": works["a"]}, place=2) == {"a": "a"}
     assert noted == ["two waits for main", "a on two", "main waits for two"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_size_is_refused_in_a_line_or_can_be_trained_at(name: str) -> None:
+    config, trained = replace(TINY[name], batch_size=1), []
+    for size in (8, 16, 18, 20, 24, 30, 32, 36, 40, 48):
+        try:
+            method = build(name, config, size)
+        except TrainError:
+            continue
+        method.make_optimizers(1e-4)
+        pictures = torch.zeros(1, 3, size, size)
+        hair = torch.zeros(1, 1, size, size) if method.wants_hair else None
+        numbers = RandomNumbers.random(1, torch.Generator().manual_seed(0))
+        method.step(Batch(pictures, pictures + 0.1, numbers, anime_hair=hair, real_hair=hair))
+        trained.append(size)
+    assert trained == {
+        "difference": [8, 16, 18, 20, 24, 30, 32, 36, 40, 48],
+        "autoencoder": [16, 32, 48],
+        "cyclegan": [24, 32, 36, 40, 48],
+        "galatea": [32, 36, 40, 48],
+        "ugatit": [24, 32, 36, 40, 48],
+    }.get(name, trained)

@@ -1,6 +1,5 @@
 """The end of a run: every translator is exported to a bundle in the run folder."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig
-from anime2real.train.run.folder import RunFolder
-from anime2real.train.run.restore import restore_run
+from anime2real.train.run.folder import LOCK, RunFolder
+from anime2real.train.run.lock import locked
+from anime2real.train.run.restore import Restored, restore_run
 
 
 def export_translators(
@@ -45,6 +45,7 @@ def export_translators(
         **noted,
         "options": table["options"],
         "budget": table["budget"],
+        **({"earlier_budgets": table["earlier_budgets"]} if "earlier_budgets" in table else {}),
         **({"discriminator_features": method.discriminator_features} if method.discriminator_features else {}),
         **({"started_from": [_without_rights(facts) for facts in method.started_from]} if method.started_from else {}),
         "seed": config.seed,
@@ -61,11 +62,10 @@ def export_translators(
     written = []
     for parent, translator, recorded in translators:
         if "who" in translator.conditions and "labels" in pack:
-            recorded = recorded | {"ages": pack["labels"]["ages"][translator.target]}
+            recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
         if translator.classes:
             recorded = recorded | {"classes": pack["classes"]}
         target = bundle_folder(parent, translator)
-        shutil.rmtree(target, ignore_errors=True)
         export_bundle(
             translator.module,
             target,
@@ -93,10 +93,19 @@ def export_run(run: Path, output: Path | None = None) -> list[Path]:
         output: where the bundles go; the run's own `bundles/` if not given.
 
     Raises:
-        TrainError: `run` is no run, or has no checkpoint yet.
+        TrainError: `run` is no run, has no checkpoint yet, or another process writes bundles there.
     """
+    folder = RunFolder(run)
     restored = restore_run(run)
-    output = output or RunFolder(run).bundles
+    if output is None:  # where a training that ends writes, too
+        with locked(folder.root / LOCK, f"another process trains in {run}: wait for it, or give --output"):
+            return _export(restored, folder.bundles)
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output / LOCK, f"another process writes to {output}: wait for it, or give another folder"):
+        return _export(restored, output)
+
+
+def _export(restored: Restored, output: Path) -> list[Path]:
     return export_translators(
         restored.method, restored.config, restored.pack, output, restored.facts, restored.progress
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 from anime2real.train.method import Augment, Batch, Method, TrainedTranslator, adam
 from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
+from anime2real.train.run.config import TrainError
 
 THUMBNAIL = 8
 
@@ -37,7 +38,8 @@ class Autoencoder(Method):
 
     def __init__(self, config: AutoencoderConfig, size: int) -> None:
         super().__init__()
-        del size
+        if size % 16 or size < 16:
+            raise TrainError(f"autoencoder wants pictures of a multiple of 16 px, not {size}")
         self.config = config
         self.to_real = ConvolutionalAutoencoder(config.width)
         self.to_anime = ConvolutionalAutoencoder(config.width)

@@ -30,6 +30,10 @@ from anime2real.train.networks.tilt import (
     condition_of,
 )
 from anime2real.train.networks.tilt_ways import inputs_of
+from anime2real.train.run.config import TrainError
+
+MIN_SIZE = 24
+"""Pixels a side from which the discriminators' four convolutions have something to see."""
 
 
 class CycleGAN(Method):
@@ -47,6 +51,8 @@ class CycleGAN(Method):
 
     def __init__(self, config: CycleGANConfig, size: int, maps: Sequence[Mapping[Domain, nn.Module]] = ()) -> None:
         super().__init__()
+        if size % 4 or size < MIN_SIZE:
+            raise TrainError(f"cyclegan wants pictures of a multiple of 4 px, {MIN_SIZE} at least, not {size}")
         if len(maps) != len(config.maps):
             raise ValueError("maps are the translators of config.maps, which `run.restore.build` loads")
         self.config = config

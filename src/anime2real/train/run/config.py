@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,17 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.pairs is None):
             raise TrainError("a training needs one budget: minutes, epochs, pairs or steps")
-        if (self.minutes or self.pairs or 0) <= 0:
+        if not 0 < (self.minutes or self.pairs or 0) < math.inf:
             raise TrainError(f"the budget must be more than nothing, not {self.minutes or self.pairs}")
+
+    def longer_than(self, other: "Budget") -> bool:
+        """Whether it is of the other's kind, minutes or pairs, and more."""
+        if self.pairs is not None and other.pairs is not None:
+            return self.pairs > other.pairs
+        return self.minutes is not None and other.minutes is not None and self.minutes > other.minutes
+
+    def __str__(self) -> str:
+        return f"{self.pairs:,} pairs" if self.pairs is not None else f"{self.minutes:g} minutes"
 
     def counted(self, pairs: int, seconds: float) -> tuple[int, int]:
         """How much of the budget is used up, and how much it is: pairs or seconds."""
@@ -59,6 +69,8 @@ class TrainConfig:
             exported too.
         samples: times that the sample grid is drawn over the run.
         pack: name and sum of the pack (filled by the loop).
+        earlier_budgets: those that the run had before it was given a longer one, in their order (filled by the run's
+            folder). The learning rate of a step is by the budget that the run had then.
     """
 
     method: str
@@ -69,9 +81,12 @@ class TrainConfig:
     ema_shares: tuple[float, ...] = ()
     samples: int = 12
     pack: str = ""
+    earlier_budgets: tuple[Budget, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.ema_half_life <= 0:
+        if not 0 <= self.seed < 2**63:
+            raise TrainError(f"--seed is a whole number from 0 on, below 2 to the power of 63, not {self.seed}")
+        if not 0 < self.ema_half_life < math.inf:
             raise TrainError(f"--ema-half-life is more than 0, not {self.ema_half_life:g}")
         for share in self.ema_shares:
             if not 0 < share <= 1:
@@ -84,7 +99,10 @@ class TrainConfig:
     def as_table(self) -> dict[str, Any]:
         """As it is written to config.toml: nested tables without empty values."""
         table = dataclasses.asdict(self)
-        table["budget"] = {key: value for key, value in table["budget"].items() if value is not None}
+        table["budget"] = _of_budget(table["budget"])
+        table["earlier_budgets"] = [_of_budget(budget) for budget in table["earlier_budgets"]]
+        if not self.earlier_budgets:
+            del table["earlier_budgets"]
         # TOML has lists alone.
         table["ema_shares"] = list(self.ema_shares)
         table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
@@ -95,6 +113,10 @@ class TrainConfig:
         import tomli_w  # of the extra `train`, which help does without
 
         return tomli_w.dumps(self.as_table())
+
+
+def _of_budget(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def options_from(kind: type[Any], given: dict[str, Any]) -> Any:

@@ -7,23 +7,58 @@ import shutil
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.train.run.config import TrainConfig, TrainError
+from anime2real.train.run.lock import locked
+from anime2real.train.run.table import config_from
+
+Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
 LOCK: Final = ".lock"
 """The file that a process holds while it trains in a run folder."""
 
+CONFIG: Final = "config.toml"
+STARTED_FROM: Final = "started_from.json"
+
+LARGEST_SIDE: Final = 4096
+"""Pixels a side that no pack goes beyond."""
+
 STATS: Final = "stats.jsonl"
 """What the steps have said; there from the first one on."""
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run folder that this process alone trains in.
+
+    Attributes:
+        root: the folder.
+        config: the training, with the budgets that it had before.
+        lock: what tells the lock that is held from any other: device, inode.
+    """
+
+    root: Path
+    config: TrainConfig
+    lock: tuple[int, int] | None
+
+    def check(self) -> None:
+        """Make sure that the folder is still the one that was opened.
+
+        Raises:
+            TrainError: it was deleted, moved, or another run has taken its place.
+        """
+        if _identity(self.root / LOCK) != self.lock:
+            raise TrainError(
+                f"{self.root} was deleted or moved while it trained: nothing more of this training can be saved"
+            )
 
 
 @dataclass(frozen=True)
@@ -48,10 +83,11 @@ class RunFolder:
         return self.root / "bundles"
 
     @contextmanager
-    def open(self, config: TrainConfig, pack: dict[str, Any]) -> Iterator[None]:
+    def open(self, config: TrainConfig, pack: dict[str, Any]) -> Iterator[OpenRun]:
         """Make the folder, or take it up again; inside, no other process trains in it.
 
-        What fails before the first step leaves nothing behind.
+        What fails before the first step leaves nothing behind. A run that is given a longer budget than it has gets
+        it, and remembers the shorter one.
 
         Args:
             config: the training.
@@ -61,77 +97,106 @@ class RunFolder:
             TrainError: it holds another training (the difference is named), something else altogether, or another
                 process trains in it.
         """
-        table = config.as_table()
-        self._check(table)
+        self._check(config)
         made = [path for path in (self.root, *self.root.parents) if not path.exists()]
         self.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise TrainError(f"another process trains in {self.root}: wait for it, or give another folder") from error
-        try:
-            with self._nothing_left_of_a_failed_start():
-                begun = self._check(table)  # again: the other process may have begun meanwhile, and be done
+        before = set(self.root.iterdir())
+        with locked(self.root / LOCK, f"another process trains in {self.root}: wait for it, or give another folder"):
+            run = OpenRun(self.root, config, _identity(self.root / LOCK))
+            try:
+                begun, config = self._check(config)  # again: the other process may have begun meanwhile, and be done
                 for folder in (self.samples, self.checkpoints, self.bundles):
                     folder.mkdir(exist_ok=True)
                 if not begun:
-                    with atomic_file(self.root / "config.toml") as temporary:
-                        temporary.write_text(config.as_toml(), encoding="utf-8")
                     with atomic_file(self.root / "pack.json") as temporary:
                         temporary.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
-                yield
-        finally:
-            lock.release()
-            if list(self.root.iterdir()) == [self.root / LOCK]:
-                with suppress(OSError):  # another process has begun here meanwhile
-                    (self.root / LOCK).unlink()
-                    for path in made:
-                        path.rmdir()
+                if not begun or config.earlier_budgets:
+                    with atomic_file(self.root / CONFIG) as temporary:
+                        temporary.write_text(config.as_toml(), encoding="utf-8")
+                yield replace(run, config=config)
+            finally:
+                if _identity(self.root / LOCK) == run.lock:
+                    self._remove_what_never_began(before, made)
 
-    @contextmanager
-    def _nothing_left_of_a_failed_start(self) -> Iterator[None]:
-        """Remove what a session writes here if it fails before its first step."""
-        before = set(self.root.iterdir())
-        try:
-            yield
-        except BaseException:
-            if not (self.root / STATS).exists() and not any(self.checkpoints.glob("step-*")):
-                for path in set(self.root.iterdir()) - before:
-                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-            raise
+    def _remove_what_never_began(self, before: set[Path], made: list[Path]) -> None:
+        """Remove what a session wrote here if it failed before its first step, and the folders that it made."""
+        if (self.root / STATS).exists() or any(self.checkpoints.glob("step-*")):
+            return
+        for path in set(self.root.iterdir()) - before - {self.root / LOCK}:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        if list(self.root.iterdir()) == [self.root / LOCK]:
+            with suppress(OSError):  # somebody has put something there meanwhile; Windows removes nothing that is open
+                (self.root / LOCK).unlink()
+                for path in made:
+                    path.rmdir()
 
-    def _check(self, table: dict[str, Any]) -> bool:
-        """Refuse a folder that holds anything but this training; returns whether the training has begun."""
-        path = self.root / "config.toml"
+    def _check(self, config: TrainConfig) -> tuple[bool, TrainConfig]:
+        """Refuse a folder that holds anything but this training.
+
+        Returns:
+            whether the training has begun, and its configuration: with the budgets that it had before.
+        """
+        path = self.root / CONFIG
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
-            differences = _differences(_read(path), table)
+            old = config_from(_read(path), path)
+            earlier = old.earlier_budgets
+            if config.budget.longer_than(old.budget):
+                earlier = (*earlier, old.budget)
+                old = replace(old, budget=config.budget)
+            config, old = replace(config, earlier_budgets=earlier), replace(old, earlier_budgets=earlier)
+            differences = _differences(old.as_table(), config.as_table())
             if differences:
+                shorter = "; a budget can only grow" if old.budget != config.budget else ""
                 raise TrainError(
-                    f"{self.root} holds another training ({'; '.join(differences)}): repeat its command to resume, "
-                    "or give another folder"
+                    f"{self.root} holds another training ({'; '.join(differences)}{shorter}): repeat its command to "
+                    "resume, or give another folder"
                 )
+        elif begun:
+            raise TrainError(f"{self.root} has checkpoints and no {CONFIG}: put it back, or give a new folder")
         elif not path.exists() and self.root.exists() and any(p.name != LOCK for p in self.root.iterdir()):
             raise TrainError(f"{self.root} is not empty and not a run: give a new folder")
-        return begun
+        return begun, config
 
-    def records(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    def batch_size(self) -> int | None:
+        """The batch of a run that has begun; None for a new one.
+
+        Raises:
+            TrainError: its configuration cannot be read.
+        """
+        if not any(self.checkpoints.glob("step-*")):
+            return None
+        return int(config_from(_read(self.root / CONFIG), self.root / CONFIG).options.batch_size)
+
+    def records(self) -> tuple[TrainConfig, dict[str, Any], dict[str, Any]]:
         """config.toml, pack.json and environment.json.
 
         Raises:
-            TrainError: where one is missing or cannot be read.
+            TrainError: where one is missing or damaged.
         """
-        table = _read(self.root / "config.toml")
+        config = config_from(_read(self.root / CONFIG), self.root / CONFIG)
+        pack, facts = self._json("pack.json", dict), self._json("environment.json", dict)
+        ages = pack.get("labels", {"ages": {}})
+        whole = type(pack.get("size")) is int and 0 < pack["size"] <= LARGEST_SIDE
+        if not whole or not isinstance(ages, dict) or not isinstance(ages.get("ages"), dict):
+            raise TrainError(f"{self.root / 'pack.json'} is damaged: put the meta.json of its pack in its place")
+        if not {"torch", "hardware"} <= facts.keys():
+            raise TrainError(f"{self.root / 'environment.json'} is damaged: it does not tell torch and hardware")
+        return config, pack, facts
+
+    def _json(self, name: str, kind: type[Kind]) -> Kind:
+        path = self.root / name
         try:
-            pack, facts = (json.loads((self.root / f"{n}.json").read_text()) for n in ("pack", "environment"))
-        except (OSError, ValueError) as error:
-            raise TrainError(f"{self.root} is not a complete run: {error}") from error
-        return table, pack, facts
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise TrainError(f"{path} cannot be read: {error or 'it is nested too deep'}") from error
+        if not isinstance(value, kind):
+            raise TrainError(f"{path} is damaged: it holds no {kind.__name__}")
+        return value
 
     def note_start(self, started_from: Sequence[dict[str, Any]]) -> None:
         """Keep what is to be noted of the bundles that the networks started from, if any: they may change or go."""
-        path = self.root / "started_from.json"
+        path = self.root / STARTED_FROM
         if not started_from:  # of a session that stopped before its first checkpoint
             path.unlink(missing_ok=True)
             return
@@ -144,11 +209,12 @@ class RunFolder:
         Raises:
             TrainError: it cannot be read.
         """
-        path = self.root / "started_from.json"
-        try:
-            return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
-        except (OSError, ValueError) as error:
-            raise TrainError(f"{path} cannot be read: {error}") from error
+        if not (self.root / STARTED_FROM).exists():
+            return []
+        facts = self._json(STARTED_FROM, list)
+        if not all(isinstance(bundle, dict) for bundle in facts):
+            raise TrainError(f"{self.root / STARTED_FROM} is damaged: it holds other things than bundles")
+        return facts
 
     def log(self, line: str) -> None:
         """Append a line to log.txt."""
@@ -175,8 +241,17 @@ class RunFolder:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -9,11 +9,10 @@ from torch import nn
 
 from anime2real.domain import Domain
 from anime2real.train.method import Method
-from anime2real.train.methods.options import CONFIGS
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
-from anime2real.train.run.config import Budget, TrainConfig, TrainError, options_from
+from anime2real.train.run.config import TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
 
 
@@ -41,7 +40,12 @@ def build(name: str, options: Any, size: int) -> Method:
     """
     kind: Callable[..., Method] = METHODS[name]
     runs = getattr(options, "maps", ())
-    return kind(options, size, [frozen_translators(Path(run), size) for run in runs]) if runs else kind(options, size)
+    arguments = (options, size, [frozen_translators(Path(run), size) for run in runs]) if runs else (options, size)
+    try:
+        return kind(*arguments)
+    except (MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not enough memory"
+        raise TrainError(f"{name} cannot be built at {size} px with these options: {reason}") from error
 
 
 def restore_run(run: Path) -> Restored:
@@ -51,13 +55,9 @@ def restore_run(run: Path) -> Restored:
         TrainError: if `run` is no run, or has no checkpoint yet.
     """
     folder = RunFolder(run)
-    table, pack, facts = folder.records()
-    options = options_from(CONFIGS[table["method"]], table.pop("options"))
-    further = tuple(table.pop("ema_shares"))
-    budget = Budget(**table.pop("budget"))
-    config = TrainConfig(**table, options=options, budget=budget, ema_shares=further)
-    method = build(config.method, options, pack["size"])
-    method.make_optimizers(options.learning_rate)
+    config, pack, facts = folder.records()
+    method = build(config.method, config.options, pack["size"])
+    method.make_optimizers(config.options.learning_rate)
     method.start_average(len(config.ema_shares))
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if not progress.step:

@@ -4,7 +4,7 @@ A line is {"step", "pairs", "seconds", "pairs_per_second", "learning_rate", "los
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,19 +50,30 @@ def need_tensorboard() -> None:
 
 
 @contextmanager
-def open_stats(root: Path, step: int, *, tensorboard: bool = False) -> Iterator[Stats]:
+def open_stats(root: Path, step: int, say: Callable[[str], object], *, tensorboard: bool = False) -> Iterator[Stats]:
     """The figures of a run, to append to; what a session that was killed wrote after `step` is taken out first.
+
+    Lines that are none are kept aside, in stats.damaged.jsonl; one that a kill cut off at the end is dropped.
 
     Args:
         root: the run folder.
         step: the steps that the run has behind it.
+        say: gets a line if some are kept aside.
         tensorboard: write events below `root` as well; a session's own are never taken out.
     """
     path = root / STATS
     if path.exists():
-        kept = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if _step_of(line) <= step]
+        lines = path.read_bytes().splitlines(keepends=True)
+        steps = [_step_of(line) for line in lines]
+        damaged = [line for line, at in zip(lines, steps, strict=True) if at is None and line.endswith(b"\n")]
+        if damaged:
+            aside = path.with_suffix(".damaged.jsonl")
+            with aside.open("ab") as file:
+                file.writelines(damaged)
+            say(f"{path} has {len(damaged)} damaged lines: they are in {aside.name} now")
         with atomic_file(path) as temporary:
-            temporary.write_text("".join(kept), encoding="utf-8")
+            kept = (line for line, at in zip(lines, steps, strict=True) if at is not None and at <= step)
+            temporary.write_bytes(b"".join(kept))
     events = None
     if tensorboard:
         from torch.utils.tensorboard import SummaryWriter
@@ -76,8 +87,10 @@ def open_stats(root: Path, step: int, *, tensorboard: bool = False) -> Iterator[
             events.close()
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: bytes) -> int | None:
+    """The step that a line tells; None for a line that is none."""
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError):
-        return float("inf")  # a line cut off by a kill
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return step if type(step) is int and line.endswith(b"\n") else None
