@@ -69,6 +69,8 @@ class UGATIT(Method):
     def __init__(self, config: UGATITConfig, size: int) -> None:
         super().__init__()
         layers = max(config.local_layers, config.global_layers)
+        if size % 4:
+            raise TrainError(f"ugatit wants pictures of a multiple of 4 px, not {size}")
         if size < min_side(layers):
             raise TrainError(
                 f"a discriminator of {layers} layers needs pictures of {min_side(layers)} px, not {size}: "

@@ -127,7 +127,7 @@ def _write(
         OSError: it cannot be written.
     """
     final = folder / _name(progress.step)
-    if not folder.is_dir():
+    if not folder.exists():
         raise FileNotFoundError(2, "the folder is gone", str(folder))  # the writer below would make it anew
     try:
         with atomic_folder(final) as partial:
