@@ -1,7 +1,8 @@
 """What a training takes of a machine without a GPU: memory and seconds, estimated, and the batch that fits.
 
 The figures are counted, from one step of each method in fp32 with a pair of pictures: the bytes of everything that its
-backward pass keeps, and its multiplications and additions. Both grow with the pixels and, about, with the width.
+backward pass keeps, and its multiplications and additions. Both grow with the pixels and, about, with the width. The memory of galatea's
+and U-GAT-IT's attention is rounded up, since their parts that do not grow with the batch are counted in.
 """
 
 import time
@@ -69,7 +70,8 @@ class Need:
 
 def need_of(method: str, options: Any, size: int) -> Need:
     """What a method's step takes with pictures of so many pixels a side."""
-    cost = COSTS[f"{method} resnet" if getattr(options, "generator", "") == "resnet" else method]
+    name = f"{method} resnet" if getattr(options, "generator", "") == "resnet" else method
+    cost = COSTS.get(name, COSTS["cyclegan"])  # of which methods that were not counted are kin
     if method == "galatea":  # larger pictures are folded to that size, unless they are told not to be
         size //= getattr(options, "unshuffle", None) or max(1, size // 128)
     scale = (size / cost.px) ** 2 * getattr(options, "width", cost.width) / cost.width
