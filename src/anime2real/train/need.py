@@ -1,8 +1,8 @@
 """What a training takes of a machine without a GPU: memory and seconds, estimated, and the batch that fits.
 
 The figures are counted, from one step of each method in fp32 with a pair of pictures: the bytes of everything that its
-backward pass keeps, and its multiplications and additions. Both grow with the pixels and, about, with the width. The memory of galatea's
-and U-GAT-IT's attention is rounded up, since their parts that do not grow with the batch are counted in.
+backward pass keeps, and its multiplications and additions. Both grow with the pixels and, about, with the width. The
+memory of galatea and U-GAT-IT is rounded to a gigabyte: parts that do not grow with the batch are counted in.
 """
 
 import time
