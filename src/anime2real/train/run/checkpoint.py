@@ -15,11 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-<<<<<<< HEAD
-from typing import Any, Final, Self
-=======
 from typing import Final, Self
->>>>>>> e45aebd (runs: checkpoints with sums of every file, longer budgets, divergence told, locks on bundles, and batches that fit a CPU's memory)
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -87,15 +83,9 @@ class Saver:
     def save(self, method: Method, progress: RunProgress) -> None:
         """Copy what the run has now, and write it while the run goes on; the one before is waited for."""
         self.wait()
-<<<<<<< HEAD
-        tensors = {key: value.contiguous() for key, value in _on_host(method.state_dict()).items()}
-        moments = {
-            f"{key}.{place}.{name}": _on_host(value).contiguous()
-=======
         tensors = {key: _on_host(value) for key, value in method.state_dict().items()}
         moments = {
             f"{key}.{place}.{name}": _on_host(value)
->>>>>>> e45aebd (runs: checkpoints with sums of every file, longer budgets, divergence told, locks on bundles, and batches that fit a CPU's memory)
             for key, optimizer in method.optimizers.items()
             for place, state in optimizer.state_dict()["state"].items()
             for name, value in state.items()
@@ -174,24 +164,14 @@ def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
         try:
             progress = _load(path, method)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-<<<<<<< HEAD
-            reasons.append(f"{path.name}: {(str(error) or type(error).__name__).splitlines()[0]}")
-        else:
-            return progress, [f"checkpoint {reason}; taking the one before" for reason in reasons]
-=======
             reasons.append(f"{path.name} is damaged ({(str(error) or type(error).__name__).splitlines()[0]})")
         else:
             return progress, [f"checkpoint {reason}: going on from the one before" for reason in reasons]
->>>>>>> e45aebd (runs: checkpoints with sums of every file, longer budgets, divergence told, locks on bundles, and batches that fit a CPU's memory)
     if complete(folder) != found:  # a training goes on there, and has put newer ones in their place
         return load_newest(folder, method)
     if reasons:
         raise TrainError(
-<<<<<<< HEAD
-            f"no checkpoint in {folder} is intact ({'; '.join(reasons)}): nothing is deleted and nothing trained; put "
-=======
             f"no checkpoint in {folder} is intact, {'; '.join(reasons)}: nothing is deleted and nothing trained; put "
->>>>>>> e45aebd (runs: checkpoints with sums of every file, longer budgets, divergence told, locks on bundles, and batches that fit a CPU's memory)
             "intact copies there, or train in a new folder"
         )
     return RunProgress(), []
@@ -199,17 +179,10 @@ def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
 
 def _load(path: Path, method: Method) -> RunProgress:
     lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-<<<<<<< HEAD
-    sums = dict(reversed(line.split("  ", 1)) for line in lines)
-    for name in (MODEL, OPTIMIZERS, STATE):
-        if _sum(path / name) != sums.get(name):
-            raise ValueError(f"{name} is damaged, it does not have the sum in {SUMS}")
-=======
     sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     for name in (MODEL, OPTIMIZERS, STATE):
         if _sum(path / name) != sums.get(name):
             raise ValueError(f"{name} does not have the sum in {SUMS}")
->>>>>>> e45aebd (runs: checkpoints with sums of every file, longer budgets, divergence told, locks on bundles, and batches that fit a CPU's memory)
     progress = RunProgress(**json.loads((path / STATE).read_text(encoding="utf-8")))
     if path.name != _name(progress.step):
         raise ValueError(f"it is of step {progress.step}, not of the one that its name tells")
