@@ -242,7 +242,7 @@ def test_independent_works_go_to_streams_of_their_own(monkeypatch: pytest.Monkey
     assert noted == ["two waits for main", "a on two", "main waits for two"]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["difference", "autoencoder", "cyclegan", "galatea", "ugatit"])
 def test_a_size_is_refused_in_a_line_or_can_be_trained_at(name: str) -> None:
     config, trained = replace(TINY[name], batch_size=1), []
     for size in (8, 16, 18, 20, 24, 30, 32, 36, 40, 48):
@@ -256,10 +256,13 @@ def test_a_size_is_refused_in_a_line_or_can_be_trained_at(name: str) -> None:
         numbers = RandomNumbers.random(1, torch.Generator().manual_seed(0))
         method.step(Batch(pictures, pictures + 0.1, numbers, anime_hair=hair, real_hair=hair))
         trained.append(size)
-    assert trained == {
-        "difference": [8, 16, 18, 20, 24, 30, 32, 36, 40, 48],
-        "autoencoder": [16, 32, 48],
-        "cyclegan": [24, 32, 36, 40, 48],
-        "galatea": [32, 36, 40, 48],
-        "ugatit": [24, 32, 36, 40, 48],
-    }.get(name, trained)
+    assert (
+        trained
+        == {
+            "difference": [8, 16, 18, 20, 24, 30, 32, 36, 40, 48],
+            "autoencoder": [16, 32, 48],
+            "cyclegan": [24, 32, 36, 40, 48],
+            "galatea": [32, 36, 40, 48],
+            "ugatit": [24, 32, 36, 40, 48],
+        }[name]
+    )
