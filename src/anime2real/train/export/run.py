@@ -64,7 +64,7 @@ def export_translators(
         if "who" in translator.conditions and "labels" in pack:
             recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
         if translator.classes:
-            recorded = recorded | {"classes": pack["classes"]}
+            recorded = recorded | {"classes": pack.get("classes")}
         target = bundle_folder(parent, translator)
         export_bundle(
             translator.module,

@@ -63,7 +63,7 @@ def restore_run(run: Path) -> Restored:
     if not progress.step:
         raise TrainError(f"{run} has no checkpoint yet" + "".join(f"; {line}" for line in passed))
     method.started_from = folder.started_from()
-    method.enter(budget.progress(progress.pairs, progress.seconds))
+    method.enter(config.budget.progress(progress.pairs, progress.seconds))
     return Restored(method, config, pack, facts, progress)
 
 
