@@ -218,7 +218,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     return {
         "model": f"models/{bundle.name}.onnx", "card": f"models/{bundle.name}.md", "method": bundle.method,
         "px": bundle.px, "conditions": list(bundle.conditions), "ages": list(bundle.ages) if bundle.takes_who else None,
-        "licence": bundle.licence, "rights": bundle.rights,
+        "crop_share": bundle.crop_share, "licence": bundle.licence, "rights": bundle.rights,
     }  # fmt: skip
 
 

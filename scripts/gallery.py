@@ -7,6 +7,7 @@ python scripts/gallery.py examples/{aoi,sora}.png --turns 0 15 30 --methods RUNS
 import argparse
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from PIL import Image
 
 from anime2real import Translator
 from anime2real.face.finder import find_faces
-from anime2real.face.geometry import align
+from anime2real.face.geometry import align, closer
 from anime2real.image.decode import decode
 from anime2real.measure.evaluate import turned
 
 
-def lined_up(image: Image.Image, side: int) -> Image.Image:
-    """The largest face of a picture."""
-    return align(image, find_faces(image)[0].crop, side)
+def lined_up(pictures: Sequence[Path], turns: Sequence[float], side: int, share: float = 1.0) -> list[Image.Image]:
+    """The largest face of each picture, turned by each of the degrees, in crops of a share of the usual side."""
+    images = [decode(path).image for path in pictures]
+    upright = [align(image, closer(find_faces(image)[0].crop, share), side) for image in images]
+    return [turned(face, math.radians(turn)) if turn else face for face in upright for turn in turns]
 
 
 def main() -> None:
@@ -38,10 +41,10 @@ def main() -> None:
     options = parser.parse_args()
     translators = [Translator.open(m) if Path(m).is_dir() else Translator.load(m, options.to) for m in options.methods]
     side = options.side or max(t.px for t in translators)
-    upright = [lined_up(decode(path).image, max(t.px for t in translators)) for path in options.pictures]
-    inputs = [turned(face, math.radians(turn)) if turn else face for face in upright for turn in options.turns]
-    rows = [[np.asarray(i.resize((side, side), Image.Resampling.LANCZOS)) for i in inputs]]
+    shown = lined_up(options.pictures, options.turns, max(t.px for t in translators))
+    rows = [[np.asarray(i.resize((side, side), Image.Resampling.LANCZOS)) for i in shown]]
     for translator in translators:
+        inputs = lined_up(options.pictures, options.turns, translator.px, translator.bundle.crop_share)
         variants = range(options.variants if translator.bundle.variants > 1 else 1)
         who = options.who if translator.bundle.takes_who else ["auto"]
         for variant, asked in itertools.product(variants, who):

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import live
@@ -165,6 +166,29 @@ def test_the_server(told: Bundle, tmp_path: Path) -> None:
             answer = server.post("/v1/translate", to="real", **fields)
             assert answer.status_code == 400
             assert set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize("share", [0, 0.4, 1.1, "close", True, float("nan")])
+def test_a_bundle_cannot_take_other_shares_of_a_crop(share: object, tmp_path: Path) -> None:
+    folder = tmp_path / "b"
+    tiny.write_bundle(folder, tiny.who_model(), conditions=("who",))
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest["training"]["crop_share"] = share
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="crop_share"):
+        read(folder)
+
+
+def test_a_bundle_that_learned_from_closer_crops_gets_closer_crops(told: Bundle) -> None:
+    image = Image.open(DRAWING).convert("RGB")
+    faces = default_finder()(image)
+    usual = crop_faces(image, faces, told)
+    close = crop_faces(image, faces, replace(told, training={"crop_share": 0.5}))
+    corners = np.array([[0.25, 0.25], [0.75, 0.75]])
+    np.testing.assert_allclose(
+        close.frames[0].inverse(np.array([[0.0, 0.0], [1.0, 1.0]])), usual.frames[0].inverse(corners)
+    )
+    np.testing.assert_allclose(close.landmarks - 0.5, 2 * (usual.landmarks - 0.5))
 
 
 @pytest.mark.parametrize("ages", [[12, 80], [18], "young", [60, 30], [18, 81], [True, 80]])

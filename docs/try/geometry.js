@@ -50,5 +50,13 @@ export function toTemplate(landmarks, template) {
   return compose(turn, { a: scale, b: 0, x: there[0] - scale * here[0], y: there[1] - scale * here[1] });
 }
 
+/** To the unit square of the crop with the same middle whose side is that share of the other's. */
+export const closer = ({ a, b, x, y }, share) => ({
+  a: a / share,
+  b: b / share,
+  x: (x - 0.5) / share + 0.5,
+  y: (y - 0.5) / share + 0.5,
+});
+
 /** The crop with the same centre and side that is not turned. */
 export const upright = (toUnit) => around(apply(inverse(toUnit), [0.5, 0.5]), 1 / scaleOf(toUnit));

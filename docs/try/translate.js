@@ -1,7 +1,7 @@
 // One face for a translator: the crop that its network takes, and the network's inputs.
 
 import { align } from "./align.js";
-import { apply, tiltOf, upright } from "./geometry.js";
+import { apply, closer, tiltOf, upright } from "./geometry.js";
 import { toFloat } from "./pixels.js";
 
 const STYLE_NUMBERS = 8;
@@ -13,9 +13,10 @@ const LEANING = ["tilt", "landmarks"];
  * who: [sex, age / 100] of whom to show, as who.js gives it, for translators that take it.
  * Answers {square, inputs}: the crop (px, px), and [values, shape] by input name.
  */
-export function prepare(picture, { crop, landmarks }, { px, conditions }, who = null) {
+export function prepare(picture, { crop, landmarks }, { px, conditions, crop_share: share = 1 }, who = null) {
   const leaning = conditions.some((name) => LEANING.includes(name));
-  const frame = leaning ? upright(crop) : crop; // a network that is told the tilt takes the face as it leans
+  // A network that is told the tilt takes the face as it leans.
+  const frame = closer(leaning ? upright(crop) : crop, share);
   const points = landmarks.map((point) => apply(frame, point));
   const square = align(picture, frame, px);
   const known = {

@@ -15,7 +15,18 @@ from PIL import Image
 from anime2real.bundle.format import YOUNGEST, Bundle
 from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder, default_labeller
-from anime2real.face.geometry import TEMPLATE, Face, Similarity, align, around, centre_box, paste, square, upright
+from anime2real.face.geometry import (
+    TEMPLATE,
+    Face,
+    Similarity,
+    align,
+    around,
+    centre_box,
+    closer,
+    paste,
+    square,
+    upright,
+)
 from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.image.label_map import label_picture
 from anime2real.network import Network, Pixels, TranslatorError
@@ -177,6 +188,8 @@ def crop_faces(
         told = _asked(image, [whole], bundle, who)
         return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None], told)
     frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
+    if bundle.crop_share != 1:
+        frames = tuple(closer(frame, bundle.crop_share) for frame in frames)
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
     return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))

@@ -160,7 +160,7 @@ def translated(
     asked: dict[str, str] | None = None,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The crop that goes in, and the result; of whom the picture has, unless somebody else is asked for."""
-    facts = {"px": bundle.px, "conditions": bundle.conditions}
+    facts = {"px": bundle.px, "conditions": bundle.conditions, "crop_share": bundle.crop_share}
     who = told(page, image, face, bundle, asked or {"sex": "", "age": ""}) if bundle.takes_who else None
     prepared = page("translate.js", "prepare", javascript.picture(np.asarray(image)), face, facts, who)
     (values,) = run(prepared["inputs"]).values()

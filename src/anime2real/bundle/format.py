@@ -36,6 +36,9 @@ YOUNGEST: Final = 18
 OLDEST: Final = 80
 """Ages, in years, that a bundle may offer to show. Nobody younger can be asked for."""
 
+CLOSEST: Final = 0.5
+"""The least share of a face's crop that a bundle's crops may have."""
+
 MIN_PX: Final = 16
 MAX_PX: Final = 2048
 MAX_MANIFEST_BYTES: Final = 2**20
@@ -102,6 +105,11 @@ class Bundle:
         """The youngest and the oldest, in years, that a bundle that `takes_who` has learned to draw."""
         youngest, oldest = self.training.get("ages", (YOUNGEST, OLDEST))
         return float(youngest), float(oldest)
+
+    @property
+    def crop_share(self) -> float:
+        """The share of the side of a face's crop that its crops have: 1, or less where it learned from closer ones."""
+        return float(self.training.get("crop_share", 1.0))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -235,6 +243,9 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
     classes = raw["training"].get("classes", [])
     if not isinstance(classes, list) or len(classes) > 256 or not all(isinstance(name, str) for name in classes):
         raise BundleError(f"{path}: the classes in 'training' must be at most 256 names, not {str(classes)[:40]}")
+    share = raw["training"].get("crop_share", 1.0)
+    if type(share) not in (int, float) or not CLOSEST <= share <= 1:
+        raise BundleError(f"{path}: crop_share in 'training' goes from {CLOSEST:g} to 1, not {str(share)[:40]}")
     ages = raw["training"].get("ages", [YOUNGEST, OLDEST])
     numbers = isinstance(ages, list) and len(ages) == 2 and all(type(age) in (int, float) for age in ages)
     if not numbers or not YOUNGEST <= ages[0] <= ages[1] <= OLDEST:

@@ -130,6 +130,12 @@ def around(centre: tuple[float, float], side: float, angle: float = 0.0) -> Simi
     return Similarity(linear, complex(0.5, 0.5) - linear * complex(*centre))
 
 
+def closer(to_unit: Similarity, share: float) -> Similarity:
+    """To the unit square of the crop with the same middle whose side is `share` of the other's."""
+    middle = complex(0.5, 0.5)
+    return Similarity(to_unit.linear / share, (to_unit.shift - middle) / share + middle)
+
+
 def fit(source: Points, target: Points) -> Similarity:
     """The similarity, without mirroring, that takes (K, 2) points nearest to others in the least-squares sense.
 
