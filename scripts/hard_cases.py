@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from anime2real import Translator
 from anime2real.face.finder import find_faces
-from anime2real.face.geometry import align
+from anime2real.face.geometry import align, closer
 from anime2real.image.decode import decode
 
 
@@ -72,7 +72,8 @@ def main() -> None:
     rows: list[list[NDArray[np.uint8]]] = []
     for path in options.pictures:
         image = decode(path).image
-        face = align(image, find_faces(image)[0].crop, translator.px)
+        place = closer(find_faces(image)[0].crop, translator.bundle.crop_share)
+        face = align(image, place, translator.px)
         inputs = [change(face) for change in CONDITIONS.values()]
         for row in (inputs, translator.batch(inputs, crop="none")):
             rows.append([np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for picture in row])

@@ -3,7 +3,8 @@
     python research/people/translate_fixed.py FIXED RESULTS NAME=BUNDLES ... [--who auto --labels LABELS.csv]
 
 FIXED holds `drawings/` and `photographs/`; BUNDLES a folder with galatea-anime-to-real and galatea-real-to-anime, or
-one of them. RESULTS/NAME-real/ and RESULTS/NAME-anime/ get a picture each, and RESULTS/inputs-… what the networks saw.
+one of them. RESULTS/NAME-real/ and RESULTS/NAME-anime/ get a picture each, and RESULTS/inputs-DOMAIN-SHARE what the
+networks saw, in crops of that share of the usual side.
 A bundle that is told who is asked for gets sex and age from LABELS.csv (name, sex, age), or `--who SEX,AGE` for all.
 """
 
@@ -17,13 +18,13 @@ from PIL import Image
 
 from anime2real.bundle.save import load
 from anime2real.face.finder import find_faces
-from anime2real.face.geometry import align
+from anime2real.face.geometry import align, closer
 
 PX = 256
 
 
-def inputs_of(folder: Path, cache: Path) -> dict[str, Image.Image]:
-    """The lined-up faces of a folder's pictures, by stem; kept in `cache`."""
+def inputs_of(folder: Path, cache: Path, share: float) -> dict[str, Image.Image]:
+    """The lined-up faces of a folder's pictures, in crops of that share of the usual side, by stem; kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     found = {}
     for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".jpg")):
@@ -31,15 +32,10 @@ def inputs_of(folder: Path, cache: Path) -> dict[str, Image.Image]:
         if not kept.is_file():
             picture = Image.open(path).convert("RGB")
             faces = find_faces(picture)
-            if not faces:  # cut close: seen with its mirror image around it, it is a face again
-                margin = picture.width // 4
-                around = np.pad(np.asarray(picture), ((margin, margin), (margin, margin), (0, 0)), "symmetric")
-                picture = Image.fromarray(around)
-                faces = find_faces(picture)
             if not faces:
                 print(f"{path.name}: no face", flush=True)
                 continue
-            align(picture, faces[0].crop, PX).save(kept)
+            align(picture, closer(faces[0].crop, share), PX).save(kept)
         found[path.stem] = Image.open(kept).convert("RGB")
     return found
 
@@ -59,13 +55,14 @@ def main() -> None:
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
     for to, source, domain in (("real", "anime", "drawings"), ("anime", "real", "photographs")):
-        pictures = inputs_of(options.fixed / domain, options.results / f"inputs-{domain}")
         for given in options.bundles:
             name, _, folder = given.partition("=")
             where = Path(folder) / f"galatea-{source}-to-{to}"
             if not where.is_dir():
                 continue
             bundle = load(where)
+            share = bundle.crop_share
+            pictures = inputs_of(options.fixed / domain, options.results / f"inputs-{domain}-{share:g}", share)
             session = onnxruntime.InferenceSession(bundle.model(), settings, providers=["CPUExecutionProvider"])
             output = options.results / f"{name}-{to}"
             output.mkdir(parents=True, exist_ok=True)
