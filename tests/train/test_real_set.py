@@ -30,7 +30,7 @@ def test_discriminators_learn_from_the_real_set_alone(monkeypatch: pytest.Monkey
     seen: dict[str, list[torch.Tensor]] = {"discriminator_real": [], "discriminator_anime": []}
     for name, calls in seen.items():
         getattr(method, name).register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
-    monkeypatch.setattr("anime2real.train.methods.galatea.augmented", lambda image, _: image)
+    monkeypatch.setattr("anime2real.train.methods.galatea_discriminators.augmented", lambda image, _: image)
     uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))
     real_set = Batch(pictures["drawn"], pictures["sharp"], uniforms)
     method.step(Batch(pictures["anime"], pictures["real"], uniforms, real_set=real_set))
@@ -191,7 +191,7 @@ def test_results_are_as_soft_as_the_real_set_beside_them(monkeypatch: pytest.Mon
 
     for name in ("to_real", "to_anime"):
         getattr(method, name).register_forward_hook(lambda _, __, result, name=name: keep(name, result))
-    monkeypatch.setattr("anime2real.train.methods.galatea.augmented", lambda image, _: image)
+    monkeypatch.setattr("anime2real.train.methods.galatea_discriminators.augmented", lambda image, _: image)
     points = torch.from_numpy(TEMPLATE * 2 - 1).float().expand(2, 5, 2)
     noise = {name: torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for name in ("anime", "real", "drawn", "sharp")}
     uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))

@@ -18,9 +18,11 @@ from anime2real.face.geometry import around
 from anime2real.train.face_parts import beside_expression
 from anime2real.train.hard_inputs import recoloured, soft
 from anime2real.train.loop import train
+from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Augment, Batch
-from anime2real.train.methods.galatea import Galatea, masked, mirrored
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_discriminators import masked
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.networks.who import ToldDiscriminator, ToldGenerator, who_code
 from anime2real.train.random_numbers import CROP, HARDNESS

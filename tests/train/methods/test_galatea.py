@@ -12,7 +12,8 @@ from anime2real.bundle.format import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.losses.adversarial import cam_loss, worst_patch
-from anime2real.train.methods.galatea import Galatea, Seen
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_discriminators import Seen
 from anime2real.train.methods.galatea_networks import cam_discriminators
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.ugatit import UGATITGenerator
@@ -72,8 +73,9 @@ def test_galateas_further_discriminators_look_at_the_details_and_leave_the_gener
     corner[:, :, :4, :4] += 0.5
     eyes[:, :, 13:17] += 0.5
     numbers = data.numbers.augmentation(0)
+    scores = method.discriminators.scores
     plain, same, other = (
-        method._scores(dict.fromkeys(DOMAINS, Seen(image, numbers, points.expand(2, 5, 2))))["real_eyes"]()
+        scores(dict.fromkeys(DOMAINS, Seen(image, numbers, points.expand(2, 5, 2))))["real_eyes"]()
         for image in (fake_real, corner, eyes)
     )
     assert torch.equal(plain, same)
@@ -139,7 +141,7 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
     assert large.reduction == 2
     seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
     halved = copy.deepcopy(large.cam_discriminators["real"])(F.avg_pool2d(seen, 2))
-    works = large._scores(dict.fromkeys(DOMAINS, Seen(seen, data.numbers.augmentation(0), None)))
+    works = large.discriminators.scores(dict.fromkeys(DOMAINS, Seen(seen, data.numbers.augmentation(0), None)))
     for score, wanted in zip(works["cam_real"](), halved, strict=True):
         torch.testing.assert_close(score, wanted)
     with pytest.raises(TrainError, match="cam_discriminator_weight needs pictures of at least"):

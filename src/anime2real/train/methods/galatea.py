@@ -30,50 +30,41 @@ ones too (`networks/who.py`, `losses/who.py`).
 What is translated need not be what is learned from: inputs come from all sources, and the pictures that discriminators
 see as real from the real set alone (`real_set`, `min_scale`). With `mask_margins` they see grey where a picture, or the
 one beside it, reaches beyond its file: nothing that was made up there, and no margin that tells domains apart.
-The options are in `galatea_options.py`, what they build in `galatea_networks.py`.
+The options are in `galatea_options.py`, what they build in `galatea_networks.py`; what generators are told and what
+discriminators see and score is in `galatea_told.py` and `galatea_discriminators.py`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import Any, Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
-from anime2real.train.augment import augmented, softened
-from anime2real.train.face_parts import DETAILS, beside_expression, detail
+from anime2real.train.face_parts import DETAILS
 from anime2real.train.hair_recolouring import chosen_colours, recoloured
 from anime2real.train.hard_inputs import recoloured as recoloured_input
 from anime2real.train.hard_inputs import soft
 from anime2real.train.import_weights import bundles_of, start_from
-from anime2real.train.losses.adversarial import (
-    absolute,
-    cam_loss,
-    discriminators_loss,
-    generators_loss,
-    least_squares,
-    squared,
-    worst_patch,
-)
+from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.hair_colour import hair_distance
-from anime2real.train.losses.styles import half_usual, likeness, styles
-from anime2real.train.losses.who import asked_for, matching_least_squares, matching_loss, wrong_labels
+from anime2real.train.losses.mirrored import mirrored
+from anime2real.train.losses.styles import likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
-from anime2real.train.methods.galatea_networks import cam_discriminators, generator_of, translated
+from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
+from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
+from anime2real.train.methods.galatea_told import told
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
-from anime2real.train.networks.projected import ProjectedDiscriminator, discriminator_loss, generator_loss
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.ugatit import clip_rho
-from anime2real.train.networks.who import ToldDiscriminator
 from anime2real.train.run.config import TrainError
 
 MIN_SIZE: Final = 32
@@ -85,25 +76,6 @@ discriminator has the same stream in both."""
 
 HAIR_COLOURS: Final = 4096
 """Colours of drawn hair that photographs are given."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the discriminators of a domain see.
-
-    Attributes:
-        image: (N, 3, S, S) in [-1, 1].
-        numbers: (N, AUGMENTATION) in [0, 1), which decide the augmentation.
-        landmarks: (N, 5, 2) in [-1, 1], where the pack has them.
-        who: (N, 2), who was asked for or is there, for discriminators that are told; (N, 6) with expressions.
-        wrong: (M, 2) or (M, 6), wrong labels of the first M pictures, for these.
-    """
-
-    image: Tensor
-    numbers: Tensor
-    landmarks: Tensor | None
-    who: Tensor | None = None
-    wrong: Tensor | None = None
 
 
 class Galatea(Method):
@@ -139,8 +111,8 @@ class Galatea(Method):
         self.wants_frames = config.mask_margins
         self.to_real, self.to_anime = (generator_of(config, size, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
-        self.discriminator_real = projected_discriminator(config, features)
-        self.discriminator_anime = projected_discriminator(config, features)
+        self.discriminator_real = discriminator_of(config, features)
+        self.discriminator_anime = discriminator_of(config, features)
         if config.hair_recolouring:  # saved with the networks: a resumed run goes on with the same colours
             self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         width = config.patch_width
@@ -182,7 +154,7 @@ class Galatea(Method):
         betas = (0.0, 0.99)
         self.optimizers = {
             "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
-            "discriminators": adam([*self._discriminators()], learning_rate, betas),
+            "discriminators": adam(self.discriminators.networks(), learning_rate, betas),
         }
 
     def set_hair_colours(self, colours: NDArray[np.float32]) -> None:
@@ -227,40 +199,31 @@ class Galatea(Method):
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
-        with frozen(*self._discriminators()), self.autocast():
+        with frozen(*self.discriminators.networks()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
-            told, back = self._told(batch)
+            of_both, on_return = told(self.config, batch)
             hard_anime, hard_real = self._hardened(batch)
             (from_anime, logits_real), (from_real, logits_anime) = self.both(
-                lambda: translated(self.to_real, torch.cat([hard_anime, real]), told[0]),
-                lambda: translated(self.to_anime, torch.cat([hard_real, anime]), told[1]),
+                lambda: translated(self.to_real, torch.cat([hard_anime, real]), of_both[0]),
+                lambda: translated(self.to_anime, torch.cat([hard_real, anime]), of_both[1]),
             )
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
-            shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
-            who_real, who_anime = self._asked(batch)
-            seen = {
-                "real": Seen(shown_real, batch.numbers.augmentation(0), batch.anime_landmarks, who_real),
-                "anime": Seen(shown_anime, batch.numbers.augmentation(1), batch.real_landmarks, who_anime),
-            }
             works: dict[str, Callable[[], Any]] = {
-                "cycled_real": lambda: self.to_real(fake_anime, back[0]),
-                "cycled_anime": lambda: self.to_anime(fake_real, back[1]),
-                **self._scores(seen),
+                "cycled_real": lambda: self.to_real(fake_anime, on_return[0]),
+                "cycled_anime": lambda: self.to_anime(fake_real, on_return[1]),
+                **self.discriminators.scores(seen_results(batch, fake_real, fake_anime)),
             }
             if self.config.mirror_weight:
-                works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, told[0])
-                works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, told[1])
+                works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, of_both[0])
+                works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, of_both[1])
             if self.config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
                 works["hair_real"] = partial(hair_distance, anime, fake_real, batch.anime_hair)
                 works["hair_anime"] = partial(hair_distance, real, fake_anime, batch.real_hair)
             done = self.together(works)
-            losses = {
-                "adversarial": generator_loss(done["features_real"]) + generator_loss(done["features_anime"]),
-                "cycle": absolute(done["cycled_real"], real) + absolute(done["cycled_anime"], anime),
-                "identity": absolute(same_real, real) + absolute(same_anime, anime),
-                **self._pixel_losses(done),
-            }
+            losses = self.discriminators.generators_losses(done)
+            losses["cycle"] = absolute(done["cycled_real"], real) + absolute(done["cycled_anime"], anime)
+            losses["identity"] = absolute(same_real, real) + absolute(same_anime, anime)
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
             for name in ("hair", "mirrored"):
@@ -274,20 +237,6 @@ class Galatea(Method):
         clip_rho(self.to_real)
         clip_rho(self.to_anime)
         return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
-
-    def _pixel_losses(self, done: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The generators' losses by the discriminators that see pictures as they are."""
-        losses = {}
-        if self.patch_discriminators:
-            scores = [done["patch_real"], done["patch_anime"]]
-            losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
-            if self.config.worst_patch_weight:
-                losses["worst_patch"] = worst_patch(scores[0]) + worst_patch(scores[1])
-        if self.cam_discriminators:
-            losses["cam_discriminator"] = generators_loss(done["cam_real"]) + generators_loss(done["cam_anime"])
-        if self.detail_discriminators:
-            losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.detail_discriminators]).sum()
-        return losses
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The generators' loss: the sum of their losses, each with its weight."""
@@ -312,118 +261,21 @@ class Galatea(Method):
     def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
-        # Real pictures first, then fakes; each picture is augmented by numbers of its own.
-        shown = batch if batch.real_set is None else batch.real_set
-        shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
-        real, anime = masked(batch, *as_soft(batch, shown.real, shown.anime))
-        augmentation = batch.numbers.augmentation
-        # A fake's eyes and mouth lie where those of the picture that it was made from lie.
-        seen = {
-            "real": Seen(
-                torch.cat([real, shown_real]),
-                torch.cat([augmentation(2), augmentation(3)]),
-                joined(shown.real_landmarks, batch.anime_landmarks),
-            ),
-            "anime": Seen(
-                torch.cat([anime, shown_anime]),
-                torch.cat([augmentation(4), augmentation(5)]),
-                joined(shown.anime_landmarks, batch.real_landmarks),
-            ),
-        }
-        if self.config.who:
-            for domain, asked in zip(("real", "anime"), self._asked(batch), strict=True):
-                own = getattr(shown, f"{domain}_who")
-                seen[domain] = replace(seen[domain], who=joined(own, asked), wrong=wrong_labels(own))
+        seen = seen_beside_real(batch, fake_real, fake_anime, told=self.config.who)
         with self.autocast():
-            done = self.together(self._scores(seen), place=CYCLES)
-            features_loss = partial(matching_loss, count=len(real)) if self.config.who else hinge
-            losses = {f"discriminator_{domain}": features_loss(done[f"features_{domain}"]) for domain in seen}
-            for domain in self.patch_discriminators:
-                losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
-            if self.cam_discriminators:
-                cams = discriminators_loss(done["cam_real"]) + discriminators_loss(done["cam_anime"])
-                losses["discriminator_cam"] = cams
-            if self.detail_discriminators:
-                of_detail = least_squares
-                if self.config.expressions:
-                    of_detail = partial(matching_least_squares, count=len(real))
-                scores = [of_detail(done[place]) for place in self.detail_discriminators]
-                losses["discriminator_detail"] = torch.stack(scores).sum()
+            done = self.together(self.discriminators.scores(seen), place=CYCLES)
+            losses = self.discriminators.losses(done, count=len(fake_real))
             loss = reduce(add, losses.values())
         loss.backward()
         optimizer.step()
         return {key: value.detach() for key, value in losses.items()}
 
-    def _discriminators(self) -> list[nn.Module]:
-        projected = [self.discriminator_real, self.discriminator_anime]
-        return [*projected, self.patch_discriminators, self.cam_discriminators, self.detail_discriminators]
-
-    def _scores(self, seen: Mapping[str, Seen]) -> dict[str, Callable[[], Any]]:
-        """What computes each discriminator's scores of the pictures of its domain: independent pieces of work, by name.
-
-        `features_real` and `cam_real` give lists of scores, `patch_real`, `real_eyes` and `real_mouth` scores; with
-        as many for `anime`. Those that see more come first.
-        """
+    @property
+    def discriminators(self) -> Discriminators:
+        """What scores the networks that this module holds."""
         projected = {"real": self.discriminator_real, "anime": self.discriminator_anime}
-        works: dict[str, Callable[[], Any]] = {}
-        for domain, of in seen.items():
-            labels = (of.who, of.wrong) if self.config.who else ()
-            works[f"features_{domain}"] = partial(_of_augmented, projected[domain], of.image, of.numbers, *labels)
-        for domain, cam in self.cam_discriminators.items():
-            works[f"cam_{domain}"] = partial(self._cam_scores, cam, seen[domain].image)
-        for domain, patch in self.patch_discriminators.items():
-            works[f"patch_{domain}"] = partial(patch, seen[domain].image)
-        for place, near in self.detail_discriminators.items():
-            domain, _, name = place.partition("_")
-            works[place] = partial(self._detail_score, near, name, seen[domain])
-        return works
-
-    def _cam_scores(self, discriminators: nn.Module, image: Tensor) -> list[Tensor]:
-        """The scores that U-GAT-IT's discriminators give."""
-        scores: list[Tensor] = discriminators(self._reduced(image))
-        return scores
-
-    def _detail_score(self, discriminator: nn.Module, name: str, of: Seen) -> Tensor:
-        """The score that a discriminator of eyes or mouth gives."""
-        assert of.landmarks is not None  # the loop refuses packs without them
-        near = detail(name, self._reduced(of.image), of.landmarks)
-        if self.config.expressions:
-            assert of.who is not None
-            near = beside_expression(name, near, of.who, of.wrong)
-        score: Tensor = discriminator(near)
-        return score
-
-    def _reduced(self, image: Tensor) -> Tensor:
-        """The picture as discriminators of `SIDE` px see it."""
-        return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
-
-    def _asked(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-        """Who is asked for, (N, 2), of drawings to real and of photographs to anime; None where nobody is told."""
-        shown = batch if batch.real_set is None else batch.real_set
-        if batch.anime_who is None or batch.real_who is None:
-            return None, None
-        assert shown.anime_who is not None
-        assert shown.real_who is not None
-        return asked_for(batch.anime_who, shown.real_who), asked_for(batch.real_who, shown.anime_who)
-
-    def _told(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], tuple[Tensor | None, Tensor | None]]:
-        """What generators to real and to anime are told, of translations and identity pictures, and on the way back.
-
-        A picture of their own domain, and one that comes back to it, is told whom it shows.
-        """
-        if not self.config.who:
-            styled, usual = self._styles(batch)
-            return styled, (usual, usual)
-        (to_real, to_anime), own = self._asked(batch), (batch.real_who, batch.anime_who)
-        return (joined(to_real, own[0]), joined(to_anime, own[1])), own
-
-    def _styles(self, batch: Batch) -> tuple[tuple[Tensor | None, Tensor | None], Tensor | None]:
-        """The generators' styles for the translations and the identity pictures behind them, and the usual style."""
-        if not self.config.style_weight:
-            return (None, None), None
-        drawn = [half_usual(styles(batch.numbers.style(variant))) for variant in (0, 1)]
-        usual = torch.zeros_like(drawn[0])
-        return (torch.cat([drawn[0], usual]), torch.cat([drawn[1], usual])), usual
+        patches, cams, details = self.patch_discriminators, self.cam_discriminators, self.detail_discriminators
+        return Discriminators(self.config, projected, patches, cams, details, self.reduction)
 
     def _likeness(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> Tensor:
         """How alike results of three styles are, the usual and two others, of some of the batch's pictures."""
@@ -444,63 +296,3 @@ class Galatea(Method):
             TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=conditions),
             TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=conditions),
         ]
-
-
-def as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
-    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the real set's pictures beside them."""
-    if batch.real_set is None:
-        return real, anime
-    return softened(real, batch.real_set.real_soft), softened(anime, batch.real_set.anime_soft)
-
-
-def mirrored(generator: nn.Module, image: Tensor, result: Tensor, told: Tensor | None) -> Tensor:
-    """How far the results of some mirrored pictures are from the mirrored results.
-
-    Args:
-        generator: image, told -> result.
-        image: (N, 3, S, S), of which the first quarter is taken.
-        result: (N, 3, S, S), of these.
-        told: (M, …), the first N of them of these pictures; None where the generator is told nothing.
-    """
-    some = slice(max(1, len(image) // 4))
-    layout = torch.channels_last if image.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    turned = image[some].flip(3).contiguous(memory_format=layout)
-    return absolute(generator(turned, None if told is None else told[some]), result[some].flip(3))
-
-
-def projected_discriminator(config: GalateaConfig, features: LiteFeatures) -> ProjectedDiscriminator:
-    """A discriminator on pretrained features, told who should be shown and how that one looks if the options say so."""
-    if not config.who:
-        return ProjectedDiscriminator(config.projection_width, features)
-    return ToldDiscriminator(config.projection_width, features, 6 if config.expressions else 2)
-
-
-def joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    """Both, one behind the other; None where one is missing."""
-    return None if first is None or second is None else torch.cat([first, second])
-
-
-def masked(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
-    """Photographs and drawings, real or made, (N, 3, S, S) each, grey where a margin of either was made up.
-
-    A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the
-    other was made from, does not show its file.
-    """
-    shown = batch if batch.real_set is None else batch.real_set
-    if batch.anime_known is None or batch.real_known is None:
-        return real, anime
-    assert shown.anime_known is not None
-    assert shown.real_known is not None
-    known_real, known_anime = batch.anime_known * shown.real_known, batch.real_known * shown.anime_known
-    return real * known_real.to(real.dtype), anime * known_anime.to(anime.dtype)
-
-
-def _of_augmented(discriminator: nn.Module, image: Tensor, numbers: Tensor, *labels: Tensor | None) -> Any:
-    """A discriminator's scores of pictures that are first augmented, beside labels if it is told: one piece of work."""
-    return discriminator(augmented(image, numbers), *labels)
-
-
-def hinge(scores: list[Tensor]) -> Tensor:
-    """A projected discriminator's loss on (2N, …) scores a head, real pictures first, then fakes."""
-    halves = [score.chunk(2) for score in scores]
-    return discriminator_loss([real for real, _ in halves], [fake for _, fake in halves])

@@ -4,11 +4,13 @@ from torch import Tensor
 
 from anime2real.bundle.format import STYLE
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.pixel_decoder import PixelGenerator
+from anime2real.train.networks.projected import ProjectedDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
-from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
+from anime2real.train.networks.who import ToldDiscriminator, ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.config import TrainError
 
 LOCAL_LAYERS, GLOBAL_LAYERS = 5, 7
@@ -33,6 +35,13 @@ def cam_discriminators(side: int, width: int) -> DiscriminatorPair:
     if not fitting:
         raise TrainError(f"cam_discriminator_weight needs pictures of at least {min_side(3)} px, not {side}")
     return DiscriminatorPair(width, min(LOCAL_LAYERS, fitting[-1]), fitting[-1])
+
+
+def discriminator_of(config: GalateaConfig, features: LiteFeatures) -> ProjectedDiscriminator:
+    """A discriminator on pretrained features, told who should be shown and how that one looks if the options say so."""
+    if not config.who:
+        return ProjectedDiscriminator(config.projection_width, features)
+    return ToldDiscriminator(config.projection_width, features, 6 if config.expressions else 2)
 
 
 def translated(

@@ -1,0 +1,219 @@
+"""Galatea's discriminators: what they see, how they score it, and the losses that follow from the scores.
+
+Those on features see pictures augmented, all others as they are. The generators' step asks for the scores of results
+alone; the discriminators' step for those of real pictures and of the same results behind them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anime2real.train.augment import augmented, softened
+from anime2real.train.face_parts import beside_expression, detail
+from anime2real.train.losses.adversarial import (
+    discriminators_loss,
+    generators_loss,
+    least_squares,
+    squared,
+    worst_patch,
+)
+from anime2real.train.losses.who import matching_least_squares, matching_loss, wrong_labels
+from anime2real.train.method import Batch
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.galatea_told import asked, joined
+from anime2real.train.networks.projected import discriminator_loss, generator_loss
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the discriminators of a domain see.
+
+    Attributes:
+        image: (N, 3, S, S) in [-1, 1].
+        numbers: (N, AUGMENTATION) in [0, 1), which decide the augmentation.
+        landmarks: (N, 5, 2) in [-1, 1], where the pack has them.
+        who: (N, 2), who was asked for or is there, for discriminators that are told; (N, 6) with expressions.
+        wrong: (M, 2) or (M, 6), wrong labels of the first M pictures, for these.
+    """
+
+    image: Tensor
+    numbers: Tensor
+    landmarks: Tensor | None
+    who: Tensor | None = None
+    wrong: Tensor | None = None
+
+
+def seen_results(batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
+    """What is seen in the generators' step, by domain: results, (N, 3, S, S) of each, beside who was asked for."""
+    real, anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
+    who_real, who_anime = asked(batch)
+    return {
+        "real": Seen(real, batch.numbers.augmentation(0), batch.anime_landmarks, who_real),
+        "anime": Seen(anime, batch.numbers.augmentation(1), batch.real_landmarks, who_anime),
+    }
+
+
+def seen_beside_real(batch: Batch, fake_real: Tensor, fake_anime: Tensor, *, told: bool) -> dict[str, Seen]:
+    """What is seen in the discriminators' step, by domain: real pictures first, then results.
+
+    Args:
+        batch: the step's data.
+        fake_real, fake_anime: (N, 3, S, S), results of `batch.anime` and of `batch.real`.
+        told: whether discriminators are told whom a picture shows.
+    """
+    shown = batch if batch.real_set is None else batch.real_set
+    shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
+    real, anime = masked(batch, *as_soft(batch, shown.real, shown.anime))
+    augmentation = batch.numbers.augmentation  # each picture is augmented by numbers of its own
+    # A fake's eyes and mouth lie where those of the picture that it was made from lie.
+    seen = {
+        "real": Seen(
+            torch.cat([real, shown_real]),
+            torch.cat([augmentation(2), augmentation(3)]),
+            joined(shown.real_landmarks, batch.anime_landmarks),
+        ),
+        "anime": Seen(
+            torch.cat([anime, shown_anime]),
+            torch.cat([augmentation(4), augmentation(5)]),
+            joined(shown.anime_landmarks, batch.real_landmarks),
+        ),
+    }
+    if told:
+        for domain, wanted in zip(("real", "anime"), asked(batch), strict=True):
+            own = getattr(shown, f"{domain}_who")
+            seen[domain] = replace(seen[domain], who=joined(own, wanted), wrong=wrong_labels(own))
+    return seen
+
+
+def as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
+    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the real set's pictures beside them."""
+    if batch.real_set is None:
+        return real, anime
+    return softened(real, batch.real_set.real_soft), softened(anime, batch.real_set.anime_soft)
+
+
+def masked(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
+    """Photographs and drawings, real or made, (N, 3, S, S) each, grey where a margin of either was made up.
+
+    A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the
+    other was made from, does not show its file.
+    """
+    shown = batch if batch.real_set is None else batch.real_set
+    if batch.anime_known is None or batch.real_known is None:
+        return real, anime
+    assert shown.anime_known is not None
+    assert shown.real_known is not None
+    known_real, known_anime = batch.anime_known * shown.real_known, batch.real_known * shown.anime_known
+    return real * known_real.to(real.dtype), anime * known_anime.to(anime.dtype)
+
+
+@dataclass(frozen=True)
+class Discriminators:
+    """All discriminators of a Galatea, which holds their networks.
+
+    Attributes:
+        config: the method's options.
+        features: on pretrained features, by domain.
+        patch: PatchGANs of whole pictures, by domain.
+        cam: U-GAT-IT's pairs, by domain.
+        details: PatchGANs of `face_parts.DETAILS`, by domain and name, as `real_eyes`.
+        reduction: how many pixels a side are averaged to one for `cam` and `details`.
+    """
+
+    config: GalateaConfig
+    features: Mapping[str, nn.Module]
+    patch: nn.ModuleDict
+    cam: nn.ModuleDict
+    details: nn.ModuleDict
+    reduction: int
+
+    def networks(self) -> list[nn.Module]:
+        """What learns in the discriminators' step."""
+        return [*self.features.values(), self.patch, self.cam, self.details]
+
+    def scores(self, seen: Mapping[str, Seen]) -> dict[str, Callable[[], Any]]:
+        """What computes each discriminator's scores of the pictures of its domain: independent pieces of work, by name.
+
+        `features_real` and `cam_real` give lists of scores, `patch_real`, `real_eyes` and `real_mouth` scores; with
+        as many for `anime`. Those that see more come first.
+        """
+        works: dict[str, Callable[[], Any]] = {}
+        for domain, of in seen.items():
+            labels = (of.who, of.wrong) if self.config.who else ()
+            works[f"features_{domain}"] = partial(_of_augmented, self.features[domain], of.image, of.numbers, *labels)
+        for domain, cam in self.cam.items():
+            works[f"cam_{domain}"] = partial(self._cam_scores, cam, seen[domain].image)
+        for domain, patch in self.patch.items():
+            works[f"patch_{domain}"] = partial(patch, seen[domain].image)
+        for place, near in self.details.items():
+            domain, _, name = place.partition("_")
+            works[place] = partial(self._detail_score, near, name, seen[domain])
+        return works
+
+    def generators_losses(self, done: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The generators' adversarial losses, by name, of the scores of results."""
+        losses = {"adversarial": generator_loss(done["features_real"]) + generator_loss(done["features_anime"])}
+        if self.patch:
+            scores = [done["patch_real"], done["patch_anime"]]
+            losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
+            if self.config.worst_patch_weight:
+                losses["worst_patch"] = worst_patch(scores[0]) + worst_patch(scores[1])
+        if self.cam:
+            losses["cam_discriminator"] = generators_loss(done["cam_real"]) + generators_loss(done["cam_anime"])
+        if self.details:
+            losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.details]).sum()
+        return losses
+
+    def losses(self, done: Mapping[str, Any], count: int) -> dict[str, Tensor]:
+        """The discriminators' own losses, by name.
+
+        Args:
+            done: the scores of real pictures and results (`seen_beside_real`).
+            count: N, how many real pictures there are of a domain, and as many results.
+        """
+        features_loss = partial(matching_loss, count=count) if self.config.who else hinge
+        losses = {f"discriminator_{domain}": features_loss(done[f"features_{domain}"]) for domain in self.features}
+        for domain in self.patch:
+            losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
+        if self.cam:
+            cams = discriminators_loss(done["cam_real"]) + discriminators_loss(done["cam_anime"])
+            losses["discriminator_cam"] = cams
+        if self.details:
+            of_detail = partial(matching_least_squares, count=count) if self.config.expressions else least_squares
+            losses["discriminator_detail"] = torch.stack([of_detail(done[place]) for place in self.details]).sum()
+        return losses
+
+    def _cam_scores(self, discriminators: nn.Module, image: Tensor) -> list[Tensor]:
+        """The scores that U-GAT-IT's discriminators give."""
+        scores: list[Tensor] = discriminators(self._reduced(image))
+        return scores
+
+    def _detail_score(self, discriminator: nn.Module, name: str, of: Seen) -> Tensor:
+        """The score that a discriminator of eyes or mouth gives."""
+        assert of.landmarks is not None  # the loop refuses packs without them
+        near = detail(name, self._reduced(of.image), of.landmarks)
+        if self.config.expressions:
+            assert of.who is not None
+            near = beside_expression(name, near, of.who, of.wrong)
+        score: Tensor = discriminator(near)
+        return score
+
+    def _reduced(self, image: Tensor) -> Tensor:
+        """The picture as discriminators of `SIDE` px see it."""
+        return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
+
+
+def _of_augmented(discriminator: nn.Module, image: Tensor, numbers: Tensor, *labels: Tensor | None) -> Any:
+    """A discriminator's scores of pictures that are first augmented, beside labels if it is told: one piece of work."""
+    return discriminator(augmented(image, numbers), *labels)
+
+
+def hinge(scores: list[Tensor]) -> Tensor:
+    """A projected discriminator's loss on (2N, …) scores a head, real pictures first, then fakes."""
+    halves = [score.chunk(2) for score in scores]
+    return discriminator_loss([real for real, _ in halves], [fake for _, fake in halves])
