@@ -15,7 +15,7 @@ from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who, parse_who
-from anime2real.image.decode import Picture, to_image
+from anime2real.image.given import Picture, to_image
 from anime2real.image.label_map import label_picture
 from anime2real.network import Network, TranslatorError, batches
 from anime2real.pipeline import Crop, Layout, compose, crop_faces, faces_in, translate_crops, who_for

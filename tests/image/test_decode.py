@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pictures import BLUE, GREEN, RED, WHITE, cmyk_profile, grey_profile, noise, saved, smooth, swapped_profile
 from PIL import Image, ImageFile, ImageOps
 
-from anime2real.image.decode import FORMATS, Limits, PictureError, decode, to_image
+from anime2real.image.decode import FORMATS, Limits, PictureError, decode
+from anime2real.image.given import to_image
 
 ORIENTATION = 0x0112
 LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}}

@@ -17,7 +17,7 @@ from PIL import Image
 from anime2real.face.detector import MODELS, Candidate, Detector, suppressed
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
 from anime2real.face.who import Labels
-from anime2real.image.decode import Picture, to_image
+from anime2real.image.given import Picture, to_image
 from anime2real.network import open_session, to_float
 
 CROP: Final = 64

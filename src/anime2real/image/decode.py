@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -32,32 +31,22 @@ from anime2real.image.png_texts import LARGEST_TEXT, without_large_texts
 # Pillow's own classes, called by name: Image.open would warn of large pictures on stderr before we have seen
 # their size, and take a camera's JPEG with a preview inside for an animation.
 FORMATS: Final[dict[str, type[ImageFile]]] = {
-    "JPEG": JpegImageFile,
-    "PNG": PngImageFile,
-    "WEBP": WebPImageFile,
-    "AVIF": AvifImageFile,
-    "GIF": GifImageFile,
-    "BMP": BmpImageFile,
-    "TIFF": TiffImageFile,
-}
+    "JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile, "AVIF": AvifImageFile, "GIF": GifImageFile,
+    "BMP": BmpImageFile, "TIFF": TiffImageFile,
+}  # fmt: skip
 HEIC: Final = "HEIC"
 """Read, too, where pillow-heif is installed."""
 
-_HEADS: Final = {b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop"}
+_HEADS: Final = {
+    b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP",
+    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop",
+}  # fmt: skip
 _ANIMATED: Final = "animated: only the first frame is used"
 _TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}
-
-
-Picture = Image.Image | NDArray[np.uint8] | Path | str
-"""A Pillow image, an (H, W, 3) uint8 array, or a file."""
+}  # fmt: skip
 
 
 class PictureError(UserError):
@@ -137,31 +126,6 @@ def upright(picture: Image.Image, *parts: Image.Image | None) -> list[Any]:
     """Parts of a picture, turned and mirrored as the picture's EXIF asks."""
     turn = _TURNS.get(exif_of(picture).get(ExifTags.Base.Orientation, 1))
     return [part if part is None or turn is None else part.transpose(turn) for part in parts]
-
-
-def to_image(picture: Picture) -> Image.Image:
-    """Any picture as an RGB image, sRGB, 8 bits a channel: files are decoded, transparency is laid on white.
-
-    An image that Pillow opened from a file is set upright, as the file would be; what was made of one is as it is.
-
-    Raises:
-        PictureError: a file cannot be read, or an array is none of a picture.
-    """
-    if isinstance(picture, (str, Path)):
-        return decode(picture).image
-    if isinstance(picture, Image.Image):
-        try:
-            image = to_rgb(picture, (255, 255, 255))
-        except Exception as error:  # it is decoded here, if it was only opened; decoders raise anything
-            raise PictureError(f"the picture is damaged or of a mode that is not read ({reason(error)})") from error
-        image = upright(picture, image)[0] if isinstance(picture, ImageFile) else image
-        image.info = {}
-        return image
-    if not isinstance(picture, np.ndarray):
-        raise PictureError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise PictureError(f"an array must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")
-    return Image.fromarray(picture)
 
 
 class Stream(io.BytesIO):
@@ -255,36 +219,16 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 def _sniff(content: bytes) -> str:
     """A key of `FORMATS`, or what the content is instead, in words."""
-    if content.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     if content[4:8] == b"ftyp":
         brands = content[8 : min(int.from_bytes(content[:4]), 256)]
         if b"avif" in brands or b"avis" in brands:
             return "AVIF"
-        return (
-            HEIC
-            if any(brand in brands for brand in (b"hei", b"hev", b"mif1", b"msf1"))
-            else "a video or an unknown kind of picture"
-        )
+        is_heic = any(brand in brands for brand in (b"hei", b"hev", b"mif1", b"msf1"))
+        return HEIC if is_heic else "a video or an unknown kind of picture"
     kinds = (kind for head, kind in _HEADS.items() if content.startswith(head))
     return next(kinds, "not a picture of a known kind")
-
-
-def to_rgb(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """The picture in RGB, sRGB, 8 bits a channel, through its own profile where it has one.
-
-    Args:
-        picture: of mode 1, L, LA, P, RGB, RGBA, CMYK, I or I;16.
-        background: sRGB, 0-255: what shows through transparency, untouched by the profile.
-    """
-    rgb, alpha = to_rgb_alpha(picture)
-    return rgb if alpha is None else laid_on(rgb, alpha, background)
 
 
 def laid_on(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
@@ -295,7 +239,7 @@ def laid_on(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, in
 
 
 def to_rgb_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """As `to_rgb`, but the colours as they are and alpha, L, beside them; None if nothing is transparent."""
+    """A picture of any mode in RGB, sRGB, 8 bits a channel, by its own profile, and its alpha, L; None if opaque."""
     picture.load()
     profile = picture.info.get("icc_profile")
     transparent = picture.info.get("transparency")

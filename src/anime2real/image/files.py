@@ -20,20 +20,8 @@ from anime2real.image.decode import Limits, PictureError, opened, printable, rea
 
 SUFFIXES: Final = frozenset(
     (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".webp",
-        ".avif",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif"),
+        *(".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif"),
     )
 )
 FILM_SUFFIXES: Final = frozenset(
@@ -118,8 +106,7 @@ class Search:
         """How many files there are; None if they are more than `most`."""
         output = None if self._output is None else Path(self._output)
         again = Search(self._arguments, self._suffixes, recursive=self._recursive, output=output)
-        counted = sum(1 for _ in islice(again, most + 1))
-        return counted if counted <= most else None
+        return counted if (counted := sum(1 for _ in islice(again, most + 1))) <= most else None
 
     def holds(self, path: Path) -> bool:
         """Whether a path is one of the files found so far, or lies in a folder that is searched."""
@@ -145,9 +132,8 @@ class Search:
                 each = [list(self._expand(match, folder)) for match in matches]
                 yield from (item for items in each for item in items)
             else:
-                what = (
-                    "matches no file: check the pattern" if glob.has_magic(argument) else "is not there: check the name"
-                )
+                pattern = glob.has_magic(argument)
+                what = "matches no file: check the pattern" if pattern else "is not there: check the name"
                 yield PictureError(f"{printable(argument)} {what}")
         except (OSError, ValueError) as error:
             yield PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
@@ -188,12 +174,10 @@ class Search:
 
     def _is_output(self, folder: str, path: str) -> bool:
         """Whether a path below a folder belongs to the results, which lie in a folder inside it."""
-        return (
-            self._output is not None
-            and os.path.join(self._output, "").startswith(os.path.join(folder, ""))
-            and self._output != folder
-            and os.path.join(path, "").startswith(os.path.join(self._output, ""))
-        )
+        if self._output is None or self._output == folder:
+            return False
+        output = os.path.join(self._output, "")
+        return output.startswith(os.path.join(folder, "")) and os.path.join(path, "").startswith(output)
 
     def left_out_note(self) -> str:
         """What the folders held beside pictures, such as ` (left out: 3 .psd)`; empty if nothing."""
@@ -232,9 +216,8 @@ def _is_picture(head: bytes) -> bool:
 
 def _moves(path: Path, head: bytes) -> bool:
     """Whether a GIF, WebP or PNG has more than one frame; Pillow is asked only where the head leaves it open."""
-    if head.startswith(b"RIFF") and not (head[12:16] == b"VP8X" and head[20] & 2):
-        return False
-    if head.startswith(b"\xff\xd8\xff"):
+    still_webp = head.startswith(b"RIFF") and not (head[12:16] == b"VP8X" and head[20] & 2)
+    if still_webp or head.startswith(b"\xff\xd8\xff"):
         return False
     try:
         with opened(path, None, Limits()) as picture:

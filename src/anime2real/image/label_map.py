@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.image.decode import Limits, Picture, PictureError, Stream, opened, refuse, to_image
+from anime2real.image.decode import Limits, PictureError, Stream, opened, refuse
+from anime2real.image.given import Picture, to_image
 
 LabelMap = NDArray[np.uint8]
 """(H, W), numbers of classes."""
