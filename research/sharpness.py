@@ -21,19 +21,10 @@ from anime2real import Translator
 from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.measure.evaluate import resized
+from anime2real.measure.sharpness import detail, resized
 from anime2real.train.method import Augment
 from anime2real.train.random_numbers import CROP
 from anime2real.train.step import cropped
-
-
-def detail(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N,), the mean absolute Laplacian of the middle half of lined-up faces (N, S, S, 3), of 255."""
-    side = pictures.shape[1]
-    grey = pictures.mean(3)[:, side // 4 : side - side // 4, side // 4 : side - side // 4]
-    middle = grey[:, 1:-1, 1:-1]
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return np.abs(4 * middle - around).mean((1, 2))
 
 
 def as_shown(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

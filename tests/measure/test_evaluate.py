@@ -25,6 +25,7 @@ from anime2real.measure.distances import kid
 from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
 from anime2real.measure.faces import BINS, compare_faces, misplacement
 from anime2real.measure.features import FeatureError, Features
+from anime2real.measure.rates import rates_table
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
 PX = 96
@@ -102,7 +103,7 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert main(["evaluate", *bundles, "--data", str(pack), "--json", str(written), "--turn", "20", "--quiet"]) == 0
     printed = capsys.readouterr().out
     report = json.loads(written.read_text())
-    assert table(report) in printed
+    assert f"{table(report)}\n\n{rates_table(report)}\n" in printed
     assert report["protocol"]["turn_degrees"] == 20
     to_real, to_anime = report["results"]
     assert (to_real["to"], to_anime["to"]) == ("real", "anime")
@@ -120,6 +121,16 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["trained_against"] == {"Lite0": False}
     assert "*" not in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
+    rates = to_real["rates"]
+    assert rates["face"]["value"] == 0
+    assert rates["mirror_distance"]["value"] == 0
+    assert rates["mirror_correlation"]["value"] == 1
+    assert rates["sex_as_asked"] is None
+    known = [side for kept in rates["kept"].values() for side in kept.values() if side]
+    assert {side["value"] for side in known} == {1}  # nothing changed
+    assert sum(side["images"] for side in known) == 5 * to_real["images"]
+    assert [record["images"] for record in rates["sources"].values()] == [to_real["images"]]
+    assert set(report["protocol"]["sharp"]) == {"anime", "real"}
 
 
 def test_label_maps_lie_where_the_faces_of_their_photographs_do(pack: Path, tmp_path: Path) -> None:
@@ -136,6 +147,7 @@ def test_label_maps_lie_where_the_faces_of_their_photographs_do(pack: Path, tmp_
     (figures,) = evaluate([bundle], maps, [Colours()], quiet=True)["results"]
     assert figures["images"] == len(rows)
     assert (figures["face_rate"], figures["hair_measured"], figures["hair_delta_e"]) == (0, 0, None)
+    assert figures["rates"]["kept"]["smile"] == {"there": None, "absent": None}
     small = tiny.write_bundle(tmp_path / "small", tiny.model(32), px=32, classes=classes)
     with pytest.raises(EvaluationError, match="takes label maps of 32 px: prepare the pack of that size"):
         evaluate([small], maps, [Colours()], quiet=True)

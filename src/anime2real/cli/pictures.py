@@ -171,7 +171,7 @@ def evaluate(
     device: str = "auto",
     quiet: bool = False,
 ) -> int:
-    """Measure bundles on the test pictures of a pack, and print the table. Needs the extra `measure`.
+    """Measure bundles on the test pictures of a pack, and print two tables. Needs the extra `measure`.
 
     Args:
         bundles: installed methods (cyclegan) or bundles (cyclegan-anime-to-real), folders of bundles, or names on the
@@ -196,6 +196,7 @@ def evaluate(
     from anime2real.measure.evaluate import evaluate as measure
     from anime2real.measure.evaluate import table
     from anime2real.measure.features import Features
+    from anime2real.measure.rates import rates_table
     from anime2real.train.device import find_device
 
     if images < 2:
@@ -210,7 +211,7 @@ def evaluate(
     report = measure(
         chosen, pack, extractors, images=images, turn_degrees=turn, px=px, min_scale=min_scale, quiet=quiet
     )
-    print(table(report))
+    print(table(report), rates_table(report), sep="\n\n")
     if json_ is not None:
         json_.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(json_) as temporary:

@@ -3,7 +3,9 @@
 torch-fidelity computes them of pictures, through its own features; these take vectors, whatever they are features of.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +83,10 @@ def fid(one: Vectors, two: Vectors) -> float:
     return float(means @ means + np.trace(first) + np.trace(second) - 2 * shared)
 
 
-def interval(values: Vectors, *, share: float = 0.95, draws: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """The bootstrap percentile interval of the mean of values (N,): Efron, 1979.
+def interval(
+    values: Vectors, *, share: float = 0.95, draws: int = 1000, seed: int = 0, of: Callable[..., Any] = np.mean
+) -> tuple[float, float]:
+    """The bootstrap percentile interval of the mean of values (N,), or what else `of` is: Efron, 1979.
 
     Raises:
         ValueError: no values.
@@ -90,8 +94,8 @@ def interval(values: Vectors, *, share: float = 0.95, draws: int = 1000, seed: i
     if not len(values):
         raise ValueError("no values to draw from")
     random = np.random.default_rng(seed)
-    means = values[random.integers(0, len(values), (draws, len(values)))].mean(1)
-    low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
+    drawn = of(values[random.integers(0, len(values), (draws, len(values)))], axis=1)
+    low, high = np.quantile(drawn, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)
 
 

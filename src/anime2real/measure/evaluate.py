@@ -24,6 +24,8 @@ from anime2real.measure.distances import Vectors, fid, kid
 from anime2real.measure.faces import compare_faces
 from anime2real.measure.features import Features, Maps
 from anime2real.measure.hair_figures import hair_figures
+from anime2real.measure.rates import Inputs, measure, rates, read_labels, sharp_from
+from anime2real.measure.sharpness import resized
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
 from anime2real.network import Pixels, available_cores
 from anime2real.translator import Translator
@@ -38,10 +40,20 @@ class EvaluationError(UserError):
 
 @dataclass(frozen=True)
 class _Subjects:
-    """Test pictures of one domain with their faces: (N, S, S, 3) and (N, 5, 2) px; and how many had none."""
+    """Test pictures of one domain with their faces.
+
+    Attributes:
+        pixels: (N, S, S, 3).
+        landmarks: (N, 5, 2) px.
+        labels: (N, 6), as `read_labels`; NaN of label maps.
+        sources: N names, of the archive or folder that each came from.
+        faceless: how many had no face, and are left out.
+    """
 
     pixels: Pixels
     landmarks: NDArray[np.float64]
+    labels: Vectors
+    sources: list[str]
     faceless: int
 
 
@@ -54,12 +66,14 @@ class _Real:
         maps: what variety is measured by, or None.
         paired: pictures that are paired for it, alike for results and for either domain.
         pairs: their distances (P,), by domain; empty without `maps`.
+        sharp_from: the detail from which results are sharp, by domain.
     """
 
     vectors: dict[tuple[str, Domain], Vectors]
     maps: Maps | None
     paired: int
     pairs: dict[Domain, Vectors]
+    sharp_from: dict[Domain, float]
 
 
 def evaluate(
@@ -112,6 +126,8 @@ def evaluate(
         "features": [f.name for f in features],
         "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
         "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both are found",
+        "who": "bundles that are told are told what the label network reads off each input",
+        "sharp": {domain: round(least, 3) for domain, least in real.sharp_from.items()},
         "variety": f"VGG maps, disjoint random pairs of {real.paired} pictures" if real.maps else None,
         "cpu_cores": available_cores(),
     }
@@ -161,21 +177,22 @@ def _subjects(pack: Pack, domain: Domain, images: int, turn_degrees: float, min_
     if turn_degrees:
         angle = math.radians(turn_degrees)
         pictures = [turned(picture, angle if i % 2 == 0 else -angle) for i, picture in enumerate(pictures)]
-    pixels, landmarks = [], []
-    for picture, faces in zip(pictures, _find(pictures), strict=True):
-        if faces:
-            pixels.append(np.asarray(picture))
-            landmarks.append(faces[0].landmarks)
-    if len(pixels) < 2:
+    faces = _find(pictures)
+    with_face = [i for i, found in enumerate(faces) if found]
+    if len(with_face) < 2:
         raise EvaluationError(f"no faces are found in the {domain} test pictures of {pack.folder}")
-    return _Subjects(np.stack(pixels), np.stack(landmarks), len(rows) - len(pixels))
+    pixels = np.stack([np.asarray(pictures[i]) for i in with_face])
+    landmarks = np.stack([faces[i][0].landmarks for i in with_face])
+    sources = pack.sources(rows[with_face])
+    return _Subjects(pixels, landmarks, read_labels(pixels, landmarks), sources, len(rows) - len(with_face))
 
 
 def _label_maps(pack: Pack, rows: NDArray[np.int64], turn_degrees: float) -> _Subjects:
     """Label maps show no face to find: theirs are where those of their photographs are."""
     if pack.landmarks is None or turn_degrees:
         raise EvaluationError(f"{pack.folder} has label maps: prepare it with --crop face, and leave turned faces out")
-    return _Subjects(pack.images[rows], (pack.landmarks[rows].astype(np.float64) + 1) / 2 * pack.size, 0)
+    landmarks = (pack.landmarks[rows].astype(np.float64) + 1) / 2 * pack.size
+    return _Subjects(pack.images[rows], landmarks, np.full((len(rows), 6), np.nan), pack.sources(rows), 0)
 
 
 def _find(pictures: Sequence[Image.Image]) -> list[list[Face]]:
@@ -201,6 +218,7 @@ def _real(subjects: dict[Domain, _Subjects], features: Sequence[Features], targe
         maps=maps,
         paired=paired,
         pairs={d: pair_distances(pixels, maps, images=paired) for d, pixels in shown.items()} if maps else {},
+        sharp_from={domain: sharp_from(pixels) for domain, pixels in shown.items()},
     )
 
 
@@ -212,15 +230,17 @@ def _measure(
     px: int,
 ) -> dict[str, Any]:
     translator = Translator(bundle)
-    inputs = subjects[bundle.source]
-    if bundle.classes and bundle.px != inputs.pixels.shape[1]:
+    chosen = subjects[bundle.source]
+    if bundle.classes and bundle.px != chosen.pixels.shape[1]:
         raise EvaluationError(f"{bundle.name} takes label maps of {bundle.px} px: prepare the pack of that size")
-    shares = inputs.landmarks / inputs.pixels.shape[1]
-    seen = resized(inputs.pixels, bundle.px)
-    results = resized(translator.translate(seen, shares), px)
-    before, landmarks = resized(inputs.pixels, px), shares * px
+    shares = chosen.landmarks / chosen.pixels.shape[1]
+    inputs = Inputs(resized(chosen.pixels, bundle.px), shares, chosen.labels)
+    drawn = translator.translate(inputs.pixels, shares, who=inputs.told(bundle))
+    results = resized(drawn, px)
+    before, landmarks = resized(chosen.pixels, px), shares * px
     faces = _find([Image.fromarray(result) for result in results])
-    figures = compare_faces(landmarks, faces, bundle.target).as_record()
+    found = compare_faces(landmarks, faces, bundle.target)
+    figures = found.as_record()
     record: dict[str, Any] = {
         "method": bundle.method,
         "to": bundle.target,
@@ -238,22 +258,17 @@ def _measure(
         record["trained_against"][feature.name] = bundle.training.get("discriminator_features") == feature.name
     coloured = slice(0 if bundle.classes else None)  # label maps have no hair colours to keep
     figures |= hair_figures(before[coloured], results[coloured], landmarks[coloured])
+    measured = measure(translator, inputs, drawn, found.found, px)
+    figures["rates"] = rates(measured, real.sharp_from[bundle.target], chosen.sources)
     if real.maps is None:
         figures |= NOT_MEASURED
     else:
         pairs = pair_distances(results, real.maps, images=real.paired)
         figures |= variety_figures(pairs, real.pairs[bundle.target])
-    milliseconds = statistics.median(_times(translator, seen[:1], shares[:1]))
+    milliseconds = statistics.median(_times(translator, inputs.pixels[:1], shares[:1]))
     return (
         record | figures | {"cpu_ms_per_image": round(milliseconds, 2), "megabytes": round(bundle.size_bytes / 1e6, 2)}
     )
-
-
-def resized(pixels: Pixels, px: int) -> Pixels:
-    """(N, S, S, 3) to (N, px, px, 3), by Lanczos' filter; as they are where S is px."""
-    if pixels.shape[1] == px:
-        return pixels
-    return np.stack([np.asarray(Image.fromarray(p).resize((px, px), Image.Resampling.LANCZOS)) for p in pixels])
 
 
 def _times(translator: Translator, pixels: Pixels, landmarks: NDArray[np.float64]) -> Iterator[float]:
