@@ -1,1 +1,1 @@
-"""Figures: how near results are to the other domain's pictures, how varied, how sharp, and what of faces and hair is kept."""
+"""Figures: how near results are to the other domain, how varied and sharp, and what of faces and hair is kept."""
