@@ -7,8 +7,7 @@ in a CUDA graph, and hands out plain modules to export.
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -302,24 +301,3 @@ class Method(nn.Module):
 def _averages_of(name: str, further: int) -> list[str]:
     """What a network's averages are called in `Method.average`."""
     return [name, *(f"{name}_{place + 1}" for place in range(further))]
-
-
-def adam(networks: Sequence[nn.Module], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
-    """Fused Adam over the networks' parameters, its learning rate a tensor so that a captured graph follows it."""
-    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-    device = parameters[0].device
-    arguments: dict[str, Any] = {"fused": True, "capturable": device.type == "cuda"}
-    return torch.optim.Adam(parameters, lr=torch.tensor(learning_rate, device=device), betas=betas, **arguments)
-
-
-@contextmanager
-def frozen(*networks: nn.Module) -> Iterator[None]:
-    """No gradients for the networks' weights inside: gradients still pass through them."""
-    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)

@@ -13,13 +13,14 @@ from toys import SIZE, TINY, Toy, batch
 
 from anime2real.data.pack import Pack
 from anime2real.train.losses.adversarial import least_squares
-from anime2real.train.method import Batch, frozen
+from anime2real.train.method import Batch
 from anime2real.train.methods.autoencoder import Autoencoder, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange
 from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.options import AutoencoderConfig, DifferenceConfig
 from anime2real.train.methods.registry import METHODS
+from anime2real.train.optimizers import frozen
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.run.restore import build

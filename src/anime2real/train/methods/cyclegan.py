@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from anime2real.domain import Domain
 from anime2real.train.losses.adversarial import absolute, least_squares, squared
-from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (
@@ -30,6 +30,7 @@ from anime2real.train.networks.tilt import (
     condition_of,
 )
 from anime2real.train.networks.tilt_ways import inputs_of
+from anime2real.train.optimizers import adam, frozen
 from anime2real.train.run.config import TrainError
 
 MIN_SIZE = 24

@@ -56,7 +56,7 @@ from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import likeness, styles
-from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
@@ -65,6 +65,7 @@ from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.ugatit import clip_rho
+from anime2real.train.optimizers import adam, frozen
 from anime2real.train.run.config import TrainError
 
 MIN_SIZE: Final = 32

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from anime2real.domain import Domain, other
 from anime2real.train.losses.adversarial import absolute
-from anime2real.train.method import Batch, TrainedTranslator, adam, frozen
+from anime2real.train.method import Batch, TrainedTranslator
 from anime2real.train.methods.options import Pix2PixConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
 from anime2real.train.networks.source import Source
+from anime2real.train.optimizers import adam, frozen
 
 
 class Pix2Pix(PairedMethod):

@@ -28,13 +28,14 @@ from anime2real.data.pack import Pack
 from anime2real.domain import Domain, other
 from anime2real.measure.features import vgg_is_here
 from anime2real.train.losses.adversarial import absolute, squared
-from anime2real.train.method import Batch, TrainedTranslator, adam, frozen
+from anime2real.train.method import Batch, TrainedTranslator
 from anime2real.train.methods.options import Pix2PixHDConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
 from anime2real.train.networks.pix2pixhd import CoarseToFineGenerator, Discriminators, Stage
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.source import Source
 from anime2real.train.networks.vgg import VGGFeatures
+from anime2real.train.optimizers import adam, frozen
 from anime2real.train.run.config import TrainError
 
 VGG_WEIGHTS: Final = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)

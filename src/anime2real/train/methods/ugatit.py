@@ -26,10 +26,11 @@ from torch import Tensor
 
 from anime2real.bundle.format import MAX_MODEL_BYTES
 from anime2real.train.losses.adversarial import absolute, cam_loss, discriminators_loss, generators_loss
-from anime2real.train.method import Batch, Method, TrainedTranslator, adam, frozen
+from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
+from anime2real.train.optimizers import adam, frozen
 from anime2real.train.run.config import TrainError
 
 
