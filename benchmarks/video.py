@@ -33,9 +33,9 @@ from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Face, Points, Similarity, around
 from anime2real.pipeline import compose, crop_faces, translate_crops
 from anime2real.translator import Translator
-from anime2real.video.clip import ClipLimits
+from anime2real.video.clip import ClipLimits, Frame
 from anime2real.video.film import Film
-from anime2real.video.track import Finder, Frame
+from anime2real.video.track import Finder
 from anime2real.video.translate import ClipOptions, translate_clip
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

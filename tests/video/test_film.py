@@ -24,9 +24,8 @@ from anime2real.image.decode import Limits
 from anime2real.network import Pixels
 from anime2real.pipeline import NoFaceError
 from anime2real.translator import Translator
-from anime2real.video.clip import ClipError, ClipLimits
+from anime2real.video.clip import ClipError, ClipLimits, Frame
 from anime2real.video.film import Film
-from anime2real.video.track import Frame
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
 from anime2real.video.upright import HLG, PQ, mapped, turn_of
 

@@ -10,7 +10,8 @@ from PIL import Image
 from anime2real.domain import Domain
 from anime2real.face.finder import FaceFinder, default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
-from anime2real.video.track import EVERY, SHORTEST, Frame, Track, Tracker
+from anime2real.video.clip import Frame
+from anime2real.video.track import EVERY, SHORTEST, Track, Tracker
 
 RATE = 25.0
 

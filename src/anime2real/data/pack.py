@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
+from anime2real.data.chunk_sums import chunk_sum, chunk_sums
 from anime2real.data.index import SPLITS, Index
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
@@ -134,7 +135,7 @@ class Pack:
             chunks = range(len(sums)) if rows is None else np.unique(rows // self._chunk).tolist()
             new = [chunk for chunk in chunks if chunk not in known]
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for chunk, found in zip(new, pool.map(lambda c: _sum(pixels, c, self._chunk), new), strict=True):  # noqa: B023
+                for chunk, found in zip(new, pool.map(lambda c: chunk_sum(pixels, c, self._chunk), new), strict=True):  # noqa: B023
                     if found != sums[chunk]:
                         last = min(len(pixels), (chunk + 1) * self._chunk) - 1
                         raise PackError(
@@ -289,7 +290,7 @@ def _replace(path: Path, lines: Iterable[str]) -> None:
 def note_hair(folder: Path, meta: Mapping[str, Any], sha256: str, facts: Mapping[str, Any]) -> None:
     """Say in meta.json that a pack knows hair, whose masks, in hair.npy, have this sum."""
     chunk = meta.get("sums", {}).get("pictures")
-    sums = {"sums": _sums(folder / "hair.npy", chunk)} if chunk else {}
+    sums = {"sums": chunk_sums(folder / "hair.npy", chunk)} if chunk else {}
     write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256, **sums}})
 
 
@@ -298,15 +299,4 @@ def sums_of(folder: Path) -> dict[str, Any]:
     shape = np.load(folder / "images.npy", mmap_mode="r").shape
     chunk = max(1, CHUNK_BYTES // int(np.prod(shape[1:])))
     files = Index(folder / "index.jsonl").files_sha256
-    return {"pictures": chunk, "files": files, "images": _sums(folder / "images.npy", chunk)}
-
-
-def _sums(path: Path, chunk: int) -> list[str]:
-    pixels = np.load(path, mmap_mode="r")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda number: _sum(pixels, number, chunk), range(len(range(0, len(pixels), chunk)))))
-
-
-def _sum(pixels: NDArray[np.uint8], number: int, chunk: int) -> str:
-    """Hex SHA-256 of a chunk of pictures."""
-    return hashlib.sha256(np.ascontiguousarray(pixels[number * chunk : (number + 1) * chunk]).data).hexdigest()
+    return {"pictures": chunk, "files": files, "images": chunk_sums(folder / "images.npy", chunk)}

@@ -15,8 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from anime2real.image import provenance as marks
 from anime2real.image.decode import PictureError, laid_on, opened, printable, to_rgb_alpha, upright
-from anime2real.video.clip import ClipError, ClipLimits
-from anime2real.video.track import Frame
+from anime2real.video.clip import ClipError, ClipLimits, Frame
 
 _SUFFIXES: Final = {"GIF": "gif", "WEBP": "webp", "PNG": "png"}
 

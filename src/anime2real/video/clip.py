@@ -5,13 +5,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from PIL import Image
+
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits
-from anime2real.video.track import Frame
 
 
 class ClipError(UserError):
     """A clip that cannot be read or written, or that needs something that is not installed."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a clip.
+
+    Attributes:
+        image: RGB, upright.
+        time: s.
+        pts: the presentation time stamp, in the clip's own unit.
+        duration: in that unit; 0 if the clip does not state it.
+        cutout: RGBA, the frame on no background, if it is transparent somewhere.
+    """
+
+    image: Image.Image
+    time: float
+    pts: int
+    duration: int = 0
+    cutout: Image.Image | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ frame, so that segments can be joined by copying packets.
 """
 
 import heapq
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -22,8 +21,8 @@ from PIL import Image
 
 from anime2real.image import provenance as marks
 from anime2real.image.decode import printable, reason
-from anime2real.video.clip import ClipError, ClipLimits
-from anime2real.video.track import Frame
+from anime2real.video.clip import ClipError, ClipLimits, Frame
+from anime2real.video.packets import decoded_at, holds, known_sounds, picture_packets, sound_packets, url
 from anime2real.video.upright import HD_HEIGHT, is_hdr, upright
 
 # Nothing but files, and no playlists, which name other files.
@@ -83,9 +82,9 @@ class Film:
         self._aspect = stream.sample_aspect_ratio
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
         self._seconds = seconds
-        tracks = _known(container.streams.audio)
+        tracks = known_sounds(container.streams.audio)
         sounds = ", ".join(sorted({sound.codec_context.name for sound in tracks}))
-        self.suffix = next((end for end, kind in _KINDS.items() if _holds(kind, tracks)), "")
+        self.suffix = next((end for end, kind in _KINDS.items() if holds(kind, tracks)), "")
         if not self.suffix:
             self._refuse(f"has sound ({sounds}) that neither MP4 nor Matroska can hold: convert it")
         notes = [f"written as .mkv: MP4 cannot hold its sound ({sounds})"] if self.suffix == "mkv" else []
@@ -149,7 +148,7 @@ class Film:
 
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """As `Clip.write_segment`."""
-        with self._as_clip_errors(), av.open(_url(path), "w", format="nut") as container:
+        with self._as_clip_errors(), av.open(url(path), "w", format="nut") as container:
             stream: Any = None
             for frame in frames:
                 if stream is None:
@@ -191,17 +190,18 @@ class Film:
         kind = _KINDS[self.suffix]
         with self._as_clip_errors(), ExitStack() as opened:
             options = {"movflags": "+faststart"} if kind == "mp4" else {}
-            first = opened.enter_context(av.open(_url(segments[0])))
+            first = opened.enter_context(av.open(url(segments[0])))
             source: Any = opened.enter_context(self._open())
-            container: Any = opened.enter_context(av.open(_url(target), "w", format=kind, options=options))
+            container: Any = opened.enter_context(av.open(url(target), "w", format=kind, options=options))
             container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
             picture = container.add_stream_from_template(first.streams.video[0])
-            tracks = _known(source.streams.audio)
+            tracks = known_sounds(source.streams.audio)
             sounds = {sound.index: container.add_stream_from_template(sound) for sound in tracks}
             for sound in tracks:
                 if "language" in sound.metadata:
                     sounds[sound.index].metadata["language"] = sound.metadata["language"]
-            for packet in heapq.merge(_pictures(segments, picture), _sound(source, sounds), key=_seconds):
+            packets = picture_packets(segments, picture), sound_packets(source, sounds)
+            for packet in heapq.merge(*packets, key=decoded_at):
                 container.mux(packet)
         if self.suffix == "mp4":
             with target.open("ab") as file:
@@ -216,7 +216,7 @@ class Film:
             )
 
     def _open(self) -> Any:
-        return av.open(_url(self._path), options=dict(_OPTIONS))
+        return av.open(url(self._path), options=dict(_OPTIONS))
 
     @contextmanager
     def _as_clip_errors(self) -> Iterator[None]:
@@ -233,11 +233,6 @@ class Film:
 
     def _refuse(self, what: str) -> NoReturn:
         raise ClipError(printable(f"{self._path} {what}"))
-
-
-def _url(path: Path) -> str:
-    """A path as FFmpeg takes it for a path, whatever its name looks like."""
-    return f"file:{os.path.abspath(path)}"
 
 
 def _decoded(container: Any, stream: Any, counts: Counter[str]) -> Iterator[av.VideoFrame]:
@@ -257,47 +252,6 @@ def _decoded(container: Any, stream: Any, counts: Counter[str]) -> Iterator[av.V
             counts["errors"] += 1
             continue
         yield from frames
-
-
-def _known(sounds: Sequence[Any]) -> list[Any]:
-    """The sound tracks of a codec that FFmpeg knows the name of."""
-    return [sound for sound in sounds if sound.codec_context is not None and sound.codec_context.name]
-
-
-def _pictures(segments: Sequence[Path], stream: Any) -> Iterator[Any]:
-    for path in segments:
-        with av.open(_url(path)) as container:
-            yield from _moved(container.demux(video=0), lambda packet: stream)
-
-
-def _sound(source: Any, streams: dict[int, Any]) -> Iterator[Any]:
-    if streams:
-        wanted = [stream for stream in source.streams.audio if stream.index in streams]
-        yield from _moved(source.demux(*wanted), lambda packet: streams[packet.stream.index])
-
-
-def _moved(packets: Iterator[Any], stream: Callable[[Any], Any]) -> Iterator[Any]:
-    for packet in packets:
-        if packet.dts is not None:  # the last is an empty one
-            packet.stream = stream(packet)
-            yield packet
-
-
-def _seconds(packet: Any) -> Fraction:
-    return Fraction(packet.dts * packet.time_base)
-
-
-def _holds(kind: str, sounds: Sequence[Any]) -> bool:
-    """Whether a format can hold streams of sound, as they are."""
-    try:
-        with av.open(os.devnull, "w", format=kind) as container:
-            for sound in sounds:
-                container.add_stream_from_template(sound)
-            if sounds:
-                container.start_encoding()
-    except (av.error.FFmpegError, ValueError):
-        return False
-    return True
 
 
 def _available(encoder: str) -> bool:

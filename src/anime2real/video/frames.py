@@ -16,8 +16,8 @@ from anime2real.face.geometry import Face
 from anime2real.face.who import Who
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
 from anime2real.translator import Translator
-from anime2real.video.clip import Clip
-from anime2real.video.track import Frame, Track
+from anime2real.video.clip import Clip, Frame
+from anime2real.video.track import Track
 
 UNCHANGED: Final = 2.5
 """Grey levels, mean of the three colours. A face is translated again only if its crop, reduced to 16×16 px, differs

@@ -19,6 +19,7 @@ from PIL import Image
 from anime2real.domain import Domain
 from anime2real.face.finder import square_of
 from anime2real.face.geometry import Face
+from anime2real.video.clip import Frame
 
 EVERY: Final = 8
 """Frames from one run of the finder to the next."""
@@ -65,25 +66,6 @@ class Finder(Protocol):
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame of a clip.
-
-    Attributes:
-        image: RGB, upright.
-        time: s.
-        pts: the presentation time stamp, in the clip's own unit.
-        duration: in that unit; 0 if the clip does not state it.
-        cutout: RGBA, the frame on no background, if it is transparent somewhere.
-    """
-
-    image: Image.Image
-    time: float
-    pts: int
-    duration: int = 0
-    cutout: Image.Image | None = None
 
 
 @dataclass(frozen=True)

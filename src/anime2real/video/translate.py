@@ -29,11 +29,11 @@ from anime2real.image.files import clip_kind
 from anime2real.pipeline import NoFaceError, already_note, who_for
 from anime2real.translator import Translator
 from anime2real.video.animation import Animation
-from anime2real.video.clip import Clip, ClipError, ClipLimits
+from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
 from anime2real.video.smooth import Floats, Smoothing, steady
-from anime2real.video.track import Finder, Frame, Track, Tracker
+from anime2real.video.track import Finder, Track, Tracker
 
 SEGMENT: Final = 250
 """Frames in a file of the hidden folder; at most so many are lost when the program is killed."""

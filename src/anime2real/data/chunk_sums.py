@@ -1,0 +1,21 @@
+"""Sums of the pictures of a pack, so many together, computed on all cores."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def chunk_sums(path: Path, chunk: int) -> list[str]:
+    """The sum of each chunk of so many pictures in a file of them, (P, …) uint8."""
+    pixels = np.load(path, mmap_mode="r")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda number: chunk_sum(pixels, number, chunk), range(len(range(0, len(pixels), chunk)))))
+
+
+def chunk_sum(pixels: NDArray[np.uint8], number: int, chunk: int) -> str:
+    """Hex SHA-256 of a chunk of pictures."""
+    return hashlib.sha256(np.ascontiguousarray(pixels[number * chunk : (number + 1) * chunk]).data).hexdigest()
