@@ -4,9 +4,13 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+CHUNK_BYTES: Final = 2**26
+"""Of the pictures that have a sum together."""
 
 
 def chunk_sums(path: Path, chunk: int) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
-from anime2real.data.chunk_sums import chunk_sum, chunk_sums
+from anime2real.data.chunk_sums import CHUNK_BYTES, chunk_sum, chunk_sums
 from anime2real.data.index import SPLITS, Index
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
@@ -23,9 +23,6 @@ FORMAT_VERSION = 1
 
 _NEXT: Final = ".index.next.jsonl"
 """The index that fits the new meta.json, while both are replaced."""
-
-CHUNK_BYTES: Final = 2**26
-"""Of the pictures that have a sum together."""
 
 UNKNOWN: Final = (0.0, 0.3)
 """Who a picture without a label is taken for: neither man nor woman, 30 years old."""

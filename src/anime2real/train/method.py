@@ -24,9 +24,6 @@ from anime2real.train.random_numbers import RandomNumbers
 First = TypeVar("First")
 Second = TypeVar("Second")
 
-SIDE_STREAMS = 15
-"""CUDA streams beside the main one, for pieces of work that do not wait for each other."""
-
 WARMUP_PAIRS = 16_000
 """Pairs over which the learning rate rises where a run starts from bundles."""
 

@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.train.method import SIDE_STREAMS, Augment, Batch, Method
+from anime2real.train.method import Augment, Batch, Method
 from anime2real.train.networks.tilt import mirrored
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.sampler import BatchIndices
 
 GRAPH_WARMUPS = 3
+
+SIDE_STREAMS = 15
+"""CUDA streams beside the main one, for pieces of work that do not wait for each other."""
 
 EDGE = 0.985
 """Places of a file, in [-1, 1], from which on a crop does not count as showing it: resampling blurs the edge."""
