@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_another_recipe_or_picture_is_begun_anew(
     toy: Toy, tmp_path: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anime = Path(shutil.copytree(toy.anime, tmp_path / "anime"))
-    own = Toy(toy.pack, anime, toy.real)
+    own = replace(toy, anime=anime)
     stopped(monkeypatch, [(Shards, "let_go")], 3, lambda: make(own, tmp_path / "pack"))
     # Two shards have gone into a pack of another recipe.
     stopped(monkeypatch, [(Shards, "let_go")], 3, lambda: make(own, tmp_path / "pack", test_share=0.5))

@@ -59,7 +59,7 @@ def test_its_colours_are_those_nearby() -> None:
 
 def test_a_crop_inside_is_as_it_was() -> None:
     within = around((50.0, 50.0), 60.0, 0.3)
-    assert np.array_equal(align(stripes(), within, SIDE), align(stripes(), within, SIDE, beyond="mirror"))
+    assert align(stripes(), within, SIDE).tobytes() == align(stripes(), within, SIDE, beyond="mirror").tobytes()
 
 
 @pytest.mark.parametrize("centre", [(-300.0, 50.0), (-50.0, -50.0)])
