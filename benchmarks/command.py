@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from anime2real.bundle.check import BATCH
 from anime2real.bundle.registry import find
-from anime2real.network import BATCH, Network
+from anime2real.network import Network
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = "import sys; from anime2real.cli.main import main; sys.exit(main())"

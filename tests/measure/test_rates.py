@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,11 +83,14 @@ def test_intervals() -> None:
     assert share(np.array([True] * 9 + [False])) == {"value": 0.9, "interval": [0.5958, 0.9821], "images": 10}
     values = np.arange(100.0)
     for figure, middle in ((mean(values), 49.5), (median(np.append(values, 1e6)), 50)):
+        assert figure is not None
         low, high = figure["interval"]
         assert low < figure["value"] == middle < high < 70
-    tied = correlation(values, values * 2 + 1)
+    tied, loose = correlation(values, values * 2 + 1), correlation(values, np.random.default_rng(0).random(100))
+    assert tied is not None
+    assert loose is not None
     assert (tied["value"], tied["interval"]) == (1, [1, 1])
-    low, high = correlation(values, np.random.default_rng(0).random(100))["interval"]
+    low, high = loose["interval"]
     assert low < 0 < high
     assert correlation(values, np.ones(100)) is correlation(values[:3], values[:3]) is None
     assert share(np.zeros(0, bool)) is mean(values[:0]) is median(values[:0]) is None
@@ -105,8 +109,8 @@ def test_whoever_draws_the_same_for_a_mirrored_input_is_not_mirrored(monkeypatch
     inputs = Inputs(NOISE, np.broadcast_to(TEMPLATE, (20, 5, 2)), SHOWN)
     bundle = SimpleNamespace(px=PX, takes_who=False, ages=(18.0, 80.0))
 
-    def distance(translate: object) -> float:
-        translator = SimpleNamespace(bundle=bundle, translate=translate)
+    def distance(translate: Any) -> float:
+        translator: Any = SimpleNamespace(bundle=bundle, translate=translate)
         found = measure(translator, inputs, translate(NOISE, inputs.shares), np.ones(20, bool), PX)
         assert found.asked is found.answered is None
         return rates(found, 0.0, ["all"] * 20)["mirror_distance"]["value"]
@@ -130,6 +134,7 @@ def test_sex_and_age_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "read_labels", read)
     found = measure(translator, inputs, drawn, np.ones(20, bool), PX)
     record = rates(found, 0.0, ["all"] * 20)
+    assert found.asked is not None
     assert 20 <= found.asked[:, 1].min() < 30 < 50 < found.asked[:, 1].max() <= 60
     assert set(found.asked[:, 0]) == {-1, 1}
     assert record["sex_as_asked"]["value"] == 1

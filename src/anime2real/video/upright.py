@@ -58,9 +58,11 @@ def upright(frame: av.VideoFrame) -> Image.Image:
         deep: Any = frame.reformat(format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
         pixels = mapped(deep.to_ndarray(), int(frame.color_trc))
     else:
-        pixels = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG).to_ndarray()
+        plain: Any = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        pixels = plain.to_ndarray()
     image = Image.fromarray(pixels)
-    turn = turn_of(frame.side_data.get(Type.DISPLAYMATRIX))
+    facts: Any = frame.side_data  # its stubs know names of a kind, and not the kind
+    turn = turn_of(facts.get(Type.DISPLAYMATRIX))
     return image if turn is None else image.transpose(turn)
 
 
@@ -111,4 +113,5 @@ def _levels() -> NDArray[np.uint8]:
     """(65536,): sRGB of linear light, IEC 61966-2-1."""
     linear = np.arange(65536) / 65535
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(255 * encoded).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(255 * encoded).astype(np.uint8)
+    return levels

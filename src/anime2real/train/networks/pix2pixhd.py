@@ -29,7 +29,8 @@ def halved(x: Tensor) -> Tensor:
     """(N, C, H, W) at half the resolution, each pixel the mean of 2×2; H and W even, else the last one goes."""
     height, width = x.shape[2] // 2, x.shape[3] // 2
     blocks = x[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2))
-    return blocks.mean((3, 5))
+    reduced: Tensor = blocks.mean((3, 5))
+    return reduced
 
 
 class GlobalGenerator(nn.Module):
