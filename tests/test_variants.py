@@ -138,7 +138,7 @@ def test_the_best_method_that_makes_several_is_taken(
     ships = tmp_path / "ships"
     tiny.ship_only(monkeypatch, ships)
     tiny.write_bundle(ships / "a", method="galatea")
-    command = ["translate", "--crop", "none", str(grey)]
+    command = ["translate", "--to", "real", "--crop", "none", str(grey)]
     assert main([*command, "-o", str(tmp_path / "none"), "--variants", "2"]) == 2
     said = capsys.readouterr().err
     assert "no bundle to real that is installed makes several results" in said

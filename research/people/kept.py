@@ -8,8 +8,8 @@ input; the median age; the lattice's median (research/lattice.py). Discriminator
 kind: this says how well that was learned, and the eye whether it is so.
 """
 
+import argparse
 import csv
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +18,9 @@ from PIL import Image
 
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import Labels
+from anime2real.measure.sharpness import lattice
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-from lattice import lattice  # noqa: E402 - beside this folder
 
 
 def labels_of(folder: Path) -> dict[str, Labels]:
@@ -45,8 +44,12 @@ def noted() -> dict[str, str]:
 
 def main() -> None:
     """Print a line for each folder of results."""
-    seen, sexes = labels_of(Path(sys.argv[1])), noted()
-    for folder in map(Path, sys.argv[2:]):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", type=Path)
+    parser.add_argument("results", nargs="+", type=Path)
+    options = parser.parse_args()
+    seen, sexes = labels_of(options.inputs), noted()
+    for folder in options.results:
         made = labels_of(folder)
         both = [name for name in made if name in seen]
 
