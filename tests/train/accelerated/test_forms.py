@@ -137,9 +137,9 @@ PIXELS = replace(EVEN, decoder="pixels", who=True)
     [
         ("cyclegan", TINY["cyclegan"]),
         ("galatea", NEAR),
-        ("galatea", EVEN),
-        ("galatea", PIXELS),
-        ("ugatit", TINY["ugatit"]),
+        pytest.param("galatea", EVEN, marks=pytest.mark.slow),
+        pytest.param("galatea", PIXELS, marks=pytest.mark.slow),
+        pytest.param("ugatit", TINY["ugatit"], marks=pytest.mark.slow),
     ],
     ids=["cyclegan", "galatea", "galatea, even", "galatea, pixels", "ugatit"],
 )
