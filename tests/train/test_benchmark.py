@@ -18,7 +18,11 @@ from anime2real.train.step import Speed
 TOY = ["--toy", "--seconds", "0.01", "--device", "cpu"]
 
 
-@pytest.mark.parametrize("arguments", [["cyclegan"], ["galatea"], ["ugatit"], ["ugatit", "--full"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["cyclegan"], ["galatea"], *(pytest.param(a, marks=pytest.mark.slow) for a in (["ugatit"], ["ugatit", "--full"]))],
+    ids=" ".join,
+)
 def test_every_method_is_measured_against_its_reference(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,6 +38,7 @@ def test_every_method_is_measured_against_its_reference(
     assert result["ratio_same_batch2"] == result["ratio_batch2"] > 0
 
 
+@pytest.mark.slow
 def test_the_networks_that_ship_are_measured_against_themselves_trained_plainly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
