@@ -9,6 +9,7 @@ import torch
 
 from anime2real.bundle.format import Bundle, read
 from anime2real.bundle.registry import CORE
+from anime2real.bundle.save import without_repeats
 from anime2real.cli.main import main
 from anime2real.train import weight_averaging
 from anime2real.train.export.comparison import sample_pictures
@@ -78,6 +79,14 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Pa
         torch.testing.assert_close(
             network_of(mean)(image), averaged(pair, (1.0, 3.0))(image), atol=2 / 255, rtol=0
         )  # fp16
+
+
+def test_a_past_that_two_bundles_share_is_recorded_once() -> None:
+    past = {"name": "old", "sha256": "0" * 64, "options": {"width": 48}, "minutes": 9}
+    starts = [{"name": name, "sha256": name * 64, "started_from": [past]} for name in ("a", "b")]
+    first, second = (start["started_from"] for start in without_repeats({"started_from": starts})["started_from"])
+    assert first == [past]
+    assert second == [{"name": "old", "sha256": "0" * 64}]
 
 
 def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:

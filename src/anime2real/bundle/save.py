@@ -67,6 +67,27 @@ def load(folder: Path | str) -> Bundle:
     return bundle
 
 
+def without_repeats(training: Mapping[str, Any], recorded: dict[str, set[str]] | None = None) -> dict[str, Any]:
+    """The same, each bundle of the lineage recorded once: runs share their past.
+
+    Args:
+        training: what is recorded of a bundle.
+        recorded: by SHA-256, the keys that an earlier mention of a bundle has recorded; added to.
+    """
+    recorded = {} if recorded is None else recorded
+    once = dict(training)
+    for key in LINEAGE:
+        parts = []
+        for part in once.get(key, ()):
+            known = recorded.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
+            new = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share") or k not in known}
+            known.update(part)
+            parts.append(without_repeats(new, recorded))
+        if parts:
+            once[key] = parts
+    return once
+
+
 def model_card(bundle: Bundle) -> str:
     """README.md: what the bundle does, what it was made from, what may be done with it."""
     sources = {"anime": "drawn faces", "real": "photographs of faces"}

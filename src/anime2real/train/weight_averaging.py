@@ -20,7 +20,6 @@ from typing import Any, Final
 import torch
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.save import LINEAGE
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
@@ -168,31 +167,11 @@ def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) 
         alone = {key: value for key, value in bundle.training.items() if key not in common}
         members.append({"name": bundle.name, "sha256": bundle.sha256, **own, **alone})
     training |= {"averaged_from": members, "date": datetime.now(UTC).date().isoformat()}
-    return _without_repeats(training, {})
+    return training
 
 
 def _same(bundle: Bundle, training: Mapping[str, Any], key: str) -> bool:
     return key in bundle.training and bool(bundle.training[key] == training[key])
-
-
-def _without_repeats(training: Mapping[str, Any], recorded: dict[str, set[str]]) -> dict[str, Any]:
-    """The same, each bundle of the lineage recorded once: runs share their past.
-
-    Args:
-        training: what is recorded of a bundle.
-        recorded: by SHA-256, the keys that an earlier mention of a bundle has recorded; added to.
-    """
-    once = dict(training)
-    for key in LINEAGE:
-        parts = []
-        for part in once.get(key, ()):
-            known = recorded.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
-            new = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share") or k not in known}
-            known.update(part)
-            parts.append(_without_repeats(new, recorded))
-        if parts:
-            once[key] = parts
-    return once
 
 
 def _joined(texts: Sequence[str]) -> str:
