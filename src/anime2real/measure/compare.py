@@ -157,7 +157,7 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
 
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
-    """Inputs and results, (N, S, S, 3) each. Faces keep their tilt, so that every bundle gets the same crops."""
+    """Inputs and results, (N, S, S, 3) each. Faces keep their tilt, so that crops differ by `crop_share` alone."""
     crops = [crop_faces(subject.image, subject.faces, bundle, keep_tilt=True) for subject in subjects]
     results = translate_crops(Translator(bundle), crops)
     inputs = np.concatenate([crop.pixels for crop in crops])

@@ -126,7 +126,7 @@ class Method(nn.Module):
         soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
         started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
-            or a loss see; they are no judge of the results then. None where all see pixels.
+            or a loss see; they do not measure the results then. None where all see pixels.
     """
 
     name: ClassVar[str]

@@ -141,7 +141,7 @@ class FeatureDiscriminator(nn.Module):
     """A PatchGAN that shows its layers: (N, C, H, W) to a feature map of each of its four, then scores (N, 1, h, w).
 
     Args:
-        in_channels: C, of what is given and the picture that is judged together.
+        in_channels: C, of what is given and the picture, scored together.
         width: channels of the first layer (64 in the paper).
     """
 
