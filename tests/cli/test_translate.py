@@ -217,7 +217,8 @@ def test_a_picture_more_gives_no_name_to_another(sources: list[str]) -> None:
 
 def test_results_are_no_input_the_second_time(tmp_path: Path) -> None:
     def found(*arguments: Path, output: Path) -> list[Path | PictureError]:
-        return [item.path if isinstance(item, Found) else item for item in Search(arguments, output=output)]
+        search = Search(arguments, recursive=True, output=output)
+        return [item.path if isinstance(item, Found) else item for item in search]
 
     first, result = draw(tmp_path / "a.png"), draw(tmp_path / "out" / "a.png")
     out = tmp_path / "out"
@@ -320,7 +321,8 @@ def test_an_argument_that_stands_for_nothing(tmp_path: Path, bundle: str, capsys
 def test_folders_below_a_folder_are_kept(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     for value, name in enumerate(("a/1.png", "b/1.png", "b/c/1.jpg")):
         draw(tmp_path / "in" / name, value)
-    command = ["translate", "--crop", "none", str(tmp_path / "in"), "--bundle", bundle, "-o"]
+    flat = ["translate", "--crop", "none", str(tmp_path / "in"), "--bundle", bundle, "-o"]
+    command = [*flat[:-1], "--recursive", "-o"]
     out = tmp_path / "out"
     assert main([*command, str(out)]) == 0
     assert {p.relative_to(out).as_posix(): 255 - colour(p) for p in out.rglob("*.png")} == {
@@ -334,8 +336,12 @@ def test_folders_below_a_folder_are_kept(tmp_path: Path, bundle: str, capsys: py
     assert said.err.startswith("1 written, 3 there already")
     assert main([*command, str(out), "--skip-existing", "--json"]) == 0
     assert [json.loads(line)["skipped"] for line in capsys.readouterr().out.splitlines()] == [True] * 4
-    assert main([*command, str(tmp_path / "flat"), "--no-recursive"]) == 1
-    assert "holds no pictures" in capsys.readouterr().err
+    assert main([*flat, str(tmp_path / "flat")]) == 1
+    assert "holds no pictures (left out: 3 folders, which --recursive searches)" in capsys.readouterr().err
+    draw(tmp_path / "in" / "2.png")
+    assert main([*flat, str(tmp_path / "flat")]) == 0
+    assert [p.name for p in (tmp_path / "flat").iterdir()] == ["2.png"]
+    assert "(left out: 3 folders, which --recursive searches)" in capsys.readouterr().err
 
 
 def test_a_pattern_keeps_the_folders_that_it_matches(tmp_path: Path, bundle: str) -> None:

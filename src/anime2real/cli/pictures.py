@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import FAILED, Json, Many, Output, complain
+from anime2real.cli.terminal import FAILED, Json, Many, Output, Recursive, complain
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
 
@@ -45,18 +45,19 @@ def methods(*, as_json: Json = False) -> int:
     return 0
 
 
-def inspect(pictures: list[str], /, *, as_json: Json = False) -> int:
+def inspect(pictures: list[str], /, *, recursive: Recursive = False, as_json: Json = False) -> int:
     """Print what pictures are: format, size, marks of generation, and the faces in them; for videos, the marks.
 
     Args:
         pictures: files, folders and glob patterns.
+        recursive: search the folders in folders, too.
         as_json: print a line of JSON for each picture, also for those that fail; it says how each face looks, too.
     """
     from anime2real.image.decode import PictureError, printable
     from anime2real.image.files import collect
 
     failures = 0
-    for found in collect(pictures):
+    for found in collect(pictures, recursive=recursive):
         try:
             if isinstance(found, PictureError):
                 raise found

@@ -8,11 +8,9 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from cyclopts import Parameter
-
-from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, complain, tell
+from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, Recursive, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
@@ -46,7 +44,7 @@ def translate(
     background: str = "white",
     overwrite: bool = False,
     skip_existing: bool = False,
-    recursive: Annotated[bool, Parameter(negative="--no-recursive")] = True,
+    recursive: Recursive = False,
     variants: int = 1,
     who: str = "auto",
     threads: int | None = None,
@@ -72,7 +70,7 @@ def translate(
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
         skip_existing: pass over pictures whose results are there; so a stopped command goes on.
-        recursive: search the folders in folders, too.
+        recursive: search the folders in folders, too; results keep these folders.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
             both, as "man, 25"; auto, as each picture has it.

@@ -19,11 +19,8 @@ from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
 
 SUFFIXES: Final = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif"),
-        *(".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif"),
-    )
-)
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+) | {".heic", ".heif"}
 FILM_SUFFIXES: Final = frozenset(
     (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".flv", ".ogv", ".wmv", ".3gp")
 )
@@ -60,20 +57,21 @@ class Search:
     """The picture files that arguments name: files, folders, which are searched, and glob patterns.
 
     In folders, hidden files are skipped and the suffix must be one of `suffixes`; a file named itself is always taken.
-    An argument that matches nothing gives an error in its place; it is returned, not raised, so that the rest goes on.
+    An argument that matches nothing gives an error in its place, not raised: the rest goes on.
     Each file comes once, in the order of the arguments; of a folder, its own files come first, then those of the
     folders in it, by name. Names are read as they are asked for, and no file is opened.
 
     Args:
         arguments: what is searched for.
         suffixes: of pictures, in folders.
-        recursive: whether the folders in folders are searched as well.
+        recursive: whether the folders in folders are searched as well; if not, they are counted.
         output: not searched, unless it or something in it is named itself: repeated, `translate . -o out` does not
             take its own results for pictures.
 
     Attributes:
         several: whether there is more than one argument.
         left_out: how many files of other suffixes the folders held, by suffix, as far as they have been searched.
+        folders_left_out: how many folders in folders were not searched.
     """
 
     def __init__(
@@ -81,8 +79,8 @@ class Search:
         arguments: Iterable[Path | str],
         suffixes: frozenset[str] = SUFFIXES,
         *,
-        recursive: bool = True,
-        output: Path | None = None,
+        recursive: bool = False,
+        output: Path | str | None = None,
     ) -> None:
         self._arguments, self._suffixes, self._recursive = list(arguments), suffixes, recursive
         self._output = None if output is None else os.path.abspath(output)
@@ -90,6 +88,7 @@ class Search:
         self._named: set[str] = set()
         self.several: Final = len(self._arguments) > 1
         self.left_out: Counter[str] = Counter()
+        self.folders_left_out = 0
 
     def __iter__(self) -> Iterator[Found | PictureError]:
         seen: set[str] = set()
@@ -104,8 +103,7 @@ class Search:
 
     def count(self, most: int) -> int | None:
         """How many files there are; None if they are more than `most`."""
-        output = None if self._output is None else Path(self._output)
-        again = Search(self._arguments, self._suffixes, recursive=self._recursive, output=output)
+        again = Search(self._arguments, self._suffixes, recursive=self._recursive, output=self._output)
         return counted if (counted := sum(1 for _ in islice(again, most + 1))) <= most else None
 
     def holds(self, path: Path) -> bool:
@@ -158,8 +156,11 @@ class Search:
                     yield Found(Path(entry.path), Path(os.path.relpath(entry.path, base)))
                 elif not entry.is_dir():
                     self.left_out[suffix or "without a suffix"] += 1
+            inside = [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
             if self._recursive:
-                folders += [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
+                folders += inside
+            else:
+                self.folders_left_out += len(inside)
         if empty:
             ends = ", ".join(sorted(self._suffixes))
             yield PictureError(f"{printable(top)} holds no pictures{self.left_out_note()}: they end in {ends}")
@@ -181,13 +182,16 @@ class Search:
 
     def left_out_note(self) -> str:
         """What the folders held beside pictures, such as ` (left out: 3 .psd)`; empty if nothing."""
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(self.left_out.items()))
-        return f" (left out: {kinds})" if kinds else ""
+        kinds = [f"{count} {suffix}" for suffix, count in sorted(self.left_out.items())]
+        if inside := self.folders_left_out:
+            kinds.append(f"{inside} folder{'s' * (inside > 1)}, which --recursive searches")
+        return f" (left out: {', '.join(kinds)})" if kinds else ""
 
 
-def collect(arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES) -> list[Path | PictureError]:
-    """The files that arguments name, as `Search` finds them."""
-    return [item.path if isinstance(item, Found) else item for item in Search(arguments, suffixes)]
+def collect(arguments: Iterable[Path | str], *, recursive: bool = True) -> list[Path | PictureError]:
+    """The picture files that arguments name, as `Search` finds them."""
+    search = Search(arguments, recursive=recursive)
+    return [item.path if isinstance(item, Found) else item for item in search]
 
 
 def clip_kind(path: Path) -> Kind | None:
