@@ -7,7 +7,7 @@ import pytest
 import ship
 from tiny import write_bundle
 
-from anime2real.bundle.registry import CORE, clone_folders, shipped
+from anime2real.bundle.registry import shipped
 
 
 def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,9 +37,5 @@ def test_what_ships_has_its_name_and_its_own_figures(tmp_path: Path, monkeypatch
 
 
 def test_a_bundle_goes_where_those_of_its_method_are() -> None:
-    homes = {bundle.method: bundle.folder.parent for bundle in shipped()}
-    unmoved = {"galatea-styles", "ugatit"}  # their distribution takes them from the package still
-    for method in set(homes) - unmoved:
-        assert ship.home_of(method) == homes[method]
-    for method in unmoved:
-        assert ship.home_of(method) in clone_folders(CORE.parent).values()
+    for bundle in shipped():
+        assert ship.home_of(bundle.method) == bundle.folder.parent

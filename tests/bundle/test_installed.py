@@ -70,8 +70,7 @@ def test_each_method_is_said_to_be_where_it_is() -> None:
     assert {bundle.method for bundle in shipped()} == {"galatea", "difference", *ELSEWHERE}
     for bundle in shipped():
         home = ROOT / "bundles" / ELSEWHERE[bundle.method] if bundle.method in ELSEWHERE else CORE
-        # Those of `more` lie in the package until they are moved, and are built into their distribution.
-        assert bundle.folder.is_relative_to(home) or ELSEWHERE.get(bundle.method) == "more"
+        assert bundle.folder.is_relative_to(home)
 
 
 def test_a_distribution_s_bundles_are_found_and_nothing_is_imported(site: Path) -> None:

@@ -71,10 +71,8 @@ def test_the_wheel_of_the_core_is_the_package_and_nothing_else(built: Path) -> N
     found = names(wheel(built, "anime2real"))
     assert {name.split("/")[0] for name in found} == {"anime2real", f"anime2real-{__version__}.dist-info"}
     package = {name for name in found if name.startswith("anime2real/")}
-    bundles = {f"anime2real/bundles/{name}" for name in BUNDLES["anime2real"]}
     here = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*") if path.is_file()}
-    here = {name for name in here if "__pycache__" not in name}
-    assert package == {n for n in here if "/bundles/" not in n or n.rpartition("/")[0] in bundles}
+    assert package == {name for name in here if "__pycache__" not in name}
     assert {"anime2real/py.typed", "anime2real/face/models/detector.onnx", "anime2real/face/models/landmarks.onnx"} <= (
         package
     )
