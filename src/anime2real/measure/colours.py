@@ -125,7 +125,7 @@ def colour_figures(
 
 def _frontal(picture: NDArray[np.uint8], landmarks: Points) -> bool:
     apart = float(np.linalg.norm(landmarks[1] - landmarks[0]))
-    return apart >= MIN_DISTANCE * picture.shape[1]
+    return bool(apart >= MIN_DISTANCE * picture.shape[1])
 
 
 def _at(picture: NDArray[np.uint8], landmarks: Points, places: Points) -> NDArray[np.float64]:
