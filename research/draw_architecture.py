@@ -113,7 +113,7 @@ BATCH: Final = (
     ),
     Row(
         (
-            Box("train.loop.train", "one loop for every method; resumes"),
+            Box("train.loop.Loop", "one loop for every method; resumes"),
             Box("train.sampler.Sampler", "which rows, by seed and step"),
         ),
         "rows of N drawings and N photographs, random numbers",

@@ -8,7 +8,7 @@ import pytest
 from toys import SIZE, Toy, smooth_picture, with_hair, with_pairs
 
 from anime2real.data.prepare import prepare
-from anime2real.train import loop
+from anime2real.train import start
 from anime2real.train.export import run as export
 from anime2real.train.export.run import export_translators
 from anime2real.train.method import Method
@@ -46,7 +46,7 @@ def haired(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def _no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exporting takes longer than training here."""
-    monkeypatch.setattr(loop, "export_translators", lambda *_: [])
+    monkeypatch.setattr(start, "export_translators", lambda *_: [])
 
 
 @pytest.fixture
@@ -59,5 +59,5 @@ def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(method, "translators", lambda: translators)
             return export_translators(method, *arguments)
 
-    for module in (loop, export):
+    for module in (start, export):
         monkeypatch.setattr(module, "export_translators", first)

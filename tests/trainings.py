@@ -17,11 +17,12 @@ from toys import SIZE, TINY, Toy
 
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.hair_recolouring import lab_to_rgb
-from anime2real.train.loop import Session, Status, train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainConfig
+from anime2real.train.session import Session, Status
+from anime2real.train.start import train
 from anime2real.train.step import Speed
 
 PLAIN = Session("cpu", Speed(), checkpoint_seconds=1e9, log_seconds=0.0, quiet=True)

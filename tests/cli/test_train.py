@@ -168,7 +168,7 @@ def test_a_training_that_diverges_fails_and_exports_nothing(
 def test_a_finished_run_goes_on_with_a_longer_budget(
     toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anime2real.train.loop.export_translators", lambda *_: [])
+    monkeypatch.setattr("anime2real.train.start.export_translators", lambda *_: [])
     command = ["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*command, "--batch-size", "4", "--steps", "6"]) == 0
     assert main([*command, "--batch-size", "4", "--steps", "12"]) == 0

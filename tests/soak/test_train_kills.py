@@ -26,10 +26,10 @@ OPTIONS = {"cyclegan": SMALL, "difference": ["--batch-size", "4"]}
 SCRIPT = """
 import sys, torch
 from anime2real.cli.main import main
-from anime2real.train import loop
+from anime2real.train import session
 torch.set_num_threads(1)
-defaults = loop.Session.__init__.__defaults__
-loop.Session.__init__.__defaults__ = tuple(0.0 if value in (120.0, 5.0) else value for value in defaults)
+defaults = session.Session.__init__.__defaults__
+session.Session.__init__.__defaults__ = tuple(0.0 if value in (120.0, 5.0) else value for value in defaults)
 sys.exit(main(sys.argv[1:]))
 """
 

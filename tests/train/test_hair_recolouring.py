@@ -15,13 +15,13 @@ from anime2real.data.pack import Pack
 from anime2real.image.cielab import to_lab as measured_lab
 from anime2real.train.export.run import export_run
 from anime2real.train.hair_recolouring import chosen_colours, lab_to_rgb, recoloured, rgb_to_lab
-from anime2real.train.loop import train
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import HAIR_COLOURS
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler
+from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep
 
 PINK, BLUE, BLOND, BLACK = (60.0, 45.0, -8.0), (45.0, 5.0, -40.0), (80.0, 2.0, 35.0), (12.0, 2.0, 1.0)

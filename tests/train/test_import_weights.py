@@ -22,7 +22,6 @@ from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import bundles_of, enlarged, network_of, reduced, start_from
-from anime2real.train.loop import Session, train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.networks.pixel_decoder import PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
@@ -31,6 +30,8 @@ from anime2real.train.networks.who import ToldGenerator, ToldPixelGenerator
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.folder import RunFolder
 from anime2real.train.run.restore import restore_run
+from anime2real.train.session import Session
+from anime2real.train.start import train
 from anime2real.train.step import TrainingStep
 
 WIDTH, PX = 32, 32

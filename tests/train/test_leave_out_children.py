@@ -14,9 +14,10 @@ from toys import Toy
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack, PackError
-from anime2real.train.loop import Session, train
 from anime2real.train.methods.options import DifferenceConfig
 from anime2real.train.run.config import Budget, TrainConfig
+from anime2real.train.session import Session
+from anime2real.train.start import train
 
 LAYERS = [
     ("entry_flow/conv_in", (3, 3, 3, 32)),

@@ -17,12 +17,12 @@ from trainings import HEAVY, PLAIN, STEPS, assert_same, config, run
 
 from anime2real.train.accelerated.parity import Parity
 from anime2real.train.export.run import export_translators
-from anime2real.train.loop import train
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import Budget, TrainError
 from anime2real.train.run.folder import LOCK
 from anime2real.train.run.restore import restore_run
+from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep
 
 
@@ -70,7 +70,8 @@ KILLED = """
     sys.path.insert(0, {tests!r})
     from trainings import config
     from anime2real.train.run import checkpoint
-    from anime2real.train.loop import Session, train
+    from anime2real.train.session import Session
+    from anime2real.train.start import train
     from anime2real.train.step import Speed
 
     import torch

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from toys import SIZE, TINY, Toy
 
 from anime2real.data.pack import Pack
-from anime2real.train.loop import Session, train
 from anime2real.train.method import Augment
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.random_numbers import CROP
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.sampler import Sampler, balanced
+from anime2real.train.session import Session
+from anime2real.train.start import train
 from anime2real.train.step import cropped
 
 

@@ -17,7 +17,6 @@ from anime2real.data.sources import frame_of
 from anime2real.face.geometry import around
 from anime2real.train.face_parts import beside_expression
 from anime2real.train.hard_inputs import recoloured, soft
-from anime2real.train.loop import train
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Augment, Batch
@@ -29,6 +28,7 @@ from anime2real.train.random_numbers import CROP, HARDNESS
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.sampler import Sampler, weighted
 from anime2real.train.selection import annotations, training_rows
+from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep, inside
 
 TOLD = replace(TINY["galatea"], generator="ugatit", blocks=2, unshuffle=1, who=True, mask_margins=True)

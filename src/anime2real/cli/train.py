@@ -123,7 +123,8 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     config = config_of(method, common, given)
     need_extra("train", "training")
     from anime2real.train.device import find_device
-    from anime2real.train.loop import Session, dry_run, train
+    from anime2real.train.session import Session
+    from anime2real.train.start import dry_run, train
     from anime2real.train.step import Speed
 
     lines: list[str] = []

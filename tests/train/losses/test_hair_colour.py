@@ -14,7 +14,6 @@ from trainings import PLAIN, config, galatea, plain, upper
 from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
 from anime2real.train.hair_recolouring import lab_to_rgb
-from anime2real.train.loop import train
 from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import Galatea
@@ -22,6 +21,7 @@ from anime2real.train.methods.galatea_options import GalateaConfig, default_unsh
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import Sampler, matched
+from anime2real.train.start import train
 
 TEAL = (50.0, -20.0, -10.0)
 

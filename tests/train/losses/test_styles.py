@@ -12,12 +12,12 @@ from anime2real import Translator
 from anime2real.bundle.format import STYLE, read
 from anime2real.data.pack import Pack
 from anime2real.train.export.to_onnx import export_bundle
-from anime2real.train.loop import train
 from anime2real.train.losses.styles import half_usual, likeness, styles
 from anime2real.train.method import Batch
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.random_numbers import RandomNumbers, draw
 from anime2real.train.sampler import Sampler
+from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep
 
 

@@ -11,11 +11,11 @@ from toys import QUICK, Toy, stop_at
 from trainings import PLAIN, assert_same, with_landmarks
 
 from anime2real.data.pack import Pack
-from anime2real.train.loop import train
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
+from anime2real.train.start import train
 
 SMALL: dict[str, Any] = {"width": 8, "blocks": 2, "projection_width": 8, "patch_width": 8, "batch_size": 2}
 

@@ -17,7 +17,6 @@ from anime2real.cli.main import main
 from anime2real.data.pack import Pack
 from anime2real.image.label_map import label_picture
 from anime2real.network import to_float
-from anime2real.train.loop import resolve
 from anime2real.train.method import Method
 from anime2real.train.methods import pix2pixhd
 from anime2real.train.methods.options import Pix2PixHDConfig
@@ -32,6 +31,7 @@ from anime2real.train.run.restore import restore_run
 from anime2real.train.sample_grid import to_pixels
 from anime2real.train.sampler import Sampler
 from anime2real.train.selection import training_rows
+from anime2real.train.start import resolve
 from anime2real.translator import Translator, translate_picture
 
 CLASSES = ("nothing", "skin", "hair")

@@ -19,7 +19,6 @@ from anime2real.face.geometry import tilt_of
 from anime2real.train.export.comparison import difference_from_torch, sample_pictures
 from anime2real.train.export.run import export_run
 from anime2real.train.export.to_onnx import to_onnx
-from anime2real.train.loop import train
 from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
@@ -38,6 +37,7 @@ from anime2real.train.networks.tilt_ways import CHANNELS, WAYS, inputs_of
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import build
+from anime2real.train.start import train
 from anime2real.train.step import cropped, moved
 from anime2real.translator import Translator
 

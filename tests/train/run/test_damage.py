@@ -15,12 +15,12 @@ from toys import TINY, Toy, stop_at
 from trainings import PLAIN, assert_same, config, run
 
 from anime2real.train.export import run as export
-from anime2real.train.loop import train
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import TrainError
 from anime2real.train.run.folder import LOCK, RunFolder
 from anime2real.train.run.health import DivergedError
 from anime2real.train.run.restore import build, restore_run
+from anime2real.train.start import train
 from anime2real.train.step import TrainingStep
 
 pytestmark = pytest.mark.usefixtures("_no_bundles")

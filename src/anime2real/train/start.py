@@ -1,0 +1,134 @@
+"""Start a training, or resume it where it stopped, and export what it learned."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from anime2real.data.pack import Pack
+from anime2real.train.device import find_device
+from anime2real.train.export.run import export_translators
+from anime2real.train.loop import Loop
+from anime2real.train.method import Method
+from anime2real.train.methods.registry import METHODS
+from anime2real.train.run import checkpoint
+from anime2real.train.run.checkpoint import RunProgress
+from anime2real.train.run.config import TrainConfig, TrainError
+from anime2real.train.run.folder import OpenRun, RunFolder
+from anime2real.train.run.health import DivergedError
+from anime2real.train.run.progress import TrainingReporter
+from anime2real.train.run.restore import build
+from anime2real.train.run.stats import need_tensorboard
+from anime2real.train.session import Session, Status
+from anime2real.train.step import Speed
+
+
+def train(config: TrainConfig, data: Path, run: Path, session: Session | None = None) -> Status:
+    """Train, or resume.
+
+    Args:
+        config: what to train; `pack` is filled in here.
+        data: the pack.
+        run: the run folder.
+        session: how, this time.
+
+    Raises:
+        PackError: `data` is not a complete pack.
+        TrainError: the run folder holds something else or another process trains in it, the device is not there, or
+            the losses are no numbers.
+    """
+    session = session or Session()
+    if session.tensorboard:
+        need_tensorboard()
+    device = find_device(session.device)
+    pack = Pack(data)
+    config = resolve(config, pack)
+    folder = RunFolder(run)
+    with folder.open(config, pack.meta) as opened, TrainingReporter(folder, quiet=session.quiet) as report:
+        try:
+            return _train(opened, pack, folder, session, device, report)
+        except OSError as error:
+            opened.check()
+            raise TrainError(
+                f"{error.filename or run}: {error.strerror or error}; once that is mended, the same command resumes"
+            ) from error
+        except DivergedError as error:
+            report(f"diverged: {error}")
+            raise
+
+
+def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
+    """A training with what its options leave to the pack.
+
+    Raises:
+        TrainError: an option wants what the pack or the method does not have.
+    """
+    kind = METHODS[config.method]
+    if config.ema_shares and not kind.averaged:
+        raise TrainError(f"{config.method} averages no weights: leave --ema-shares out")
+    options = kind.resolve(config.options, pack)
+    return replace(config, options=options, pack=f"{pack.folder.name}:{pack.digest[:16]}")
+
+
+def _train(
+    opened: OpenRun, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: TrainingReporter
+) -> Status:
+    config = opened.config
+    speed = session.speed or Speed.best(device)
+    facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
+    torch.manual_seed(config.seed)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+    method, progress, passed = _method(config, pack, folder, device)
+    for line in passed:
+        report(line)
+    loop = Loop(opened, pack, folder, session, device, speed, method, progress, report)
+    if not loop.done():
+        began = "resuming" if progress.step else "training"
+        report(f"{began} {config.method} on {facts['hardware']} at {loop.place()}")
+        if config.earlier_budgets and progress.step:
+            report(loop.extension())
+        loop.run()
+    if not loop.done():
+        report(f"stopped at {loop.place()}; the same command resumes")
+        return Status(False, loop.progress)
+    bundles = export_translators(method, config, pack.meta, folder.bundles, facts, loop.progress)
+    report(f"done: {loop.place()}; bundles in {folder.bundles}")
+    return Status(True, loop.progress, bundles)
+
+
+def _method(
+    config: TrainConfig, pack: Pack, folder: RunFolder, device: torch.device
+) -> tuple[Method, RunProgress, list[str]]:
+    """The method as the run's newest checkpoint has it, or new; a line for each damaged checkpoint passed over."""
+    method = build(config.method, config.options, pack.size).to(device)
+    if method.wants_hair:
+        method.set_hair_colours(pack.hair_colours("anime", "train"))
+    method.make_optimizers(config.options.learning_rate)
+    method.start_average(len(config.ema_shares))
+    progress, passed = checkpoint.load_newest(folder.checkpoints, method)
+    if progress.step:
+        method.started_from = folder.started_from()
+    else:
+        method.load_initial_weights()
+        if method.started_from:
+            method.start_average(len(config.ema_shares))
+        folder.note_start(method.started_from)
+    return method, progress, passed
+
+
+def dry_run(config: TrainConfig, data: Path) -> str:
+    """A training as it would be written to config.toml, and how large its networks are; nothing is written.
+
+    Raises:
+        PackError: `data` is not a complete pack.
+        TrainError: an option wants what the pack or the method does not have.
+    """
+    pack = Pack(data)
+    config = resolve(config, pack)
+    method = build(config.method, config.options, pack.size)
+    method.load_initial_weights()
+    weights = sum(p.numel() for p in method.parameters())
+    return f"{config.as_toml()}# {pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights"
