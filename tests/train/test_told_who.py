@@ -53,7 +53,7 @@ def labelled(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-ALL_TOLD = replace(TOLD, expressions=True, mirror_weight=1.0, hard_inputs=0.5, detail_weight=0.5)
+ALL_TOLD = replace(TOLD, expressions=True, label_weight=1.0, mirror_weight=1.0, hard_inputs=0.5, detail_weight=0.5)
 
 
 def told_batch(count: int) -> Batch:

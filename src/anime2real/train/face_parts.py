@@ -1,4 +1,4 @@
-"""What a discriminator sees from near: the band of the eyes and the mouth, cut out by the landmarks.
+"""Parts of faces cut out by the landmarks: what a discriminator sees from near, and a face lined up.
 
 A discriminator of the whole face spends little on twenty pixels of an eye. In crops along the eye line and the line of
 the mouth they fill the picture, wherever the face lies and however it leans.
@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.face.finder import LABEL_CROP
+from anime2real.face.geometry import TEMPLATE
 from anime2real.train.losses.who import opposite
 
 HEIGHT: Final = 32
@@ -72,3 +74,51 @@ def detail(name: str, image: Tensor, landmarks: Tensor) -> Tensor:
         grid = F.affine_grid(theta, [len(image), image.shape[1], HEIGHT, WIDTH], align_corners=False)
         cut = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return cut.to(image.dtype)
+
+
+# Python's numbers: tensors made of the host's cannot be captured in a graph.
+_TEMPLATE: Final = (2 * TEMPLATE - 1).tolist()
+
+
+def lined_up(image: Tensor, landmarks: Tensor, side: int = LABEL_CROP, shift: Tensor | None = None) -> Tensor:
+    """Faces lined up as `face.geometry.to_template` does; what lies beyond a picture is its repeated edge.
+
+    Args:
+        image: (N, C, S, S).
+        landmarks: (N, 5, 2) in [-1, 1] of the same pictures.
+        side: px of the result.
+        shift: (N, 2), by which what is seen is moved, in halves of the side.
+
+    Returns:
+        (N, C, side, side), differentiable by the image, in its precision.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        points = landmarks.detach().float()
+        across = points[:, 1] - points[:, 0]
+        cos, sin = (across / across.norm(dim=1, keepdim=True).clamp_min(1e-6)).unbind(1)
+        turned = torch.stack(_turned(cos[:, None], -sin[:, None], *points.unbind(2)), 2)
+        wanted = torch.stack([torch.cat([turned.new_full((1,), v) for v in place]) for place in _TEMPLATE])
+        middle = turned.mean(1)
+        centred, target = turned - middle[:, None], wanted - wanted.mean(0)
+        scale = (centred.square().sum((1, 2)) / (centred * target).sum((1, 2)).clamp_min(1e-6)).clamp(0.1, 10.0)
+        # A place q of the result shows turned = middle + scale · (q - the template's middle).
+        origin = middle - scale[:, None] * wanted.mean(0)
+        if shift is not None:
+            origin = origin + scale[:, None] * shift
+        theta = torch.stack(
+            [
+                torch.stack([scale * cos, scale * sin], 1),
+                torch.stack([-scale * sin, scale * cos], 1),
+                torch.stack(_turned(cos, sin, *origin.unbind(1)), 1),
+            ],
+            dim=2,
+        )
+        reduction = max(1, image.shape[-1] // (side + side // 8))
+        picture = F.avg_pool2d(image.float(), reduction) if reduction > 1 else image.float()
+        grid = F.affine_grid(theta, [len(image), image.shape[1], side, side], align_corners=False)
+        return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False).to(image.dtype)
+
+
+def _turned(cos: Tensor, sin: Tensor, x: Tensor, y: Tensor) -> list[Tensor]:
+    """x and y turned by an angle, positive clockwise on screen."""
+    return [cos * x - sin * y, sin * x + cos * y]

@@ -22,6 +22,7 @@ and the generators have three more losses:
 
     cam            of U-GAT-IT's generators' classifiers (`networks/ugatit.py`)
     hair           the distance between the hair's colours before and after (`losses/hair_colour.py`)
+    labels         the distance from who was asked for, and from the expression before (`losses/labels.py`)
     diversity      the likeness of results of different styles (`losses/styles.py`)
 
 With `who` the generators are told sex and age, and the discriminators on features see pictures beside labels, wrong
@@ -53,15 +54,16 @@ from anime2real.train.hard_inputs import recoloured as recoloured_input
 from anime2real.train.hard_inputs import soft
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
-from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
+from anime2real.train.methods.galatea_kept import kept
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
 from anime2real.train.methods.galatea_told import told
 from anime2real.train.networks.efficientnet import LiteFeatures
+from anime2real.train.networks.labels import LabelNetwork
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.ugatit import clip_rho
@@ -106,7 +108,7 @@ class Galatea(Method):
         self.config = config
         self.balance, self.hair_resampling = config.balance, config.hair_resampling or 0.0
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
-        self.wants_landmarks = bool(config.detail_weight)
+        self.wants_landmarks = bool(config.detail_weight or config.label_weight)
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
         self.wants_who, self.wants_expressions = config.who, config.expressions
         self.wants_frames = config.mask_margins
@@ -114,6 +116,8 @@ class Galatea(Method):
         features = LiteFeatures()
         self.discriminator_real = discriminator_of(config, features)
         self.discriminator_anime = discriminator_of(config, features)
+        if config.label_weight:
+            self.label_network = LabelNetwork()
         if config.hair_recolouring:  # saved with the networks: a resumed run goes on with the same colours
             self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         width = config.patch_width
@@ -213,21 +217,20 @@ class Galatea(Method):
             works: dict[str, Callable[[], Any]] = {
                 "cycled_real": lambda: self.to_real(fake_anime, on_return[0]),
                 "cycled_anime": lambda: self.to_anime(fake_real, on_return[1]),
-                **self.discriminators.scores(seen_results(batch, fake_real, fake_anime)),
+                **self.discriminators.scores(seen_results(self.config, batch, fake_real, fake_anime)),
             }
             if self.config.mirror_weight:
                 works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, of_both[0])
                 works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, of_both[1])
-            if self.config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
-                works["hair_real"] = partial(hair_distance, anime, fake_real, batch.anime_hair)
-                works["hair_anime"] = partial(hair_distance, real, fake_anime, batch.real_hair)
+            labels = (self.label_network, self.discriminator_real.features) if self.config.label_weight else None
+            works |= kept(self.config, batch, fake_real, fake_anime, labels)
             done = self.together(works)
             losses = self.discriminators.generators_losses(done)
             losses["cycle"] = absolute(done["cycled_real"], real) + absolute(done["cycled_anime"], anime)
             losses["identity"] = absolute(same_real, real) + absolute(same_anime, anime)
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
-            for name in ("hair", "mirrored"):
+            for name in ("hair", "labels", "mirrored"):
                 if f"{name}_real" in done:
                     losses[name] = done[f"{name}_real"] + done[f"{name}_anime"]
             if logits_real is not None and logits_anime is not None:
@@ -251,6 +254,7 @@ class Galatea(Method):
             "detail": config.detail_weight,
             "diversity": config.style_weight,
             "hair": config.hair_weight,
+            "labels": config.label_weight,
             "mirrored": config.mirror_weight,
             "cam": config.cam_weight,
         }
@@ -262,7 +266,7 @@ class Galatea(Method):
     def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
-        seen = seen_beside_real(batch, fake_real, fake_anime, told=self.config.who)
+        seen = seen_beside_real(self.config, batch, fake_real, fake_anime)
         with self.autocast():
             done = self.together(self.discriminators.scores(seen), place=CYCLES)
             losses = self.discriminators.losses(done, count=len(fake_real))

@@ -25,7 +25,7 @@ from anime2real.train.losses.adversarial import (
 from anime2real.train.losses.who import matching_least_squares, matching_loss, wrong_labels
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.galatea_told import asked, joined
+from anime2real.train.methods.galatea_told import joined, labelled
 from anime2real.train.networks.projected import discriminator_loss, generator_loss
 
 
@@ -48,23 +48,23 @@ class Seen:
     wrong: Tensor | None = None
 
 
-def seen_results(batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
+def seen_results(config: GalateaConfig, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
     """What is seen in the generators' step, by domain: results, (N, 3, S, S) of each, beside who was asked for."""
     real, anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
-    who_real, who_anime = asked(batch)
+    who_real, who_anime = labelled(config, batch)
     return {
         "real": Seen(real, batch.numbers.augmentation(0), batch.anime_landmarks, who_real),
         "anime": Seen(anime, batch.numbers.augmentation(1), batch.real_landmarks, who_anime),
     }
 
 
-def seen_beside_real(batch: Batch, fake_real: Tensor, fake_anime: Tensor, *, told: bool) -> dict[str, Seen]:
+def seen_beside_real(config: GalateaConfig, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
     """What is seen in the discriminators' step, by domain: real pictures first, then results.
 
     Args:
+        config: the method's options.
         batch: the step's data.
         fake_real, fake_anime: (N, 3, S, S), results of `batch.anime` and of `batch.real`.
-        told: whether discriminators are told whom a picture shows.
     """
     shown = batch if batch.real_set is None else batch.real_set
     shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
@@ -83,8 +83,8 @@ def seen_beside_real(batch: Batch, fake_real: Tensor, fake_anime: Tensor, *, tol
             joined(shown.anime_landmarks, batch.real_landmarks),
         ),
     }
-    if told:
-        for domain, wanted in zip(("real", "anime"), asked(batch), strict=True):
+    if config.who:
+        for domain, wanted in zip(("real", "anime"), labelled(config, batch), strict=True):
             own = getattr(shown, f"{domain}_who")
             seen[domain] = replace(seen[domain], who=joined(own, wanted), wrong=wrong_labels(own))
     return seen

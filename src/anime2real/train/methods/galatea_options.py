@@ -74,6 +74,10 @@ class GalateaConfig:
             listened (`networks/who.py`); of `ugatit`.
         expressions: the discriminators that are told see mouth, smile, eyes and glasses beside the picture as well, and
             those of details what concerns them, in a pack with expressions, so that results keep them; with `who`.
+        label_weight: weight of the distance between what a result shows and what it is to show, by the label network:
+            sex and age as asked for, mouth, smile, eyes and glasses as in the input; with `expressions`.
+        oldest_drawing: years of the oldest drawings; discriminators of drawings are told of nobody older, since every
+            older label is a wrong one to them. If not given, as the pack says with `label_weight`, else 0: no limit.
         mirror_weight: weight of the distance between the result of a mirrored picture and the mirrored result.
         hard_inputs: share of the inputs that are soft, and of those that are grey or tinted (`hard_inputs.py`).
         decoder: of `ugatit`: `shuffle` draws blocks of r×r pixels at 1/r of the resolution; the last layers of `pixels`
@@ -107,6 +111,8 @@ class GalateaConfig:
     balance: float = 0.75
     who: bool = False
     expressions: bool = False
+    label_weight: float = 0.0
+    oldest_drawing: float | None = None
     mirror_weight: float = 0.0
     hard_inputs: float = 0.0
     decoder: Literal["shuffle", "pixels"] = "shuffle"
@@ -144,6 +150,8 @@ class GalateaConfig:
             raise TrainError("who and the decoder pixels are of the generator ugatit")
         if self.expressions and not self.who:
             raise TrainError("expressions are told beside who: give --set who=true, too")
+        if self.label_weight and not self.expressions:
+            raise TrainError("label_weight is of what is told: give --set expressions=true, too")
         if self.style_weight and (self.who or self.decoder == "pixels"):
             raise TrainError("--style-weight goes neither with who nor with the decoder pixels")
         if self.decoder == "pixels" and self.unshuffle not in (None, 2):
@@ -168,6 +176,8 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         raise TrainError(
             f"{pack.folder} has no landmarks, which detail_weight needs: prepare it with --crop face or tilted"
         )
+    if options.label_weight and pack.landmarks is None:
+        raise TrainError(f"{pack.folder} has no landmarks, which label_weight needs: prepare it with --crop face")
     if options.min_scale and pack.scales is None:
         raise TrainError(f"{pack.folder} does not know its pictures' scale, which --min-scale needs: prepare it again")
     if options.who and pack.who is None:
@@ -185,6 +195,7 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         "worst_patch_weight": WORST_PATCH_WEIGHT if options.patch_weight > 0 else 0.0,
         "detail_weight": 0.0 if pack.landmarks is None else DETAIL_WEIGHT,
         **hair,
+        "oldest_drawing": _oldest_drawing(pack) if options.label_weight else 0.0,
         "unshuffle": 2 if options.decoder == "pixels" else default_unshuffle(pack.size),
     }
     return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
@@ -192,6 +203,11 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
 
 def _knows_hair(pack: "Pack") -> bool:
     return pack.hair is not None and len(pack.hair_colours("anime", "train")) > 0
+
+
+def _oldest_drawing(pack: "Pack") -> float:
+    ages = pack.meta.get("labels", {}).get("ages", {}).get("anime")
+    return float(ages[1]) if ages else 0.0
 
 
 def _check_hair(options: GalateaConfig, pack: "Pack") -> None:

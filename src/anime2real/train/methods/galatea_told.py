@@ -39,6 +39,15 @@ def told(config: GalateaConfig, batch: Batch) -> tuple[Told, Told]:
     return (torch.cat([drawn[0], usual]), torch.cat([drawn[1], usual])), (usual, usual)
 
 
+def labelled(config: GalateaConfig, batch: Batch) -> Told:
+    """Whom discriminators are told that results show: who was asked for, among drawings nobody too old for them."""
+    to_real, to_anime = asked(batch)
+    if to_anime is None or not config.oldest_drawing:
+        return to_real, to_anime
+    sex, age, expression = to_anime.tensor_split((1, 2), dim=1)
+    return to_real, torch.cat([sex, age.clamp_max(config.oldest_drawing / 100), expression], 1)
+
+
 def joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
     """Both, one behind the other; None where one is missing."""
     return None if first is None or second is None else torch.cat([first, second])

@@ -1,0 +1,52 @@
+"""What Galatea's results keep of what they were made from, and show of what was asked for: hair and labels."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+
+from anime2real.train.losses.hair_colour import hair_distance
+from anime2real.train.losses.labels import label_distance
+from anime2real.train.method import Batch
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.galatea_told import asked
+from anime2real.train.networks.efficientnet import LiteFeatures
+from anime2real.train.networks.labels import LabelNetwork
+
+
+def kept(
+    config: GalateaConfig,
+    batch: Batch,
+    fake_real: Tensor,
+    fake_anime: Tensor,
+    labels: tuple[LabelNetwork, LiteFeatures] | None = None,
+) -> dict[str, Callable[[], Tensor]]:
+    """What computes the distances between results and what they are to keep: independent pieces of work, by name.
+
+    Args:
+        config: the method's options.
+        batch: the step's data.
+        fake_real, fake_anime: (N, 3, S, S), results of `batch.anime` and of `batch.real`.
+        labels: the label network and its trunk, with `label_weight`.
+
+    Returns:
+        scalars in pairs, as `hair_real` and `hair_anime`, by the domain of the results.
+    """
+    works: dict[str, Callable[[], Tensor]] = {}
+    if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
+        works["hair_real"] = partial(hair_distance, batch.anime, fake_real, batch.anime_hair)
+        works["hair_anime"] = partial(hair_distance, batch.real, fake_anime, batch.real_hair)
+    if config.label_weight and labels is not None:
+        for domain, result, landmarks, who, variant in zip(
+            ("real", "anime"),
+            (fake_real, fake_anime),
+            (batch.anime_landmarks, batch.real_landmarks),
+            asked(batch),
+            (6, 7),
+            strict=True,
+        ):
+            assert landmarks is not None  # `resolved` refuses packs without them
+            assert who is not None
+            numbers = batch.numbers.augmentation(variant)[:, 3:5]
+            works[f"labels_{domain}"] = partial(label_distance, *labels, result, landmarks, who, numbers)
+    return works
