@@ -16,7 +16,7 @@ from anime2real.data.pack import Pack
 from anime2real.data.sources import frame_of
 from anime2real.face.geometry import around
 from anime2real.train.face_parts import beside_expression
-from anime2real.train.hard_inputs import recoloured, soft
+from anime2real.train.hard_inputs import flat, recoloured, soft
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Augment, Batch
@@ -24,7 +24,7 @@ from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_discriminators import masked
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
 from anime2real.train.networks.who import ToldDiscriminator, ToldGenerator, who_code
-from anime2real.train.random_numbers import CROP, HARDNESS
+from anime2real.train.random_numbers import CROP, FLATNESS, HARDNESS
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.sampler import Sampler, weighted
 from anime2real.train.selection import annotations, training_rows
@@ -121,6 +121,21 @@ def test_hard_inputs_are_soft_grey_or_tinted_and_the_rest_as_they_were() -> None
     grey = recoloured(image, 1.0, numbers)[numbers[:, 3] < 0.5]
     assert torch.allclose(grey[:, 0], grey[:, 2])
     assert soft(image, 1.0, numbers).diff(dim=3).abs().mean() < image.diff(dim=3).abs().mean() / 2
+
+
+def test_flat_drawings_lose_their_shades_and_keep_edges_and_lines() -> None:
+    torch.manual_seed(0)
+    image = torch.full((8, 3, 128, 128), -0.2)
+    image[:, :, :, 64:] = 0.7
+    image = image + 0.1 * torch.rand(8, 1, 128, 128)
+    image[:, :, 30:32] = -1.0
+    numbers = torch.rand(8, FLATNESS)
+    numbers[:, 0] = torch.arange(8) / 8
+    changed = flat(image, 0.5, numbers)
+    assert torch.equal(changed[4:], image[4:])
+    assert torch.equal(changed[:, :, 30:32, 70:], image[:, :, 30:32, 70:])
+    assert changed[:4, :, 60:, :60].std() < image[:4, :, 60:, :60].std() / 1.5
+    assert (changed[:4, 0, 60:, 64] - changed[:4, 0, 60:, 63]).mean() > 0.8  # nothing blurs across the edge
 
 
 def test_half_are_asked_for_as_they_are() -> None:

@@ -24,6 +24,9 @@ AUGMENTATION: Final = 7
 HARDNESS: Final = 7
 """Numbers that a hard input takes: whether it is soft, how, whether its colours change, grey, and three of the tint."""
 
+FLATNESS: Final = 2
+"""Numbers that a flat drawing takes: whether it is one, and how flat."""
+
 STYLES: Final = 4
 """Sets of styles that a step may draw."""
 
@@ -37,9 +40,10 @@ _USES: Final = {
     "styles": STYLES * STYLE,
     "anime_hardness": HARDNESS,
     "real_hardness": HARDNESS,
+    "flatness": FLATNESS,
 }
 _ENDS: Final = dict(zip(_USES, np.cumsum(list(_USES.values())).tolist(), strict=True))
-_BLOCKS: Final = (0, _ENDS["recolouring"], _ENDS["styles"], _ENDS["real_hardness"])
+_BLOCKS: Final = (0, _ENDS["recolouring"], _ENDS["styles"], _ENDS["real_hardness"], _ENDS["flatness"])
 
 COLUMNS: Final = sum(_USES.values())
 """Numbers of a pair."""
@@ -105,6 +109,11 @@ class RandomNumbers:
     def real_hardness(self) -> Tensor:
         """(N, HARDNESS), for the photographs."""
         return self._of("real_hardness")
+
+    @property
+    def flatness(self) -> Tensor:
+        """(N, FLATNESS), for the drawings."""
+        return self._of("flatness")
 
     def augmentation(self, variant: int) -> Tensor:
         """(N, AUGMENTATION), other ones for each variant from 0 to 7.

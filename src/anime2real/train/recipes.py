@@ -43,8 +43,8 @@ _GALATEA_PAIRS: Final = 50 * EPOCH_PAIRS
 _FEW_DISCRIMINATORS: Final = {"cam_discriminator_weight": 0.0, "detail_weight": 0.0}
 _QUICK: Final = _FEW_DISCRIMINATORS | {"generator": "resnet", "worst_patch_weight": 0.0, "batch_size": 32}
 _PEOPLE: Final = {
-    "who": True, "expressions": True, "mirror_weight": 3.0, "hard_inputs": 0.25, "decoder": "pixels",
-    "mask_margins": True, "min_scale": 0.65, "start_from": ("galatea",),
+    "who": True, "expressions": True, "label_weight": 1.0, "mirror_weight": 3.0, "hard_inputs": 0.25,
+    "decoder": "pixels", "mask_margins": True, "min_scale": 0.65, "start_from": ("galatea",),
 }  # fmt: skip
 _SHIPPED_HAIR: Final = {"hair_recolouring": 0.5, "hair_weight": 5.0}
 _SHIPPED: Final = _SHIPPED_HAIR | {"min_scale": 0.65, "batch_size": 32}

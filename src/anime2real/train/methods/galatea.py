@@ -50,8 +50,8 @@ from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.hair_recolouring import chosen_colours, recoloured
+from anime2real.train.hard_inputs import flat, soft
 from anime2real.train.hard_inputs import recoloured as recoloured_input
-from anime2real.train.hard_inputs import soft
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.mirrored import mirrored
@@ -186,11 +186,12 @@ class Galatea(Method):
         return losses
 
     def _hardened(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Drawings and photographs as they are translated: some of them soft."""
+        """Drawings and photographs as they are translated: some of them soft, some drawings flat."""
         share, numbers = self.config.hard_inputs, batch.numbers
         if not share:
             return batch.anime, batch.real
-        return soft(batch.anime, share, numbers.anime_hardness), soft(batch.real, share, numbers.real_hardness)
+        anime = flat(soft(batch.anime, share, numbers.anime_hardness), share, numbers.flatness)
+        return anime, soft(batch.real, share, numbers.real_hardness)
 
     def _recoloured(self, batch: Batch) -> Batch:
         """The batch with some photographs' hair in drawings' colours."""

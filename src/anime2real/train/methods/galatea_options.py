@@ -79,7 +79,8 @@ class GalateaConfig:
         oldest_drawing: years of the oldest drawings; discriminators of drawings are told of nobody older, since every
             older label is a wrong one to them. If not given, as the pack says with `label_weight`, else 0: no limit.
         mirror_weight: weight of the distance between the result of a mirrored picture and the mirrored result.
-        hard_inputs: share of the inputs that are soft, and of those that are grey or tinted (`hard_inputs.py`).
+        hard_inputs: share of the inputs that are soft, of those that are grey or tinted, and of the drawings that are
+            flat (`hard_inputs.py`).
         decoder: of `ugatit`: `shuffle` draws blocks of r×r pixels at 1/r of the resolution; the last layers of `pixels`
             work at the picture's own (`networks/pixel_decoder.py`), for which r is 2.
         mask_margins: discriminators see grey where a crop reaches beyond its file, in a pack that knows where.

@@ -1,0 +1,10 @@
+#!/bin/bash
+# One of entries 50 to 52: train_50_to_53.sh NAME PACK RUN [options of `anime2real train galatea` more]
+set -eu
+name=$1 pack=$2 run=$3; shift 3
+case $name in
+  L) options=(--set eye_weight=0 --set skin_weight=0) ;;
+  LC) options=() ;;
+  LC2) options=(--seed 1) ;;
+esac
+exec python3 -m anime2real train galatea --preset people "${options[@]}" --data "$pack" -o "$run" --ema-shares 0.1 "$@"
