@@ -3,27 +3,11 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, face
 
-from anime2real.face.geometry import SWAPPED, TEMPLATE
+from anime2real.face.geometry import SWAPPED
 from anime2real.image.cielab import to_lab
 from anime2real.measure.colours import colour_figures, eye_colour, skin_tone
-
-SIDE = 128
-SKIN, DARK, BLUE, RED, HAIR = (236, 205, 185), (110, 70, 50), (60, 90, 170), (150, 40, 50), (20, 15, 15)
-
-
-def face(skin: tuple[int, ...] = SKIN, iris: tuple[int, ...] = BLUE, gaze: float = 0.0) -> NDArray[np.uint8]:
-    """A face in the template's place: irises with a pupil and a highlight in white eyeballs; `gaze` in px."""
-    picture = Image.new("RGB", (SIDE, SIDE), skin)
-    draw = ImageDraw.Draw(picture)
-    for x, y in TEMPLATE[:2] * SIDE:
-        draw.ellipse((x - 9, y - 5, x + 9, y + 5), (250, 250, 250))
-        x += gaze
-        draw.ellipse((x - 4, y - 5, x + 4, y + 5), iris)
-        draw.ellipse((x - 1, y - 1, x + 1, y + 1), (0, 0, 0))
-        draw.point((x - 2, y - 3), (255, 255, 255))
-    return np.asarray(picture)
 
 
 def lab(*rgb: int) -> NDArray[np.float64]:
@@ -33,7 +17,7 @@ def lab(*rgb: int) -> NDArray[np.float64]:
 @pytest.mark.parametrize("gaze", [0.0, 2.0, -2.0])
 @pytest.mark.parametrize("iris", [BLUE, RED])
 def test_irises_and_skin_have_the_colours_that_were_painted(iris: tuple[int, ...], gaze: float) -> None:
-    picture, points = face(iris=iris, gaze=gaze), TEMPLATE * SIDE
+    picture, points = face(iris=iris, gaze=gaze), POINTS
     assert np.linalg.norm(skin_tone(picture, points) - lab(*SKIN)) < 0.5
     found = eye_colour(picture, points, "real")
     assert found is not None
@@ -42,15 +26,17 @@ def test_irises_and_skin_have_the_colours_that_were_painted(iris: tuple[int, ...
 
 
 def test_a_mirrored_face_has_the_same_colours() -> None:
-    picture, points = face(gaze=2.0), TEMPLATE * SIDE
+    picture, points = face(gaze=2.0), POINTS
     mirrored = points[list(SWAPPED)] * [-1, 1] + [SIDE, 0]
     for domain in ("anime", "real"):
         here, there = eye_colour(picture, points, domain), eye_colour(picture[:, ::-1], mirrored, domain)
+        assert here is not None
+        assert there is not None
         np.testing.assert_allclose(here, there, atol=0.2)
 
 
 def test_a_fringe_hides_an_eye_and_a_cheek_in_the_dark_does_not_change_the_skin() -> None:
-    picture, points = face().copy(), TEMPLATE * SIDE
+    picture, points = face().copy(), POINTS
     picture[:, 72:] = SKIN
     picture[66:, 72:] = HAIR
     assert np.linalg.norm(skin_tone(picture, points) - lab(*SKIN)) < 1
@@ -60,7 +46,7 @@ def test_a_fringe_hides_an_eye_and_a_cheek_in_the_dark_does_not_change_the_skin(
 
 
 def test_a_face_in_profile_is_left_out() -> None:
-    points = TEMPLATE * SIDE
+    points = POINTS.copy()
     points[1, 0] = points[0, 0] + 15
     assert skin_tone(face(), points) is None
     assert eye_colour(face(), points, "real") is None
@@ -68,7 +54,7 @@ def test_a_face_in_profile_is_left_out() -> None:
 
 def test_the_ratio_tells_kept_eyes_from_another_faces() -> None:
     inputs = np.stack([face(iris=BLUE), face(iris=RED), face(skin=DARK, iris=(90, 160, 60))])
-    points = np.stack([TEMPLATE * SIDE] * 3)
+    points = np.stack([POINTS] * 3)
     kept = colour_figures(inputs, inputs, points, "real")
     assert kept["eyes_measured"] == kept["skins_measured"] == 3
     assert kept["skin_delta_e"] == 0

@@ -41,9 +41,12 @@ _USES: Final = {
     "anime_hardness": HARDNESS,
     "real_hardness": HARDNESS,
     "flatness": FLATNESS,
+    "eye_recolouring": 1,
+    "skin_recolouring": 1,
 }
 _ENDS: Final = dict(zip(_USES, np.cumsum(list(_USES.values())).tolist(), strict=True))
-_BLOCKS: Final = (0, _ENDS["recolouring"], _ENDS["styles"], _ENDS["real_hardness"], _ENDS["flatness"])
+_LAST_OF_BLOCKS: Final = ("recolouring", "styles", "real_hardness", "flatness", "skin_recolouring")
+_BLOCKS: Final = (0, *(_ENDS[use] for use in _LAST_OF_BLOCKS))
 
 COLUMNS: Final = sum(_USES.values())
 """Numbers of a pair."""
@@ -114,6 +117,16 @@ class RandomNumbers:
     def flatness(self) -> Tensor:
         """(N, FLATNESS), for the drawings."""
         return self._of("flatness")
+
+    @property
+    def eye_recolouring(self) -> Tensor:
+        """(N,): whether a photograph's irises are recoloured."""
+        return self._of("eye_recolouring")[:, 0]
+
+    @property
+    def skin_recolouring(self) -> Tensor:
+        """(N,): whether a drawing's skin is recoloured."""
+        return self._of("skin_recolouring")[:, 0]
 
     def augmentation(self, variant: int) -> Tensor:
         """(N, AUGMENTATION), other ones for each variant from 0 to 7.

@@ -21,7 +21,8 @@ pictures as they are, each with an adversarial loss of its own in least squares:
 and the generators have three more losses:
 
     cam            of U-GAT-IT's generators' classifiers (`networks/ugatit.py`)
-    hair           the distance between the hair's colours before and after (`losses/hair_colour.py`)
+    hair, eyes,    the distance between their colours before and after (`losses/hair_colour.py`, `eye_colour.py`,
+    skin           `skin_colour.py`)
     labels         the distance from who was asked for, and from the expression before (`losses/labels.py`)
     diversity      the likeness of results of different styles (`losses/styles.py`)
 
@@ -31,7 +32,8 @@ ones too (`networks/who.py`, `losses/who.py`).
 What is translated need not be what is learned from: inputs come from all sources, and the pictures that discriminators
 see as real from the real set alone (`real_set`, `min_scale`). With `mask_margins` they see grey where a picture, or the
 one beside it, reaches beyond its file: nothing that was made up there, and no margin that tells domains apart.
-The options are in `galatea_options.py`, what they build in `galatea_networks.py`; what generators are told and what
+The options are in `galatea_options.py`, what they build in `galatea_networks.py`; what changes in pictures before a
+step is in `galatea_colours.py`, what results keep in `galatea_kept.py`; what generators are told and what
 discriminators see and score is in `galatea_told.py` and `galatea_discriminators.py`.
 """
 
@@ -49,16 +51,14 @@ from torch import Tensor, nn
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS
 from anime2real.train.face_parts import DETAILS
-from anime2real.train.hair_recolouring import chosen_colours, recoloured
-from anime2real.train.hard_inputs import flat, soft
-from anime2real.train.hard_inputs import recoloured as recoloured_input
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
+from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
-from anime2real.train.methods.galatea_kept import kept
+from anime2real.train.methods.galatea_kept import KEPT, kept
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
 from anime2real.train.methods.galatea_told import told
@@ -108,7 +108,8 @@ class Galatea(Method):
         self.config = config
         self.balance, self.hair_resampling = config.balance, config.hair_resampling or 0.0
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
-        self.wants_landmarks = bool(config.detail_weight or config.label_weight)
+        by_landmarks = (config.eye_weight, config.eye_recolouring, config.skin_weight, config.skin_recolouring)
+        self.wants_landmarks = bool(config.detail_weight or config.label_weight) or any(by_landmarks)
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
         self.wants_who, self.wants_expressions = config.who, config.expressions
         self.wants_frames = config.mask_margins
@@ -170,36 +171,19 @@ class Galatea(Method):
         self.get_buffer("hair_colours").copy_(torch.from_numpy(colours[places]))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Recolour hair, step the generators, then the discriminators on the same fakes."""
+        """Change colours, step the generators, then the discriminators on the same fakes."""
+        colours = self.get_buffer("hair_colours") if self.config.hair_recolouring else None
+        changed = partial(recoloured, self.config, hair_colours=colours)
         real_set = batch.real_set
         if real_set is None:
-            batch = self._recoloured(batch)
+            batch = changed(batch)
         else:
-            batch, real_set = self.both(partial(self._recoloured, batch), partial(self._recoloured, real_set))
+            batch, real_set = self.both(partial(changed, batch), partial(changed, real_set))
             batch = replace(batch, real_set=real_set)
-        if self.config.hard_inputs:
-            share, numbers = self.config.hard_inputs, batch.numbers
-            anime = recoloured_input(batch.anime, share, numbers.anime_hardness)
-            batch = replace(batch, anime=anime, real=recoloured_input(batch.real, share, numbers.real_hardness))
+        batch = tinted(self.config, batch)
         losses, fake_real, fake_anime = self._generator_step(batch)
         losses.update(self._discriminator_step(batch, fake_real, fake_anime))
         return losses
-
-    def _hardened(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Drawings and photographs as they are translated: some of them soft, some drawings flat."""
-        share, numbers = self.config.hard_inputs, batch.numbers
-        if not share:
-            return batch.anime, batch.real
-        anime = flat(soft(batch.anime, share, numbers.anime_hardness), share, numbers.flatness)
-        return anime, soft(batch.real, share, numbers.real_hardness)
-
-    def _recoloured(self, batch: Batch) -> Batch:
-        """The batch with some photographs' hair in drawings' colours."""
-        share = self.config.hair_recolouring
-        if not share or batch.real_hair is None:
-            return batch
-        colours, strength = chosen_colours(self.get_buffer("hair_colours"), batch.numbers.recolouring, share)
-        return replace(batch, real=recoloured(batch.real, batch.real_hair, colours, strength))
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         anime, real = batch.anime, batch.real
@@ -208,7 +192,7 @@ class Galatea(Method):
         with frozen(*self.discriminators.networks()), self.autocast():
             # The identity picture rides in the translation's batch: each picture is normalised by itself.
             of_both, on_return = told(self.config, batch)
-            hard_anime, hard_real = self._hardened(batch)
+            hard_anime, hard_real = hardened(self.config, batch)
             (from_anime, logits_real), (from_real, logits_anime) = self.both(
                 lambda: translated(self.to_real, torch.cat([hard_anime, real]), of_both[0]),
                 lambda: translated(self.to_anime, torch.cat([hard_real, anime]), of_both[1]),
@@ -231,7 +215,7 @@ class Galatea(Method):
             losses["identity"] = absolute(same_real, real) + absolute(same_anime, anime)
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
-            for name in ("hair", "labels", "mirrored"):
+            for name in (*KEPT, "mirrored"):
                 if f"{name}_real" in done:
                     losses[name] = done[f"{name}_real"] + done[f"{name}_anime"]
             if logits_real is not None and logits_anime is not None:
@@ -255,6 +239,8 @@ class Galatea(Method):
             "detail": config.detail_weight,
             "diversity": config.style_weight,
             "hair": config.hair_weight,
+            "eyes": config.eye_weight,
+            "skin": config.skin_weight,
             "labels": config.label_weight,
             "mirrored": config.mirror_weight,
             "cam": config.cam_weight,

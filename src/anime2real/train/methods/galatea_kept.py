@@ -1,17 +1,23 @@
-"""What Galatea's results keep of what they were made from, and show of what was asked for: hair and labels."""
+"""What Galatea's results keep of what they were made from, and show of what was asked for: colours and labels."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from torch import Tensor
 
+from anime2real.train.losses.eye_colour import eye_distance
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.labels import label_distance
+from anime2real.train.losses.skin_colour import skin_distance
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_told import asked
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.labels import LabelNetwork
+
+KEPT: Final = ("hair", "eyes", "skin", "labels")
+"""The losses' names: each is the sum of that of results to real and that of results to anime."""
 
 
 def kept(
@@ -36,6 +42,13 @@ def kept(
     if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
         works["hair_real"] = partial(hair_distance, batch.anime, fake_real, batch.anime_hair)
         works["hair_anime"] = partial(hair_distance, batch.real, fake_anime, batch.real_hair)
+    at_anime, at_real = batch.anime_landmarks, batch.real_landmarks
+    if config.eye_weight and at_anime is not None and at_real is not None:
+        works["eyes_real"] = partial(eye_distance, batch.anime, fake_real, at_anime, batch.anime_who, "real")
+        works["eyes_anime"] = partial(eye_distance, batch.real, fake_anime, at_real, batch.real_who, "anime")
+    if config.skin_weight and at_anime is not None and at_real is not None:
+        works["skin_real"] = partial(skin_distance, batch.anime, fake_real, at_anime, "real")
+        works["skin_anime"] = partial(skin_distance, batch.real, fake_anime, at_real, "anime")
     if config.label_weight and labels is not None:
         for domain, result, landmarks, who, variant in zip(
             ("real", "anime"),

@@ -57,6 +57,10 @@ class GalateaConfig:
             with hair, else 0.
         hair_resampling: from 0 to 1, how far photographs are resampled so that their hair lies as in the drawings:
             fringes and long hair more often, bare foreheads less; if not given, 0.35 in a pack with hair, else 0.
+        eye_weight: weight of the distance between the irises' colours before and after, in a pack with landmarks.
+        eye_recolouring: share of the photographs whose irises get the colours of a drawing's, in such a pack.
+        skin_weight: weight of the distance between the skin's colours before and after, in such a pack.
+        skin_recolouring: share of the drawings whose skin gets the tone of a photograph's, in such a pack.
         real_set: names of the pack's sources whose pictures alone the discriminators see as real; all if not given.
         min_scale: pixels of its file a side, for each pixel of the pack, that a picture must have for the
             discriminators to see it as real: enlarged ones are soft. 0 takes all.
@@ -104,6 +108,10 @@ class GalateaConfig:
     hair_recolouring: float | None = None
     hair_weight: float | None = None
     hair_resampling: float | None = None
+    eye_weight: float = 0.0
+    eye_recolouring: float = 0.0
+    skin_weight: float = 0.0
+    skin_recolouring: float = 0.0
     real_set: tuple[str, ...] = ()
     min_scale: float = 0.0
     soft_scale: float = 0.0
@@ -131,7 +139,15 @@ class GalateaConfig:
             raise TrainError(f"generator is resnet or ugatit, not {self.generator}")
         if self.generator == "ugatit" and self.blocks < 2:
             raise TrainError(f"the generator ugatit wants at least 2 --blocks, not {self.blocks}")
-        for name in ("hair_recolouring", "hair_resampling", "balance", "hard_inputs"):
+        shares = (
+            "hair_recolouring",
+            "eye_recolouring",
+            "skin_recolouring",
+            "hair_resampling",
+            "balance",
+            "hard_inputs",
+        )
+        for name in shares:
             if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise TrainError(f"{_shown(name)} goes from 0 to 1, not {getattr(self, name)}")
         positive = (name for name in vars(self) if name.endswith("_weight") or name == "min_scale")
@@ -173,12 +189,11 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
         TrainError: an option wants what the pack does not know.
     """
     _check_hair(options, pack)
-    if options.detail_weight and pack.landmarks is None:
-        raise TrainError(
-            f"{pack.folder} has no landmarks, which detail_weight needs: prepare it with --crop face or tilted"
-        )
-    if options.label_weight and pack.landmarks is None:
-        raise TrainError(f"{pack.folder} has no landmarks, which label_weight needs: prepare it with --crop face")
+    for name in ("detail_weight", "label_weight", "eye_weight", "eye_recolouring", "skin_weight", "skin_recolouring"):
+        if getattr(options, name) and pack.landmarks is None:
+            raise TrainError(
+                f"{pack.folder} has no landmarks, which {name} needs: prepare it with --crop face or tilted"
+            )
     if options.min_scale and pack.scales is None:
         raise TrainError(f"{pack.folder} does not know its pictures' scale, which --min-scale needs: prepare it again")
     if options.who and pack.who is None:

@@ -1,0 +1,162 @@
+"""Irises and skin: the losses by hand, what is left alone, and recoloured pictures of the colours asked for."""
+
+import torch
+from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, TAN, batch, face, landmarks
+from trainings import OnTheDeviceAlone
+
+from anime2real.face.geometry import SWAPPED
+from anime2real.measure.colours import eye_colour, skin_tone
+from anime2real.train.face_colours import iris_colours, skin_colour
+from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
+from anime2real.train.hair_recolouring import rgb_to_lab
+from anime2real.train.losses.eye_colour import LIGHTNESS, eye_distance
+from anime2real.train.losses.skin_colour import STEP, TOLERANCE, skin_distance, tone
+from anime2real.train.method import Batch
+from anime2real.train.methods.galatea_colours import recoloured
+from anime2real.train.methods.galatea_kept import kept
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.random_numbers import COLUMNS, RandomNumbers
+
+ONE = landmarks(1)
+OPEN, CLOSED, GLASSES = (torch.tensor([[0.0, 0.3, -1.0, 0.0, *eyes]]) for eyes in ((1, -1), (-1, -1), (1, 1)))
+
+
+def lab(rgb: tuple[int, ...]) -> torch.Tensor:
+    return rgb_to_lab(torch.tensor(rgb).view(1, 3, 1, 1) / 127.5 - 1)[0, :, 0, 0]
+
+
+def mirrored(points: torch.Tensor) -> torch.Tensor:
+    return points[:, list(SWAPPED)] * torch.tensor([-1.0, 1.0])
+
+
+def test_the_colours_are_those_of_the_measure() -> None:
+    pictures = [face(), face(DARK, RED, 2.0), face(TAN, (90, 160, 60), -1.0)]
+    skin, found = skin_colour(batch(*pictures), landmarks(3))
+    assert found.tolist() == [1, 1, 1]
+    for domain in ("anime", "real"):
+        irises = iris_colours(batch(*pictures), landmarks(3), domain)
+        for place, picture in enumerate(pictures):
+            tone_there, eye_there = skin_tone(picture, POINTS), eye_colour(picture, POINTS, domain)
+            torch.testing.assert_close(skin[place].double(), torch.tensor(tone_there), atol=0.1, rtol=0)
+            torch.testing.assert_close(irises.colour[place].mean(0).double(), torch.tensor(eye_there), atol=0.1, rtol=0)
+
+
+def test_the_eyes_distance_is_that_of_their_colours() -> None:
+    before, after = batch(face()), batch(face(iris=RED))
+    assert (
+        float(eye_distance(before, before, ONE, OPEN, "anime")) < 0.12
+    )  # drawn irises are looked for in a larger place
+    one, two = iris_colours(before, ONE, "anime").colour, iris_colours(after, ONE, "real").colour
+    by_hand = ((one - two) * torch.tensor([LIGHTNESS, 1, 1])).norm(dim=2).mean() / 100
+    found = eye_distance(before, after, ONE, OPEN, "real")
+    torch.testing.assert_close(found, by_hand, atol=1e-3, rtol=0)
+    assert abs(float(found) - float((lab(BLUE) - lab(RED))[1:].norm()) / 100) < 0.1
+    torch.testing.assert_close(eye_distance(before, after, ONE, None, "real"), found)
+
+
+def test_a_mirrored_face_costs_as_much() -> None:
+    before, after = batch(face(gaze=2.0)), batch(face(iris=RED, gaze=1.0))
+    for to in ("real", "anime"):
+        there = eye_distance(before.flip(3), after.flip(3), mirrored(ONE), OPEN, to)
+        torch.testing.assert_close(eye_distance(before, after, ONE, OPEN, to), there, atol=1e-3, rtol=0)
+        there = skin_distance(before.flip(3), -after.flip(3), mirrored(ONE), to)
+        torch.testing.assert_close(skin_distance(before, -after, ONE, to), there, atol=1e-3, rtol=0)
+
+
+def test_what_does_not_show_costs_nothing() -> None:
+    before, after = batch(face()), batch(face(iris=RED))
+    for who in (CLOSED, GLASSES):
+        assert float(eye_distance(before, after, ONE, who, "real")) == 0
+    profile = ONE.clone()
+    profile[:, 1, 0] = profile[:, 0, 0] + 0.2
+    assert float(eye_distance(before, after, profile, OPEN, "real")) == 0
+    assert float(skin_distance(before, -after, profile, "real")) == 0
+    lids = batch(face(iris=SKIN)).clone()
+    lids[:] = lids[:, :, :1, :1]
+    assert float(eye_distance(lids, after, ONE, OPEN, "real")) == 0
+
+
+def test_the_skins_distance_is_that_from_the_tone_beyond_the_tolerance() -> None:
+    before = batch(face(TAN))
+    after = batch(face(DARK))
+    step = torch.tensor(STEP)
+    by_hand = ((lab(DARK) - lab(TAN) - step).norm() - TOLERANCE) / 100
+    torch.testing.assert_close(skin_distance(before, after, ONE, "anime"), by_hand, atol=1e-3, rtol=0)
+    back = ((lab(DARK) - lab(TAN) + step).norm() - TOLERANCE) / 100
+    torch.testing.assert_close(skin_distance(before, after, ONE, "real"), back, atol=1e-3, rtol=0)
+    assert float(skin_distance(before, before, ONE, "anime")) > 0.03
+
+
+def test_dark_skin_goes_and_comes_back_and_paper_is_skin_as_usual() -> None:
+    dark = torch.tensor([[40.0, 14.0, 18.0]])
+    there, _ = tone(dark, "anime")
+    assert there.tolist() == [[46.0, 11.0, 16.0]]
+    back, tolerance = tone(there, "real")
+    torch.testing.assert_close(back, dark, atol=0.1, rtol=0)
+    assert abs(float(tolerance) - TOLERANCE) < 0.01
+    paper, tolerance = tone(torch.tensor([[94.0, 3.0, 10.0]]), "real")
+    assert 70 < float(paper[0, 0]) < 74
+    assert float(tolerance) > 8
+
+
+def test_gradients_reach_the_result_alone_where_irises_and_skin_are() -> None:
+    before, after = batch(face()).requires_grad_(), batch(face(DARK, RED)).requires_grad_()
+    loss = eye_distance(before, after, ONE, OPEN, "real") + skin_distance(before, after, ONE, "real")
+    loss.backward()
+    assert before.grad is None
+    assert after.grad is not None
+    assert torch.isfinite(after.grad).all()
+    assert after.grad[:, :, :40].abs().max() == after.grad[:, :, 100:].abs().max() == 0
+    closer = (after - 0.1 * after.grad / after.grad.abs().max()).detach()
+    total = eye_distance(before, closer, ONE, OPEN, "real") + skin_distance(before, closer, ONE, "real")
+    assert total < loss
+
+
+def test_recoloured_irises_are_of_the_drawings_colour_and_nothing_else_changes() -> None:
+    photograph, drawing = batch(face(), face(), face()), batch(face(iris=RED), face(iris=RED), face(iris=RED))
+    drawing[2] = drawing[2, :, :1, :1]
+    irises = iris_colours(drawing, landmarks(3), "anime")
+    result = recoloured_irises(photograph, landmarks(3), irises, torch.tensor([1.0, 0.0, 1.0]))
+    assert torch.equal(result[1:], photograph[1:])
+    before, after = (iris_colours(picture[:1], ONE, "real").colour[0, 0] for picture in (photograph, result))
+    assert (after - irises.colour[0, 0])[1:].norm() < 0.4 * (before - irises.colour[0, 0])[1:].norm()
+    changed = (result[0] != photograph[0]).any(0)
+    y, x = torch.nonzero(changed, as_tuple=True)
+    for left, right in ((POINTS[0], x < SIDE // 2), (POINTS[1], x >= SIDE // 2)):
+        assert (abs(x[right] - left[0]) < 5).all()
+        assert (abs(y[right] - left[1]) < 4).all()
+
+
+def test_recoloured_skin_has_the_tone_and_eyes_and_hair_stay() -> None:
+    picture = batch(face(), face())
+    picture[:, :, :30] = torch.tensor(HAIR)[:, None, None] / 127.5 - 1
+    hair = torch.zeros(2, 1, SIDE, SIDE)
+    hair[:, :, :30] = 1
+    wanted = lab(DARK).expand(2, 3)
+    result = recoloured_skin(picture, hair, landmarks(2), wanted, torch.tensor([1.0, 0.0]))
+    assert torch.equal(result[1], picture[1])
+    assert torch.equal(result[0, :, :30], picture[0, :, :30])
+    skin, _ = skin_colour(result, landmarks(2))
+    torch.testing.assert_close(skin[0], wanted[0], atol=1.0, rtol=0)
+    eyes = [iris_colours(each[:1], ONE, "anime").colour[0, 0] for each in (picture, result)]
+    torch.testing.assert_close(eyes[0], eyes[1], atol=3.0, rtol=0)
+    grey = recoloured_skin(picture, hair, landmarks(2), torch.tensor([[60.0, 2.0, 3.0]] * 2), torch.ones(2))
+    assert torch.equal(grey, picture)
+
+
+def test_a_step_s_colours_stay_on_the_device_and_chance_says_which_change() -> None:
+    config = GalateaConfig(eye_weight=1, eye_recolouring=0.5, skin_weight=1, skin_recolouring=0.5)
+    numbers = RandomNumbers(torch.zeros(2, COLUMNS))
+    numbers.eye_recolouring.copy_(torch.tensor([0.4, 0.6]))
+    numbers.skin_recolouring.copy_(torch.tensor([0.6, 0.4]))
+    drawings, photographs = batch(face(iris=RED), face(iris=RED)), batch(face(TAN), face(DARK))
+    who = OPEN.expand(2, 6)
+    given = Batch(drawings, photographs, numbers, landmarks(2), landmarks(2), anime_who=who, real_who=who)
+    with OnTheDeviceAlone() as noted:
+        changed = recoloured(config, given, None)
+        works = kept(config, changed, photographs, drawings)
+        losses = {name: work() for name, work in works.items()}
+    assert noted.seen == []
+    assert losses.keys() == {"eyes_real", "eyes_anime", "skin_real", "skin_anime"}
+    assert [bool((changed.real[place] != photographs[place]).any()) for place in (0, 1)] == [True, False]
+    assert [bool((changed.anime[place] != drawings[place]).any()) for place in (0, 1)] == [False, True]
