@@ -24,13 +24,16 @@ _WIDTHS: Final = (24, 32, 48)
 
 
 class HairNetwork(nn.Module):
-    """Logits of being hair.
+    """Logits of being hair, or of each of several things.
+
+    Args:
+        answers: how many things; research/head_masks trains it on face and hair.
 
     Raises:
         TrainError: if the packages with the pretrained network and its weights are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers: int = 1) -> None:
         super().__init__()
         network = pretrained()
         self.stem = FoldedConvolution(network._conv_stem, network._bn0, True)
@@ -48,7 +51,7 @@ class HairNetwork(nn.Module):
             nn.Sequential(_layer(_FEATURES[i] + deeper[i], _WIDTHS[i]), _layer(_WIDTHS[i], _WIDTHS[i]))
             for i in range(3)
         )
-        self.answer = nn.Conv2d(_WIDTHS[0], 1, 1)
+        self.answer = nn.Conv2d(_WIDTHS[0], answers, 1)
 
     def encoder(self) -> list[nn.Parameter]:
         """The weights that were learned elsewhere and go on learning."""
@@ -59,7 +62,7 @@ class HairNetwork(nn.Module):
         return [*self.up.parameters(), *self.answer.parameters()]
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, S, S) in [-1, 1], S a multiple of 16, to (N, 1, S / 2, S / 2)."""
+        """(N, 3, S, S) in [-1, 1], S a multiple of 16, to (N, answers, S / 2, S / 2)."""
         features: list[Tensor] = []
         x = self.stem(image)
         for block in self.blocks:
