@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anime2real.bundle.check import BATCH
+from anime2real.bundle.limits import BATCH
 from anime2real.bundle.registry import find
 from anime2real.network import Network
 

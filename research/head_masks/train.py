@@ -91,7 +91,11 @@ def overlap(one: Tensor, two: Tensor) -> Tensor:
 
 def figures(masks: Tensor, truth: Tensor) -> dict[str, float]:
     """Mean IoU of face, hair and their union."""
-    pairs = {"face": (masks[:, 0], truth[:, 0]), "hair": (masks[:, 1], truth[:, 1]), "head": (masks.amax(1), truth.amax(1))}
+    pairs = {
+        "face": (masks[:, 0], truth[:, 0]),
+        "hair": (masks[:, 1], truth[:, 1]),
+        "head": (masks.amax(1), truth.amax(1)),
+    }
     return {name: round(float(overlap(*pair)[pair[1].mean((1, 2)) > 0.01].mean()), 4) for name, pair in pairs.items()}
 
 
@@ -140,7 +144,8 @@ def main() -> None:
         for pictures, truth in pools:
             rows = torch.randint(len(pictures), (options.batch_size // len(pools),), generator=random)
             parts.append((pictures[rows], truth[rows]))
-        views, wanted = moved(*(torch.cat(column) for column in zip(*parts, strict=True)), random)
+        chosen, drawn = zip(*parts, strict=True)
+        views, wanted = moved(torch.cat(chosen), torch.cat(drawn), random)
         logits = network(lit(views, wanted, random).contiguous(memory_format=torch.channels_last))
         loss = loss_of(logits, F.avg_pool2d(wanted, 2))
         optimizer.zero_grad(set_to_none=True)

@@ -5,20 +5,22 @@ Every ONNX network of the package, those that find faces too, gets its session a
 
 import operator
 import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.check import BATCH, IMAGE, MAX_BYTES
 from anime2real.bundle.format import STYLE, Bundle, BundleError
+from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
+Loaded = TypeVar("Loaded")
 Pixels = NDArray[np.uint8]
 """(N, S, S, 3), sRGB."""
 
@@ -163,6 +165,18 @@ def _make_arena() -> None:
     as_asked, first_bytes, default = 1, 2**20, -1  # it grows by what is asked for, not to the next power of two
     settings = onnxruntime.OrtArenaCfg(ARENA_BYTES, as_asked, first_bytes, default)
     onnxruntime.create_and_register_allocator(place, settings)
+
+
+def loaded_once(load: Callable[..., Loaded]) -> Callable[..., Loaded]:
+    """A function that loads networks, whose results are kept: threads that ask at one time wait for one of them."""
+    lock, kept = Lock(), lru_cache(maxsize=4)(load)
+
+    @wraps(load)
+    def ask(*arguments: Any) -> Loaded:
+        with lock:
+            return kept(*arguments)
+
+    return ask
 
 
 def to_float(pixels: Pixels) -> NDArray[np.float32]:

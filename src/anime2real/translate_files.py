@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.check import BATCH
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import BATCH
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
@@ -125,8 +125,9 @@ def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -
     """Run the network on batches, while further pictures are decoded and those before are written."""
     items, waiting = iter(work.places), _Waiting()
     _fill(waiting, work, items, loaders)
-    for to in _likely(work.options, waiting):
-        loaders.submit(work.networks, to)  # while the first picture is decoded; a failure is told when it is asked for
+    for to in _likely(work.options, waiting):  # while the first picture is decoded
+        loaders.submit(work.networks, to)  # a failure is told when it is asked for
+        loaders.submit(_load_labeller, work, to)
     written: deque[Outcome | Future[Outcome]] = deque()
     while _fill(waiting, work, items, loaders):
         first = waiting[0][0]
@@ -160,6 +161,12 @@ def _likely(options: Options, waiting: _Waiting) -> tuple[Domain, ...]:
         return ()
     photograph = first.suffix.lower() in (".jpg", ".jpeg", ".heic", ".heif")
     return (options.to or ("anime" if photograph else "real"),)
+
+
+def _load_labeller(work: _Work, to: Domain) -> None:
+    """Load the network that reads off faces who is shown, if a direction's bundle wants to be told."""
+    if work.networks.bundle(to).takes_who:
+        default_labeller(1)
 
 
 def _finished(outcome: "Outcome | Future[Outcome]") -> Outcome:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tiny
 
-from anime2real.bundle.check import BATCH, check_translator
+from anime2real.bundle.check import check_translator
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import BATCH
 from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.bundle.registry import shipped
 from anime2real.network import open_session

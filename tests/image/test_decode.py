@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pictures import BLUE, GREEN, RED, WHITE, cmyk_profile, grey_profile, noise, saved, smooth, swapped_profile
 from PIL import Image, ImageFile, ImageOps
 
-from anime2real.image.decode import FORMATS, Limits, PictureError, decode
+from anime2real.image.decode import Limits, PictureError, decode, reader_of
 from anime2real.image.given import to_image
 
 ORIENTATION = 0x0112
@@ -236,7 +236,7 @@ def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(kind: str, monke
     def decoded(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(FORMATS[kind], "load", decoded)
+    monkeypatch.setattr(reader_of(kind), "load", decoded)
     assert "99 allowed" in refusal(content, limits=Limits(max_pixels=99))
 
 

@@ -10,25 +10,19 @@ another order: `network.py` gives it no more memory than that, and a call that w
 from collections.abc import Sequence
 from typing import Final
 
+from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
 from anime2real.bundle.moves import rules_that_move
 from anime2real.bundle.onnx_file import FLOAT, Declared, Graph, Node, read_graph
 from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.bundle.shapes import Call, N, Value, given, rules_that_compute, tensor
 
-BATCH: Final = 8
-"""Pictures per call of the network: enough to keep every core busy, few enough to need little memory."""
-
 OPSET: Final = 18
 MAX_WORK: Final = 2**39
 """Multiplications for a picture: some seconds; CycleGAN of 1024 px makes two thirds of them."""
 
-MAX_BYTES: Final = 2 * 2**30
-"""Of what is held while it runs, besides the weights: twice what CycleGAN of 1024 px holds."""
-
 MAX_WEIGHT_BYTES: Final = 2 * 2**30
 """Of the weights in 32 bits and of all that is computed from them alone, which ONNX Runtime does while it loads."""
 
-IMAGE: Final = "image"
 SHAPES: Final = {"tilt": (N,), "landmarks": (N, 5, 2), "style": (N, 8), "who": (N, 2)}
 """Of what it may take beside the picture."""
 

@@ -6,15 +6,17 @@ are found without being installed, and stand for the distributions that would be
 """
 
 from collections.abc import Collection, Iterable
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from anime2real.bundle.format import MANIFEST, Bundle, BundleError, read
 from anime2real.bundle.hub import fetch, is_hub_name
 from anime2real.domain import Domain, other
 from anime2real.errors import UsageError, UserError, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PACKAGE: Final = Path(__file__).parent.parent
 CORE: Final = PACKAGE / "bundles"
@@ -43,6 +45,8 @@ def bundle_folders() -> dict[str, Path]:
     Raises:
         BundleError: a distribution names a module that is not there, or none at the top.
     """
+    from importlib.metadata import entry_points  # not above: it takes as long to import as a session to load
+
     folders = {"anime2real": CORE} | clone_folders(PACKAGE)
     for point in entry_points(group=GROUP):
         if point.value not in folders:
@@ -74,12 +78,15 @@ def shipped() -> list[Bundle]:
     """
     found: dict[str, Bundle] = {}
     for folder in bundle_folders().values():
-        for manifest in folder.glob(f"*/{MANIFEST}"):
-            bundle = read(manifest.parent)
+        for bundle in _inside(folder):
             if (twin := found.setdefault(bundle.name, bundle)) is not bundle:
                 both = f"in {twin.folder} and in {bundle.folder}"
                 raise BundleError(f"{bundle.name} is installed twice, {both}: uninstall one of them")
     return [found[name] for name in sorted(found)]
+
+
+def _inside(folder: Path) -> list[Bundle]:
+    return [read(manifest.parent, installed=True) for manifest in folder.glob(f"*/{MANIFEST}")]
 
 
 def best_method(methods: Collection[str]) -> str | None:
@@ -126,6 +133,11 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
         UnknownMethodError: there is none; the message names the nearest method, or the direction that there is.
         BundleError: one of the installed bundles is damaged.
     """
+    # What the package brings is found without asking for what else is installed.
+    quick = method or (None if with_variants else PREFERRED[0])
+    for bundle in _inside(CORE):
+        if (bundle.method, bundle.target) == (quick, to):
+            return bundle
     bundles = shipped()
     method = method or _best_of(bundles, to, with_variants)
     for bundle in bundles:
@@ -234,7 +246,7 @@ def find_bundles(name: str) -> list[Bundle]:
     raise BundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")
 
 
-def _module_folder(point: EntryPoint) -> Path:
+def _module_folder(point: "EntryPoint") -> Path:
     distribution = point.dist.name if point.dist else "a distribution"
     # Of a dotted name, find_spec would import the parent.
     spec = find_spec(point.value) if point.value.isidentifier() else None

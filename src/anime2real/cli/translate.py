@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.bundle.registry import Directions
     from anime2real.face.who import Who
     from anime2real.image.files import Search
-    from anime2real.outcome import Format, Outcome
+    from anime2real.outcome import ClipJob, Format, Outcome
     from anime2real.pipeline import FaceChoice
     from anime2real.translator import Translator
 
@@ -82,7 +82,6 @@ def translate(
     from anime2real.image.files import FILM_SUFFIXES, QUALITY, SUFFIXES, Search
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files
-    from anime2real.video.files import ClipJobs
 
     if bundle is not None and method is not None:
         raise UsageError("give --method or --bundle, not both")
@@ -124,9 +123,15 @@ def translate(
             search, as_json=as_json, tells_domain=domain is None, words=place.words if place else str,
             to_stderr=to_stdout,
         )  # fmt: skip
-        jobs = ClipJobs(networks, layout, domain, report.frames)
+
+        def take_clip(path: Path, options: Options) -> "ClipJob | UserError | None":
+            from anime2real.video.files import ClipJobs  # not above: few commands have a clip
+
+            return ClipJobs(networks, layout, domain, report.frames)(path, options)
+
+        file = place.file if place else None
         try:
-            for outcome in translate_files(networks, search, folder, options, jobs, file=place.file if place else None):
+            for outcome in translate_files(networks, search, folder, options, take_clip, file=file):
                 report(outcome)
         finally:
             report.close()

@@ -7,7 +7,6 @@ both look once more for one that fills the picture. `scripts/label_faces.py` and
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from anime2real.face.detector import MODELS, Candidate, Detector, suppressed
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
 from anime2real.face.who import Labels
 from anime2real.image.given import Picture, to_image
-from anime2real.network import open_session, to_float
+from anime2real.network import loaded_once, open_session, to_float
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
@@ -186,15 +185,15 @@ class Labeller:
         return [Labels(*map(float, row)) for row in rows]
 
 
-@lru_cache(maxsize=4)
+@loaded_once
 def default_labeller(threads: int | None = None) -> Labeller:
-    """The package's labeller, loaded once for each number of threads."""
+    """The labeller of this process, for each number of threads."""
     return Labeller(threads=threads)
 
 
-@lru_cache(maxsize=4)
+@loaded_once
 def default_finder(threads: int | None = None) -> FaceFinder:
-    """The finder of this process."""
+    """The finder of this process, for each number of threads."""
     return FaceFinder(threads=threads)
 
 

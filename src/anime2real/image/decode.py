@@ -11,29 +11,22 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, features
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
+from PIL import ExifTags, Image, features
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from anime2real.errors import UserError
 from anime2real.image.png_texts import LARGEST_TEXT, without_large_texts
 
-# Pillow's own classes, called by name: Image.open would warn of large pictures on stderr before we have seen
-# their size, and take a camera's JPEG with a preview inside for an animation.
-FORMATS: Final[dict[str, type[ImageFile]]] = {
-    "JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile, "AVIF": AvifImageFile, "GIF": GifImageFile,
-    "BMP": BmpImageFile, "TIFF": TiffImageFile,
+FORMATS: Final = {
+    "JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "AVIF": "Avif", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff",
 }  # fmt: skip
+"""What Pillow calls each in the names of its modules and classes."""
+
 HEIC: Final = "HEIC"
 """Read, too, where pillow-heif is installed."""
 
@@ -170,7 +163,7 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
     if not content:
         refuse(name, "is empty: get it again")
     kind = _sniff(content)
-    reader = _heic_reader() if kind == HEIC else FORMATS.get(kind)
+    reader = reader_of(kind)
     if reader is None and kind == HEIC:
         refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
     if reader is None:
@@ -196,13 +189,19 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
 
 
-def _heic_reader() -> "type[ImageFile] | None":
-    """Pillow's class for HEIC, which the extra `heic` brings; None without it."""
+def reader_of(kind: str) -> type[ImageFile] | None:
+    """Pillow's class for a format, imported for the first picture of it; None if there is none.
+
+    Called by name: Image.open would warn of large pictures on stderr before we have seen their size, and take a
+    camera's JPEG with a preview inside for an animation. That for HEIC comes with the extra `heic`.
+    """
+    if kind not in FORMATS and kind != HEIC:
+        return None
+    module = "pillow_heif" if kind == HEIC else f"PIL.{FORMATS[kind]}ImagePlugin"
     try:
-        from pillow_heif import HeifImageFile
+        reader: type[ImageFile] = getattr(import_module(module), f"{FORMATS.get(kind, 'Heif')}ImageFile")
     except ImportError:
         return None
-    reader: type[ImageFile] = HeifImageFile
     return reader
 
 
@@ -263,6 +262,8 @@ def to_rgb_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """Through the picture's own profile where it fits; a broken one is passed over, as browsers do."""
     if profile:
+        from PIL import ImageCms  # few pictures have one
+
         try:
             own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")

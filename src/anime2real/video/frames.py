@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.check import BATCH
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import BATCH
 from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who

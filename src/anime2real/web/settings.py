@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
-from anime2real.bundle.check import BATCH
+from anime2real.bundle.limits import BATCH
 from anime2real.errors import UsageError
 
 
