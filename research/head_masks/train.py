@@ -14,7 +14,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -92,9 +92,11 @@ def from_hair() -> HairNetwork:
         if name in own and own[name].shape == value.shape:
             own[name].copy_(value)
     for index, up in enumerate(network.up):
-        for number, layer in enumerate(up):
-            layer[0].weight.data.copy_(known[f"up.{index}.{number}.0.weight"])  # with the norm behind it folded in
-            layer[1].bias.data.copy_(known[f"up.{index}.{number}.0.weight_bias"])
+        for number, layer in enumerate(cast(torch.nn.Sequential, up)):
+            cast(Any, layer)[0].weight.data.copy_(
+                known[f"up.{index}.{number}.0.weight"]
+            )  # with the norm behind it folded in
+            cast(Any, layer)[1].bias.data.copy_(known[f"up.{index}.{number}.0.weight_bias"])
     network.answer.weight.data[1].copy_(known["answer.weight"][0])
     network.answer.bias.data[1].copy_(known["answer.bias"][0])
     return network
