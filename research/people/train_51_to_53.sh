@@ -1,5 +1,5 @@
 #!/bin/bash
-# One of entries 50 to 52: train_50_to_53.sh NAME PACK RUN [options of `anime2real train galatea` more]
+# One of entries 51 to 53: train_51_to_53.sh NAME PACK RUN [options of `anime2real train galatea` more]
 set -eu
 name=$1 pack=$2 run=$3; shift 3
 case $name in
