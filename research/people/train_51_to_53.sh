@@ -3,7 +3,7 @@
 set -eu
 name=$1 pack=$2 run=$3; shift 3
 case $name in
-  L) options=(--set eye_weight=0 --set skin_weight=0) ;;
+  L) options=(--set eye_weight=0 --set eye_recolouring=0 --set skin_weight=0 --set skin_recolouring=0) ;;
   LC) options=() ;;
   LC2) options=(--seed 1) ;;
 esac
