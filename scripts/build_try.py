@@ -27,7 +27,7 @@ from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import detector, finder
+from anime2real.face import finder, labeller
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
@@ -161,10 +161,10 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):
-        files[f"models/{name}.onnx"] = (detector.MODELS / f"{name}.onnx").read_bytes()
+        files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
     takes_who = any(bundle.takes_who for bundle in bundles)
     if takes_who:
-        files[LABELS] = (detector.MODELS / finder.LABELS).read_bytes()
+        files[LABELS] = labeller.LABELS.read_bytes()
     for bundle in bundles:
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
@@ -174,7 +174,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
         "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
         "face": face_facts(),
-        "labels": {"model": LABELS, "crop": finder.LABEL_CROP} if takes_who else None,
+        "labels": {"model": LABELS, "crop": labeller.LABEL_CROP} if takes_who else None,
         "translators": {bundle.target: _facts(bundle) for bundle in bundles},
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -207,9 +207,9 @@ def face_facts() -> dict[str, Any]:
     """The constants of `anime2real.face`, which the page needs to find faces in the same way."""
     return {
         "template": TEMPLATE.tolist(), "crop": finder.CROP, "unit_side": finder.UNIT_SIDE,
-        "first_look": finder.FIRST_LOOK, "stride": detector.STRIDE, "reference": detector.REFERENCE,
-        "largest": detector.LARGEST, "smallest": detector.SMALLEST, "long": detector.LONG, "seen": detector.SEEN,
-        "overlap": detector.OVERLAP, "score": finder.SCORE, "sure": finder.SURE, "canvas": finder.CANVAS,
+        "first_look": finder.FIRST_LOOK, "stride": finder.STRIDE, "reference": finder.REFERENCE,
+        "largest": finder.LARGEST, "smallest": finder.SMALLEST, "long": finder.LONG, "seen": finder.SEEN,
+        "overlap": finder.OVERLAP, "score": finder.SCORE, "sure": finder.SURE, "canvas": finder.CANVAS,
         "close": finder.CLOSE, "small": finder.SMALL, "more_if_small": finder.MORE_IF_SMALL,
     }  # fmt: skip
 

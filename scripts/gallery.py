@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import align, closer
 from anime2real.image.decode import decode
 from anime2real.measure.evaluate import turned
+from anime2real.translator import find_faces
 
 
 def lined_up(pictures: Sequence[Path], turns: Sequence[float], side: int, share: float = 1.0) -> list[Image.Image]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from anime2real import Translator
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import align, closer
 from anime2real.image.decode import decode
+from anime2real.translator import find_faces
 
 
 def _covered(image: Image.Image) -> Image.Image:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Points, Similarity, around
+from anime2real.translator import find_faces
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SIZE = (320, 240)

@@ -12,9 +12,8 @@ import pytest
 import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
-from anime2real.face.detector import MODELS
-from anime2real.face.finder import LABEL_CROP, LABELS
 from anime2real.face.geometry import TEMPLATE
+from anime2real.face.labeller import LABEL_CROP, LABELS
 from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}
@@ -103,7 +102,7 @@ def test_the_page_brings_what_reads_sex_and_age_for_a_bundle_that_is_told_who_to
     manifest = build_try.build(tmp_path / "try", RUNTIME, [told, plain])
     assert {to: facts["ages"] for to, facts in manifest["translators"].items()} == {"real": [20, 60], "anime": None}
     assert manifest["labels"] == {"model": "models/labels.onnx", "crop": LABEL_CROP}
-    assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == (MODELS / LABELS).read_bytes()
+    assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == LABELS.read_bytes()
 
 
 def test_a_folder_of_somebody_else_is_left(tmp_path: Path) -> None:

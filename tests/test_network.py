@@ -14,10 +14,10 @@ from PIL import Image
 
 from anime2real import Translator, UserError
 from anime2real.bundle.format import BundleError
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image.decode import PictureError
 from anime2real.network import TranslatorError, to_float, to_uint8
+from anime2real.translator import find_faces
 
 PX = tiny.PX
 

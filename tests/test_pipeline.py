@@ -12,10 +12,9 @@ from PIL import Image
 from anime2real import translator
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
-from anime2real.face.finder import find_faces
 from anime2real.network import TranslatorError
 from anime2real.pipeline import NoFaceError
-from anime2real.translator import translate_picture
+from anime2real.translator import find_faces, translate_picture
 
 ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "examples" / "aoi.png"

@@ -17,8 +17,7 @@ import onnxruntime
 from label_data import AGES, EYES, HERE, NAMES, SEXES
 from numpy.typing import NDArray
 
-from anime2real.face.detector import MODELS
-from anime2real.face.finder import LABELS
+from anime2real.face.labeller import LABELS
 
 BATCH = 32
 KNOWN_SEX = {"anime-256": -1.0}
@@ -30,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=MODELS / LABELS, help="the network (default: the package's)")
+    parser.add_argument("--model", type=Path, default=LABELS, help="the network (default: the package's)")
     options = parser.parse_args()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1

@@ -17,8 +17,8 @@ import onnxruntime
 from PIL import Image
 
 from anime2real.bundle.save import load
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import align, closer
+from anime2real.translator import find_faces
 
 PX = 256
 

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from anime2real.bundle.format import Bundle
     from anime2real.bundle.registry import shipped
     from anime2real.errors import UserError
-    from anime2real.face.finder import find_faces
     from anime2real.face.geometry import Face
     from anime2real.image.decode import Decoded, Limits, decode
     from anime2real.image.files import write
-    from anime2real.translator import Translated, Translator, translate_picture
+    from anime2real.translator import Translated, Translator, find_faces, translate_picture
 
 __all__ = [
     "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
@@ -26,7 +25,7 @@ __all__ = [
 _HOMES = {
     "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
     "Translated": "translator", "Translator": "translator", "UserError": "errors", "decode": "image.decode",
-    "find_faces": "face.finder", "shipped": "bundle.registry", "translate_picture": "translator",
+    "find_faces": "translator", "shipped": "bundle.registry", "translate_picture": "translator",
     "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""

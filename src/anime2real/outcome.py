@@ -71,6 +71,21 @@ class Outcome:
     skipped: bool = False
     record: dict[str, Any] | None = None
 
+    def as_record(self) -> dict[str, Any]:
+        """For JSON: its line, as docs/formats.md describes it."""
+        source = None if self.source is None else str(self.source)
+        if self.error is not None:
+            return {"input": source, "error": self.error}
+        record: dict[str, Any] = {"input": source, "output": str(self.outputs[0])}
+        if self.skipped:
+            return record | {"skipped": True}
+        if self.record is not None:
+            return record | self.record | ({"notes": self.notes} if self.notes else {})
+        record |= {"to": self.to, "method": self.method, "faces": self.faces, "seconds": round(self.seconds, 4)}
+        if len(self.outputs) > 1:
+            record["outputs"] = [str(path) for path in self.outputs]
+        return record | ({"notes": self.notes} if self.notes else {})
+
 
 @dataclass(frozen=True)
 class ClipJob:

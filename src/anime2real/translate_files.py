@@ -10,18 +10,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from threading import Lock
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
+from anime2real.bundle.registry import Directions
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
-from anime2real.face.finder import default_finder, default_labeller
+from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
+from anime2real.face.labeller import default_labeller
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
@@ -49,14 +51,30 @@ AHEAD_PIXELS: Final = 80_000_000
 """Pixels of whole pictures, kept to be pasted into, from which on no further ones are decoded."""
 
 
-class Networks(Protocol):
-    """The networks of a command, by the domain that they translate to."""
+class Networks:
+    """The networks of a command, by the domain that they translate to; each is loaded once.
 
-    def bundle(self, to: Domain, /) -> Bundle:
-        """The bundle of a direction; a UserError if there is none."""
+    Args:
+        bundles: those that may be used.
+        threads: CPU threads.
+        once: as of `Network`.
+    """
 
-    def __call__(self, to: Domain, /) -> Network:
-        """Its network, loaded once; a BundleError if it is damaged, which ends the command."""
+    def __init__(self, bundles: Directions, threads: int | None = None, *, once: bool = False) -> None:
+        self.bundle: Final = bundles
+        self._threads, self._once, self._lock = threads, once, Lock()
+        self._loaded: dict[Domain, Network] = {}
+
+    def __call__(self, to: Domain) -> Network:
+        """The network of a direction.
+
+        Raises:
+            UserError: there is none, or it is damaged.
+        """
+        with self._lock:
+            if to not in self._loaded:
+                self._loaded[to] = Network(self.bundle(to), threads=self._threads, once=self._once)
+            return self._loaded[to]
 
 
 _Waiting = deque[tuple[Item, "Future[_Loaded] | None"]]

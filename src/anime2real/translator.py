@@ -1,4 +1,4 @@
-"""One call for one picture: `Translator`, a loaded bundle, and `translate_picture`, which chooses it."""
+"""One call for one picture: `Translator`, a loaded bundle; `translate_picture`, which chooses it; `find_faces`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +119,18 @@ class Translator(Network):
     def _read(self, picture: Picture) -> Image.Image:
         classes = self.bundle.classes
         return label_picture(picture, classes) if classes else to_image(picture)
+
+
+def find_faces(picture: Picture) -> list[Face]:
+    """The faces in a picture, the largest first.
+
+    Args:
+        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+
+    Raises:
+        PictureError: the file cannot be read, or the array is none of a picture.
+    """
+    return default_finder()(to_image(picture))
 
 
 def translate_picture(

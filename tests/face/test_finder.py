@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime2real.cli.main import main
-from anime2real.face.detector import LARGEST, LONG, Candidate, Detector, windows
-from anime2real.face.finder import MORE_IF_SMALL, FaceFinder, find_faces
+from anime2real.face.finder import LARGEST, LONG, MORE_IF_SMALL, Candidate, FaceFinder, windows
 from anime2real.face.geometry import TEMPLATE, Face, Similarity, mirror, scaling, to_template
 from anime2real.image.decode import decode
+from anime2real.translator import find_faces
 
 ROOT = Path(__file__).parent.parent.parent
 PHOTOGRAPH = ROOT / "docs" / "pictures" / "astronaut.jpg"
@@ -92,13 +92,13 @@ def test_a_scrap_that_the_detector_likes_better_does_not_hide_the_face_around_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     picture, points = draw_face(LOOKS[0], 256)
-    detect = Detector._detect
+    detect = FaceFinder._detect
     scrap = Candidate(x=100.0, y=150.0, side=30.0, real=0.0, score=0.99)
 
-    def with_scrap(self: Detector, *arguments: Any) -> list[Candidate]:
+    def with_scrap(self: FaceFinder, *arguments: Any) -> list[Candidate]:
         return [*detect(self, *arguments), scrap]
 
-    monkeypatch.setattr(Detector, "_detect", with_scrap)
+    monkeypatch.setattr(FaceFinder, "_detect", with_scrap)
     (found,) = FaceFinder(threads=1)(picture)
     assert eye_error(found, points) < 0.12
 

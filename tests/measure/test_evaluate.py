@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import other_drawings
@@ -92,6 +93,17 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "pack"
 
 
+def assert_nothing_changed(rates: dict[str, Any], images: int) -> None:
+    assert rates["face"]["value"] == 0
+    assert rates["mirror_distance"]["value"] == 0
+    assert rates["mirror_correlation"]["value"] == 1
+    assert rates["sex_as_asked"] is None
+    known = [side for kept in rates["kept"].values() for side in kept.values() if side]
+    assert {side["value"] for side in known} == {1}
+    assert sum(side["images"] for side in known) == 5 * images
+    assert [record["images"] for record in rates["sources"].values()] == [images]
+
+
 def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,15 +133,7 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["trained_against"] == {"Lite0": False}
     assert "*" not in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
-    rates = to_real["rates"]
-    assert rates["face"]["value"] == 0
-    assert rates["mirror_distance"]["value"] == 0
-    assert rates["mirror_correlation"]["value"] == 1
-    assert rates["sex_as_asked"] is None
-    known = [side for kept in rates["kept"].values() for side in kept.values() if side]
-    assert {side["value"] for side in known} == {1}  # nothing changed
-    assert sum(side["images"] for side in known) == 5 * to_real["images"]
-    assert [record["images"] for record in rates["sources"].values()] == [to_real["images"]]
+    assert_nothing_changed(to_real["rates"], to_real["images"])
     assert set(report["protocol"]["sharp"]) == {"anime", "real"}
 
 

@@ -15,10 +15,10 @@ from live import FACE, Live
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
-from anime2real.face.finder import find_faces
 from anime2real.image.decode import decode
 from anime2real.image.provenance import GENERATED, read_marks
 from anime2real.network import style_of
+from anime2real.translator import find_faces
 
 
 def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -25,15 +25,16 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
-from anime2real.face import detector, finder
+from anime2real.face import finder, labeller
 from anime2real.face import geometry as python
-from anime2real.face.finder import default_labeller, find_faces
 from anime2real.face.geometry import Face
+from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image import provenance
 from anime2real.image.decode import decode
 from anime2real.network import to_float, to_uint8
 from anime2real.pipeline import crop_faces, who_input
+from anime2real.translator import find_faces
 
 Network = Callable[[dict[str, Any]], dict[str, NDArray[np.float32]]]
 
@@ -61,9 +62,7 @@ def best(to: Domain) -> tuple[Translator, Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: detector.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {
-        "labels": detector.MODELS / finder.LABELS
-    }
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": labeller.LABELS}
     callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
     with javascript.modules(build_try.PAGE, callbacks) as modules:
         yield modules
@@ -171,7 +170,7 @@ def labels_of(page: javascript.Modules, image: Image.Image, face: dict[str, Any]
     """How a face looks, by docs/try."""
     given = javascript.picture(np.asarray(image))
     labels: dict[str, float] = page(
-        "who.js", "labelsOf", given, face["crop"], finder.LABEL_CROP, {"callback": "labels"}
+        "who.js", "labelsOf", given, face["crop"], labeller.LABEL_CROP, {"callback": "labels"}
     )
     return labels
 

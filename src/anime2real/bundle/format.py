@@ -245,13 +245,18 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
             raise BundleError(f"{path}: {key!r} must be {wanted}, not {str(raw[key])[:40]!r}")
     if raw["from"] == raw["to"]:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
-    classes = raw["training"].get("classes", [])
+    _check_training(raw["training"], path)
+
+
+def _check_training(training: Mapping[str, Any], path: Path) -> None:
+    """Refuse what a manifest says of a training with a BundleError, where a translator goes by it."""
+    classes = training.get("classes", [])
     if not isinstance(classes, list) or len(classes) > 256 or not all(isinstance(name, str) for name in classes):
         raise BundleError(f"{path}: the classes in 'training' must be at most 256 names, not {str(classes)[:40]}")
-    share = raw["training"].get("crop_share", 1.0)
+    share = training.get("crop_share", 1.0)
     if type(share) not in (int, float) or not CLOSEST <= share <= 1:
         raise BundleError(f"{path}: crop_share in 'training' goes from {CLOSEST:g} to 1, not {str(share)[:40]}")
-    ages = raw["training"].get("ages", [YOUNGEST, OLDEST])
+    ages = training.get("ages", [YOUNGEST, OLDEST])
     numbers = isinstance(ages, list) and len(ages) == 2 and all(type(age) in (int, float) for age in ages)
     if not numbers or not YOUNGEST <= ages[0] <= ages[1] <= OLDEST:
         raise BundleError(

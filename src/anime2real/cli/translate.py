@@ -5,10 +5,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, Recursive, complain, tell
 from anime2real.domain import Domain
@@ -18,11 +18,11 @@ from anime2real.progress import Progress
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.bundle.format import Bundle
     from anime2real.bundle.registry import Directions
+    from anime2real.cli.streams import Destination
     from anime2real.face.who import Who
     from anime2real.image.files import Search
     from anime2real.outcome import ClipJob, Format, Outcome
     from anime2real.pipeline import FaceChoice
-    from anime2real.translator import Translator
 
 MOST_COUNTED: Final = 100_000
 """Files that are counted before the first is translated, so that the progress tells how many there are."""
@@ -81,28 +81,18 @@ def translate(
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import FILM_SUFFIXES, QUALITY, SUFFIXES, Search
     from anime2real.outcome import Options
-    from anime2real.translate_files import translate_files
+    from anime2real.translate_files import Networks, translate_files
 
-    if bundle is not None and method is not None:
-        raise UsageError("give --method or --bundle, not both")
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads must be at least 1, not {threads}")
-    for name, number, most in (("variants", variants, MOST_VARIANTS), ("quality", quality, 100)):
-        if number is not None and not 1 <= number <= most:
-            raise UsageError(f"--{name} goes from 1 to {most}, not {number}")
-    if overwrite and skip_existing:
-        raise UsageError("give --overwrite or --skip-existing, not both")
+    _allow_one("--method", method, "--bundle", bundle)
+    _allow_one("--overwrite", overwrite, "--skip-existing", skip_existing)
+    _check_range("threads", threads)
+    _check_range("variants", variants, MOST_VARIANTS)
+    _check_range("quality", quality, 100)
     with ExitStack() as until:
-        place = None
-        if STDIN in pictures or output == Path(STDOUT) or output.suffix:
-            from anime2real.cli.streams import Destination
-
-            place = Destination(output, pictures, format, until)
-        to_stdout = place is not None and place.to_stdout
-        if to_stdout and (as_json or variants > 1):
+        place = _destination(pictures, output, format, until)
+        if place.to_stdout and (as_json or variants > 1):
             raise UsageError("--output - is for one picture: leave --json and --variants out")
-        suffix: Format = place.format if place else format or "png"
-        if quality is not None and suffix == "png":
+        if quality is not None and place.format == "png":
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
         bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
@@ -111,61 +101,66 @@ def translate(
         once = len(pictures) == 1 and variants == 1 and Path(pictures[0]).is_file()
         networks = Networks(bundles, threads, once=once)
         options = Options(
-            to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, to_stdout, layout),
-            format=suffix, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
+            to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
+            format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
             skip_existing=skip_existing, variants=variants, who=asked,
         )  # fmt: skip
-        folder = place.folder if place else output
-        search = Search(
-            place.pictures if place else pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=folder
-        )
+        search = Search(place.pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=place.folder)
         report = OutcomePrinter(
-            search, as_json=as_json, tells_domain=domain is None, words=place.words if place else str,
-            to_stderr=to_stdout,
-        )  # fmt: skip
+            search, as_json=as_json, tells_domain=domain is None, words=place.words, to_stderr=place.to_stdout
+        )
 
         def take_clip(path: Path, options: Options) -> "ClipJob | UserError | None":
             from anime2real.video.files import ClipJobs  # not above: few commands have a clip
 
             return ClipJobs(networks, layout, domain, report.frames)(path, options)
 
-        file = place.file if place else None
         try:
-            for outcome in translate_files(networks, search, folder, options, take_clip, file=file):
+            for outcome in translate_files(networks, search, place.folder, options, take_clip, file=place.file):
                 report(outcome)
         finally:
             report.close()
-        if place:
-            place.finish()
+        place.finish()
     return FAILED if report.failures else 0
 
 
-class Networks:
-    """The networks of a command, each loaded once.
+@dataclass(frozen=True)
+class _Folder:
+    """What `streams.Destination` is, where pictures are files and results go to a folder under their names."""
 
-    Args:
-        bundles: by the domain that they translate to.
-        threads: CPU threads.
-        once: as of `Network`.
-    """
+    pictures: list[str]
+    folder: Path
+    format: "Format"
+    file: None = None
+    to_stdout: bool = False
 
-    def __init__(self, bundles: "Directions", threads: int | None, *, once: bool) -> None:
-        self.bundle: Final = bundles
-        self._threads, self._once, self._lock = threads, once, Lock()
-        self._loaded: dict[Domain, Translator] = {}
+    def words(self, text: str) -> str:
+        """As it is."""
+        return text
 
-    def __call__(self, to: Domain) -> "Translator":
-        """The translator of a direction.
+    def finish(self) -> None:
+        """Nothing is left to do."""
 
-        Raises:
-            UserError: there is none, or it is damaged.
-        """
-        from anime2real.translator import Translator
 
-        with self._lock:
-            if to not in self._loaded:
-                self._loaded[to] = Translator(self.bundle(to), threads=self._threads, once=self._once)
-            return self._loaded[to]
+def _destination(
+    pictures: list[str], output: Path, format: "Format | None", until: ExitStack
+) -> "_Folder | Destination":
+    if STDIN in pictures or output == Path(STDOUT) or output.suffix:
+        from anime2real.cli.streams import Destination
+
+        return Destination(output, pictures, format, until)
+    return _Folder(pictures, output, format or "png")
+
+
+def _allow_one(one: str, value: object, other: str, other_value: object) -> None:
+    if value and other_value:
+        raise UsageError(f"give {one} or {other}, not both")
+
+
+def _check_range(name: str, number: int | None, most: int | None = None) -> None:
+    if number is None or 1 <= number <= (most or number):
+        return
+    raise UsageError(f"--{name} {f'goes from 1 to {most}' if most else 'must be at least 1'}, not {number}")
 
 
 def _directions(
@@ -242,7 +237,7 @@ class OutcomePrinter:
         self._skipped += outcome.skipped
         self._written += outcome.error is None and not outcome.skipped
         if self._as_json:
-            _say(self._words(json.dumps(self._record(outcome))))
+            _say(self._words(json.dumps(outcome.as_record())))
         elif outcome.error is not None:
             complain(self._words(outcome.error))
         elif not outcome.skipped:
@@ -259,13 +254,7 @@ class OutcomePrinter:
         return self._written + self._skipped + self.failures
 
     def frames(self, name: str, doing: str, done: int, total: int | None) -> None:
-        """Say how far a clip is.
-
-        Args:
-            name: of the clip.
-            doing: what is being done with it.
-            done, total: its frames; the total may be unknown.
-        """
+        """Say of a clip, by its name, what is being done, and with how many of its frames, if that is known."""
         self._progress(f"{name}: {doing}, frame", done, total)
 
     def close(self) -> None:
@@ -278,21 +267,6 @@ class OutcomePrinter:
         counts = {"written": self._written, "there already": self._skipped, "failed": self.failures}
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "written")
         tell(f"{told}, {time.perf_counter() - self._start:.1f} s{left_out}")
-
-    def _record(self, outcome: "Outcome") -> dict[str, Any]:
-        source = None if outcome.source is None else str(outcome.source)
-        if outcome.error is not None:
-            return {"input": source, "error": outcome.error}
-        record: dict[str, Any] = {"input": source, "output": str(outcome.outputs[0])}
-        if outcome.skipped:
-            return record | {"skipped": True}
-        if outcome.record is not None:
-            return record | outcome.record | ({"notes": outcome.notes} if outcome.notes else {})
-        record |= {"to": outcome.to, "method": outcome.method, "faces": outcome.faces}
-        record["seconds"] = round(outcome.seconds, 4)
-        if len(outcome.outputs) > 1:
-            record["outputs"] = [str(path) for path in outcome.outputs]
-        return record | ({"notes": outcome.notes} if outcome.notes else {})
 
 
 def _say(line: str) -> None:

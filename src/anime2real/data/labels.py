@@ -19,9 +19,8 @@ from PIL import Image
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.data.pack import EXPRESSION, Pack, PackError, write_both
 from anime2real.domain import DOMAINS, Domain
-from anime2real.face.detector import MODELS
-from anime2real.face.finder import LABEL_CROP, LABELS, default_labeller
 from anime2real.face.geometry import Face, align
+from anime2real.face.labeller import LABEL_CROP, LABELS, default_labeller
 from anime2real.face.who import Labels
 from anime2real.progress import Progress
 
@@ -136,14 +135,14 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
     if table is not None and not known.keys() & {entry["file"] for entry in entries}:
         raise PackError(f"{table} names no picture of {folder}: archive and member make its names, as in index.jsonl")
     for domain in DOMAINS:
-        trained = [entry for entry in entries if (entry["domain"], entry["split"]) == (domain, "train")]
+        trained = _trained(entries, domain)
         if not trained:
             raise PackError(f"{folder} would have no {domain} picture left to train on")
         for entry, weight in zip(trained, weights(trained, domain), strict=True):
             entry["weight"] = round(float(weight), 4)
-    drawn = [100 * e["who"][1] for e in entries if (e["domain"], e["split"]) == ("anime", "train")]
+    drawn = [100 * entry["who"][1] for entry in _trained(entries, "anime")]
     facts = {
-        "network": hashlib.sha256((MODELS / LABELS).read_bytes()).hexdigest(),
+        "network": hashlib.sha256(LABELS.read_bytes()).hexdigest(),
         "known": sum(entry["file"] in known for entry in entries),
         "left_out": sum(entry["split"] == LEFT_OUT for entry in entries),
         "ages": {"real": [YOUNGEST, OLDEST], "anime": [round(float(v)) for v in np.percentile(drawn, PERCENTILES)]},
@@ -154,6 +153,11 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
     }
     write_both(folder, entries, {**pack.meta, "counts": counts, "labels": facts})
     return int(facts["known"])
+
+
+def _trained(entries: Sequence[dict[str, Any]], domain: Domain) -> list[dict[str, Any]]:
+    """Those of a domain that are trained on."""
+    return [entry for entry in entries if (entry["domain"], entry["split"]) == (domain, "train")]
 
 
 def _labelled(entry: Mapping[str, Any], told: Known, seen: Labels | None) -> dict[str, Any]:

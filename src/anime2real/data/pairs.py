@@ -6,7 +6,7 @@ makes it, with a key `pair` in its index.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -153,18 +153,9 @@ def _build(
     pairs: list[Pair], folder: Path, recipe: _Recipe, progress: Progress, processes: int | None
 ) -> tuple[list[dict[str, Any]], tuple[list[Member], list[str | None]], dict[str, Any]]:
     """Write images.npy; returns the index, all members with their sums, and what meta.json says of them."""
-    size = recipe.size
     path, count = folder / "images.npy", len(pairs)
-    images = new_array(path, (2 * count, size, size, 3))  # all drawings, then all photographs
-    crops: dict[int, tuple[Cropped, Cropped]] = {}
-    rejected: list[Rejected] = []
-    for place, result in enumerate(_read(pairs, recipe, processes)):
-        if isinstance(result, Rejected):
-            rejected.append(result)
-        else:
-            images[place], images[count + place] = (side.pixels for side in result)
-            crops[place] = _without_pixels(result[0]), _without_pixels(result[1])
-        progress("reading pairs", place + 1, len(pairs))
+    images = new_array(path, (2 * count, recipe.size, recipe.size, 3))  # all drawings, then all photographs
+    crops, rejected = _fill(images, pairs, recipe, progress, processes)
     splits = {place: split_of(pairs[place][1], crops[place][1].sha256, recipe.test_share) for place in crops}
     kept, dropped = _distinct(crops, splits, images[count:], recipe.near)
     counts = {split: sum(splits[place] == split for place in kept) for split in ("train", "test")}
@@ -172,12 +163,7 @@ def _build(
         raise PackError(f"no pair is left to train on: {rejected[0].line if rejected else 'all went to test'}")
     del images
     keep_rows(path, np.array([side * count + place for side in range(2) for place in kept], np.int64))
-    entries: list[dict[str, Any]] = []
-    for side in range(2):
-        for place in kept:
-            member, crop = pairs[place][side], crops[place][side]
-            entry = index_entry(member, splits[place], crop.sha256, crop.scale, crop.landmarks, crop.frame)
-            entries.append(entry | {"pair": _name_of(member)})
+    entries = [_entry(pairs[place][side], splits[place], crops[place][side]) for side in range(2) for place in kept]
     for reason in ("unreadable", "no face"):
         dropped[reason] = sum(r.reason == reason for r in rejected)
     members = [pair[side] for side in range(2) for pair in pairs]
@@ -190,8 +176,26 @@ def _build(
     return entries, (members, sums), meta
 
 
-def _without_pixels(crop: Cropped) -> Cropped:
-    return Cropped(np.empty(0, np.uint8), crop.hash, crop.sha256, crop.scale, crop.landmarks, crop.frame)
+def _fill(
+    images: NDArray[np.uint8], pairs: list[Pair], recipe: _Recipe, progress: Progress, processes: int | None
+) -> tuple[dict[int, tuple[Cropped, Cropped]], list[Rejected]]:
+    """Write the pairs' pixels; returns what else is known of those that are taken, by place, and the others."""
+    crops: dict[int, tuple[Cropped, Cropped]] = {}
+    rejected: list[Rejected] = []
+    for place, result in enumerate(_read(pairs, recipe, processes)):
+        if isinstance(result, Rejected):
+            rejected.append(result)
+        else:
+            images[place], images[len(pairs) + place] = (side.pixels for side in result)
+            first, second = (replace(side, pixels=np.empty(0, np.uint8)) for side in result)
+            crops[place] = first, second
+        progress("reading pairs", place + 1, len(pairs))
+    return crops, rejected
+
+
+def _entry(member: Member, split: Split, crop: Cropped) -> dict[str, Any]:
+    """What the index says of a picture of a pair."""
+    return index_entry(member, split, crop.sha256, crop.scale, crop.landmarks, crop.frame) | {"pair": _name_of(member)}
 
 
 def _distinct(

@@ -22,7 +22,7 @@ from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
-from anime2real.data.members import list_source, told
+from anime2real.data.members import Listing, Member, list_source, told
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
 from anime2real.data.sources import Crop
@@ -109,17 +109,8 @@ def prepare(
     found = [
         list_source(p, None, layout or {}) if d == "both" else list_source(p, cast(Domain, d), None) for p, d in given
     ]
-    members = [member for listing in found for member in listing.members]
-    members.sort(key=lambda m: (m.domain, m.label, m.container.name))
+    members = _members(found, [d for _, d in given])
     left_out = sum((listing.left_out for listing in found), Counter[str]())
-    for domain in DOMAINS:
-        if not any(m.domain == domain for m in members):
-            of_domain = (
-                listing.left_out for (_, d), listing in zip(given, found, strict=True) if d in (domain, "both")
-            )
-            passed = told(sum(of_domain, Counter[str]()))
-            seen = f" ({passed})" if passed else ""
-            raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some{seen}")
     recipe = Recipe(size, crop, test_share, near, licence, rights, given, dict(sorted(left_out.items())))
     try:
         with Progress(quiet=quiet) as progress, _alone(output):
@@ -141,6 +132,27 @@ def prepare(
     except OSError as error:
         raise PackError(cannot_write(work_folder(output), error)) from error
     return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=meta["left_out"])
+
+
+def _members(found: Sequence[Listing], domains: Sequence[str]) -> list[Member]:
+    """The pictures of all sources in the order of the pack.
+
+    Args:
+        found: what each source holds.
+        domains: of each source, or `both`.
+
+    Raises:
+        PackError: there is none of a domain.
+    """
+    members = [member for listing in found for member in listing.members]
+    members.sort(key=lambda m: (m.domain, m.label, m.container.name))
+    for domain in DOMAINS:
+        if not any(m.domain == domain for m in members):
+            of_domain = (listing.left_out for d, listing in zip(domains, found, strict=True) if d in (domain, "both"))
+            passed = told(sum(of_domain, Counter[str]()))
+            seen = f" ({passed})" if passed else ""
+            raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some{seen}")
+    return members
 
 
 @contextmanager

@@ -1,30 +1,44 @@
 """Find faces of both domains in pictures, and their landmarks, with two small networks of our own.
 
-The detector gives the centre of each face, its size, and whether it is drawn. The landmark network then runs twice: on
-the square around the face, and on the same square turned upright by the first landmarks. Where no sure face is found,
-both look once more for one that fills the picture. `scripts/label_faces.py` and `train_landmarks.py` made the second.
+The detector runs on the picture at several sizes, each half of the one before; for each 8 by 8 px it gives the score of
+a face whose middle lies there, the face's size, and whether it is drawn. The landmark network then runs twice: on the
+square around the face, and on the same square turned upright by the first landmarks. Where no sure face is found, both
+look once more for one that fills the picture. `scripts/train_detector.py`, `label_faces.py` and `train_landmarks.py`
+made them.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.detector import MODELS, Candidate, Detector, suppressed
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
-from anime2real.face.who import Labels
-from anime2real.image.given import Picture, to_image
 from anime2real.network import loaded_once, open_session, to_float
+
+MODELS: Final = Path(__file__).parent / "models"
+
+STRIDE: Final = 8
+REFERENCE: Final = 32.0
+LARGEST: Final = 1280
+"""Longer side of the largest picture that the detector gets, px; faces under a fortieth of it are missed."""
+
+SMALLEST: Final = 96
+"""Longer side at which the halving ends, px, so that a face that fills the picture becomes small enough."""
+
+SEEN: Final = 0.35
+"""Lowest score of the detector at which the landmark network is asked."""
+
+OVERLAP: Final = 0.35
+
+LONG: Final = 2.5
+"""A picture that is larger than `LARGEST` and longer than so many times its shorter side is searched in windows too."""
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
-
-LABELS: Final = "labels.onnx"
-LABEL_CROP: Final = 112
-"""Pixels a side of the label network's crops."""
 
 UNIT_SIDE: Final = 3.0
 """Side of a face's square in units of the face: the mean of the eye distance and 1.1 × that from eyes to mouth."""
@@ -53,6 +67,17 @@ FAR: Final = 0.06
 """If a face of a clip has moved by more than this share of its square, the landmark network runs on it again."""
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A face that the detector finds: centre and side in px of the picture."""
+
+    x: float
+    y: float
+    side: float
+    real: float
+    score: float
+
+
 class FaceFinder:
     """Finds the faces in pictures; it loads the networks once.
 
@@ -61,7 +86,7 @@ class FaceFinder:
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._detector = Detector(threads=threads)
+        self._detector = open_session(MODELS / "detector.onnx", threads)
         self._landmarks = open_session(MODELS / "landmarks.onnx", threads)
 
     def __call__(self, image: Image.Image, *, score: float = SCORE) -> list[Face]:
@@ -71,7 +96,7 @@ class FaceFinder:
             image: of any size.
             score: lowest score of a face, in [0, 1]; small faces need `MORE_IF_SMALL` more.
         """
-        candidates = self._detector(image)
+        candidates = self.candidates(image)
         best = suppressed(candidates)
         faces = self._confirmed(image, best, score)
         if not faces:
@@ -82,6 +107,46 @@ class FaceFinder:
             faces = self._close_up(image, score) or faces
         return sorted(faces, key=lambda face: face.crop.scale)
 
+    def candidates(self, image: Image.Image) -> list[Candidate]:
+        """The candidates in an RGB picture whose score is at least `SEEN`; some may be the same face at two sizes."""
+        found = self._at_sizes(image)
+        for left, top, right, bottom in windows(image.size):
+            part = self._at_sizes(image.crop((left, top, right, bottom)))
+            found += [replace(candidate, x=candidate.x + left, y=candidate.y + top) for candidate in part]
+        return found
+
+    def _at_sizes(self, image: Image.Image) -> list[Candidate]:
+        longest = max(image.size)
+        factor = min(1.0, LARGEST / longest) if longest >= SMALLEST else SMALLEST / longest
+        found: list[Candidate] = []
+        while True:
+            size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+            found += self._detect(
+                image.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC), image.size
+            )
+            if max(size) / 2 < SMALLEST:
+                return found
+            factor /= 2
+
+    def _detect(self, small: Image.Image, original: tuple[int, int]) -> list[Candidate]:
+        pixels = np.asarray(small)
+        height, width = (-(-s // 32) * 32 for s in pixels.shape[:2])
+        # Grey around: a face that fills the picture ends at its border.
+        padded = np.full((height, width, 3), 127, np.uint8)
+        padded[: pixels.shape[0], : pixels.shape[1]] = pixels
+        answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": to_float(padded[None])})[0][0]
+        heat = answers[0]
+        neighbours = np.lib.stride_tricks.sliding_window_view(np.pad(heat, 1, constant_values=0), (3, 3))
+        rows, columns = np.nonzero((heat >= SEEN) & (heat >= neighbours.max((2, 3))))
+        scale = np.array(original) / small.size
+        result = []
+        for row, column in zip(rows, columns, strict=True):
+            _, real, size, dx, dy = answers[:, row, column].tolist()
+            x, y = (column + 0.5 + dx) * STRIDE * scale[0], (row + 0.5 + dy) * STRIDE * scale[1]
+            side = REFERENCE * 2.0**size * float(scale.mean())
+            result.append(Candidate(float(x), float(y), side, real, float(heat[row, column])))
+        return result
+
     def _close_up(self, image: Image.Image, score: float) -> list[Face]:
         """The face that fills a picture, which the detector sees where there is room around it; a list of at most one.
 
@@ -89,7 +154,7 @@ class FaceFinder:
         """
         around_it = around((image.width / 2, image.height / 2), 2.0 * max(image.size))
         back = around_it.then(scaling(CANVAS)).inverse
-        seen = self._detector(align(image, around_it, CANVAS))
+        seen = self.candidates(align(image, around_it, CANVAS))
         places = [back(np.array([c.x, c.y])) for c in seen]
         candidates = [
             replace(c, x=float(x), y=float(y), side=c.side * back.scale)
@@ -113,7 +178,9 @@ class FaceFinder:
             certainty = float(np.sqrt(candidate.score * verdict[0])) * agreement
             real = (candidate.real + 2 * float(verdict[1])) / 3
             faces.append(Face(landmarks, "real" if real >= 0.5 else "anime", certainty))
-        return [face for face in _distinct(faces) if face.score >= _least(face, image, score)]
+        small = SMALL * min(image.size)
+        needed = {True: score + MORE_IF_SMALL, False: score}
+        return [face for face in _distinct(faces) if face.score >= needed[face.box[2] - face.box[0] < small]]
 
     def look(
         self, image: Image.Image, squares: Sequence[tuple[float, float, float, float]]
@@ -161,52 +228,10 @@ class FaceFinder:
         ]
 
 
-class Labeller:
-    """Says what faces show: sex, age, mouth, smile, eyes, glasses; it loads the network once.
-
-    `research/labels/train_labels.py` made the network; research/labels/README.md has its errors on faces it never saw.
-
-    Args:
-        threads: CPU threads; the library's choice if not given.
-    """
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._session = open_session(MODELS / LABELS, threads)
-
-    def __call__(self, image: Image.Image, faces: Sequence[Face]) -> list[Labels]:
-        """The labels of faces in an RGB picture."""
-        # The edge is repeated beyond the picture, as in training: a mirror image would show a second face.
-        crops = [np.asarray(align(image, face.crop, LABEL_CROP, beyond="edge")) for face in faces]
-        return self.of_crops(np.stack(crops)) if crops else []
-
-    def of_crops(self, crops: NDArray[np.uint8]) -> list[Labels]:
-        """The labels of upright crops, (K, `LABEL_CROP`, `LABEL_CROP`, 3) sRGB."""
-        rows: Any = self._session.run(None, {"image": to_float(crops)})[0]
-        return [Labels(*map(float, row)) for row in rows]
-
-
-@loaded_once
-def default_labeller(threads: int | None = None) -> Labeller:
-    """The labeller of this process, for each number of threads."""
-    return Labeller(threads=threads)
-
-
 @loaded_once
 def default_finder(threads: int | None = None) -> FaceFinder:
     """The finder of this process, for each number of threads."""
     return FaceFinder(threads=threads)
-
-
-def find_faces(picture: Picture) -> list[Face]:
-    """The faces in a picture, the largest first.
-
-    Args:
-        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
-
-    Raises:
-        PictureError: the file cannot be read, or the array is none of a picture.
-    """
-    return default_finder()(to_image(picture))
 
 
 def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -231,12 +256,6 @@ def _agreement(
     return float(np.exp(-moved / 0.1 - grown / 0.5 - apart / 0.4))
 
 
-def _least(face: Face, image: Image.Image, score: float) -> float:
-    """The score that a face of this size needs."""
-    left, _, right, _ = face.box
-    return score + MORE_IF_SMALL if right - left < SMALL * min(image.size) else score
-
-
 def _distinct(faces: list[Face]) -> list[Face]:
     """The faces without duplicates; of those in one place the highest score stays."""
     kept: list[Face] = []
@@ -246,3 +265,35 @@ def _distinct(faces: list[Face]) -> list[Face]:
         if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
             kept.append(face)
     return kept
+
+
+def windows(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of the windows, px, in which a long picture is searched beside the whole of it.
+
+    Strips and panoramas are reduced so far that small faces are lost. Windows are `LONG` times as long as wide and
+    overlap by half the width; what is larger than that is large enough in the whole picture.
+    """
+    shorter, longer = sorted(size)
+    length = max(round(LONG * shorter), LARGEST)
+    if longer <= length:
+        return
+    count = -(-(longer - length) // max(1, length - shorter // 2)) + 1
+    for k in range(count):
+        start = round(k * (longer - length) / (count - 1))
+        yield (start, 0, start + length, shorter) if size[0] == longer else (0, start, shorter, start + length)
+
+
+def suppressed(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates with the highest scores among those that overlap."""
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        if all(_overlap(candidate, other) < OVERLAP for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _overlap(one: Candidate, two: Candidate) -> float:
+    """Share of the smaller square that lies in the other, at least as large."""
+    width, height = (max(0.0, (one.side + two.side) / 2 - abs(a - b)) for a, b in ((one.x, two.x), (one.y, two.y)))
+    shared = min(width, one.side, two.side) * min(height, one.side, two.side)
+    return shared / min(one.side, two.side) ** 2

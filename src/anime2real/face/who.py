@@ -1,6 +1,6 @@
 """Who a face shows, and who is asked for: man or woman, and how old.
 
-What a user does not say of whom a result should show is what `finder.Labeller` reads off the face.
+What a user does not say of whom a result should show is what `labeller.Labeller` reads off the face.
 """
 
 import re

@@ -163,13 +163,7 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
     if not content:
         refuse(name, "is empty: get it again")
     kind = _sniff(content)
-    reader = reader_of(kind)
-    if reader is None and kind == HEIC:
-        refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
-    if reader is None:
-        refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
-    if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
-        refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
+    reader = _reader(kind, name)
     if kind == "PNG" and len(content) > LARGEST_TEXT:
         content = without_large_texts(content)
     try:
@@ -187,6 +181,20 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         refuse(name, "needs more memory than there is: scale it down", error)
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, zlib.error …
         refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
+
+
+def _reader(kind: str, name: str) -> type[ImageFile]:
+    """Pillow's class for a kind of picture, as `_sniff` tells it, or a PictureError that says what to do.
+
+    WebP and AVIF are parts of Pillow that may have been left out when it was built.
+    """
+    if reader := reader_of(kind):
+        if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
+            refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
+        return reader
+    if kind == HEIC:
+        refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
+    refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
 
 
 def reader_of(kind: str) -> type[ImageFile] | None:

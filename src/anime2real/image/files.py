@@ -127,8 +127,7 @@ class Search:
                 yield Found(Path(argument), Path(os.path.relpath(argument, base) if base else Path(argument).name))
             elif glob.has_magic(argument) and (matches := sorted(glob.glob(argument, recursive=True))):
                 folder = re.split(r"[^/\\]*[*?\[]", argument)[0] or "."
-                each = [list(self._expand(match, folder)) for match in matches]
-                yield from (item for items in each for item in items)
+                yield from [item for match in matches for item in self._expand(match, folder)]
             else:
                 pattern = glob.has_magic(argument)
                 what = "matches no file: check the pattern" if pattern else "is not there: check the name"
@@ -162,8 +161,8 @@ class Search:
             else:
                 self.folders_left_out += len(inside)
         if empty:
-            ends = ", ".join(sorted(self._suffixes))
-            yield PictureError(f"{printable(top)} holds no pictures{self.left_out_note()}: they end in {ends}")
+            ends = f"they end in {', '.join(sorted(self._suffixes))}"
+            yield PictureError(f"{printable(top)} holds no pictures{self.left_out_note()}: {ends}")
 
     def _enters(self, top: str, entry: "os.DirEntry[str]") -> bool:
         """Whether a folder in a folder is searched: results are not, nor a link to a folder around it."""
@@ -190,8 +189,7 @@ class Search:
 
 def collect(arguments: Iterable[Path | str], *, recursive: bool = True) -> list[Path | PictureError]:
     """The picture files that arguments name, as `Search` finds them."""
-    search = Search(arguments, recursive=recursive)
-    return [item.path if isinstance(item, Found) else item for item in search]
+    return [item.path if isinstance(item, Found) else item for item in Search(arguments, recursive=recursive)]
 
 
 def clip_kind(path: Path) -> Kind | None:
@@ -204,18 +202,14 @@ def clip_kind(path: Path) -> Kind | None:
             head = file.read(4096)
     except (OSError, ValueError):
         return None
-    if _is_picture(head):
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")) or webp:
         return "animation" if _moves(path, head) else None
     if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
         return None
     is_film = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head.startswith(_HEADS)
     is_film = is_film or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
     return "film" if is_film or (head and path.suffix.lower() in FILM_SUFFIXES) else None
-
-
-def _is_picture(head: bytes) -> bool:
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
 
 
 def _moves(path: Path, head: bytes) -> bool:

@@ -22,14 +22,13 @@ from anime2real.bundle.format import Bundle
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import UserError
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Face
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import collect, encode
 from anime2real.image.label_map import coloured
 from anime2real.network import Pixels
 from anime2real.pipeline import crop_faces, translate_crops
-from anime2real.translator import Translator
+from anime2real.translator import Translator, find_faces
 
 _NAMES: Final = {"anime": "drawings", "real": "photographs"}
 

@@ -17,8 +17,8 @@ from PIL import Image
 from scipy.stats import binomtest, pearsonr
 
 from anime2real.bundle.format import Bundle
-from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face, Points, mirror
+from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.measure.distances import Vectors, interval
 from anime2real.measure.sharpness import detail, lattice, resized

@@ -10,8 +10,8 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.image.decode import printable
 from anime2real.image.files import clip_kind
+from anime2real.network import Network
 from anime2real.outcome import ClipJob, Options, Outcome
-from anime2real.translator import Translator
 from anime2real.video.clip import Clip, ClipError
 from anime2real.video.translate import ClipOptions, ClipResult, open_clip, translate_clip
 
@@ -27,7 +27,7 @@ class ClipJobs:
         progress: called with the clip's name, what is being done, and how many frames of how many are done.
     """
 
-    translator: Callable[[Domain], Translator]
+    translator: Callable[[Domain], Network]
     layout: str | None = None
     to: Domain | None = None
     progress: Callable[[str, str, int, int | None], None] = field(default=lambda name, doing, done, total: None)

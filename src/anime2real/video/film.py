@@ -87,17 +87,22 @@ class Film:
         self.suffix = next((end for end, kind in _KINDS.items() if holds(kind, tracks)), "")
         if not self.suffix:
             self._refuse(f"has sound ({sounds}) that neither MP4 nor Matroska can hold: convert it")
-        notes = [f"written as .mkv: MP4 cannot hold its sound ({sounds})"] if self.suffix == "mkv" else []
-        if unknown := len(container.streams.audio) - len(tracks):
-            notes.append(f"left out: {unknown} sound track(s) of a codec that is not known")
-        if is_hdr(int(stream.codec_context.color_trc)):
-            notes.append("high dynamic range: mapped to BT.709, what is brighter than white is cut off")
-        if container.streams.subtitles:
-            notes.append("its subtitles are left out")
-        if self.encoder != "libx264":
-            notes.append(f"written as {self.encoding}: this PyAV has no libx264")
-        self._stated = tuple(notes)
+        self._stated = tuple(self._losses(container, sounds, len(tracks)))
         self._found: tuple[str, ...] = ()
+
+    def _losses(self, container: Any, sounds: str, tracks: int) -> Iterator[str]:
+        """What of a film is lost or changed on the way; `sounds` and `tracks` are those that are kept."""
+        stream = container.streams.video[0]
+        if self.suffix == "mkv":
+            yield f"written as .mkv: MP4 cannot hold its sound ({sounds})"
+        if unknown := len(container.streams.audio) - tracks:
+            yield f"left out: {unknown} sound track(s) of a codec that is not known"
+        if is_hdr(int(stream.codec_context.color_trc)):
+            yield "high dynamic range: mapped to BT.709, what is brighter than white is cut off"
+        if container.streams.subtitles:
+            yield "its subtitles are left out"
+        if self.encoder != "libx264":
+            yield f"written as {self.encoding}: this PyAV has no libx264"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
-from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
+from anime2real.face.labeller import default_labeller
 from anime2real.face.who import Who
+from anime2real.network import Network
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
-from anime2real.translator import Translator
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.track import Track
 
@@ -74,7 +74,7 @@ def who_of_tracks(clip: Clip, tracks: Sequence[Track], bundle: Bundle, asked: Wh
 
 
 def translated_frames(
-    clip: Clip, start: int, tracks: Sequence[Track], translator: Translator, segment: int, who: Sequence[Who]
+    clip: Clip, start: int, tracks: Sequence[Track], translator: Network, segment: int, who: Sequence[Who]
 ) -> Generator[Frame, None, None]:
     """The frames from `start` on, their faces replaced; the next ones are cut out while the network works.
 
@@ -119,7 +119,7 @@ def _crop_frame(
     frame: Frame,
     number: int,
     tracks: Sequence[Track],
-    translator: Translator,
+    translator: Network,
     seen: dict[int, NDArray[np.int16]],
     who: Sequence[Who],
 ) -> _FrameFaces:
@@ -142,9 +142,7 @@ def _crop_frame(
     return cut
 
 
-def _replaced(
-    batch: Sequence[_FrameFaces], translator: Translator, made: dict[int, NDArray[np.uint8]]
-) -> Iterator[Frame]:
+def _replaced(batch: Sequence[_FrameFaces], translator: Network, made: dict[int, NDArray[np.uint8]]) -> Iterator[Frame]:
     """Translate and paste the faces of a batch of frames; `made` keeps the last result of each track."""
     fresh = [cut.crops.select(np.array(cut.fresh)) for cut in batch if cut.crops is not None]
     results = (face for faces in translate_crops(translator, fresh) for face in faces)

@@ -26,8 +26,8 @@ from anime2real.face.finder import default_finder
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
+from anime2real.network import Network
 from anime2real.pipeline import NoFaceError, already_note, who_for
-from anime2real.translator import Translator
 from anime2real.video.animation import Animation
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.frames import translated_frames, who_of_tracks
@@ -96,7 +96,7 @@ class ClipResult:
     """
 
     path: Path
-    translator: Translator
+    translator: Network
     encoding: str
     frames: int
     tracks: tuple[Track, ...]
@@ -126,7 +126,7 @@ def open_clip(path: Path, options: ClipOptions) -> Clip:
 def translate_clip(
     source: Path,
     target: Path,
-    translator: Callable[[Domain], Translator],
+    translator: Callable[[Domain], Network],
     options: ClipOptions = ClipOptions(),
     *,
     clip: Clip | None = None,
@@ -167,7 +167,7 @@ def _translate(
     source: Path,
     target: Path,
     folder: Path,
-    translator: Callable[[Domain], Translator],
+    translator: Callable[[Domain], Network],
     options: ClipOptions,
     finder: Finder,
     progress: ReportProgress,

@@ -102,14 +102,13 @@ class Galatea(Method):
         super().__init__()
         if size < MIN_SIZE:
             raise TrainError(f"galatea wants pictures of at least {MIN_SIZE} px, not {size}")
-        unshuffle = 2 if config.decoder == "pixels" else config.unshuffle or 1
+        unshuffle = config.reduction
         if size % (4 * unshuffle):
             raise TrainError(f"unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
         self.balance, self.hair_resampling = config.balance, config.hair_resampling or 0.0
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
-        by_landmarks = (config.eye_weight, config.eye_recolouring, config.skin_weight, config.skin_recolouring)
-        self.wants_landmarks = bool(config.detail_weight or config.label_weight) or any(by_landmarks)
+        self.wants_landmarks = config.wants_landmarks
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
         self.wants_who, self.wants_expressions = config.who, config.expressions
         self.wants_frames = config.mask_margins

@@ -21,6 +21,16 @@ WORST_PATCH_WEIGHT: Final = 0.2
 DETAIL_WEIGHT: Final = 0.5
 """The default in a pack with landmarks."""
 
+SHARES: Final = (
+    "hair_recolouring", "eye_recolouring", "skin_recolouring", "hair_resampling", "balance", "hard_inputs",
+)  # fmt: skip
+"""Options from 0 to 1."""
+
+OF_LANDMARKS: Final = (
+    "detail_weight", "label_weight", "eye_weight", "eye_recolouring", "skin_weight", "skin_recolouring",
+)  # fmt: skip
+"""Options that need to know where eyes, nose and mouth are, unless they are 0."""
+
 FLAGS: Final = (
     *("width", "blocks", "cycle_weight", "style_weight", "hair_recolouring", "hair_weight", "hair_resampling"),
     *("real_set", "min_scale", "start_from", "learning_rate", "batch_size"),
@@ -133,21 +143,23 @@ class GalateaConfig:
         """Refuse what cannot be trained.
 
         Raises:
-            TrainError: an option is out of its range.
+            TrainError: an option is out of its range, or two do not go together.
         """
-        if self.generator not in ("resnet", "ugatit"):
-            raise TrainError(f"generator is resnet or ugatit, not {self.generator}")
-        if self.generator == "ugatit" and self.blocks < 2:
-            raise TrainError(f"the generator ugatit wants at least 2 --blocks, not {self.blocks}")
-        shares = (
-            "hair_recolouring",
-            "eye_recolouring",
-            "skin_recolouring",
-            "hair_resampling",
-            "balance",
-            "hard_inputs",
-        )
-        for name in shares:
+        self._check_ranges()
+        self._check_generator()
+
+    @property
+    def reduction(self) -> int:
+        """r of `unshuffle`, as it is where it was not given, and before a pack decides."""
+        return 2 if self.decoder == "pixels" else self.unshuffle or 1
+
+    @property
+    def wants_landmarks(self) -> bool:
+        """Whether an option needs to know where eyes, nose and mouth are."""
+        return any(getattr(self, name) for name in OF_LANDMARKS)
+
+    def _check_ranges(self) -> None:
+        for name in SHARES:
             if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise TrainError(f"{_shown(name)} goes from 0 to 1, not {getattr(self, name)}")
         positive = (name for name in vars(self) if name.endswith("_weight") or name == "min_scale")
@@ -161,6 +173,14 @@ class GalateaConfig:
                 f"soft_scale lies between half of --min-scale, {self.min_scale:g}, and all of it, not "
                 f"{self.soft_scale:g}"
             )
+        if self.unshuffle is not None and self.unshuffle < 1:
+            raise TrainError(f"unshuffle is 1 or more, not {self.unshuffle}")
+
+    def _check_generator(self) -> None:
+        if self.generator not in ("resnet", "ugatit"):
+            raise TrainError(f"generator is resnet or ugatit, not {self.generator}")
+        if self.generator == "ugatit" and self.blocks < 2:
+            raise TrainError(f"the generator ugatit wants at least 2 --blocks, not {self.blocks}")
         if self.decoder not in ("shuffle", "pixels"):
             raise TrainError(f"decoder is shuffle or pixels, not {self.decoder}")
         if self.generator != "ugatit" and (self.who or self.decoder == "pixels"):
@@ -173,8 +193,6 @@ class GalateaConfig:
             raise TrainError("--style-weight goes neither with who nor with the decoder pixels")
         if self.decoder == "pixels" and self.unshuffle not in (None, 2):
             raise TrainError(f"the decoder pixels wants unshuffle 2, not {self.unshuffle}")
-        if self.unshuffle is not None and self.unshuffle < 1:
-            raise TrainError(f"unshuffle is 1 or more, not {self.unshuffle}")
 
 
 def _shown(name: str) -> str:
@@ -188,8 +206,21 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
     Raises:
         TrainError: an option wants what the pack does not know.
     """
+    _check_pack(options, pack)
+    hair = HAIR_DEFAULTS if _knows_hair(pack) else dict.fromkeys(HAIR_DEFAULTS, 0.0)
+    defaults: dict[str, Any] = {
+        "worst_patch_weight": WORST_PATCH_WEIGHT if options.patch_weight > 0 else 0.0,
+        "detail_weight": 0.0 if pack.landmarks is None else DETAIL_WEIGHT,
+        **hair,
+        "oldest_drawing": _oldest_drawing(pack) if options.label_weight else 0.0,
+        "unshuffle": 2 if options.decoder == "pixels" else default_unshuffle(pack.size),
+    }
+    return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
+
+
+def _check_pack(options: GalateaConfig, pack: "Pack") -> None:
     _check_hair(options, pack)
-    for name in ("detail_weight", "label_weight", "eye_weight", "eye_recolouring", "skin_weight", "skin_recolouring"):
+    for name in OF_LANDMARKS:
         if getattr(options, name) and pack.landmarks is None:
             raise TrainError(
                 f"{pack.folder} has no landmarks, which {name} needs: prepare it with --crop face or tilted"
@@ -206,15 +237,6 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
     for name in options.real_set:
         if name not in sources:
             raise TrainError(f"{pack.folder} has no source {name!r}, only {', '.join(sorted(sources))}")
-    hair = HAIR_DEFAULTS if _knows_hair(pack) else dict.fromkeys(HAIR_DEFAULTS, 0.0)
-    defaults: dict[str, Any] = {
-        "worst_patch_weight": WORST_PATCH_WEIGHT if options.patch_weight > 0 else 0.0,
-        "detail_weight": 0.0 if pack.landmarks is None else DETAIL_WEIGHT,
-        **hair,
-        "oldest_drawing": _oldest_drawing(pack) if options.label_weight else 0.0,
-        "unshuffle": 2 if options.decoder == "pixels" else default_unshuffle(pack.size),
-    }
-    return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
 
 
 def _knows_hair(pack: "Pack") -> bool:

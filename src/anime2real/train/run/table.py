@@ -71,13 +71,15 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
         return tuple(_typed(arguments[0], each, name) for each in value)
     if origin is Literal and value in arguments:
         return value
-    if kind is float and type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e300:
+    if kind is float and _is_number(value):
         return float(value)
-    if kind is int and type(value) is int and abs(value) <= LARGEST:
-        return value
-    if kind in (bool, str) and type(value) is kind:
+    if kind in (bool, int, str) and type(value) is kind and (kind is not int or abs(value) <= LARGEST):
         return value
     if origin is dict and isinstance(value, dict):
         return value
     wanted = f"one of {', '.join(arguments)}" if origin is Literal else f"of the type {getattr(kind, '__name__', kind)}"
     raise TrainError(f"{name} is {wanted}, not {str(value)[:80]!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e300
