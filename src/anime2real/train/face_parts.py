@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.face.finder import LABEL_CROP
+from anime2real.face.labeller import LABEL_CROP
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.losses.who import opposite
 

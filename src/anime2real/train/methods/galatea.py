@@ -102,7 +102,7 @@ class Galatea(Method):
         super().__init__()
         if size < MIN_SIZE:
             raise TrainError(f"galatea wants pictures of at least {MIN_SIZE} px, not {size}")
-        unshuffle = config.reduction
+        unshuffle = config.unshuffle_factor
         if size % (4 * unshuffle):
             raise TrainError(f"unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config

@@ -149,8 +149,8 @@ class GalateaConfig:
         self._check_generator()
 
     @property
-    def reduction(self) -> int:
-        """r of `unshuffle`, as it is where it was not given, and before a pack decides."""
+    def unshuffle_factor(self) -> int:
+        """r of `unshuffle`, also where it is not given and no pack has decided."""
         return 2 if self.decoder == "pixels" else self.unshuffle or 1
 
     @property

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anime2real.face.detector import MODELS
-from anime2real.face.finder import LABELS
+from anime2real.face.labeller import LABELS
 from anime2real.train.networks.efficientnet import LiteFeatures
 
 HEADS: Final = 2
@@ -80,6 +79,6 @@ _NAMES: Final = (
 
 def _weights() -> dict[str, Tensor]:
     """The heads' weights by name, in fp32."""
-    model = onnx.load(MODELS / LABELS)
+    model = onnx.load(LABELS)
     arrays = {i.name.removesuffix(".fp16"): onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
     return {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items() if "heads." in name}
