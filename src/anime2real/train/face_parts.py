@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.face.labeller import LABEL_CROP
 from anime2real.face.geometry import TEMPLATE
+from anime2real.face.labeller import LABEL_CROP
 from anime2real.train.losses.who import opposite
 
 HEIGHT: Final = 32
