@@ -193,12 +193,15 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
 
 
 def page_html() -> str:
-    """docs/try's index.html, with the parts of the page of `serve` that its comments `from serve: NAME` ask for."""
+    """docs/try's index.html, with the parts of the page of `serve` that its comments `from serve: NAME` ask for.
+
+    Addresses in them are taken below the page's own.
+    """
     served = (SHARED / "index.html").read_text(encoding="utf-8")
 
     def part(match: re.Match[str]) -> str:
         begin, end = (f"{match[1]}<!-- {word}: {match[2]} -->\n" for word in ("shared", "end"))
-        return served[served.index(begin) + len(begin) : served.index(end)]
+        return served[served.index(begin) + len(begin) : served.index(end)].replace('="/page/', '="')
 
     return re.sub(r"( *)<!-- from serve: (\w+) -->\n", part, (PAGE / "index.html").read_text(encoding="utf-8"))
 

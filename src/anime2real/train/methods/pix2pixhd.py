@@ -22,20 +22,20 @@ goes over all stages. Resize-convolution doubles the resolution. What is exporte
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anime2real.data.pack import Pack
-from anime2real.domain import Domain, other
+from anime2real.domain import Domain
 from anime2real.measure.features import vgg_is_here
 from anime2real.train.losses.adversarial import absolute, squared
-from anime2real.train.method import Batch, TrainedTranslator
+from anime2real.train.method import Batch
 from anime2real.train.methods.options import Pix2PixHDConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
 from anime2real.train.networks.pix2pixhd import CoarseToFineGenerator, Discriminators, Stage
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.source import Source
 from anime2real.train.networks.vgg import VGGFeatures
-from anime2real.train.optimizers import adam, frozen
+from anime2real.train.optimizers import frozen
 from anime2real.train.run.config import TrainError
 
 VGG_WEIGHTS: Final = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
@@ -53,19 +53,16 @@ class Pix2PixHD(PairedMethod):
     """
 
     name = "pix2pixhd"
-    averaged = ("generators",)
 
     def __init__(self, config: Pix2PixHDConfig, size: int) -> None:
-        super().__init__()
+        super().__init__(config)
         multiple = 2 ** (config.downsamplings + 1)
         if size % multiple or size == multiple:
             raise TrainError(
                 f"{config.downsamplings} downsamplings need pictures of {2 * multiple} px or a larger multiple of "
                 f"{multiple}, not {size}: set --downsamplings lower"
             )
-        self.config = config
         self.discriminator_features = "VGG" if config.vgg_weight else None
-        self.generators, self.discriminators = nn.ModuleDict(), nn.ModuleDict()
         for target in ways(config.to):
             source = Source(config.classes, config.boundaries)
             self.generators[target] = CoarseToFineGenerator(
@@ -106,39 +103,13 @@ class Pix2PixHD(PairedMethod):
                 module.stage = stage
         return changes
 
-    def make_optimizers(self, learning_rate: float) -> None:
-        """One Adam for the generators, one for the discriminators."""
-        betas = (0.5, 0.999)
-        self.optimizers = {
-            "generators": adam([self.generators], learning_rate, betas),
-            "discriminators": adam([self.discriminators], learning_rate, betas),
-        }
-
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        """The generators' step, then the discriminators' on the same pictures."""
-        optimizer = self.optimizers["generators"]
-        optimizer.zero_grad(set_to_none=True)
-        made = {target: self._generate(batch, target) for target in ways(self.config.to)}
-        losses = {name: torch.stack([own[name] for own, *_ in made.values()]).sum() for name in self._weights()}
-        torch.stack([weight * losses[name] for name, weight in self._weights().items()]).sum().backward()
-        optimizer.step()
-        optimizer = self.optimizers["discriminators"]
-        optimizer.zero_grad(set_to_none=True)
-        scored = [self._discriminate(target, *pictures) for target, (_, *pictures) in made.items()]
-        losses["discriminator"] = torch.stack(scored).sum()
-        losses["discriminator"].backward()
-        optimizer.step()
-        return {name: loss.detach() for name, loss in losses.items()}
-
     def _weights(self) -> dict[str, float]:
-        """The generators' losses that count, with their weights."""
         weights = {
             "adversarial": 1.0, "feature_matching": self.config.feature_weight, "vgg": self.config.vgg_weight
         }  # fmt: skip
         return {name: weight for name, weight in weights.items() if weight}
 
     def _generate(self, batch: Batch, target: Domain) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
-        """A generator's losses; then what it saw, what was wanted of it, and what it made."""
         generator, discriminators = self.generators[target], self.discriminators[target]
         assert isinstance(generator, CoarseToFineGenerator)
         given, wanted = given_and_wanted(batch, target)
@@ -160,20 +131,10 @@ class Pix2PixHD(PairedMethod):
         return losses, source, wanted, fake.detach()
 
     def _discriminate(self, target: Domain, source: Tensor, wanted: Tensor, fake: Tensor) -> Tensor:
-        """The loss of a domain's discriminators."""
         with self.autocast():
             found = self.discriminators[target](torch.cat([source, source]), torch.cat([wanted, fake]))
         halves = [scores[-1].chunk(2) for scores in found]
         return torch.stack([0.5 * (squared(real, 1.0) + squared(made, 0.0)) for real, made in halves]).sum()
-
-    def translators(self) -> list[TrainedTranslator]:
-        """The ways that were trained, averaged."""
-        generators = self.average["generators"]
-        assert isinstance(generators, nn.ModuleDict)
-        return [
-            TrainedTranslator(self.name, other(target), target, generators[target], classes=self.config.classes)
-            for target in ways(self.config.to)
-        ]
 
 
 def feature_matching(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
