@@ -236,7 +236,7 @@ def test_the_limit_on_pixels_is_exact_and_comes_before_decoding(kind: str, monke
     def decoded(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(reader_of(kind), "load", decoded)
+    monkeypatch.setattr(reader_of(kind, "a picture"), "load", decoded)
     assert "99 allowed" in refusal(content, limits=Limits(max_pixels=99))
 
 

@@ -215,8 +215,7 @@ class OutcomePrinter:
         to_stderr: bool = False,
     ) -> None:
         self._search, self._as_json, self._tells_domain, self._words = search, as_json, tells_domain, words
-        self._to_stderr = to_stderr
-        self._start = time.perf_counter()
+        self._to_stderr, self._start = to_stderr, time.perf_counter()
         self._written = self._skipped = 0
         self.failures = 0
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import numpy as np
 from PIL import ExifTags, Image, features
@@ -163,7 +163,7 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
     if not content:
         refuse(name, "is empty: get it again")
     kind = _sniff(content)
-    reader = _reader(kind, name)
+    reader = reader_of(kind, name)
     if kind == "PNG" and len(content) > LARGEST_TEXT:
         content = without_large_texts(content)
     try:
@@ -183,34 +183,21 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
 
 
-def _reader(kind: str, name: str) -> type[ImageFile]:
-    """Pillow's class for a kind of picture, as `_sniff` tells it, or a PictureError that says what to do.
-
-    WebP and AVIF are parts of Pillow that may have been left out when it was built.
-    """
-    if reader := reader_of(kind):
-        if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
-            refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
-        return reader
-    if kind == HEIC:
-        refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
-    refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
-
-
-def reader_of(kind: str) -> type[ImageFile] | None:
-    """Pillow's class for a format, imported for the first picture of it; None if there is none.
+def reader_of(kind: str, name: str) -> type[ImageFile]:
+    """Pillow's class for a format, imported for the first picture of it; a PictureError where there is none.
 
     Called by name: Image.open would warn of large pictures on stderr before we have seen their size, and take a
     camera's JPEG with a preview inside for an animation. That for HEIC comes with the extra `heic`.
     """
-    if kind not in FORMATS and kind != HEIC:
-        return None
+    if kind not in (*FORMATS, HEIC):
+        refuse(name, f"is {kind}, whatever its name says: convert it to one of {', '.join(FORMATS)}")
+    if kind in ("WEBP", "AVIF") and not features.check(kind.lower()):
+        refuse(name, f"is {kind}, which this Pillow lacks: convert it, or install Pillow from PyPI")
     module = "pillow_heif" if kind == HEIC else f"PIL.{FORMATS[kind]}ImagePlugin"
     try:
-        reader: type[ImageFile] = getattr(import_module(module), f"{FORMATS.get(kind, 'Heif')}ImageFile")
+        return cast("type[ImageFile]", getattr(import_module(module), f"{FORMATS.get(kind, 'Heif')}ImageFile"))
     except ImportError:
-        return None
-    return reader
+        refuse(name, 'is HEIC: pip install "anime2real[heic]", or convert it to JPEG')
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
