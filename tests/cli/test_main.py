@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -62,6 +63,30 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("translate", "methods", "compare", "prepare", "inspect", "export"):
         assert main([command, "--help"]) == 0
         assert f"anime2real {command}" in capsys.readouterr().out
+
+
+def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["translate"], ["pack", "show"]):
+        assert main(["help", *arguments]) == 0
+        by_command = capsys.readouterr().out
+        assert main([*arguments, "--help"]) == 0
+        assert by_command == capsys.readouterr().out
+    assert main(["help", "tranlsate"]) == 2
+    assert "there is no command 'tranlsate'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_shells_complete_commands_options_and_their_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    for words, wanted in (("trans", "translate"), ("translate --layo", "--layout"), ("translate --layout p", "paste")):
+        count = len(words.split())
+        asked = f'COMP_WORDS=(anime2real {words}); COMP_CWORD={count}; _anime2real; echo "${{COMPREPLY[@]}}"'
+        done = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True)
+        assert wanted in done.stdout.split()
+    for shell, start in (("zsh", "#compdef anime2real"), ("fish", "# Fish completion for anime2real")):
+        assert main(["completion", shell]) == 0
+        assert capsys.readouterr().out.startswith(start)
 
 
 def test_export_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

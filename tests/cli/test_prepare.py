@@ -27,7 +27,7 @@ def test_prepare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["prepare", "--both", str(tmp_path / "set"), "--layout", "A=real", "B=anime", "--near", "0"]
     command += ["--crop", "auto"]
     command += ["--size", "16", "--processes", "1", "--quiet"]
-    assert main([*command, "-o", str(tmp_path / "pack")]) == 0
+    assert main([*command, "-o", str(tmp_path / "pack"), "--json"]) == 0
     said = capsys.readouterr()
     facts = json.loads(said.out)
     assert facts["counts"] == {d: {"train": 3, "test": 3} for d in ("anime", "real")}
@@ -37,6 +37,11 @@ def test_prepare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1:] == ["3 left out: 2 .dds: convert them; 1 inner archive: unpack"]
     meta = json.loads((tmp_path / "pack" / "meta.json").read_text())
     assert meta["left_out"] == {".dds": 2, "inner archive": 1}
+    assert main([*command, "-o", str(tmp_path / "pack"), "--overwrite"]) == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/pack: 3 drawings to train on and 3 to test on, 3 photographs to train on and 3 to test on; "
+        "left out: 3 not read, 1 unreadable\n"
+    )
 
 
 def test_what_was_seen_is_said_where_a_domain_has_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from toys import Toy
 
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
+from anime2real.data.pack import Pack
 from anime2real.train.recipes import PRESETS
 from anime2real.train.run import stats
 
@@ -58,6 +59,9 @@ def test_a_preset_is_printed_whole_and_overridden_by_what_is_given(
     table = tomllib.loads(capsys.readouterr().out)
     assert table["budget"] == {"pairs": 15_000}
     assert [table["options"][name] for name in ("tilt", "turn", "pool_size")] == ["coordinates", 10.0, 7]
+    assert main([*command, "paper-50", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["config"]["budget"], plan["counts"]) == ({"pairs": 750_000}, Pack(toy.pack).meta["counts"])
     assert main([*command, "paper-51"]) == 2
     assert "cyclegan has no preset 'paper-51': there are default, paper-15, paper-50, tilt" in capsys.readouterr().err
 

@@ -112,7 +112,8 @@ def test_what_has_no_partner_is_counted_and_told(toy: Toy, tmp_path: Path, capsy
             archive.write(path, path.name)
         archive.write(maps / "06.png", "elsewhere/06.png")
     (maps / "07.png").write_bytes((toy.anime / "07.png").read_bytes())
-    command = ["prepare", "--pairs", str(tmp_path / "maps.zip"), str(toy.real), "--classes", *CLASSES, "--quiet"]
+    command = ["prepare", "--pairs", str(tmp_path / "maps.zip"), str(toy.real), "--classes", *CLASSES]
+    command += ["--quiet", "--json"]
     assert main([*command, "--size", "32", "--crop", "auto", "--near", "0", "-o", str(tmp_path / "pack")]) == 0
     said = capsys.readouterr()
     facts = json.loads(said.out)

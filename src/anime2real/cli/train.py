@@ -6,6 +6,7 @@ errors are answered without it.
 
 import dataclasses
 import inspect
+import json
 import math
 import re
 import sys
@@ -54,7 +55,8 @@ class Common:
         device: auto, cpu, cuda, cuda:1.
         plain: without mixed precision, fused kernels, graph capture and streams, also on a GPU.
         tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra `tensorboard`.
-        dry_run: print the whole configuration, and stop.
+        dry_run: say what would be trained, print the whole configuration, and stop.
+        as_json: print that as a line of JSON.
         quiet: no progress.
     """
 
@@ -73,6 +75,7 @@ class Common:
     plain: bool = False
     tensorboard: bool = False
     dry_run: bool = False
+    as_json: Annotated[bool, Parameter(name="--json")] = False
     quiet: bool = False
 
 
@@ -130,8 +133,12 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     lines: list[str] = []
     if find_device(common.device).type == "cpu":
         config, lines = _fitted(config, method, common, given)
+    if common.as_json and not common.dry_run:
+        raise UsageError("--json is for --dry-run: a training writes stats.jsonl")
     if common.dry_run:
-        print(dry_run(config, common.data), *(f"# {line}" for line in lines), sep="\n")
+        planned = dry_run(config, common.data)
+        words = "\n".join((planned.in_words(), *(f"# {line}" for line in lines)))
+        print(json.dumps(planned.as_record()) if common.as_json else words)
         return 0
     if not common.quiet:
         for line in lines:

@@ -1,7 +1,8 @@
 """Start a training, or resume it where it stopped, and export what it learned."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -119,8 +120,44 @@ def _method(
     return method, progress, passed
 
 
-def dry_run(config: TrainConfig, data: Path) -> str:
-    """A training as it would be written to config.toml, and how large its networks are; nothing is written.
+@dataclass(frozen=True)
+class Plan:
+    """A training that is not begun.
+
+    Attributes:
+        config: resolved.
+        data: the pack's folder.
+        px: of its pictures.
+        counts: of pictures, by domain and split.
+        weights: of all networks together.
+    """
+
+    config: TrainConfig
+    data: Path
+    px: int
+    counts: dict[str, dict[str, int]]
+    weights: int
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON: config, pack, px, counts, weights."""
+        facts = {"pack": str(self.data), "px": self.px, "counts": self.counts, "weights": self.weights}
+        return {"config": self.config.as_table(), **facts}
+
+    def in_words(self) -> str:
+        """Lines that say what would be trained, as comments, and the text of its config.toml."""
+        kinds = {"anime": "drawings", "real": "photographs"}
+        learned = " and ".join(f"{n.get('train', 0):,} {kinds[domain]}" for domain, n in self.counts.items())
+        budget, batch = self.config.budget, self.config.options.batch_size
+        time = f"{budget.minutes:g} minutes" if budget.minutes is not None else f"{budget.pairs:,} pairs"
+        return (
+            f"# {self.config.method} would learn from {learned} of {self.px} px for {time}, {batch} pairs a step;\n"
+            f"# its networks have {self.weights / 1e6:.1f} million weights. Nothing was written. Its config.toml:\n\n"
+            f"{self.config.as_toml()}"
+        )
+
+
+def dry_run(config: TrainConfig, data: Path) -> Plan:
+    """What a training would be; nothing is written.
 
     Raises:
         PackError: `data` is not a complete pack.
@@ -130,5 +167,4 @@ def dry_run(config: TrainConfig, data: Path) -> str:
     config = resolve(config, pack)
     method = build(config.method, config.options, pack.size)
     method.load_initial_weights()
-    weights = sum(p.numel() for p in method.parameters())
-    return f"{config.as_toml()}# {pack.size} px, {pack.meta['counts']}, {weights / 1e6:.1f} M weights"
+    return Plan(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()))
