@@ -21,9 +21,9 @@ from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.measure.distances import kid
-from anime2real.measure.evaluate import FOOTNOTE
 from anime2real.measure.features import Features
 from anime2real.measure.sharpness import resized
+from anime2real.measure.table import FOOTNOTE
 
 AT_ONCE = 8
 SPLITS = {"train": "training", "test": "test"}

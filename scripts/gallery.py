@@ -16,7 +16,7 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.face.geometry import align, closer
 from anime2real.image.decode import decode
-from anime2real.measure.evaluate import turned
+from anime2real.measure.subjects import turned
 from anime2real.translator import find_faces
 
 

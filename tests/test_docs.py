@@ -57,6 +57,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copy(path, folder / "examples")
     shutil.copy(ROOT / "examples" / "hana.png", folder / "folder")
     shutil.copy(ROOT / "examples" / "rin.png", folder / "crops")
+    shutil.copytree(ROOT / "examples" / "photographs", folder / "examples" / "photographs")
     shutil.copy(examples[0], folder / "drawing.png")
     shutil.copy(ROOT / "docs" / "pictures" / "astronaut.jpg", folder / "me.jpg")
     with Image.open(examples[0]) as one, Image.open(examples[1]) as two:

@@ -1,43 +1,68 @@
-"""The fixed pictures through bundles, and sheets of the results to look at.
+"""The fixed pictures through bundles, as `translate` does it, and what the networks saw, to look at.
 
-    python research/people/translate_fixed.py FIXED RESULTS NAME=BUNDLES ... [--who auto --labels LABELS.csv]
+    python research/people/translate_fixed.py FIXED RESULTS NAME=BUNDLES ... [--who "man, 25"]
 
-FIXED holds `drawings/` and `photographs/`; BUNDLES a folder with galatea-anime-to-real and galatea-real-to-anime, or
-one of them. RESULTS/NAME-real/ and RESULTS/NAME-anime/ get a picture each, and RESULTS/inputs-DOMAIN-SHARE what the
-networks saw, in crops of that share of the usual side.
-A bundle that is told who is asked for gets sex and age from LABELS.csv (name, sex, age), or `--who SEX,AGE` for all.
+FIXED holds `drawings/` and `photographs/` (research/fixed_sheets/make.py); BUNDLES a folder of bundles, or one bundle.
+RESULTS/NAME-real/ and RESULTS/NAME-anime/ get a picture each, and RESULTS/inputs-DOMAIN-SHARE what the networks saw, in
+crops of that share of the usual side. A bundle that is told whom to show gets what the label network reads off the
+face, or `--who` for all. A picture in which no face is found is named and left out.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 from PIL import Image
 
+from anime2real.bundle.format import Bundle
 from anime2real.bundle.save import load
-from anime2real.face.geometry import align, closer
-from anime2real.translator import find_faces
+from anime2real.domain import Domain
+from anime2real.errors import UserError
+from anime2real.face.who import Who, parse_who
+from anime2real.pipeline import crop_faces, translate_crops
+from anime2real.translator import Translator, find_faces
 
-PX = 256
+FOLDERS: dict[Domain, str] = {"anime": "drawings", "real": "photographs"}
+ENDINGS = (".png", ".webp", ".jpg")
 
 
-def inputs_of(folder: Path, cache: Path, share: float) -> dict[str, Image.Image]:
-    """The lined-up faces of a folder's pictures, in crops of that share of the usual side, by stem; kept in `cache`."""
-    cache.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".jpg")):
-        kept = cache / f"{path.stem}.png"
-        if not kept.is_file():
-            picture = Image.open(path).convert("RGB")
-            faces = find_faces(picture)
-            if not faces:
-                print(f"{path.name}: no face", flush=True)
-                continue
-            align(picture, closer(faces[0].crop, share), PX).save(kept)
-        found[path.stem] = Image.open(kept).convert("RGB")
-    return found
+def bundles_of(given: str) -> tuple[str, list[Bundle]]:
+    """The name before the equals sign, and the bundles in the folder behind it; one each way at most."""
+    name, _, place = given.partition("=")
+    folder = Path(place)
+    ways = [folder / "galatea-anime-to-real", folder / "galatea-real-to-anime"]
+    folders = [folder] if (folder / "bundle.json").is_file() else [way for way in ways if way.is_dir()]
+    if not place or not folders:
+        raise UserError(f"{given}: give NAME=FOLDER, with galatea-anime-to-real, galatea-real-to-anime or both in it")
+    return name, [load(one) for one in folders]
+
+
+def translate_fixed(fixed: Path, results: Path, name: str, bundle: Bundle, who: Who) -> tuple[Path, Path]:
+    """Translate one half of the fixed pictures.
+
+    Returns:
+        the folder of what the network saw, and that of its results: pictures of the same names, as PNG.
+    """
+    inputs = results / f"inputs-{FOLDERS[bundle.source]}-{bundle.crop_share:g}"
+    output = results / f"{name}-{bundle.target}"
+    for folder in (inputs, output):
+        folder.mkdir(parents=True, exist_ok=True)
+    translator = Translator(bundle)
+    paths = sorted(p for p in (fixed / FOLDERS[bundle.source]).iterdir() if p.suffix.lower() in ENDINGS)
+    if not paths:
+        raise UserError(f"{fixed / FOLDERS[bundle.source]} has no pictures: research/fixed_sheets/make.py makes them")
+    missed = []
+    for path in paths:
+        picture = Image.open(path).convert("RGB")
+        faces = find_faces(picture)[:1]
+        if not faces:
+            missed.append(path.stem)
+            continue
+        crops = crop_faces(picture, faces, bundle, who=who)
+        Image.fromarray(crops.pixels[0]).save(inputs / f"{path.stem}.png")
+        Image.fromarray(translate_crops(translator, [crops])[0][0]).save(output / f"{path.stem}.png")
+    none = f"; no face in {', '.join(missed)}" if missed else ""
+    print(f"{output}: {len(paths) - len(missed)}{none}", flush=True)
+    return inputs, output
 
 
 def main() -> None:
@@ -46,38 +71,11 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("bundles", nargs="+", help="NAME=FOLDER")
     parser.add_argument("--who", default="auto")
-    parser.add_argument("--labels", type=Path)
     options = parser.parse_args()
-    labels = {}
-    if options.labels:
-        with options.labels.open(newline="") as file:
-            labels = {row["name"]: (float(row["sex"]), float(row["age"]) / 100) for row in csv.DictReader(file)}
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    for to, source, domain in (("real", "anime", "drawings"), ("anime", "real", "photographs")):
-        for given in options.bundles:
-            name, _, folder = given.partition("=")
-            where = Path(folder) / f"galatea-{source}-to-{to}"
-            if not where.is_dir():
-                continue
-            bundle = load(where)
-            share = bundle.crop_share
-            pictures = inputs_of(options.fixed / domain, options.results / f"inputs-{domain}-{share:g}", share)
-            session = onnxruntime.InferenceSession(bundle.model(), settings, providers=["CPUExecutionProvider"])
-            output = options.results / f"{name}-{to}"
-            output.mkdir(parents=True, exist_ok=True)
-            for stem, picture in pictures.items():
-                feed = {"image": (np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1)[None]}
-                if "who" in bundle.conditions:
-                    told = labels.get(stem, (0.0, 0.3))
-                    if options.who != "auto":
-                        sex, age = options.who.split(",")
-                        told = float(sex), float(age) / 100
-                    feed["who"] = np.array([told], np.float32)
-                made = session.run(None, feed)[0][0]
-                pixels = np.rint((made.transpose(1, 2, 0) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-                Image.fromarray(pixels).save(output / f"{stem}.png")
-            print(f"{output}: {len(pictures)}", flush=True)
+    for given in options.bundles:
+        name, bundles = bundles_of(given)
+        for bundle in bundles:
+            translate_fixed(options.fixed, options.results, name, bundle, parse_who(options.who))
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ def crop_faces(
     *,
     who: Who | Sequence[Who] = AS_SEEN,
     keep_tilt: bool | None = None,
+    lined_up: bool = False,
 ) -> Crops:
     """Cut the faces out of a picture, as squares that a bundle takes.
 
@@ -171,6 +172,7 @@ def crop_faces(
         who: who the results should show: one for all faces, or one for each; ignored by bundles that do not take it.
         keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
+        lined_up: the picture is a lined-up face, as a pack's are: without faces, the crop of it that the bundle takes.
 
     Raises:
         PictureError: the bundle takes label maps, and the picture is none.
@@ -179,15 +181,12 @@ def crop_faces(
         return _crop_label_map(image, bundle)
     keep_tilt = bundle.keeps_tilt if keep_tilt is None else keep_tilt
     if not faces:
-        left, top, side = centre_box(*image.size)
-        middle = square(image, bundle.px)
+        middle, frame = crop_lined_up(image, bundle.px, bundle.crop_share if lined_up else 1.0)
+        whole = Face(_middle_frame(image).inverse(TEMPLATE), other(bundle.target), 0.0)
         # Bundles that take the tilt or the landmarks get those of the face in the square; without one, upright ones.
-        inside = default_finder(1)(middle) if bundle.keeps_tilt else []
-        landmarks = inside[0].landmarks / bundle.px if inside else TEMPLATE
-        frame = around((left + side / 2, top + side / 2), side)
-        whole = Face(frame.inverse(TEMPLATE), other(bundle.target), 0.0)
-        told = _asked(image, [whole], bundle, who)
-        return Crops(image, (), np.asarray(middle)[None], (frame,), landmarks[None], told)
+        inside = default_finder(1)(Image.fromarray(middle)) if bundle.keeps_tilt else []
+        landmarks = inside[0].landmarks / bundle.px if inside else frame(whole.landmarks)
+        return Crops(image, (), middle[None], (frame,), landmarks[None], _asked(image, [whole], bundle, who))
     frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
     if bundle.crop_share != 1:
         frames = tuple(closer(frame, bundle.crop_share) for frame in frames)
@@ -196,11 +195,23 @@ def crop_faces(
     return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))
 
 
-def _crop_label_map(image: Image.Image, bundle: Bundle) -> Crops:
+def crop_lined_up(image: Image.Image, px: int, crop_share: float) -> tuple[Pixels, Similarity]:
+    """A lined-up face as `crop_faces` crops it for a bundle of that `crop_share`: (px, px, 3), and its frame."""
+    frame = _middle_frame(image)
+    if crop_share == 1:
+        return np.asarray(square(image, px)), frame
+    frame = closer(frame, crop_share)
+    return np.asarray(align(image, frame, px)), frame
+
+
+def _middle_frame(image: Image.Image) -> Similarity:
     left, top, side = centre_box(*image.size)
+    return around((left + side / 2, top + side / 2), side)
+
+
+def _crop_label_map(image: Image.Image, bundle: Bundle) -> Crops:
     middle = square(label_picture(image, bundle.classes), bundle.px, Image.Resampling.NEAREST)
-    frame = around((left + side / 2, top + side / 2), side)
-    return Crops(image, (), np.asarray(middle)[None], (frame,), TEMPLATE[None])
+    return Crops(image, (), np.asarray(middle)[None], (_middle_frame(image),), TEMPLATE[None])
 
 
 def _asked(

@@ -98,7 +98,9 @@ def test_licences_are_told_apart(built: Path, module: str) -> None:
     weights = "LicenseRef-anime2real-weights"
     told = metadata(wheel(built, module))
     files = told.get_all("License-File", [])
-    assert told["License-Expression"] == (f"Apache-2.0 AND {weights}" if module == "anime2real" else weights)
+    assert told["License-Expression"] == (
+        f"Apache-2.0 AND {weights} AND CC-BY-4.0" if module == "anime2real" else weights
+    )
     assert f"LICENSES/{weights}.txt" in files
     assert ("LICENSE" in files) == (module == "anime2real")
     archive = zipfile.ZipFile(wheel(built, module))

@@ -42,6 +42,14 @@ def test_folders_are_searched_in_order(tree: Path) -> None:
     assert collect(["sub/.d"]) == [Path("sub/.d/e.png")]  # named, not found
 
 
+def test_the_examples_are_eight_drawings_and_the_photographs_are_apart() -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    drawings, photographs = collect([examples], recursive=False), collect([examples / "photographs"])
+    assert len(drawings) == len(photographs) == 8
+    assert all(isinstance(p, Path) and p.parent.name == "photographs" for p in photographs)
+    assert sum(p.stat().st_size <= 40_000 for p in photographs if isinstance(p, Path)) == 8
+
+
 def test_a_named_file_is_always_taken_and_taken_once(tree: Path) -> None:
     assert collect(["notes.txt", ".hidden.png"]) == [Path("notes.txt"), Path(".hidden.png")]
     assert collect(["sub/c.webp", tree / "sub", "sub/../sub/c.webp"]) == [Path("sub/c.webp")]

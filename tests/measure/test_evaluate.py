@@ -23,10 +23,13 @@ from anime2real.data.pack import Pack, PackError, sums_of, write_both, write_ind
 from anime2real.face.geometry import TEMPLATE, Face, Similarity
 from anime2real.image.decode import decode
 from anime2real.measure.distances import kid
-from anime2real.measure.evaluate import FOOTNOTE, EvaluationError, evaluate, table, turned
+from anime2real.measure.evaluate import evaluate
 from anime2real.measure.faces import BINS, compare_faces, misplacement
 from anime2real.measure.features import FeatureError, Features
-from anime2real.measure.rates import rates_table
+from anime2real.measure.foreign import MISSING
+from anime2real.measure.subjects import EvaluationError, turned
+from anime2real.measure.table import FOOTNOTE, rates_table, table
+from anime2real.pipeline import crop_faces, crop_lined_up
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
 PX = 96
@@ -133,8 +136,37 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["trained_against"] == {"Lite0": False}
     assert "*" not in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
-    assert_nothing_changed(to_real["rates"], to_real["images"])
-    assert set(report["protocol"]["sharp"]) == {"anime", "real"}
+    rates = to_real["rates"]
+    assert_nothing_changed(rates, to_real["images"])
+    assert rates["skin_delta_e"]["value"] == 0 < rates["eye_ratio"]["value"] < 1  # drawn irises are looked for larger
+    assert rates["target"]["images"] == report["protocol"]["images"]["real"]
+    assert set(rates) - {"sources", "men", "target"} == set(rates["men"])
+    assert (rates["face_elsewhere"] is None) == (report["protocol"]["face_elsewhere"] is None)
+
+
+def test_a_bundle_of_closer_crops_gets_them(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever changes nothing gives back what `translate` would crop of a lined-up face, with its face in place."""
+    bundle = tiny.write_bundle(tmp_path / "whole", tiny.model(PX), px=PX, source="real", target="anime")
+    manifest = json.loads((bundle.folder / "bundle.json").read_text())
+    manifest["training"]["crop_share"] = 0.8
+    (shutil.copytree(bundle.folder, tmp_path / "closer") / "bundle.json").write_text(json.dumps(manifest))
+    closer = read(tmp_path / "closer")
+    opened = Pack(pack)
+    (row, *_) = opened.rows("real", "test")
+    picture = Image.fromarray(opened.images[row])
+    given, frame = crop_lined_up(picture, PX, closer.crop_share)
+    face = Face(TEMPLATE * PX, "real", 1.0)
+    np.testing.assert_allclose(crop_faces(picture, [face], closer).pixels[0].astype(float), given, atol=1)
+    np.testing.assert_allclose(frame(TEMPLATE * PX), (TEMPLATE - 0.5) / 0.8 + 0.5, atol=0.01)
+    report = evaluate([bundle, closer], opened, [Colours()])
+    of_whole, of_closer = report["results"]
+    assert (of_whole["crop_share"], of_closer["crop_share"]) == (1, 0.8)
+    assert of_closer["kid"]["VGG"]["mean"] != of_whole["kid"]["VGG"]["mean"]
+    for record in (of_whole, of_closer):
+        assert record["hair_delta_e"] == record["rates"]["skin_delta_e"]["value"] == 0
+        assert record["rates"]["mirror_distance"]["value"] == 0
+    missing = report["protocol"]["face_elsewhere"] is None
+    assert (MISSING in capsys.readouterr().err) == missing
 
 
 def test_label_maps_lie_where_the_faces_of_their_photographs_do(pack: Path, tmp_path: Path) -> None:

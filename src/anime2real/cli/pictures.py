@@ -196,9 +196,8 @@ def evaluate(
     from anime2real.bundle.registry import find_bundles
     from anime2real.data.pack import Pack
     from anime2real.measure.evaluate import evaluate as measure
-    from anime2real.measure.evaluate import table
     from anime2real.measure.features import Features
-    from anime2real.measure.rates import rates_table
+    from anime2real.measure.table import rates_table, table
     from anime2real.train.device import find_device
 
     if images < 2:

@@ -77,6 +77,27 @@ def eye_colour(picture: NDArray[np.uint8], landmarks: Points, domain: Domain) ->
     return np.mean(colours, 0) if colours else None
 
 
+def colour_pairs(
+    inputs: NDArray[np.uint8], results: NDArray[np.uint8], landmarks: Points, to: Domain
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """CIELAB of the irises and of the skin, (N, 2, 3) each, of inputs and results; NaN where either is not found.
+
+    Args:
+        inputs, results: (N, S, S, 3) sRGB.
+        landmarks: (N, 5, 2) of the inputs, px.
+        to: the results' domain.
+    """
+    source: Domain = "anime" if to == "real" else "real"
+    eyes, skins = np.full((2, len(inputs), 2, 3), np.nan)
+    for row, (before, after, points) in enumerate(zip(inputs, results, landmarks, strict=True)):
+        irises = eye_colour(before, points, source), eye_colour(after, points, to)
+        tones = skin_tone(before, points), skin_tone(after, points)
+        for found, pair in ((eyes, irises), (skins, tones)):
+            if pair[0] is not None and pair[1] is not None:
+                found[row] = pair
+    return eyes, skins
+
+
 def colour_figures(
     inputs: NDArray[np.uint8], results: NDArray[np.uint8], landmarks: Points, to: Domain
 ) -> dict[str, Any]:
@@ -92,20 +113,11 @@ def colour_figures(
         `skin_delta_e`, None where too few were measured, with 95 % bootstrap intervals of the first and the last;
         `eyes_measured`, `skins_measured`: how many.
     """
-    source: Domain = "anime" if to == "real" else "real"
-    eyes, skins = [], []
-    for before, after, points in zip(inputs, results, landmarks, strict=True):
-        pair = eye_colour(before, points, source), eye_colour(after, points, to)
-        if pair[0] is not None and pair[1] is not None:
-            eyes.append(pair)
-        tones = skin_tone(before, points), skin_tone(after, points)
-        if tones[0] is not None and tones[1] is not None:
-            skins.append(float(ciede2000(tones[0], tones[1])))
+    pairs, tones = (found[~np.isnan(found).any((1, 2))] for found in colour_pairs(inputs, results, landmarks, to))
     figures: dict[str, Any] = {"eye_delta_e": None, "eye_delta_e_others": None, "eye_ratio": None}
     own = np.zeros(0)
-    if len(eyes) > 1:
-        before, after = (np.array([pair[place] for pair in eyes]) for place in (0, 1))
-        apart = ciede2000(before[None], after[:, None])
+    if len(pairs) > 1:
+        apart = ciede2000(pairs[None, :, 0], pairs[:, None, 1])
         own = np.diagonal(apart)
         others = (apart.sum() - own.sum()) / (apart.size - len(apart))
         figures = {
@@ -113,10 +125,10 @@ def colour_figures(
             "eye_delta_e_others": round(float(others), 4),
             "eye_ratio": round(float(own.mean() / others), 4),
         }
-    values = np.array(skins)
+    values = ciede2000(tones[:, 0], tones[:, 1])
     return figures | {
         "eye_delta_e_interval": [round(v, 4) for v in interval(own)] if len(own) else None,
-        "eyes_measured": len(eyes),
+        "eyes_measured": len(pairs),
         "skin_delta_e": round(float(values.mean()), 4) if len(values) else None,
         "skin_delta_e_interval": [round(v, 4) for v in interval(values)] if len(values) else None,
         "skins_measured": len(values),

@@ -44,7 +44,7 @@ class Subject:
     Attributes:
         name: of its file.
         image: RGB.
-        faces: the largest one; none if the centre square is to be taken for a face.
+        faces: the largest one; none if the picture is a lined-up face, as a pack's are.
     """
 
     name: str
@@ -76,7 +76,7 @@ def from_pictures(arguments: Sequence[str], count: int) -> tuple[list[Subject], 
     """
     subjects: list[Subject] = []
     failures: list[PictureError] = []
-    for item in collect(arguments):
+    for item in collect(arguments, recursive=False):
         if len(subjects) == count:
             break
         try:
@@ -156,8 +156,8 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
 
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
-    """Inputs and results, (N, S, S, 3) each. Faces keep their tilt, so that crops differ by `crop_share` alone."""
-    crops = [crop_faces(subject.image, subject.faces, bundle, keep_tilt=True) for subject in subjects]
+    """Inputs and results, (N, S, S, 3) each, cropped as `translate` crops them."""
+    crops = [crop_faces(subject.image, subject.faces, bundle, lined_up=True) for subject in subjects]
     results = translate_crops(Translator(bundle), crops)
     inputs = np.concatenate([crop.pixels for crop in crops])
     return coloured(inputs, len(bundle.classes)) if bundle.classes else inputs, np.concatenate(results)
