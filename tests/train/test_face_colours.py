@@ -1,5 +1,7 @@
 """Irises and skin: the losses by hand, what is left alone, and recoloured pictures of the colours asked for."""
 
+from typing import Any
+
 import torch
 from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, TAN, batch, face, landmarks
 from trainings import OnTheDeviceAlone
@@ -9,8 +11,11 @@ from anime2real.measure.colours import eye_colour, skin_tone
 from anime2real.train.face_colours import iris_colours, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import rgb_to_lab
-from anime2real.train.losses.eye_colour import LIGHTNESS, eye_distance
-from anime2real.train.losses.skin_colour import STEP, TOLERANCE, skin_distance, tone
+from anime2real.train.joined_batch import joined_mean
+from anime2real.train.losses.eye_colour import LIGHTNESS
+from anime2real.train.losses.eye_colour import eye_distance as eye_distances
+from anime2real.train.losses.skin_colour import STEP, TOLERANCE, tone
+from anime2real.train.losses.skin_colour import skin_distance as skin_distances
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_colours import recoloured
 from anime2real.train.methods.galatea_kept import kept
@@ -19,6 +24,16 @@ from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 
 ONE = landmarks(1)
 OPEN, CLOSED, GLASSES = (torch.tensor([[0.0, 0.3, -1.0, 0.0, *eyes]]) for eyes in ((1, -1), (-1, -1), (1, 1)))
+
+
+def eye_distance(*seen: Any) -> torch.Tensor:
+    """The mean, in hundreds of CIELAB."""
+    return joined_mean(*eye_distances(*seen)) / 100
+
+
+def skin_distance(*seen: Any) -> torch.Tensor:
+    """The same of skin."""
+    return joined_mean(*skin_distances(*seen)) / 100
 
 
 def lab(rgb: tuple[int, ...]) -> torch.Tensor:

@@ -25,6 +25,12 @@ class BatchIndices:
     numbers: NDArray[np.float32]
     real_set: "BatchIndices | None" = None
 
+    def part(self, rank: int, world_size: int) -> "BatchIndices":
+        """What process `rank` of `world_size` takes of the step: every so manieth pair, from its own on."""
+        mine = slice(rank, None, world_size)
+        real_set = None if self.real_set is None else self.real_set.part(rank, world_size)
+        return BatchIndices(self.anime[mine], self.real[mine], self.numbers[mine], real_set)
+
 
 def from_sources(rows: NDArray[np.int64], sources: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
     """Those of the rows (R,) whose sources (R,) have one of the names; all of them where none has."""

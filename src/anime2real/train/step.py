@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.joined_batch import JoinedGradients, world_size
 from anime2real.train.method import Augment, Batch, Method
 from anime2real.train.networks.tilt import mirrored
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
@@ -59,7 +60,7 @@ class TrainingStep:
     Args:
         method: on its device, its optimizers made, its average started.
         pictures: (P, S, S, 3) uint8 on the device: the whole pack.
-        batch_size: N.
+        batch_size: N, of this process.
         speed: which of the means above to use.
         landmarks: (P, 5, 2) in [-1, 1] on the device, for methods that want them.
         hair: (P, S, S) uint8 on the device, for methods that want it.
@@ -103,6 +104,9 @@ class TrainingStep:
         _lay_moments(method)
         if speed.fused:
             method.accelerate()
+        if world_size() > 1:
+            for optimizer in method.optimizers.values():
+                JoinedGradients(optimizer)
         if speed.streams and device.type == "cuda":
             method.side_streams = [torch.cuda.Stream(device) for _ in range(SIDE_STREAMS)]
 
@@ -208,7 +212,9 @@ class TrainingStep:
                     else:
                         value.zero_()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # NCCL's own threads look after their communicators meanwhile.
+        mode = "thread_local" if world_size() > 1 else "global"
+        with torch.cuda.graph(self._graph, capture_error_mode=mode):
             self._losses = self._body()
 
 

@@ -14,7 +14,9 @@ from trainings import PLAIN, config, galatea, plain, upper
 from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
 from anime2real.train.hair_recolouring import lab_to_rgb
-from anime2real.train.losses.hair_colour import LIGHTNESS, hair_distance
+from anime2real.train.joined_batch import joined_mean
+from anime2real.train.losses.hair_colour import LIGHTNESS
+from anime2real.train.losses.hair_colour import hair_distance as hair_distances
 from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, default_unshuffle
@@ -24,6 +26,11 @@ from anime2real.train.sampler import Sampler, matched
 from anime2real.train.start import train
 
 TEAL = (50.0, -20.0, -10.0)
+
+
+def hair_distance(*pictures: torch.Tensor) -> torch.Tensor:
+    """The mean, in hundreds of CIELAB."""
+    return joined_mean(*hair_distances(*pictures)) / 100
 
 
 def test_hair_that_stays_costs_nothing() -> None:

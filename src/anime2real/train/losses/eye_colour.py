@@ -19,8 +19,10 @@ EYES_OPEN, GLASSES = 4, 5
 """Columns of labels with an expression (`losses/who.py`)."""
 
 
-def eye_distance(before: Tensor, after: Tensor, landmarks: Tensor, who: Tensor | None, to: Domain) -> Tensor:
-    """The mean distance of the irises' colours, in hundreds of CIELAB.
+def eye_distance(
+    before: Tensor, after: Tensor, landmarks: Tensor, who: Tensor | None, to: Domain
+) -> tuple[Tensor, Tensor]:
+    """The sum of the distances of the irises' colours in CIELAB, and how many count.
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1].
@@ -29,7 +31,7 @@ def eye_distance(before: Tensor, after: Tensor, landmarks: Tensor, who: Tensor |
         to: the domain of `after`.
 
     Returns:
-        scalar; 0 where no iris counts. Each iris that does has the same weight.
+        two scalars, for `joined_mean`. Each iris that counts has the same weight.
     """
     with torch.autocast(before.device.type, enabled=False):
         source: Domain = "anime" if to == "real" else "real"
@@ -40,7 +42,7 @@ def eye_distance(before: Tensor, after: Tensor, landmarks: Tensor, who: Tensor |
         # Under the root nothing is ever 0, where its slope is endless.
         distance = ((LIGHTNESS * light).square() + a.square() + b.square() + 1e-2).sqrt()
         counts = wanted.seen * found.seen * open_eyes(who, before)[:, None]
-        return (distance * counts).sum() / counts.sum().clamp_min(1.0) / 100
+        return (distance * counts).sum(), counts.sum()
 
 
 def open_eyes(who: Tensor | None, image: Tensor) -> Tensor:

@@ -20,15 +20,15 @@ LIGHTNESS: Final = 0.7
 """Weight of L* beside a* and b*, as in `data.hair_colour`: light and shadow are a photograph's, not a drawing's."""
 
 
-def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
-    """The mean distance of the hair's colours, in hundreds of CIELAB: 0.02 is just seen.
+def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of the distances of the hair's colours in CIELAB, 2 is just seen, and how many count.
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1], S a multiple of 16.
         mask: (N, 1, S, S) in [0, 1], where `before` shows hair; pictures with less than `MIN_SHARE` of it do not count.
 
     Returns:
-        scalar; 0 where no picture counts. Each picture that does has the same weight.
+        two scalars, for `joined_mean`. Each picture that counts has the same weight.
     """
     with torch.autocast(before.device.type, enabled=False):
         mask = mask.float()
@@ -42,4 +42,4 @@ def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> Tensor:
         weight = share[:, 0]
         own = (distance * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(1e-3)
         counts = (mask.mean((1, 2, 3)) >= MIN_SHARE).float()
-        return (own * counts).sum() / counts.sum().clamp_min(1.0) / 100
+        return (own * counts).sum(), counts.sum()

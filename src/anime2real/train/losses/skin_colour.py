@@ -33,8 +33,8 @@ PALE_TOLERANCE: Final = 9.0
 """… and that to skin as usual."""
 
 
-def skin_distance(before: Tensor, after: Tensor, landmarks: Tensor, to: Domain) -> Tensor:
-    """The mean distance of the skin's colours beyond the tolerance, in hundreds of CIELAB.
+def skin_distance(before: Tensor, after: Tensor, landmarks: Tensor, to: Domain) -> tuple[Tensor, Tensor]:
+    """The sum of the distances of the skin's colours beyond the tolerance in CIELAB, and how many count.
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1].
@@ -42,7 +42,7 @@ def skin_distance(before: Tensor, after: Tensor, landmarks: Tensor, to: Domain) 
         to: the domain of `after`.
 
     Returns:
-        scalar; 0 where no skin is found. Each picture where it is has the same weight.
+        two scalars, for `joined_mean`. Each picture where skin is found has the same weight.
     """
     with torch.autocast(before.device.type, enabled=False):
         with torch.no_grad():
@@ -51,7 +51,7 @@ def skin_distance(before: Tensor, after: Tensor, landmarks: Tensor, to: Domain) 
         made, found = skin_colour(after, landmarks)
         distance = ((made - wanted).square().sum(1) + 1e-2).sqrt()
         counts = seen * found
-        return ((distance - tolerance).clamp_min(0) * counts).sum() / counts.sum().clamp_min(1.0) / 100
+        return ((distance - tolerance).clamp_min(0) * counts).sum(), counts.sum()
 
 
 def tone(skin: Tensor, to: Domain) -> tuple[Tensor, Tensor]:

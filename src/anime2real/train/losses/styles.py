@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.joined_batch import places, world_size
 from anime2real.train.networks.efficientnet import LiteFeatures
 
 FAR: Final = 0.4
@@ -26,7 +27,7 @@ def styles(numbers: Tensor) -> Tensor:
 
 def half_usual(styles: Tensor) -> Tensor:
     """The same, those of the first half of the batch made the usual one."""
-    usual = torch.arange(len(styles), device=styles.device) < (len(styles) + 1) // 2
+    usual = places(len(styles), styles.device) < (len(styles) * world_size() + 1) // 2
     return styles.masked_fill(usual[:, None], 0.0)
 
 

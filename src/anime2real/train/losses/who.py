@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
+from anime2real.train.joined_batch import places
 from anime2real.train.losses.adversarial import squared
 
 
@@ -22,7 +23,7 @@ def wrong_labels(who: Tensor) -> Tensor:
         who: (N, 2), sex from -1 (woman) to 1 (man) and age / 100; columns behind them, if any, are an expression, each
             from -1 (no) to 1 (yes).
     """
-    place = torch.arange(len(who), device=who.device)
+    place = places(len(who), who.device)
     who, expression = who[:, :2], who[:, 2:]
     if not expression.shape[1]:
         return _somebody_else(who, place % 2 == 0)
@@ -75,6 +76,6 @@ def asked_for(own: Tensor, others: Tensor) -> Tensor:
     Args:
         own, others: (N, 2) or more, of the pictures that are translated and of the target domain's real set.
     """
-    first = (torch.arange(len(own), device=own.device) % 2 == 0)[:, None]
+    first = (places(len(own), own.device) % 2 == 0)[:, None]
     expression = torch.arange(own.shape[1], device=own.device) >= 2
     return torch.where(first | expression, own, others)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.domain import Domain
+from anime2real.train.joined_batch import joined, part
 from anime2real.train.losses.adversarial import absolute, least_squares, squared
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.options import CycleGANConfig
@@ -63,8 +64,8 @@ class CycleGAN(Method):
         self.to_anime = TiltedGenerator(config.tilt, config.width, config.blocks, [m["real"] for m in maps])
         self.discriminator_real = TiltedDiscriminator(config.tilt, config.discriminator_width)
         self.discriminator_anime = TiltedDiscriminator(config.tilt, config.discriminator_width)
-        for part in (self.to_real, self.to_anime, self.discriminator_real, self.discriminator_anime):
-            initialise(part.network)
+        for each in (self.to_real, self.to_anime, self.discriminator_real, self.discriminator_anime):
+            initialise(each.network)
         # A whole batch is drawn from the pool at once, into distinct slots.
         slots = max(config.pool_size, config.batch_size)
         self.register_buffer("pool_real", torch.zeros(slots, 3, size, size))
@@ -94,9 +95,13 @@ class CycleGAN(Method):
         with torch.no_grad():
             # A fake keeps the condition that it was made under: the drawing's for a fake photograph.
             pool_real, pool_anime = (self.pool_real, self.condition_real), (self.pool_anime, self.condition_anime)
-            pooled_real = exchange(pool_real, (fake_real, conditions[0]), self.pooled, batch.numbers.pool_real)
-            pooled_anime = exchange(pool_anime, (fake_anime, conditions[1]), self.pooled, batch.numbers.pool_anime)
-            self.pooled.add_(len(fake_real))
+            # All processes have the same pools, and pass the whole batch through them.
+            fakes = joined(fake_real), joined(conditions[0]), joined(fake_anime), joined(conditions[1])
+            numbers = joined(batch.numbers.pool_real), joined(batch.numbers.pool_anime)
+            pooled_real = exchange(pool_real, fakes[:2], self.pooled, numbers[0])
+            pooled_anime = exchange(pool_anime, fakes[2:], self.pooled, numbers[1])
+            pooled_real, pooled_anime = (tuple(map(part, each)) for each in (pooled_real, pooled_anime))
+            self.pooled.add_(len(fakes[0]))
         losses.update(self._discriminator_step(batch, conditions, pooled_real, pooled_anime))
         return losses
 

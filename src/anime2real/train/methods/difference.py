@@ -13,6 +13,7 @@ means, so it can only change the average colour at each place: it is the floor t
 import torch
 from torch import Tensor, nn
 
+from anime2real.train.joined_batch import mean_of_parts
 from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
 from anime2real.train.methods.options import DifferenceConfig
 
@@ -58,7 +59,7 @@ class Difference(Method):
     @torch.no_grad()
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One iteration of the rule above."""
-        difference = batch.real.float().mean(0) - (batch.anime.float().mean(0) + self.vector)
+        difference = mean_of_parts(batch.real.float().mean(0) - (batch.anime.float().mean(0) + self.vector))
         self.vector.add_(difference, alpha=self.config.learning_rate)
         self.iteration.add_(1)
         # Written every time, to the slot whose thousand is under way: no host read, and the last write is the snapshot.

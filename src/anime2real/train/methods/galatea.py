@@ -58,7 +58,7 @@ from anime2real.train.losses.styles import likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
-from anime2real.train.methods.galatea_kept import KEPT, kept
+from anime2real.train.methods.galatea_kept import kept, kept_losses
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
 from anime2real.train.methods.galatea_told import told
@@ -214,9 +214,9 @@ class Galatea(Method):
             losses["identity"] = absolute(same_real, real) + absolute(same_anime, anime)
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
-            for name in (*KEPT, "mirrored"):
-                if f"{name}_real" in done:
-                    losses[name] = done[f"{name}_real"] + done[f"{name}_anime"]
+            losses |= kept_losses(done)
+            if self.config.mirror_weight:
+                losses["mirrored"] = done["mirrored_real"] + done["mirrored_anime"]
             if logits_real is not None and logits_anime is not None:
                 losses["cam"] = cam_loss(logits_real) + cam_loss(logits_anime)
             loss = self._weighted(losses)

@@ -1,11 +1,12 @@
 """What Galatea's results keep of what they were made from, and show of what was asked for: colours and labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from torch import Tensor
 
+from anime2real.train.joined_batch import joined_mean
 from anime2real.train.losses.eye_colour import eye_distance
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.labels import label_distance
@@ -26,7 +27,7 @@ def kept(
     fake_real: Tensor,
     fake_anime: Tensor,
     labels: tuple[LabelNetwork, LiteFeatures] | None = None,
-) -> dict[str, Callable[[], Tensor]]:
+) -> dict[str, Callable[[], Any]]:
     """What computes the distances between results and what they are to keep: independent pieces of work, by name.
 
     Args:
@@ -36,9 +37,9 @@ def kept(
         labels: the label network and its trunk, with `label_weight`.
 
     Returns:
-        scalars in pairs, as `hair_real` and `hair_anime`, by the domain of the results.
+        in pairs, as `hair_real` and `hair_anime`, by the domain of the results: what `kept_losses` takes.
     """
-    works: dict[str, Callable[[], Tensor]] = {}
+    works: dict[str, Callable[[], Any]] = {}
     if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
         works["hair_real"] = partial(hair_distance, batch.anime, fake_real, batch.anime_hair)
         works["hair_anime"] = partial(hair_distance, batch.real, fake_anime, batch.real_hair)
@@ -63,3 +64,18 @@ def kept(
             numbers = batch.numbers.augmentation(variant)[:, 3:5]
             works[f"labels_{domain}"] = partial(label_distance, *labels, result, landmarks, who, numbers)
     return works
+
+
+def kept_losses(done: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The losses, by the names in `KEPT`, of what the works of `kept` gave.
+
+    Args:
+        done: scalars, or sums of distances in CIELAB and how many count; these become hundreds, 0 where none counts.
+    """
+    losses = {}
+    for name in KEPT:
+        found = [done[f"{name}_{to}"] for to in ("real", "anime") if f"{name}_{to}" in done]
+        means = [joined_mean(*each) / 100 if isinstance(each, tuple) else each for each in found]
+        if means:
+            losses[name] = means[0] + means[1]
+    return losses

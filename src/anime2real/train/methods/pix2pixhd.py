@@ -27,6 +27,7 @@ from torch import Tensor
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.measure.features import vgg_is_here
+from anime2real.train.joined_batch import mean_of_parts
 from anime2real.train.losses.adversarial import absolute, squared
 from anime2real.train.method import Batch
 from anime2real.train.methods.options import Pix2PixHDConfig
@@ -156,7 +157,6 @@ def perceptual(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     Args:
         real, fake: a map of each of five blocks.
     """
-    layers = zip(VGG_WEIGHTS, real, fake, strict=True)
-    return torch.stack(
-        [weight * absolute(two, one) / one.float().abs().mean().clamp_min(1e-6) for weight, one, two in layers]
-    ).sum()
+    sizes = mean_of_parts(torch.stack([one.float().abs().mean() for one in real])).clamp_min(1e-6)
+    layers = zip(VGG_WEIGHTS, real, fake, sizes, strict=True)
+    return torch.stack([weight * absolute(two, one) / size for weight, one, two, size in layers]).sum()

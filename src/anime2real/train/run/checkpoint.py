@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,12 +85,7 @@ class Saver:
         """Copy what the run has now, and write it while the run goes on; the one before is waited for."""
         self.wait()
         tensors = {key: _on_host(value) for key, value in method.state_dict().items()}
-        moments = {
-            f"{key}.{place}.{name}": _on_host(value)
-            for key, optimizer in method.optimizers.items()
-            for place, state in optimizer.state_dict()["state"].items()
-            for name, value in state.items()
-        }
+        moments = {name: _on_host(value) for name, value in moments_of(method).items()}
         self._intact = [step for step in self._intact if step != progress.step]
         self._intact = [*self._intact, progress.step][-KEPT:]
         # By what this session knows to be intact: a folder of a higher number may be damaged, or somebody else's.
@@ -101,6 +97,30 @@ class Saver:
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.result()
+
+
+def moments_of(method: Method) -> dict[str, Tensor]:
+    """The moments of a method's optimizers by their names in a checkpoint, OPTIMIZER.PLACE.NAME."""
+    return {
+        f"{key}.{place}.{name}": value
+        for key, optimizer in method.optimizers.items()
+        for place, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def load_moments(method: Method, moments: Mapping[str, Tensor]) -> None:
+    """Load what `moments_of` gave into a method's optimizers."""
+    for key, optimizer in method.optimizers.items():
+        rates = [group["lr"] for group in optimizer.param_groups]
+        own: dict[int, dict[str, Tensor]] = {}
+        for name, value in moments.items():
+            of, place, what = name.split(".")
+            if of == key:
+                own.setdefault(int(place), {})[what] = value
+        optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # the tensor that a captured graph reads, not a copy
 
 
 def _on_host(value: Tensor) -> Tensor:
@@ -187,17 +207,7 @@ def _load(path: Path, method: Method) -> RunProgress:
     if path.name != _name(progress.step):
         raise ValueError(f"it is of step {progress.step}, not of the one that its name tells")
     method.load_state_dict(load_file(path / MODEL))
-    moments = load_file(path / OPTIMIZERS)
-    for key, optimizer in method.optimizers.items():
-        rates = [group["lr"] for group in optimizer.param_groups]
-        own: dict[int, dict[str, Tensor]] = {}
-        for name, value in moments.items():
-            of, place, what = name.split(".")
-            if of == key:
-                own.setdefault(int(place), {})[what] = value
-        optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate  # the tensor that a captured graph reads, not a copy
+    load_moments(method, load_file(path / OPTIMIZERS))
     return progress
 
 
