@@ -1,0 +1,104 @@
+"""One of two processes that train together, as a script: `python one_of_two.py CASES OUT`, with torchrun's environment.
+
+What it finds goes to files in OUT that `test_distributed.py` reads.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from toys import SIZE, TINY
+from trainings import faces
+
+from anime2real.train.distributed import processes
+from anime2real.train.method import Method
+from anime2real.train.methods.options import AutoencoderConfig
+from anime2real.train.run.restore import build
+from anime2real.train.sampler import Sampler
+from anime2real.train.step import Speed, TrainingStep
+
+BATCH: Final = 8
+"""Pairs a step, of both together."""
+
+STEPS: Final = 3
+"""So many that pools are full and give earlier pictures back; nothing is learned meanwhile."""
+
+CASES: Final[dict[str, tuple[str, Any]]] = {
+    "difference": ("difference", TINY["difference"]),
+    "autoencoder": ("autoencoder", AutoencoderConfig(pairing="matched", width=8)),
+    "cyclegan": ("cyclegan", replace(TINY["cyclegan"], tilt="landmarks")),
+    "galatea": (
+        "galatea",
+        replace(
+            TINY["galatea"],
+            **{"generator": "ugatit", "blocks": 2, "who": True, "expressions": True, "min_scale": 0.5},
+            **{"hair_recolouring": 0.8, "hair_weight": 10.0, "detail_weight": 0.5, "mirror_weight": 1.0},
+        ),
+    ),
+}
+"""Methods that look at more than one picture at a time, with all that does."""
+
+SLOW_CASES: Final[dict[str, tuple[str, Any]]] = {
+    **{name: (name, TINY[name]) for name in ("ugatit", "pix2pix", "pix2pixhd")},
+    "galatea-styles": ("galatea", replace(TINY["galatea"], style_weight=1.0)),
+}
+"""The others."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Noise, with all that a pack may know of it."""
+
+    pictures: torch.Tensor
+    known: tuple[torch.Tensor | None, ...]
+
+    @classmethod
+    def noise(cls) -> "Pictures":
+        """16 drawings and 16 photographs; every third shows no hair."""
+        generator = torch.Generator().manual_seed(5)
+        pictures = torch.randint(0, 256, (32, SIZE, SIZE, 3), dtype=torch.uint8, generator=generator)
+        hair = torch.randint(0, 256, (32, SIZE, SIZE), dtype=torch.uint8, generator=generator)
+        hair[::3] = 0
+        who = torch.rand(32, 6, generator=generator)
+        return cls(pictures, (faces(32), hair, None, who, None))
+
+
+def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
+    """Everything that a method holds after some steps at a learning rate of 0, its last gradients and its losses."""
+    name, options = (CASES | SLOW_CASES)[case]
+    torch.manual_seed(0)
+    method: Method = build(name, replace(options, batch_size=BATCH), SIZE)
+    if method.wants_hair:
+        method.set_hair_colours(np.random.default_rng(0).uniform(20, 70, (5, 3)).astype(np.float32))
+    method.make_optimizers(1e-4)
+    method.start_average()
+    noise = Pictures.noise()
+    step = TrainingStep(method, noise.pictures, BATCH // world_size, Speed(), *noise.known)
+    rows = np.arange(32)
+    real_set = (rows[:8], rows[16:24]) if method.wants_real_set else ()
+    sampler = Sampler(rows[:16], rows[16:], BATCH, 3, real_set, paired=method.wants_pairs)
+    for number in range(STEPS):
+        draw = sampler.draw(number)
+        draw = replace(draw, real=method.arrange(draw.anime, draw.real, noise.pictures.numpy()))
+        losses = step.step(draw.part(rank, world_size), 0.0, [0.5])
+    found = {f"state.{key}": value.clone() for key, value in method.state_dict().items()}
+    found |= {f"gradient.{key}": p.grad.clone() for key, p in method.named_parameters() if p.grad is not None}
+    return found | {f"loss.{key}": value.clone() for key, value in losses.items()}
+
+
+def main(out: Path, cases: list[str]) -> None:
+    """Write what this process finds."""
+    with processes("cpu") as together:
+        for case in cases:
+            state = state_after(case, together.rank, together.world_size)
+            save_file(
+                {key: value.contiguous() for key, value in state.items()}, out / f"{case}-{together.rank}.safetensors"
+            )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
