@@ -10,8 +10,7 @@ import pytest
 from one_of_two import CASES, SLOW_CASES, state_after
 from safetensors.torch import load_file
 
-HERE = Path(__file__).parent
-TESTS, SOURCE = HERE.parent, HERE.parents[1] / "src"
+TESTS = Path(__file__).parents[1]
 
 
 def together(out: Path, *arguments: str, timeout: float = 120.0) -> list[subprocess.CompletedProcess[str]]:
@@ -19,9 +18,9 @@ def together(out: Path, *arguments: str, timeout: float = 120.0) -> list[subproc
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    path = os.pathsep.join(map(str, (SOURCE, TESTS, HERE)))
+    path = os.pathsep.join(map(str, (TESTS.parent / "src", TESTS)))
     told = {"PYTHONPATH": path, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "one_of_two.py"), str(out), *arguments]
+    command = [sys.executable, str(TESTS / "one_of_two.py"), str(out), *arguments]
     started = [
         subprocess.Popen(
             command,

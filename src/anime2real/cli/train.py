@@ -126,15 +126,19 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     config = config_of(method, common, given)
     need_extra("train", "training")
     from anime2real.train.device import find_device
+    from anime2real.train.distributed import PeerError, started
     from anime2real.train.session import Session
     from anime2real.train.start import dry_run, train
     from anime2real.train.step import Speed
 
     lines: list[str] = []
-    if find_device(common.device).type == "cpu":
-        config, lines = _fitted(config, method, common, given)
+    rank, world_size = started()
+    if rank == 0 and find_device(common.device).type == "cpu":  # the others go by the first process's configuration
+        config, lines = _fitted(config, method, common, given, world_size)
     if common.as_json and not common.dry_run:
         raise UsageError("--json is for --dry-run: a training writes stats.jsonl")
+    if common.dry_run and rank:
+        return 0
     if common.dry_run:
         planned = dry_run(config, common.data)
         words = "\n".join((planned.in_words(), *(f"# {line}" for line in lines)))
@@ -149,13 +153,18 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
         tensorboard=common.tensorboard,
         quiet=common.quiet,
     )
-    return 0 if train(config, common.data, common.output, session).finished else 130
+    try:
+        return 0 if train(config, common.data, common.output, session).finished else 130
+    except PeerError:  # whoever failed has said why
+        return 1
 
 
-def _fitted(config: TrainConfig, method: str, common: Common, given: dict[str, Any]) -> tuple[TrainConfig, list[str]]:
+def _fitted(
+    config: TrainConfig, method: str, common: Common, given: dict[str, Any], world_size: int
+) -> tuple[TrainConfig, list[str]]:
     """The training with a batch that fits the machine's memory, where none was asked for, and what to tell of it.
 
-    A run that has begun keeps its batch.
+    A run that has begun keeps its batch; of several processes nobody knows which share a memory.
     """
     from anime2real.data.pack import Pack
     from anime2real.train.need import free_gigabytes, need_of, told
@@ -164,9 +173,9 @@ def _fitted(config: TrainConfig, method: str, common: Common, given: dict[str, A
     asked, free = config.options.batch_size, free_gigabytes()
     need = need_of(method, config.options, Pack(common.data).size)
     if "batch_size" not in {**given, **parse_settings(method, common.setting)}:
-        batch_size = RunFolder(common.output).batch_size() or need.fitting(asked, free)
+        batch_size = RunFolder(common.output).batch_size() or (asked if world_size > 1 else need.fitting(asked, free))
         config = config_of(method, common, {**given, "batch_size": batch_size})
-    return config, told(need, config.options.batch_size, asked, free)
+    return config, [] if world_size > 1 else told(need, config.options.batch_size, asked, free)
 
 
 def command_of(method: str) -> Callable[..., int]:

@@ -33,7 +33,15 @@ _FAILURES, _MESSAGE = "anime2real/failures", "anime2real/message"
 
 
 class PeerError(TrainError):
-    """Another process of this training has failed, and said why."""
+    """Another process of this training has failed, and said why.
+
+    Attributes:
+        rank: of the process that heard of it.
+    """
+
+    def __init__(self, said: str, rank: int) -> None:
+        super().__init__(said)
+        self.rank = rank
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,14 @@ class Processes:
         rank: its number, from 0.
         world_size: how many there are.
         hosts: the group by which the hosts talk, without the devices; None for one process.
+        given: whether the caller has formed the process group, and keeps it.
     """
 
     device: torch.device
     rank: int = 0
     world_size: int = 1
     hosts: Any = field(default=None, repr=False)
+    given: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -130,6 +140,12 @@ class Processes:
         dist.broadcast(dense, src=0)
         tensor.detach().copy_(dense)
 
+    def leave(self) -> None:
+        """Leave the process group: what follows is done by each process alone."""
+        if self.world_size > 1 and not self.given and dist.is_initialized():
+            with suppress(RuntimeError):
+                dist.destroy_process_group()
+
     def failed(self, error: BaseException) -> BaseException:
         """What to raise for an error here: the first to fail tells all others, which then end by its message."""
         if self.world_size == 1 or isinstance(error, PeerError):
@@ -139,11 +155,11 @@ class Processes:
             said = "another process of the training is gone or does not answer; the same command resumes"
         elif not self.is_first:
             said = f"process {self.rank} of {self.world_size} failed: {said}"
-        with suppress(RuntimeError):  # where the first process holds the store, it may be gone with it
+        with suppress(RuntimeError, ValueError):  # where the first process holds the store, it may be gone with it
             store = dist.distributed_c10d._get_default_store()
             if store.add(_FAILURES, 1) > 1:
                 store.wait([_MESSAGE], timedelta(seconds=5))
-                return PeerError(store.get(_MESSAGE).decode())
+                return PeerError(store.get(_MESSAGE).decode(), self.rank)
             store.set(_MESSAGE, said)
         return TrainError(said) if _is_lost(error) or not self.is_first else error
 
@@ -166,32 +182,37 @@ def processes(device: str) -> Iterator[Processes]:
         TrainError: the device is not there, or another process's; another process failed; what was raised inside, in
             one line that says in which process.
     """
-    formed = dist.is_available() and dist.is_initialized()
-    rank, world_size = (
-        (dist.get_rank(), dist.get_world_size()) if formed else (_told("RANK", 0), _told("WORLD_SIZE", 1))
-    )
+    given = dist.is_available() and dist.is_initialized()
+    rank, world_size = (dist.get_rank(), dist.get_world_size()) if given else started()
     if world_size == 1:
         yield Processes(find_device(device))
         return
     own = _own_device(device)
-    if not formed:
+    if not given:
         _form(own)
+    hosts = dist.group.WORLD if own.type == "cpu" else dist.new_group(backend="gloo", timeout=TIMEOUT)
+    together = Processes(own, rank, world_size, hosts, given)
     try:
-        hosts = dist.group.WORLD if own.type == "cpu" else dist.new_group(backend="gloo", timeout=TIMEOUT)
-        together = Processes(own, rank, world_size, hosts)
-        try:
-            yield together
-        except (Exception, KeyboardInterrupt) as error:
-            raised = together.failed(error)
-            if own.type == "cuda" and not formed:  # kernels may wait for the others: they would be waited for
-                dist.distributed_c10d._abort_process_group()
-            if raised is error:
-                raise
-            raise raised from error
+        yield together
+    except (Exception, KeyboardInterrupt) as error:
+        raised = together.failed(error)
+        if own.type == "cuda" and not given and dist.is_initialized():
+            # Kernels may wait for the others for ever: leaving would wait for them.
+            dist.distributed_c10d._abort_process_group()
+        if raised is error:
+            raise
+        raise raised from error
     finally:
-        if not formed and dist.is_initialized():
-            with suppress(RuntimeError):
-                dist.destroy_process_group()
+        together.leave()
+
+
+def started() -> tuple[int, int]:
+    """The rank of this process and how many there are, as torchrun says; (0, 1) where it has not started this one.
+
+    Raises:
+        TrainError: what the environment says is no number.
+    """
+    return _told("RANK", 0), _told("WORLD_SIZE", 1)
 
 
 def _form(device: torch.device) -> None:

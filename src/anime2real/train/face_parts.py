@@ -12,6 +12,7 @@ from torch import Tensor
 
 from anime2real.face.geometry import TEMPLATE
 from anime2real.face.labeller import LABEL_CROP
+from anime2real.train.joined_batch import places
 from anime2real.train.losses.who import opposite
 
 HEIGHT: Final = 32
@@ -42,7 +43,7 @@ def beside_expression(name: str, near: Tensor, who: Tensor, wrong: Tensor | None
     labels = who[:, columns[0] : columns[1] + 1]
     if wrong is not None:
         count = len(wrong)
-        first = (torch.arange(count, device=who.device) % 2 == 0)[:, None]
+        first = (places(count, who.device) % 2 == 0)[:, None]
         turned = torch.where(torch.cat([first, ~first], 1), opposite(labels[:count]), labels[:count])
         near, labels = torch.cat([near, near[:count]]), torch.cat([labels, turned])
     planes = labels[:, :, None, None].to(near.dtype).expand(-1, -1, *near.shape[2:])

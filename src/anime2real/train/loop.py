@@ -7,16 +7,20 @@ bit-equal to that of one that was never stopped.
 import math
 import time
 from collections import deque
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 
 from anime2real.data.pack import Pack
 from anime2real.train import sample_grid
 from anime2real.train.accelerated.parity import preflight
+from anime2real.train.distributed import Processes
 from anime2real.train.method import Method
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
+from anime2real.train.run.config import TrainConfig
 from anime2real.train.run.folder import OpenRun, RunFolder
 from anime2real.train.run.health import DivergedError, check_losses, check_weights
 from anime2real.train.run.progress import TrainingReporter
@@ -32,38 +36,48 @@ RUN_AHEAD = 4
 """Steps that the host may be ahead of the device: enough to hide it, few enough for an honest clock."""
 
 
+@dataclass(frozen=True)
+class _Records:
+    """What a training writes as it goes: into a run that this process has opened, figures and checkpoints."""
+
+    opened: OpenRun
+    stats: Stats
+    saver: checkpoint.Saver
+
+
 class Loop:
     """A training on its way: its networks, its pictures and how far it is."""
 
     def __init__(
         self,
-        opened: OpenRun,
+        opened: OpenRun | None,
+        config: TrainConfig,
         pack: Pack,
         folder: RunFolder,
         session: Session,
-        device: torch.device,
+        processes: Processes,
         speed: Speed,
         method: Method,
         progress: RunProgress,
         report: TrainingReporter,
     ) -> None:
-        config = opened.config
         self.opened, self.config, self.folder, self.session, self.report = opened, config, folder, session, report
-        self.method, self.speed, self.progress = method, speed, progress
+        self.method, self.speed, self.progress, self.processes = method, speed, progress, processes
         self.schedule = Schedule(config, method)
         self.batch_size = self.schedule.batch_size
         (drawings, photographs), real_set = training_rows(pack, method, config.seed)
         self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set, paired=method.wants_pairs)
         pack.check()
         self.host_pictures = pack.images
-        self.pictures = torch.from_numpy(pack.images).to(device)
-        self.annotations = annotations(pack, method, device)
+        self.pictures = torch.from_numpy(pack.images).to(processes.device)
+        self.annotations = annotations(pack, method, processes.device)
         # Where the budget has become longer, less of it is used than when the last grid was drawn.
         drawn = min(progress.sampled, math.floor(self.used() * config.samples) + 1)
         self.progress = replace(progress, sampled=drawn)
         self.sample_rows = sample_grid.chosen_rows(pack, config.seed)
-        self.started = time.perf_counter() - progress.seconds
-        self.logged = time.perf_counter(), progress.pairs
+        now = self._now()
+        self.started = now - progress.seconds
+        self.logged = now, progress.pairs
         method.enter(self.used())
 
     def done(self) -> bool:
@@ -89,19 +103,15 @@ class Loop:
     def run(self) -> None:
         """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
         self._preflight()
-        training_step = TrainingStep(self.method, self.pictures, self.batch_size, self.speed, *self.annotations)
+        own_batch = self.processes.part_of(self.batch_size)
+        training_step = TrainingStep(self.method, self.pictures, own_batch, self.speed, *self.annotations)
         ahead: deque[torch.cuda.Event] = deque()
-        last_checkpoint = time.perf_counter()
+        last_checkpoint = self._now()
         self.logged = last_checkpoint, self.progress.pairs
-        with (
-            stop_requested() as stop,
-            open_stats(
-                self.folder.root, self.progress.step, self.report, tensorboard=self.session.tensorboard
-            ) as stats,
-            checkpoint.Saver(self.folder.checkpoints, self.progress.step) as saver,
-        ):
+        with stop_requested() as stop, self._records() as records:
             losses: dict[str, torch.Tensor] = {}
-            while not self.done() and not stop:
+            stopping = False
+            while not self.done() and not stopping:
                 if self.method.enter(self.used()):
                     training_step.renew()
                 self._sample()
@@ -113,7 +123,7 @@ class Loop:
                     ahead[-1].record()
                     if len(ahead) > RUN_AHEAD:
                         ahead.popleft().synchronize()
-                now = time.perf_counter()
+                now, stopping = self.processes.clock(time.perf_counter(), bool(stop))
                 self.progress = replace(
                     self.progress,
                     step=self.progress.step + 1,
@@ -121,30 +131,53 @@ class Loop:
                     seconds=now - self.started,
                 )
                 if now - self.logged[0] >= self.session.log_seconds or self.done():
-                    self._log(losses, stats)
-                if time.perf_counter() - last_checkpoint >= self.session.checkpoint_seconds:
-                    self._save(saver, losses)
-                    last_checkpoint = time.perf_counter()
+                    self._log(losses, now, records)
+                if now - last_checkpoint >= self.session.checkpoint_seconds:
+                    self._save(losses, records)
+                    last_checkpoint = self._now()
             self._sample()
-            self._save(saver, losses)
+            self._save(losses, records)
+            training_step.renew()  # a graph holds on to what the processes talk by
 
-    def _save(self, saver: checkpoint.Saver, losses: dict[str, torch.Tensor]) -> None:
+    def _now(self) -> float:
+        """The clock, the same in every process."""
+        return self.processes.clock(time.perf_counter())[0]
+
+    @contextmanager
+    def _records(self) -> Iterator["_Records | None"]:
+        """Where figures and checkpoints go, in the process that writes."""
+        if self.opened is None:
+            yield None
+            return
+        step, tensorboard = self.progress.step, self.session.tensorboard
+        with (
+            open_stats(self.folder.root, step, self.report, tensorboard=tensorboard) as stats,
+            checkpoint.Saver(self.folder.checkpoints, step) as saver,
+        ):
+            yield _Records(self.opened, stats, saver)
+
+    def _save(self, losses: dict[str, torch.Tensor], records: "_Records | None") -> None:
         """A checkpoint of a sound training, in a folder that is still there."""
-        self.opened.check()
+        if records is not None:
+            records.opened.check()
         self._checked(losses)
-        saver.save(self.method, self.progress)
+        if records is not None:
+            records.saver.save(self.method, self.progress)
 
     def _draw(self, ahead: int = 0) -> BatchIndices:
+        """This process's part of a step's data."""
         indices = self.sampler.draw(self.progress.step + ahead)
-        return replace(indices, real=self.method.arrange(indices.anime, indices.real, self.host_pictures))
+        indices = replace(indices, real=self.method.arrange(indices.anime, indices.real, self.host_pictures))
+        return indices.part(self.processes.rank, self.processes.world_size)
 
     def _sample(self) -> None:
         """Draw the grid whenever another share of the budget is used up."""
         count = self.config.samples
         while self.progress.sampled <= count and self.used() * count >= self.progress.sampled:
-            path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
-            landmarks, _, _, who, _ = self.annotations
-            sample_grid.draw(self.method, self.pictures, self.sample_rows, path, landmarks, who)
+            if self.processes.is_first:
+                path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
+                landmarks, _, _, who, _ = self.annotations
+                sample_grid.draw(self.method, self.pictures, self.sample_rows, path, landmarks, who)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _preflight(self) -> None:
@@ -157,21 +190,24 @@ class Loop:
                 f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
                 f"losses by {parity.losses:.5f}"
             )
-            if parity.holds:
+            if self.processes.all_of(parity.holds):
                 return
             if batch == 0:
                 self.report("preflight does not hold: trying a second batch")
         self.speed = replace(self.speed, fused=False, graph=False, streams=False)
         self.report("preflight failed: going on without fused kernels, graph capture and streams")
 
-    def _log(self, losses: dict[str, torch.Tensor], stats: Stats) -> None:
+    def _log(self, losses: dict[str, torch.Tensor], now: float, records: "_Records | None") -> None:
         """Read the losses, which waits for the device, and write them down."""
-        self.opened.check()
+        if records is not None:
+            records.opened.check()
         values = self._checked(losses)
-        now, (last, pairs) = time.perf_counter(), self.logged
+        last, pairs = self.logged
         rate = (self.progress.pairs - pairs) / (now - last)
         self.logged = now, self.progress.pairs
-        stats.write(
+        if records is None:
+            return
+        records.stats.write(
             {
                 "step": self.progress.step,
                 "pairs": self.progress.pairs,
@@ -190,7 +226,7 @@ class Loop:
 
     def _checked(self, losses: dict[str, torch.Tensor]) -> dict[str, float]:
         """The losses, read from the device; an error where the training has diverged."""
-        values = {key: float(value) for key, value in losses.items()}
+        values = self.processes.means(losses)
         try:
             check_losses(values)
             check_weights(self.method)

@@ -1,13 +1,15 @@
 """Start a training, or resume it where it stopped, and export what it learned."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from anime2real.data.pack import Pack
-from anime2real.train.device import find_device
+from anime2real.train.distributed import PeerError, Processes, processes
 from anime2real.train.export.run import export_translators
 from anime2real.train.loop import Loop
 from anime2real.train.method import Method
@@ -27,31 +29,53 @@ from anime2real.train.step import Speed
 def train(config: TrainConfig, data: Path, run: Path, session: Session | None = None) -> Status:
     """Train, or resume.
 
+    In processes that torchrun has started each calls this with the same arguments, and they train together; the first
+    one's `config` counts, and it alone writes.
+
     Args:
         config: what to train; `pack` is filled in here.
         data: the pack.
         run: the run folder.
         session: how, this time.
 
+    Returns:
+        where the run is; its bundles in the first process alone.
+
     Raises:
         PackError: `data` is not a complete pack.
-        TrainError: the run folder holds something else or another process trains in it, the device is not there, or
-            the losses are no numbers.
+        TrainError: the run folder holds something else or another process trains in it, the device is not there, the
+            losses are no numbers, or the processes do not fit together.
+        PeerError: another process has failed.
     """
     session = session or Session()
     if session.tensorboard:
         need_tensorboard()
-    device = find_device(session.device)
-    pack = Pack(data)
-    config = resolve(config, pack)
     folder = RunFolder(run)
+    try:
+        with processes(session.device) as together:
+            pack = Pack(data)
+            together.agree("the pack's sum", pack.digest)
+            config = together.from_first(partial(resolve, config, pack))
+            together.part_of(config.options.batch_size)
+            if together.is_first:
+                return _write(config, pack, folder, session, together)
+            return _train(None, config, pack, folder, session, together, TrainingReporter(None, quiet=True))
+    except PeerError as error:
+        if error.rank == 0 and folder.checkpoints.exists():
+            folder.log(f"stopped: {error}")
+        raise
+
+
+def _write(config: TrainConfig, pack: Pack, folder: RunFolder, session: Session, together: Processes) -> Status:
+    """Train as the process that writes the run folder."""
     with folder.open(config, pack.meta) as opened, TrainingReporter(folder, quiet=session.quiet) as report:
         try:
-            return _train(opened, pack, folder, session, device, report)
+            return _train(opened, opened.config, pack, folder, session, together, report)
         except OSError as error:
             opened.check()
+            where = error.filename or folder.root
             raise TrainError(
-                f"{error.filename or run}: {error.strerror or error}; once that is mended, the same command resumes"
+                f"{where}: {error.strerror or error}; once that is mended, the same command resumes"
             ) from error
         except DivergedError as error:
             report(f"diverged: {error}")
@@ -72,20 +96,27 @@ def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
 
 
 def _train(
-    opened: OpenRun, pack: Pack, folder: RunFolder, session: Session, device: torch.device, report: TrainingReporter
+    opened: OpenRun | None,
+    config: TrainConfig,
+    pack: Pack,
+    folder: RunFolder,
+    session: Session,
+    together: Processes,
+    report: TrainingReporter,
 ) -> Status:
-    config = opened.config
+    config, device = together.from_first(lambda: config), together.device  # with the budgets that the run had before
     speed = session.speed or Speed.best(device)
-    facts = folder.note_environment(device, {"speed": vars(speed), "pack": config.pack})
+    noted = {"speed": vars(speed), "pack": config.pack}
+    facts = together.from_first(lambda: folder.note_environment(device, noted, together.world_size))
     torch.manual_seed(config.seed)
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
-    method, progress, passed = _method(config, pack, folder, device)
+    method, progress, passed = _method(config, pack, folder, together)
     for line in passed:
         report(line)
-    loop = Loop(opened, pack, folder, session, device, speed, method, progress, report)
+    loop = Loop(opened, config, pack, folder, session, together, speed, method, progress, report)
     if not loop.done():
         began = "resuming" if progress.step else "training"
         report(f"{began} {config.method} on {facts['hardware']} at {loop.place()}")
@@ -95,29 +126,40 @@ def _train(
     if not loop.done():
         report(f"stopped at {loop.place()}; the same command resumes")
         return Status(False, loop.progress)
+    together.leave()
+    if not together.is_first:
+        return Status(True, loop.progress)
     bundles = export_translators(method, config, pack.meta, folder.bundles, facts, loop.progress)
     report(f"done: {loop.place()}; bundles in {folder.bundles}")
     return Status(True, loop.progress, bundles)
 
 
 def _method(
-    config: TrainConfig, pack: Pack, folder: RunFolder, device: torch.device
+    config: TrainConfig, pack: Pack, folder: RunFolder, together: Processes
 ) -> tuple[Method, RunProgress, list[str]]:
     """The method as the run's newest checkpoint has it, or new; a line for each damaged checkpoint passed over."""
-    method = build(config.method, config.options, pack.size).to(device)
+    method = build(config.method, config.options, pack.size).to(together.device)
     if method.wants_hair:
         method.set_hair_colours(pack.hair_colours("anime", "train"))
     method.make_optimizers(config.options.learning_rate)
     method.start_average(len(config.ema_shares))
+    progress, passed, method.started_from = together.from_first(partial(_start, method, config, folder))
+    together.share_state(method)
+    return method, progress, passed
+
+
+def _start(
+    method: Method, config: TrainConfig, folder: RunFolder
+) -> tuple[RunProgress, list[str], Sequence[dict[str, Any]]]:
+    """Load a method's weights where the run begins or goes on; what its networks started from comes last."""
     progress, passed = checkpoint.load_newest(folder.checkpoints, method)
     if progress.step:
-        method.started_from = folder.started_from()
-    else:
-        method.load_initial_weights()
-        if method.started_from:
-            method.start_average(len(config.ema_shares))
-        folder.note_start(method.started_from)
-    return method, progress, passed
+        return progress, passed, folder.started_from()
+    method.load_initial_weights()
+    if method.started_from:
+        method.start_average(len(config.ema_shares))
+    folder.note_start(method.started_from)
+    return progress, passed, method.started_from
 
 
 @dataclass(frozen=True)

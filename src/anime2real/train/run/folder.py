@@ -221,16 +221,17 @@ class RunFolder:
         with (self.root / "log.txt").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def note_environment(self, device: torch.device, extra: dict[str, Any]) -> dict[str, Any]:
-        """Write environment.json (the newest session) and return it."""
+    def note_environment(self, device: torch.device, extra: dict[str, Any], devices: int = 1) -> dict[str, Any]:
+        """Write environment.json (the newest session) and return it; `devices` like this one train together."""
         cuda = device.type == "cuda"
+        hardware = torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores"
         facts: dict[str, Any] = {
             "anime2real": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
             "system": f"{platform.system()} {platform.machine()}",
-            "hardware": torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores",
+            "hardware": hardware if devices == 1 else f"{devices} × {hardware}",
             **extra,
         }
         with atomic_file(self.root / "environment.json") as temporary:

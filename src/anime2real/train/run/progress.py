@@ -12,11 +12,12 @@ class TrainingReporter:
     """Reports a training line by line; used as a context, at whose end what a terminal shows goes.
 
     Args:
-        folder: the run, whose log.txt gets every line.
+        folder: the run, whose log.txt gets every line; None for a process that writes nothing, and says nothing.
         quiet: nothing on stderr.
     """
 
-    def __init__(self, folder: RunFolder, *, quiet: bool) -> None:
+    def __init__(self, folder: RunFolder | None, *, quiet: bool) -> None:
+        quiet = quiet or folder is None
         self._folder, self._quiet = folder, quiet
         self._live = sys.stderr.isatty()
         self._progress = Progress(quiet=quiet)
@@ -31,7 +32,7 @@ class TrainingReporter:
 
     def __call__(self, line: str) -> None:
         """Say a line that stays."""
-        self._folder.log(line)
+        self._log(line)
         if not self._quiet:
             print(line, file=sys.stderr, flush=True)
 
@@ -43,8 +44,12 @@ class TrainingReporter:
             rate: how fast it is, for a terminal.
             line: everything, for the log and for where there is no terminal.
         """
-        self._folder.log(line)
+        self._log(line)
         if self._live:
             self._progress("training", done, total, rate)
         elif not self._quiet:
             print(line, file=sys.stderr, flush=True)
+
+    def _log(self, line: str) -> None:
+        if self._folder is not None:
+            self._folder.log(line)
