@@ -1,30 +1,35 @@
-"""One of two processes that train together, as a script: `python one_of_two.py CASES OUT`, with torchrun's environment.
+"""One of two processes that train together, as a script, in the environment that torchrun gives.
 
-What it finds goes to files in OUT that `test_distributed.py` reads.
+`python one_of_two.py OUT PACK CASES`: what it finds goes to files in OUT that `test_distributed.py` reads.
 """
 
+import itertools
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
-from toys import SIZE, TINY
-from trainings import faces
+from toys import SIZE, TINY, stop_at
+from trainings import PLAIN, faces
 
+from anime2real.train import start
 from anime2real.train.distributed import processes
 from anime2real.train.method import Method
 from anime2real.train.methods.options import AutoencoderConfig
+from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import build
 from anime2real.train.sampler import Sampler
+from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep
 
 BATCH: Final = 8
 """Pairs a step, of both together."""
 
-STEPS: Final = 3
+POOL_STEPS: Final = 3
 """So many that pools are full and give earlier pictures back; nothing is learned meanwhile."""
 
 CASES: Final[dict[str, tuple[str, Any]]] = {
@@ -68,7 +73,7 @@ class Pictures:
 
 
 def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
-    """Everything that a method holds after some steps at a learning rate of 0, its last gradients and its losses."""
+    """Everything that a method holds after steps at a learning rate of 0, its last gradients and its losses."""
     name, options = (CASES | SLOW_CASES)[case]
     torch.manual_seed(0)
     method: Method = build(name, replace(options, batch_size=BATCH), SIZE)
@@ -81,7 +86,7 @@ def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torc
     rows = np.arange(32)
     real_set = (rows[:8], rows[16:24]) if method.wants_real_set else ()
     sampler = Sampler(rows[:16], rows[16:], BATCH, 3, real_set, paired=method.wants_pairs)
-    for number in range(STEPS):
+    for number in range(POOL_STEPS if name == "cyclegan" else 1):
         draw = sampler.draw(number)
         draw = replace(draw, real=method.arrange(draw.anime, draw.real, noise.pictures.numpy()))
         losses = step.step(draw.part(rank, world_size), 0.0, [0.5])
@@ -90,15 +95,53 @@ def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torc
     return found | {f"loss.{key}": value.clone() for key, value in losses.items()}
 
 
-def main(out: Path, cases: list[str]) -> None:
+RUN: Final = TrainConfig("cyclegan", replace(TINY["cyclegan"], batch_size=4), Budget(pairs=24), seed=3, samples=2)
+"""A training of six steps."""
+
+
+def stopped_by_one(pack: Path, folder: Path, rank: int) -> None:
+    """A run that one process of two is asked to stop in its third step."""
+    with pytest.MonkeyPatch.context() as patch:
+        if rank == 1:
+            stop_at(patch, 3)
+        status = train(RUN, pack, folder, PLAIN)
+    assert not status.finished
+    assert status.progress.step == 3
+
+
+def failed_in_one(pack: Path, folder: Path, rank: int) -> str:
+    """What each process says when one fails in its second step."""
+
+    def step(self: TrainingStep, *arguments: Any) -> Any:
+        if rank == 1 and next(count) == 2:
+            raise torch.OutOfMemoryError("out of memory\nat length")
+        return original(self, *arguments)
+
+    original, count = TrainingStep.step, itertools.count(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingStep, "step", step)
+        try:
+            train(RUN, pack, folder, PLAIN)
+        except TrainError as error:
+            return f"{type(error).__name__}: {error}"
+    raise AssertionError("nothing failed")
+
+
+def main(out: Path, pack: Path, cases: list[str]) -> None:
     """Write what this process finds."""
+    start.export_translators = lambda *_: []  # takes longer than training here
     with processes("cpu") as together:
+        rank = together.rank
         for case in cases:
-            state = state_after(case, together.rank, together.world_size)
-            save_file(
-                {key: value.contiguous() for key, value in state.items()}, out / f"{case}-{together.rank}.safetensors"
-            )
+            state = state_after(case, rank, together.world_size)
+            dense = {key: value.contiguous() for key, value in state.items()}
+            save_file(dense, out / f"{case}-{rank}.safetensors")
+        if not (out / "begun").exists():
+            return
+        stopped_by_one(pack, out / "stopped", rank)
+        assert train(RUN, pack, out / "begun", PLAIN).finished
+        (out / f"said-{rank}").write_text(failed_in_one(pack, out / "failed", rank))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -39,7 +39,7 @@ def joined(own: Tensor) -> Tensor:
     if world_size() == 1:
         return own
     parts = own.new_empty(world_size(), *own.shape)
-    dist.all_gather_into_tensor(parts.flatten(0, 1), own.detach().contiguous())
+    dist.all_gather(list(parts.unbind()), own.detach().contiguous())
     return parts.transpose(0, 1).flatten(0, 1)
 
 
