@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from one_of_two import CASES, RUN, SLOW_CASES, state_after
+from one_of_two import CASES, RUN, SLOW_CASES, slope_of_a_mean, state_after
 from safetensors.torch import load_file
 from toys import Toy, stop_at
 from trainings import PLAIN, state
@@ -67,6 +67,11 @@ def found(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_the_joined_batch(found: Path, case: str) -> None:
     assert_joined(found, case)
+
+
+def test_a_mean_of_what_counts_is_that_of_the_joined_batch(found: Path) -> None:
+    for rank in (0, 1):
+        assert float((found / f"slope-{rank}").read_text()) == pytest.approx(float(slope_of_a_mean()), rel=1e-5)
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def joined_mean(total: Tensor, count: Tensor) -> Tensor:
         return total / count.clamp_min(1.0)
     mean_total, mean_count = mean_of_parts(torch.stack([total, count]))
     least = mean_count.clamp_min(1.0 / world_size())
-    share = total / least
+    share: Tensor = total / least
     if count.requires_grad:  # the quotient's rule, by the counts of all
         share = share - mean_total / least.square() * (count - count.detach()) * (mean_count >= least)
     return share
