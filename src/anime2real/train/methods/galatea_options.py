@@ -99,7 +99,7 @@ class GalateaConfig:
             work at the picture's own (`networks/pixel_decoder.py`), for which r is 2.
         mask_margins: discriminators see grey where a crop reaches beyond its file, in a pack that knows where.
         learning_rate: of Adam, constant, falling linearly to zero over the last third.
-        batch_size: pairs a step.
+        batch_size: pairs a step, of all GPUs together.
     """
 
     generator: Literal["resnet", "ugatit"] = "ugatit"

@@ -39,7 +39,7 @@ class AutoencoderConfig:
         loss: `l1` or `l2`, per pixel.
         width: channels after the first convolution.
         learning_rate: of Adam, falling linearly to zero over the second half.
-        batch_size: pairs a step; more give `matched` closer pairs.
+        batch_size: pairs a step, of all GPUs together; more give `matched` closer pairs.
     """
 
     pairing: Literal["random", "matched"] = "matched"
@@ -61,7 +61,7 @@ class CycleGANConfig:
         identity_weight: of the identity loss, as a share of `cycle_weight`.
         pool_size: earlier fakes kept for each discriminator.
         learning_rate: of Adam.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
+        batch_size: pairs a step, of all GPUs together (1 in the paper; more is many times faster).
         tilt: how the networks are told the tilt of the face, see `networks/tilt.py`; `plane` is the founding paper's.
         turn: degrees by which pictures of both domains are turned at most, so that both lean alike.
         maps: folders of finished runs whose translations are given to the generators as further input maps.
@@ -98,7 +98,7 @@ class UGATITConfig:
         cam_weight: of the generators' classifiers.
         weight_decay: of Adam, added to the gradients.
         learning_rate: of Adam, constant, then falling linearly to zero over the second half.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
+        batch_size: pairs a step, of all GPUs together (1 in the paper; more is many times faster).
     """
 
     light: bool = True
@@ -135,7 +135,7 @@ class Pix2PixHDConfig:
         global_share: share of the budget in which the global generator learns alone, at half the resolution.
         enhancer_share: share of the budget in which the local enhancer learns alone, after that; then both learn.
         learning_rate: of Adam, constant, then falling linearly to zero over the second half.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
+        batch_size: pairs a step, of all GPUs together (1 in the paper; more is many times faster).
         classes: of label maps, 0 for drawings; the pack decides.
     """
 
@@ -175,7 +175,7 @@ class Pix2PixConfig:
         discriminator_width: discriminator channels after the first layer.
         l1_weight: of the distance to the pair's picture (lambda).
         learning_rate: of Adam, constant, then falling linearly to zero over the second half.
-        batch_size: pairs a step (1 in the paper; more is many times faster).
+        batch_size: pairs a step, of all GPUs together (1 in the paper; more is many times faster).
         classes: of label maps, 0 for drawings; the pack decides.
     """
 
