@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class UserError(Exception):
@@ -12,7 +13,13 @@ class UserError(Exception):
 
 
 class UsageError(UserError):
-    """Bad usage: the command line exits with 2 in place of 1."""
+    """Bad usage: the command line exits with 2 in place of 1.
+
+    Attributes:
+        names_help: whether the command line adds where the command's help is; not where the error says all there is.
+    """
+
+    names_help: ClassVar[bool] = True
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -43,6 +43,12 @@ SOURCE = Path(__file__).parent.parent.parent / "src"
             "none of the bundles",
         ),
         (["prepare", "-o", "p", "--size", "64", "--layout", "A:real"], "A=real"),
+        (["prepare", "-o", "p", "--size", "64", "--anime", "a"], "--real"),
+        (
+            ["prepare", "-o", "p", "--size", "65", "--both", "a"],
+            "multiple of 16 from 16 to 1024, not 65 (anime2real prepare --help)",
+        ),
+        (["prepare", "-o", "p", "--size", "64", "--both", "a", "--near", "65"], "--near goes from 0 to 64"),
         (["tranlsate", "a.png"], "translate"),
     ],
 )

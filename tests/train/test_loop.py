@@ -15,6 +15,7 @@ import torch
 from toys import SIZE, TINY, Toy, stop_at
 from trainings import HEAVY, PLAIN, STEPS, assert_same, config, run
 
+from anime2real.errors import UsageError
 from anime2real.train.accelerated.parity import Parity
 from anime2real.train.export.run import export_translators
 from anime2real.train.methods.cyclegan import CycleGAN
@@ -209,7 +210,7 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 def test_averages_that_would_be_one_are_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=r"--ema-shares 0\.1 is given twice"):
         replace(config("cyclegan"), ema_shares=(0.1, 0.1000001))
-    with pytest.raises(TrainError, match="difference averages no weights"):
+    with pytest.raises(UsageError, match="difference averages no weights"):
         train(replace(config("difference"), ema_shares=(0.1,)), toy.pack, tmp_path / "run", PLAIN)
     assert not (tmp_path / "run").exists()
 

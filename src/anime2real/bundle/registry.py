@@ -38,6 +38,8 @@ PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan
 class UnknownMethodError(BundleError, UsageError):
     """No bundle of that method, or none that goes that way, is installed."""
 
+    names_help = False
+
 
 def bundle_folders() -> dict[str, Path]:
     """The folders that hold folders of bundles, by the name of the package or module whose folder it is.

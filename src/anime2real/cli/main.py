@@ -103,7 +103,7 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return USAGE
         case UsageError():
             command = " ".join(("anime2real", *app.parse_commands(tokens)[0]))
-            complain(f"{error} ({command} --help)" if type(error) is UsageError else str(error))
+            complain(f"{error} ({command} --help)" if error.names_help else str(error))
             return USAGE
         case UserError():
             complain(str(error))

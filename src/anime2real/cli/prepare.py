@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from anime2real.cli.terminal import Json, Many, Output
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
+
+if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
+    from anime2real.data.prepare import PackSummary
 
 SHOWN: Final = 5
 """Pictures without a partner that are told by name; meta.json has them all."""
@@ -65,7 +68,6 @@ def prepare(
         quiet: print no progress.
         as_json: print a line of JSON in place of words.
     """
-    from anime2real.data.members import told
     from anime2real.data.pairs import prepare_pairs
     from anime2real.data.prepare import prepare as make
     from anime2real.image.decode import printable
@@ -81,10 +83,24 @@ def prepare(
     elif classes:
         raise UsageError("--classes are those of label maps, which --pairs takes: give it too")
     else:
+        meanings = _meanings(layout or [])
+        if not (both or (anime and real)):
+            raise UsageError("a pack holds both domains: give --anime and --real, or --both, or --pairs")
         summary = make(
-            anime or [], real or [], output, both=both or [], layout=_meanings(layout or []), hair=hair, labels=labels,
+            anime or [], real or [], output, both=both or [], layout=meanings, hair=hair, labels=labels,
             labels_from=labels_from, **common,
         )  # fmt: skip
+    _tell_left_out(summary)
+    facts = {"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}
+    print(json.dumps(facts) if as_json else printable(_in_words(facts)))
+    return 0
+
+
+def _tell_left_out(summary: "PackSummary") -> None:
+    """Say on stderr which pictures are not in the pack, and why."""
+    from anime2real.data.members import told
+    from anime2real.image.decode import printable
+
     for line in summary.bad:
         print(printable(f"skipped: {line}"), file=sys.stderr)
     for line in summary.unpaired[:SHOWN]:
@@ -94,9 +110,6 @@ def prepare(
         print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
     if summary.left_out:
         print(printable(told(summary.left_out)), file=sys.stderr)
-    facts = {"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}
-    print(json.dumps(facts) if as_json else printable(_in_words(facts)))
-    return 0
 
 
 def _in_words(facts: dict[str, Any]) -> str:

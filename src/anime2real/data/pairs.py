@@ -20,7 +20,7 @@ from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import FEATURES, NEAR, distinct, likeness, perceptual_hash, thumbnail
 from anime2real.data.members import Member, Split, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError, sums_of, write_index, write_meta
-from anime2real.data.prepare import PackSummary, check_options
+from anime2real.data.prepare import PackSummary, check_pack_options
 from anime2real.data.sources import (
     Crop,
     Cropped,
@@ -95,7 +95,7 @@ def prepare_pairs(
         PackError: no names are the same, a name stands for two pictures, `output` is there, or no pair is left to
             train on.
     """
-    check_options(output, size, crop, test_share, {}, overwrite)
+    check_pack_options(output, size, crop, test_share, near, {}, overwrite)
     if len(classes) > MOST_CLASSES or len(set(classes)) != len(classes) or len(classes) == 1:
         raise PackOptionError(f"--classes are 2 to {MOST_CLASSES} names, each once, not {len(classes)}")
     sources = [(Path(drawn), DOMAINS[0]), (Path(real), DOMAINS[1])]

@@ -23,6 +23,7 @@ from anime2real.data.duplicates import NEAR
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import Listing, Member, list_source, told
+from anime2real.data.near_hashes import BITS
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
 from anime2real.data.sources import Crop
@@ -100,7 +101,7 @@ def prepare(
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
     labels = labels or labels_from is not None
-    check_options(output, size, crop, test_share, {"hair": hair, "labels": labels}, overwrite)
+    check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
         read_table(labels_from)  # refused now, not when the faces have been found
     given: list[tuple[Path, str]] = [
@@ -198,8 +199,8 @@ def _bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def check_options(
-    output: Path, size: int, crop: str, test_share: float, of_faces: Mapping[str, bool], overwrite: bool
+def check_pack_options(
+    output: Path, size: int, crop: str, test_share: float, near: int, of_faces: Mapping[str, bool], overwrite: bool
 ) -> None:
     """Refuse what no pack can be made of; `of_faces` are the options that want lined-up faces.
 
@@ -218,6 +219,8 @@ def check_options(
         need_scipy()  # before the faces are found, which takes long
     if not 0 <= test_share < 1:
         raise PackOptionError(f"the test share must be at least 0 and below 1, not {test_share}")
+    if not 0 <= near <= BITS:
+        raise PackOptionError(f"--near goes from 0 to {BITS} bits, not {near}")
     if output.exists() and not output.is_dir():
         raise PackError(f"{output} is a file: name a folder for the pack")
     if output.exists() and any(output.iterdir()):

@@ -2,11 +2,10 @@
 
 import torch
 
-from anime2real.errors import UsageError
-from anime2real.train.run.config import TrainError
+from anime2real.train.run.config import TrainOptionError
 
 
-class NoDeviceError(TrainError, UsageError):
+class NoDeviceError(TrainOptionError):
     """The device that was asked for is not there."""
 
 

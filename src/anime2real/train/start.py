@@ -16,7 +16,7 @@ from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
-from anime2real.train.run.config import TrainConfig, TrainError
+from anime2real.train.run.config import TrainConfig, TrainError, TrainOptionError
 from anime2real.train.run.folder import OpenRun, RunFolder
 from anime2real.train.run.health import DivergedError
 from anime2real.train.run.progress import TrainingReporter
@@ -90,7 +90,7 @@ def resolve(config: TrainConfig, pack: Pack) -> TrainConfig:
     """
     kind = METHODS[config.method]
     if config.ema_shares and not kind.averaged:
-        raise TrainError(f"{config.method} averages no weights: leave --ema-shares out")
+        raise TrainOptionError(f"{config.method} averages no weights: leave --ema-shares out")
     options = kind.resolve(config.options, pack)
     return replace(config, options=options, pack=f"{pack.folder.name}:{pack.digest[:16]}")
 

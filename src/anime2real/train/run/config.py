@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from anime2real.errors import UserError
+from anime2real.errors import UsageError, UserError
 
 EPOCH_PAIRS = 15_000
 """Pairs in what this project calls an epoch, whatever the pack holds: the founding paper's."""
@@ -14,6 +14,10 @@ EPOCH_PAIRS = 15_000
 
 class TrainError(UserError):
     """A training that cannot start or go on."""
+
+
+class TrainOptionError(TrainError, UsageError):
+    """An option that a method does not take, or that stands for nothing here."""
 
 
 @dataclass(frozen=True)
