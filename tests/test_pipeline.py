@@ -1,5 +1,7 @@
 """One picture in, one picture out, whatever it shows."""
 
+import io
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
-from PIL import Image
+from PIL import ExifTags, Image
 
 from anime2real import translator
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
+from anime2real.image.decode import PictureError
+from anime2real.image.given import to_image
+from anime2real.image.provenance import read_marks
 from anime2real.network import TranslatorError
 from anime2real.pipeline import NoFaceError
-from anime2real.translator import find_faces, translate_picture
+from anime2real.translator import Translator, find_faces, translate_picture
 
 ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "examples" / "aoi.png"
@@ -30,6 +35,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     translator._shipped.cache_clear()
     translator._opened.cache_clear()
+    translator._KEPT.clear()
 
 
 def test_drawings_become_people_and_people_drawings() -> None:
@@ -96,8 +102,87 @@ def test_an_unknown_method_is_named() -> None:
         ({"layout": "past"}, "layout is 'past': give one of face, pair, paste"),
         ({"crop": "centre"}, "crop is 'centre': give one of face, none"),
         ({"method": "galatea", "bundle": "there"}, "give a method or a bundle, not both"),
+        ({"to": "Real"}, "to is 'Real': give one of anime, real"),
+        ({"method": 5}, "method is a name, not 5"),
     ],
 )
 def test_words_that_are_none_of_the_known_are_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(TranslatorError, match=f"^{said}$"):
         translate_picture(Image.new("RGB", (16, 16)), **arguments)
+
+
+def test_whatever_holds_a_picture_is_one() -> None:
+    with Image.open(DRAWING) as opened:
+        rgb = opened.convert("RGB")
+    pixels = np.asarray(rgb)
+    clear = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    content = DRAWING.read_bytes()
+    deep = pixels.astype(np.uint16) * 257
+    wanted = np.asarray(to_image(DRAWING))
+    for given in (str(DRAWING), content, io.BytesIO(content), rgb, pixels, clear, deep):
+        assert (np.asarray(to_image(given)) == wanted).all()
+    grey = Image.fromarray(deep[..., 0])
+    for one in (grey, deep[..., 0], pixels[..., 0]):
+        assert (np.asarray(to_image(one)) == pixels[..., :1]).all()
+    turned = io.BytesIO()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    rgb.rotate(90, expand=True).save(turned, "PNG", exif=exif)
+    for given in (turned, Image.open(turned)):
+        turned.seek(0)
+        assert (np.asarray(to_image(given)) == wanted).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (np.zeros((4, 4, 3)), r"not \(4, 4, 3\) float64: multiply by 255"),
+        (np.zeros((3, 4, 5), np.uint8), r"not \(3, 4, 5\) uint8$"),
+        (io.StringIO("text"), "open it in binary mode"),
+        (b"", "is empty"),
+        ("", "name is empty"),
+        (None, "not NoneType"),
+    ],
+)
+def test_what_is_no_picture_is_told(given: Any, said: str) -> None:
+    with pytest.raises(PictureError, match=said):
+        find_faces(given)
+
+
+def test_a_batch_keeps_what_worked() -> None:
+    translate = Translator.load(to="real")
+    pictures: list[Any] = [DRAWING, Path("nothing.png"), np.zeros((40, 40, 3), np.uint8), DRAWING]
+    first, missing, faceless, last = translate.batch(pictures, on_error="keep")
+    assert isinstance(missing, PictureError)
+    assert isinstance(faceless, NoFaceError)
+    assert np.array_equal(np.asarray(first), np.asarray(last))
+    with pytest.raises(PictureError, match="is not there"):
+        translate.batch(pictures)
+    with pytest.raises(TranslatorError, match="on_error is 'skip': give one of raise, keep"):
+        translate.batch(pictures, on_error="skip")  # type: ignore[call-overload]
+    with pytest.raises(TranslatorError, match="takes a list of pictures"):
+        translate.batch(str(DRAWING))
+
+
+def test_a_translator_is_loaded_once_says_what_it_is_and_goes_through_pickle() -> None:
+    translate = Translator.load(to="real", threads=1)
+    assert Translator.load("cyclegan", "real", threads=1) is translate
+    assert Translator.load(to="anime", threads=1) is not translate
+    assert repr(translate) == f"<Translator cyclegan-anime-to-real, {tiny.PX} px>"
+    again = pickle.loads(pickle.dumps(translate))
+    assert np.array_equal(np.asarray(again(DRAWING)), np.asarray(translate(DRAWING)))
+    for threads in (0, "2"):
+        with pytest.raises(TranslatorError, match="threads is a whole number from 1"):
+            Translator.load(to="real", threads=threads)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_results_carry_the_marks_however_they_are_saved(suffix: str, tmp_path: Path) -> None:
+    made = translate_picture(DRAWING)
+    made.image.save(tmp_path / f"pillow.{suffix}")
+    made.save(tmp_path / f"own.{suffix}")
+    Translator.load(to="real")(DRAWING).save(tmp_path / f"one.{suffix}")
+    for name in ("pillow", "own", "one"):
+        marks = read_marks(tmp_path / f"{name}.{suffix}")
+        assert marks["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
+        assert marks["Software"].startswith("anime2real")

@@ -6,7 +6,7 @@ Every ONNX network of the package, those that find faces too, gets its session a
 import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -48,19 +48,27 @@ class Network:
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
-        ValueError: `threads` is below 1.
+        TranslatorError: `threads` is no whole number from 1.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None, once: bool = False) -> None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads must be at least 1, not {threads}")
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise TranslatorError(f"threads is a whole number from 1, not {threads!r}")
         self.bundle = bundle
+        self._arguments: dict[str, Any] = {"threads": threads, "once": once}
         content = bundle.model()
         try:
             self._session = open_session(content, threads or available_cores(), bounded=True, optimised=not once)
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
             raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
         self._output = self._session.get_outputs()[0].name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.bundle.name}, {self.bundle.px} px>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is its bundle, which is loaded again from its folder: sessions cannot be copied."""
+        return partial(type(self), **self._arguments), (self.bundle,)
 
     @property
     def px(self) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, get_args
+from threading import Lock
+from typing import Any, Final, Literal, get_args, overload
 
 from PIL import Image
 
@@ -12,16 +13,25 @@ from anime2real.bundle.format import Bundle, BundleError
 from anime2real.bundle.hub import is_hub_name
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import Domain, other
+from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who, parse_who
+from anime2real.image.files import write
 from anime2real.image.given import Picture, to_image
 from anime2real.image.label_map import label_picture
+from anime2real.image.marked import marked
 from anime2real.network import Network, TranslatorError, batches
-from anime2real.pipeline import Crop, Layout, compose, crop_faces, faces_in, translate_crops, who_for
+from anime2real.pipeline import Crop, Crops, Layout, compose, crop_faces, faces_in, translate_crops, who_for
 
 CACHED: Final = 8
-"""Translators that `translate_picture` keeps loaded, those used last."""
+"""Translators that are kept loaded, those asked for last."""
+
+_KEPT: Final[dict[tuple[Any, ...], "Translator"]] = {}
+_LOADING: Final = Lock()
+
+OnError = Literal["raise", "keep"]
+"""What `Translator.batch` does about a picture that fails: raise the error, or give it in the result's place."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Translated:
     """A result.
 
     Attributes:
-        image: RGB.
+        image: RGB; RGBA if it was pasted into a transparent picture. Its `save` writes the marks of generated pictures.
         method: the method that made it.
         to: the domain that it was translated to.
         faces: the translated faces, the largest first; empty if the centre square was taken for one.
@@ -40,13 +50,17 @@ class Translated:
     to: Domain
     faces: tuple[Face, ...]
 
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
+        """Write the picture with its marks, as `anime2real.write` does, which says what is raised."""
+        return write(self.image, path, overwrite=overwrite)
+
 
 class Translator(Network):
     """A loaded bundle: pictures in, pictures out, as in `Translator.load("galatea", to="real")("drawing.png")`."""
 
     @classmethod
     def load(cls, method: str | None = None, to: Domain | None = None, *, threads: int | None = None) -> "Translator":
-        """A translator that comes with the package, or from the Hub.
+        """A translator that comes with the package, or from the Hub. Asked for again, it is the same one.
 
         Args:
             method: one that ships, the best one if None; or a bundle's name on the Hub, hf://OWNER/NAME.
@@ -57,9 +71,22 @@ class Translator(Network):
             UnknownMethodError: no such method ships, or not in this direction.
             BundleError: the bundle is damaged, or cannot be had, or goes the other way.
         """
+        _check_word("to", to, (None, *get_args(Domain)))
+        _check_name("method", method)
         if method is None or not is_hub_name(method):
-            return cls(find(method, to or "real"), threads=threads)
-        return cls(_checked(open_bundle(method), method, to), threads=threads)
+            return cls._kept(find(method, to or "real"), threads)
+        return cls._kept(_checked(open_bundle(method), method, to), threads)
+
+    @classmethod
+    def _kept(cls, bundle: Bundle, threads: int | None) -> "Translator":
+        """The translator of a bundle, out of the `CACHED` that were asked for last."""
+        key = (cls, bundle.folder, bundle.sha256, threads)
+        with _LOADING:
+            translator = _KEPT.pop(key, None) or cls(bundle, threads=threads)
+            _KEPT[key] = translator  # the last of them
+            for oldest in list(_KEPT)[:-CACHED]:
+                del _KEPT[oldest]
+        return translator
 
     @classmethod
     def open(cls, folder: Path | str, *, threads: int | None = None) -> "Translator":
@@ -76,8 +103,9 @@ class Translator(Network):
         """Translate the largest face in a picture.
 
         Args:
-            picture: a Pillow image, an (H, W, 3) uint8 array, or a file. Of a bundle with `classes`, a label map: a
-                palette or grey PNG, an image of mode P or L, or an array whose three channels are the class.
+            picture: a file, its bytes or an open one; a Pillow image, set upright by its EXIF; or an array, (H, W),
+                (H, W, 3) or (H, W, 4), uint8 or uint16. Of a bundle with `classes`, a label map: a palette or grey
+                PNG, an image of mode P or L, or an (H, W, 3) array whose channels are the class.
             crop: `face` finds it and lines it up; `none` takes the centre square for it, as of every label map.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`.
@@ -94,6 +122,7 @@ class Translator(Network):
         """
         return self.batch([picture], crop=crop, variant=variant, who=who)[0]
 
+    @overload
     def batch(
         self,
         pictures: Sequence[Picture],
@@ -101,20 +130,62 @@ class Translator(Network):
         crop: Crop = "face",
         variant: int = 0,
         who: str | Who | None = None,
-    ) -> list[Image.Image]:
-        """Translate pictures, a few at a time; arguments, results and errors as for one."""
+        on_error: Literal["raise"] = "raise",
+    ) -> list[Image.Image]: ...
+
+    @overload
+    def batch(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        crop: Crop = "face",
+        variant: int = 0,
+        who: str | Who | None = None,
+        on_error: Literal["keep"],
+    ) -> list[Image.Image | UserError]: ...
+
+    def batch(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        crop: Crop = "face",
+        variant: int = 0,
+        who: str | Who | None = None,
+        on_error: OnError = "raise",
+    ) -> list[Image.Image] | list[Image.Image | UserError]:
+        """Translate pictures, a few at a time; other arguments, results and errors as for one.
+
+        A result differs from that of the same picture alone by one of 255 levels at most.
+
+        Args:
+            pictures: each as for one.
+            on_error: `raise` ends at the first picture that fails; `keep` gives its UserError in place of a result, and
+                goes on.
+        """
         _check_word("crop", crop, get_args(Crop))
+        _check_word("on_error", on_error, get_args(OnError))
+        if isinstance(pictures, (str, bytes, Path)):
+            raise TranslatorError("batch takes a list of pictures: give [picture], or call the translator itself")
         asked = who_for(self.bundle, who)
-        results: list[Image.Image] = []
+        results: list[Image.Image | UserError] = []
         for part in batches(len(pictures)):
-            images = [self._read(picture) for picture in pictures[part]]
-            find = crop == "face" and not self.bundle.classes
-            faces = [faces_in(image)[:1] if find else [] for image in images]
-            pairs = zip(images, faces, strict=True)
-            crops = [crop_faces(image, found, self.bundle, who=asked) for image, found in pairs]
-            made = translate_crops(self, crops, variant)
-            results += [compose(one, result, "face")[0] for one, result in zip(crops, made, strict=True)]
+            ready = [self._cropped(picture, crop, asked, keep=on_error == "keep") for picture in pictures[part]]
+            crops = [one for one in ready if isinstance(one, Crops)]
+            made = zip(crops, translate_crops(self, crops, variant), strict=True)
+            pictures_made = iter([marked(compose(one, result, "face")[0]) for one, result in made])
+            results += [next(pictures_made) if isinstance(one, Crops) else one for one in ready]
         return results
+
+    def _cropped(self, picture: Picture, crop: Crop, who: Who, *, keep: bool) -> Crops | UserError:
+        """The crop of a picture's largest face, or why there is none, if that is to be kept."""
+        try:
+            image = self._read(picture)
+            faces = faces_in(image)[:1] if crop == "face" and not self.bundle.classes else []
+            return crop_faces(image, faces, self.bundle, who=who)
+        except UserError as error:
+            if keep:
+                return error
+            raise
 
     def _read(self, picture: Picture) -> Image.Image:
         classes = self.bundle.classes
@@ -125,7 +196,7 @@ def find_faces(picture: Picture) -> list[Face]:
     """The faces in a picture, the largest first.
 
     Args:
-        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+        picture: as of a `Translator`.
 
     Raises:
         PictureError: the file cannot be read, or the array is none of a picture.
@@ -147,7 +218,7 @@ def translate_picture(
     """Translate a picture's largest face; with `paste`, all its faces.
 
     Args:
-        picture: a Pillow image, an (H, W, 3) uint8 array, or a file.
+        picture: as of a `Translator`.
         to: the domain to translate to; if None, a drawn face becomes a photograph and a photographed one a drawing.
         method: one that ships; the best one if None.
         bundle: a bundle's folder or its name on the Hub, in place of a method.
@@ -170,6 +241,8 @@ def translate_picture(
     """
     _check_word("layout", layout, get_args(Layout))
     _check_word("crop", crop, get_args(Crop))
+    _check_word("to", to, (None, *get_args(Domain)))
+    _check_name("method", method)
     if bundle is not None and method is not None:
         raise TranslatorError("give a method or a bundle, not both")
     asked = parse_who(who)
@@ -188,12 +261,17 @@ def translate_picture(
     chosen = [] if crop == "none" else faces if layout == "paste" else faces[:1]
     crops = crop_faces(image, chosen, translator.bundle, who=who_for(translator.bundle, asked))
     made = compose(crops, translate_crops(translator, [crops], variant)[0], layout)[0]
-    return Translated(made, translator.bundle.method, translator.bundle.target, crops.faces)
+    return Translated(marked(made), translator.bundle.method, translator.bundle.target, crops.faces)
 
 
-def _check_word(name: str, word: str, known: Sequence[str]) -> None:
+def _check_word(name: str, word: str | None, known: Sequence[str | None]) -> None:
     if word not in known:
-        raise TranslatorError(f"{name} is {word!r}: give one of {', '.join(known)}")
+        raise TranslatorError(f"{name} is {word!r}: give one of {', '.join(map(str, filter(None, known)))}")
+
+
+def _check_name(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TranslatorError(f"{name} is a name, not {value!r}")
 
 
 def _checked(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
@@ -205,7 +283,7 @@ def _checked(bundle: Bundle, name: str, to: Domain | None) -> Bundle:
 
 @lru_cache(maxsize=CACHED)
 def _shipped(method: str | None, to: Domain, with_variants: bool) -> Translator:
-    return Translator(find(method, to, with_variants=with_variants))
+    return Translator._kept(find(method, to, with_variants=with_variants), None)
 
 
 @lru_cache(maxsize=CACHED)

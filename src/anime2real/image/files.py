@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from PIL import ExifTags, Image
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from anime2real.atomic import atomic_files
@@ -291,8 +291,8 @@ def encode(image: Image.Image, kind: str, quality: int = QUALITY) -> bytes:
         texts.add_text("Software", provenance.SOFTWARE)
         clean.save(buffer, kind, pnginfo=texts, compress_level=PNG_LEVEL)
     else:
-        exif = Image.Exif()
-        exif[ExifTags.Base.Software] = provenance.SOFTWARE
         options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
-        clean.save(buffer, kind, quality=quality, exif=exif.tobytes(), xmp=provenance.PACKET.encode(), **options)
+        clean.save(
+            buffer, kind, quality=quality, exif=provenance.exif_of_results(), xmp=provenance.PACKET.encode(), **options
+        )
     return buffer.getvalue()

@@ -1,6 +1,8 @@
-"""Pictures that a program hands over: files, Pillow's images, arrays."""
+"""Pictures that a program hands over: files, their bytes, Pillow's images, arrays."""
 
+import io
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +11,9 @@ from PIL.ImageFile import ImageFile
 
 from anime2real.image.decode import PictureError, decode, laid_on, reason, to_rgb_alpha, upright
 
-Picture = Image.Image | NDArray[np.uint8] | Path | str
-"""A Pillow image, an (H, W, 3) uint8 array, or a file."""
+Picture = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Path | str | bytes | BinaryIO
+"""A file, its bytes or an open binary file; a Pillow image; or an array, uint8, or uint16 up to 65535: (H, W) grey,
+(H, W, 3) RGB or (H, W, 4) RGBA."""
 
 
 def to_image(picture: Picture) -> Image.Image:
@@ -21,8 +24,12 @@ def to_image(picture: Picture) -> Image.Image:
     Raises:
         PictureError: a file cannot be read, or an array is none of a picture.
     """
-    if isinstance(picture, (str, Path)):
+    if isinstance(picture, (str, Path, bytes)):
+        if picture == "":
+            raise PictureError("a picture's name is empty: give the file")
         return decode(picture).image
+    if isinstance(picture, (bytearray, memoryview)):
+        return decode(bytes(picture)).image
     if isinstance(picture, Image.Image):
         try:
             image = _to_rgb(picture)
@@ -31,11 +38,35 @@ def to_image(picture: Picture) -> Image.Image:
         image = upright(picture, image)[0] if isinstance(picture, ImageFile) else image
         image.info = {}
         return image
-    if not isinstance(picture, np.ndarray):
-        raise PictureError(f"a picture is a Pillow image, an array or a file, not {type(picture).__name__}")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise PictureError(f"an array must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")
-    return Image.fromarray(picture)
+    if isinstance(picture, np.ndarray):
+        return _to_rgb(Image.fromarray(_eight_bits(picture)))
+    if isinstance(picture, (io.IOBase, io.BytesIO)) or hasattr(picture, "read"):
+        return decode(_content(picture)).image
+    kind = type(picture).__name__
+    raise PictureError(f"a picture is a file, its bytes, a Pillow image or an array, not {kind}")
+
+
+def _content(file: Any) -> bytes:
+    """What an open file holds from where it stands."""
+    try:
+        content = file.read()
+    except (OSError, ValueError) as error:
+        raise PictureError(f"the open file cannot be read ({reason(error)}): open it to read bytes") from error
+    if not isinstance(content, bytes):
+        raise PictureError("the open file gives text: open it in binary mode, as open(name, 'rb')")
+    return content
+
+
+def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """An array as Pillow takes it."""
+    known = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if not known or array.dtype not in (np.uint8, np.uint16) or 0 in array.shape:
+        kinds = "(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16"
+        hint = ": multiply by 255 and convert it" if array.dtype.kind == "f" else ""
+        raise PictureError(f"an array must be {kinds}, not {array.shape} {array.dtype}{hint}")
+    if array.dtype == np.uint16:
+        array = (array.astype(np.uint32) * 255 + 32767) // 65535
+    return np.ascontiguousarray(array, np.uint8)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -52,11 +52,13 @@ def label_picture(picture: Picture, classes: Sequence[str]) -> Image.Image:
     Raises:
         PictureError: as `read_label_map`.
     """
-    if isinstance(picture, (str, Path)):
+    if isinstance(picture, (str, Path, bytes)):
         values = read_label_map(picture, classes)
     elif isinstance(picture, Image.Image) and picture.mode in ("1", "L", "P"):
         values = _checked(np.asarray(picture).astype(np.uint8), classes, "the picture")
     else:
+        if isinstance(picture, np.ndarray) and picture.dtype != np.uint8:
+            raise PictureError(f"a label map is an array of uint8, not {picture.dtype}")
         channels = np.asarray(to_image(picture))
         if (channels != channels[:, :, :1]).any():
             raise PictureError(f"the picture is no label map of {said(classes)}: give a palette or grey PNG of 8 bits")

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from PIL import ExifTags
+from PIL import ExifTags, Image
 
 from anime2real import __version__
 from anime2real.image.decode import Limits, Stream, exif_of, opened, reason, refuse
@@ -54,6 +54,13 @@ def source_type(xmp: bytes) -> str | None:
         if stated and stated.strip():
             return str(stated).strip()
     return None
+
+
+def exif_of_results() -> bytes:
+    """The EXIF of a generated picture: the program that made it."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Software] = SOFTWARE
+    return exif.tobytes()
 
 
 def in_gif(gif: bytes) -> bytes:
