@@ -17,6 +17,8 @@ from anime2real.domain import Domain, other
 from anime2real.face.geometry import square
 from anime2real.image.files import write
 from anime2real.measure.compare import from_pack
+from anime2real.measure.sharpness import resized
+from anime2real.pipeline import crop_faces, translate_crops
 from anime2real.study.trials import FORMAT_VERSION, PICTURES, STUDY_FILE, Kind, Side, Study, StudyError, Trial
 from anime2real.translator import Translator
 
@@ -171,9 +173,8 @@ def translate_pack(
         results = {}
         for name, bundle in by_method.items():
             progress(f"{name} to {domain}")
-            translate = Translator(bundle)
-            translated = translate.batch(sources, crop="none")
-            results[name] = np.stack([np.asarray(p.resize((side, side), Image.Resampling.LANCZOS)) for p in translated])
+            crops = [crop_faces(image, (), bundle, lined_up=True) for image in sources]
+            results[name] = resized(np.concatenate(translate_crops(Translator(bundle), crops)), side)
         real = [np.asarray(square(subject.image, side)) for subject in from_pack(data, domain, inputs)]
         pictures[domain] = DirectionPictures(results, np.stack(real))
     return pictures
