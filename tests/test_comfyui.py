@@ -148,8 +148,18 @@ def test_transparency_is_laid_on_white(node: Any) -> None:
 
 
 def test_no_face_is_said(node: Any) -> None:
-    with pytest.raises(UserError, match="no face found"):
-        execute(node, torch.zeros(1, 64, 64, 3))
+    image = drawing().expand(3, -1, -1, -1).clone()
+    image[1] = 0.5
+    with pytest.raises(UserError, match="picture 2 of 3: no face found"):
+        execute(node, image)
+
+
+def test_a_frame_without_a_face_passes_as_it_is_where_faces_are_pasted(node: Any) -> None:
+    image = drawing().expand(2, -1, -1, -1).clone()
+    image[1] = 51 / 255
+    pasted = execute(node, image, layout="paste")
+    assert torch.equal(pasted[1], image[1])
+    assert not torch.equal(pasted[0], image[0])
 
 
 def test_a_bundle(node: Any, tmp_path: Path) -> None:

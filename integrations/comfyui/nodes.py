@@ -8,6 +8,8 @@ from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
 from anime2real import shipped, translate_picture
+from anime2real.image.given import to_image
+from anime2real.pipeline import NoFaceError
 
 BEST: Final = "best"
 AUTO: Final = "auto"
@@ -87,18 +89,24 @@ class Anime2RealTranslate(io.ComfyNode):
         """Translate a batch (B, H, W, C) in [0, 1], picture by picture, to (B, H', W', 3) in [0, 1] on the CPU."""
         pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
         results = []
-        for pixels in pictures:
-            translated = translate_picture(
-                Image.fromarray(pixels),
-                to=None if direction == AUTO else direction,
-                method=None if method == BEST else method,
-                bundle=bundle.strip() or None,
-                layout=layout,
-                crop=crop,
-                variant=variant,
-                who=who,
-            )
-            results.append(np.asarray(translated.image, np.float32) / 255)
+        for number, pixels in enumerate(pictures, 1):
+            picture = Image.fromarray(pixels)
+            try:
+                picture = translate_picture(
+                    picture,
+                    to=None if direction == AUTO else direction,
+                    method=None if method == BEST else method,
+                    bundle=bundle.strip() or None,
+                    layout=layout,
+                    crop=crop,
+                    variant=variant,
+                    who=who,
+                ).image
+            except NoFaceError as error:
+                if layout != "paste":  # where a clip's frame passes as it is, so that its frames stay in step
+                    raise NoFaceError(f"picture {number} of {len(pictures)}") from error
+                picture = to_image(picture)
+            results.append(np.asarray(picture, np.float32) / 255)
         if len({result.shape for result in results}) > 1:
             raise ValueError("the pictures' results differ in size, so they make no batch: choose one direction")
         return io.NodeOutput(torch.from_numpy(np.stack(results)))

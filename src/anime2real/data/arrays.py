@@ -22,6 +22,24 @@ def header(shape: tuple[int, ...]) -> bytes:
     return head.getvalue()
 
 
+def mapped(path: Path) -> NDArray[np.uint8]:
+    """The bytes of a .npy file, memory-mapped copy-on-write: torch wants writable memory, the file stays as it is.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds no array of bytes, or is damaged; the message says so.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, "c")
+    except OSError:
+        raise
+    except Exception as error:  # its header is parsed as Python: SyntaxError, TokenError, RecursionError, MemoryError …
+        raise ValueError(f"{path.name} is damaged") from error
+    if array.dtype != np.uint8:
+        raise ValueError(f"{path.name} holds no bytes")
+    return array
+
+
 def new_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A new file of this shape, memory-mapped.
 

@@ -16,7 +16,7 @@ from anime2real.data.members import Member
 from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
 from anime2real.data.shards import Facts, Shards
 from anime2real.data.sources import Crop, Reason, index_entry, split_of
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 from anime2real.progress import Progress
 
 
@@ -67,8 +67,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         counts[members[place].domain]["test" if test[place] else "train"] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            why = facts.rejected[0].line if facts.rejected else "all went to test"
-            raise EmptyDomainError(f"no {domain} picture is left to train on: {why}")
+            raise EmptyDomainError(f"no {domain} picture is left to train on: {_why_empty(domain, members, facts)}")
     _write_pictures(shards, facts, kept, progress)
     write_index(shards.pack, _entries(members, facts, kept, test))
     sums = [content.decode() or None for content in facts.sums.tolist()]
@@ -83,6 +82,15 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         "sums": sums_of(shards.pack),
     }  # fmt: skip
     write_meta(shards.pack, meta)
+
+
+def _why_empty(domain: Domain, members: Sequence[Member], facts: Facts) -> str:
+    """Why no picture of a domain is left to train on: the first that was left out, and how many were."""
+    unread = (member for member, content in zip(members, facts.sums.tolist(), strict=True) if not content)
+    lines = [left.line for member, left in zip(unread, facts.rejected, strict=True) if member.domain == domain]
+    if not lines:
+        return "all went to test"
+    return f"{len(lines)} left out{', the first' if len(lines) > 1 else ''}: {lines[0]}"
 
 
 def _select(

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
+from anime2real.data.arrays import mapped
 from anime2real.data.chunk_sums import CHUNK_BYTES, chunk_sum, chunk_sums
 from anime2real.data.index import SPLITS, Index
+from anime2real.data.meta import read_meta
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
 
@@ -63,21 +65,18 @@ class Pack:
         if not (folder / "meta.json").is_file():
             raise PackError(f"{folder} is not a pack (no meta.json): make one with `anime2real prepare`")
         try:
-            self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            self.meta = read_meta(folder / "meta.json")
             self.index_path = folder / "index.jsonl"
             self.index = Index(self.index_path)
-            # Copy-on-write: torch wants writable memory, the file stays as it is.
-            self.images: NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="c")
-            self.size = int(self.meta["size"])
+            self.images = mapped(folder / "images.npy")
+            self.hair = mapped(folder / "hair.npy") if "hair" in self.meta else None
+            self.size: int = self.meta["size"]
             version = self.meta["format_version"]
-            self.hair: NDArray[np.uint8] | None = None
-            if "hair" in self.meta:
-                self.hair = np.load(folder / "hair.npy", mmap_mode="c")
             sums: Mapping[str, Any] = self.meta.get("sums", {})
             self._sums = {"images": sums.get("images", []), "hair": sums and self.meta.get("hair", {}).get("sums", [])}
-            self._chunk = int(sums.get("pictures", 1))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            why = f"no {error} in meta.json" if isinstance(error, KeyError) else error
+            self._chunk: int = sums.get("pictures", 1)
+        except (OSError, ValueError, RecursionError) as error:
+            why = str(error).splitlines()[0] or type(error).__name__
             raise PackError(f"{folder} is a damaged pack ({why}): prepare it again") from error
         if version != FORMAT_VERSION:
             raise PackError(

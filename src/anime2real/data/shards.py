@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
+from anime2real.data.arrays import mapped
 from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
@@ -149,13 +151,13 @@ class Shards:
     def read_pixels(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Some rows (K,) of a shard's pixels: (K, S, S, 3)."""
         with self._reading(self.pixels(number)):
-            return np.asarray(np.load(self.pixels(number), mmap_mode="r")[rows])
+            return np.asarray(mapped(self.pixels(number))[rows])
 
     @contextmanager
     def _reading(self, path: Path) -> Iterator[None]:
         try:
             yield
-        except (ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise PackError(f"{path} is damaged: remove {self.folder}, and run the same command again") from error
 
     def thumbnails(self) -> NDArray[np.float32]:

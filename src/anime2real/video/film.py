@@ -221,7 +221,7 @@ class Film:
             )
 
     def _open(self) -> Any:
-        return av.open(url(self._path), options=dict(_OPTIONS))
+        return av.open(url(self._path), options=dict(_OPTIONS), metadata_errors="replace")
 
     @contextmanager
     def _as_clip_errors(self) -> Iterator[None]:

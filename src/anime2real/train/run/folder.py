@@ -16,6 +16,7 @@ import torch
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
+from anime2real.data.meta import read_meta
 from anime2real.train.run.config import TrainConfig, TrainError
 from anime2real.train.run.lock import locked
 from anime2real.train.run.table import config_from
@@ -175,11 +176,13 @@ class RunFolder:
             TrainError: where one is missing or damaged.
         """
         config = config_from(_read(self.root / CONFIG), self.root / CONFIG)
-        pack, facts = self._json("pack.json", dict), self._json("environment.json", dict)
-        ages = pack.get("labels", {"ages": {}})
-        whole = type(pack.get("size")) is int and 0 < pack["size"] <= LARGEST_SIDE
-        if not whole or not isinstance(ages, dict) or not isinstance(ages.get("ages"), dict):
-            raise TrainError(f"{self.root / 'pack.json'} is damaged: put the meta.json of its pack in its place")
+        facts, path = self._json("environment.json", dict), self.root / "pack.json"
+        try:
+            pack = read_meta(path)
+        except (OSError, ValueError, RecursionError) as error:
+            raise TrainError(f"{path} is damaged ({error}): put the meta.json of its pack in its place") from error
+        if pack["size"] > LARGEST_SIDE:
+            raise TrainError(f"{path} is damaged: it tells of pictures of {pack['size']} px")
         if not {"torch", "hardware"} <= facts.keys():
             raise TrainError(f"{self.root / 'environment.json'} is damaged: it does not tell torch and hardware")
         return config, pack, facts

@@ -1,0 +1,90 @@
+"""Commands killed at random moments, again and again: they end as if nothing had happened, and lose nothing.
+
+pytest -m soak tests/soak/test_kills.py --minutes 10
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from soak.commands import Straight, check_words, environment
+from soak.tally import Tally
+
+SHARE = 0.4 / 6
+"""Of the soak's time, for each command."""
+
+IN_ONE_FOLDER = 8
+"""Kills, before the command may end."""
+
+NAMES = ("prepare", "prepare --overwrite", "translate", "video", "train", "export")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_that_is_killed_loses_nothing(
+    name: str, straight: dict[str, Straight], tally: Tally, seconds: float, tmp_path: Path
+) -> None:
+    one, choose = straight[name], random.Random(time.time_ns())
+    end, kills, rounds = time.monotonic() + SHARE * seconds, 0, 0
+    while kills == 0 or time.monotonic() < end:
+        folder = tmp_path / str(rounds)
+        folder.mkdir()
+        one.command.begin(folder)
+        seen, before = one.command.seen(folder), kills
+        while kills < before + IN_ONE_FOLDER and (kills == 0 or time.monotonic() < end):
+            words = f"{name}, killed {kills - before + 1} times"
+            if not killed(one, folder, choose.uniform(0.2, 1.05) * one.seconds, tally, words):
+                break
+            kills += 1
+            tally.add("kills", name)
+            seen = one.check(folder, seen, tally, words)
+        one.finish(folder, tally, f"{name}, killed {kills - before} times")
+        rounds += 1
+
+
+def killed(one: Straight, folder: Path, after: float, tally: Tally, words: str) -> bool:
+    """Run a command and kill it after so many seconds; False if it had ended before."""
+    with subprocess.Popen(
+        one.command.line(folder), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            said, _ = process.communicate(timeout=after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            if not ended(process.pid):
+                tally.find("hung", f"{words}: it left processes behind")
+                os.killpg(process.pid, signal.SIGKILL)
+            said, _ = process.communicate()
+        check_words(said, tally, words)
+        if process.returncode not in (0, -signal.SIGKILL):
+            tally.find("lost", f"{words}: it ends with {process.returncode}: {said[-300:]}")
+        return process.returncode == -signal.SIGKILL
+
+
+def ended(group: int, seconds: float = 10.0) -> bool:
+    """Whether all processes of a group end; where the system does not tell, they are taken to."""
+    end = time.monotonic() + seconds
+    while sys.platform == "linux" and alive(group):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def alive(group: int) -> bool:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")
+        except OSError:  # it has ended meanwhile
+            continue
+        state, _, its_group = rest.split()[:3]
+        if int(its_group) == group and state not in ("Z", "X"):
+            return True
+    return False
