@@ -14,15 +14,22 @@ import pytest
 import tiny
 from fastapi.testclient import TestClient
 from studies import pictures
+from toys import Toy
 
 from anime2real import Translator, UserError, decode, find_faces, translate_picture
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
+from anime2real.data.archive import restore_pack
+from anime2real.data.labels import read_table
 from anime2real.data.pack import Pack
+from anime2real.image.label_map import label_picture
 from anime2real.image.provenance import read_marks
 from anime2real.study.create import create_study
 from anime2real.study.server import create_app
 from anime2real.study.trials import read_study
+from anime2real.train.export.run import export_run
+from anime2real.train.run.restore import restore_run
+from anime2real.video.translate import ClipOptions, open_clip
 
 NAMES: Final = (
     *("bundle.json", "model.onnx", "README.md", "meta.json", "index.jsonl", "images.npy", "study.json"),
@@ -36,6 +43,7 @@ CONTENTS: Final[dict[str, bytes]] = {
     "json": b'{"format_version": 1, "trials": 3, "size": [], "counts": null}',
     "deep": b"[" * 5000,
     "picture": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "cut animation": b"RIFF\x30\0\0\0WEBPVP8X\x0a\0",
     "archive": b"PK\x03\x04" + bytes(64),
 }
 KINDS: Final = (*CONTENTS, "folder of random", "folder of json", "folder of deep", "missing", "empty folder")
@@ -44,15 +52,21 @@ COMMANDS: Final = (
     "translate BAD -o OUT --method galatea", "translate GOOD -o OUT --bundle BAD", "inspect BAD",
     "compare BAD --pictures GOOD -o OUT.html", "compare BUNDLE --pictures BAD -o OUT.html",
     "compare BUNDLE --data BAD -o OUT.html", "evaluate BUNDLE --data BAD", "enlarge BAD -o OUT --weights BAD",
-    "prepare --anime BAD --real BAD --size 32 -o OUT", "pack show BAD", "pack add-hair BAD", "pack add-labels BAD",
-    "pack hold-out BAD BAD", "pack archive BAD OUT.zip", "pack restore BAD -o OUT", "export BAD -o OUT",
-    "average BAD BAD -o OUT", "train difference --data BAD -o OUT", "study -o BAD --json",
-    "study BUNDLE --data BAD -o OUT",
+    "prepare --anime BAD --real BAD --size 32 -o OUT", "prepare --both BAD --size 32 -o OUT",
+    "prepare --pairs BAD BAD --size 32 -o OUT", "pack add-labels PACK --labels-from BAD", "pack hold-out PACK BAD",
+    "evaluate BAD --data PACK", "train cyclegan --data PACK -o OUT --steps 1 --maps BAD --quiet",
+    "pack show BAD", "pack add-hair BAD", "pack add-labels BAD", "pack hold-out BAD BAD", "pack archive BAD OUT.zip",
+    "pack restore BAD -o OUT", "export BAD -o OUT", "average BAD BAD -o OUT", "train difference --data BAD -o OUT",
+    "study -o BAD --json", "study BUNDLE --data BAD -o OUT",
 )  # fmt: skip
 
 FUNCTIONS: Final[dict[str, Callable[[Path], object]]] = {
     "decode": decode, "find_faces": find_faces, "read": read, "Translator.open": Translator.open, "Pack": Pack,
     "read_study": read_study, "read_marks": read_marks, "translate_picture": translate_picture,
+    "translate_picture by a bundle": lambda bad: translate_picture(live.EXAMPLES / "aoi.png", bundle=str(bad)),
+    "label_picture": lambda bad: label_picture(bad, ("sky", "face")), "read_table": read_table,
+    "open_clip": lambda bad: open_clip(bad, ClipOptions()), "restore_run": restore_run, "export_run": export_run,
+    "restore_pack": lambda bad: restore_pack([bad], bad.with_name("out")),
 }  # fmt: skip
 
 
@@ -75,10 +89,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands(command: str, bad: Path, bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_commands(
+    command: str, bad: Path, bundle: Path, toy: Toy, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     good = str(live.EXAMPLES / "aoi.png")
-    places = {"BAD": str(bad), "OUT": str(tmp_path / "out"), "GOOD": good, "BUNDLE": str(bundle)}
-    code = main([re.sub("^[A-Z]{3,}", lambda name: places[name[0]], word) for word in command.split()])
+    places = {"BAD": str(bad), "OUT": str(tmp_path / "out"), "GOOD": good, "BUNDLE": str(bundle)} | {
+        "PACK": str(toy.pack)
+    }
+    code = main([re.sub("(?<![a-z])[A-Z]{3,}", lambda name: places[name[0]], word) for word in command.split()])
     said = capfd.readouterr()
     assert code in (1, 2)
     errors = [line for line in said.err.splitlines() if line.startswith("error:")]

@@ -59,7 +59,7 @@ def edit(folder: Path, **changes: Any) -> None:
         (lambda folder: (folder / "index.jsonl").write_text("[]\n"), "index.jsonl, line 1"),
         (lambda folder: (folder / "index.jsonl").write_text("[" * 100_000), "index.jsonl, line 1"),
         (lambda folder: (folder / "meta.json").write_text("[]"), "damaged pack"),
-        (lambda folder: (folder / "meta.json").write_text("{}"), "no 'size' in meta.json"),
+        (lambda folder: (folder / "meta.json").write_text("{}"), "no 'format_version' in meta.json"),
     ],
 )
 def test_an_index_that_does_not_fit_is_refused(folder: Path, damage: Callable[[Path], None], message: str) -> None:

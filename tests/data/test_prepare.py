@@ -160,6 +160,11 @@ def test_a_missing_source_or_domain_is_named(toy: Toy, tmp_path: Path) -> None:
         prepare([tmp_path / "nowhere"], [toy.real], tmp_path / "pack", size=32, crop="auto", quiet=True)
     with pytest.raises(PackError, match="no real pictures found"):
         prepare([toy.anime], [], tmp_path / "pack", size=32, crop="auto", quiet=True)
+    for name in ("a.png", "b.png"):
+        (tmp_path / "bad" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bad" / name).write_text("no picture")
+    with pytest.raises(PackError, match=r"no real picture is left to train on: 2 left out, the first: bad/a\.png is"):
+        prepare([toy.anime], [tmp_path / "bad"], tmp_path / "pack", size=32, crop="auto", quiet=True)
     (tmp_path / "false.zip").write_text("no archive")
     with pytest.raises(PackError, match="neither a folder nor a zip archive"):
         prepare([tmp_path / "false.zip"], [toy.real], tmp_path / "pack", size=32, crop="auto", quiet=True)
@@ -170,6 +175,25 @@ def test_a_damaged_pack_is_refused(toy: Toy, tmp_path: Path, name: str) -> None:
     shutil.copytree(toy.pack, tmp_path / "pack")
     (tmp_path / "pack" / name).write_bytes((tmp_path / "pack" / name).read_bytes()[:-40])
     with pytest.raises(PackError, match="damaged pack"):
+        Pack(tmp_path / "pack")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("counts", [1]),
+        ("counts", {"anime": {"train": "2"}}),
+        ("size", True),
+        ("sums", {}),
+        ("classes", [1]),
+        ("bad", 0),
+    ],
+)
+def test_a_pack_whose_facts_are_of_another_kind_is_refused(toy: Toy, tmp_path: Path, key: str, value: object) -> None:
+    shutil.copytree(toy.pack, tmp_path / "pack")
+    meta = json.loads((toy.pack / "meta.json").read_text())
+    (tmp_path / "pack" / "meta.json").write_text(json.dumps(meta | {key: value}))
+    with pytest.raises(PackError, match=f"'{key}' in meta.json"):
         Pack(tmp_path / "pack")
 
 

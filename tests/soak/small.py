@@ -15,11 +15,11 @@ def cut(command: str) -> None:
     if command in ("train", "export"):
         import torch
 
-        from anime2real.train import loop
+        from anime2real.train import session
 
         torch.set_num_threads(1)
-        defaults = loop.Session.__init__.__defaults__ or ()
-        loop.Session.__init__.__defaults__ = tuple(0.0 if value in (120.0, 5.0) else value for value in defaults)
+        defaults = session.Session.__init__.__defaults__ or ()
+        session.Session.__init__.__defaults__ = tuple(0.0 if value in (120.0, 5.0) else value for value in defaults)
 
 
 if __name__ == "__main__":

@@ -273,17 +273,18 @@ def runs(folder: Path) -> Target:
     import torch
     from toys import TINY
 
-    from anime2real.train import loop
+    from anime2real.train import start
     from anime2real.train.run.config import Budget, TrainConfig
     from anime2real.train.run.restore import restore_run
+    from anime2real.train.session import Session
 
     torch.set_num_threads(1)
     pack = packs(folder)
     assert isinstance(pack, Folders)
-    vars(loop)["export_translators"] = lambda *_: []
+    vars(start)["export_translators"] = lambda *_: []
     budget = Budget(pairs=2 * TINY["autoencoder"].batch_size)
-    session = loop.Session("cpu", quiet=True)
-    loop.train(TrainConfig("autoencoder", TINY["autoencoder"], budget), pack.folder, folder / "run", session)
+    config, session = TrainConfig("autoencoder", TINY["autoencoder"], budget), Session("cpu", quiet=True)
+    start.train(config, pack.folder, folder / "run", session)
     (step,) = (path.name for path in (folder / "run" / "checkpoints").iterdir() if path.is_dir())
     files = ("model.safetensors", "optimizers.safetensors", "state.json", "SHA256SUMS")
     names = ("config.toml", "pack.json", "environment.json", *(f"checkpoints/{step}/{name}" for name in files))

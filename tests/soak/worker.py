@@ -144,7 +144,7 @@ def by_hypothesis(worker: Worker, seed: int) -> None:
         if label.endswith(".toml"):
             try:
                 return tomli_w.dumps(replaced(tomllib.loads(content.decode()), place, value)).encode()
-            except (TypeError, ValueError):  # no null in TOML
+            except (TypeError, ValueError, AttributeError):  # TOML has no null
                 pass
         at = place % (len(content) + 1)
         return content[:at] + raw + content[at + len(raw) :]

@@ -214,7 +214,7 @@ def clip_kind(path: Path) -> Kind | None:
 
 def _moves(path: Path, head: bytes) -> bool:
     """Whether a GIF, WebP or PNG has more than one frame; Pillow is asked only where the head leaves it open."""
-    still_webp = head.startswith(b"RIFF") and not (head[12:16] == b"VP8X" and head[20] & 2)
+    still_webp = head.startswith(b"RIFF") and not (head[12:16] == b"VP8X" and len(head) > 20 and head[20] & 2)
     if still_webp or head.startswith(b"\xff\xd8\xff"):
         return False
     try:
