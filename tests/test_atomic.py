@@ -116,3 +116,9 @@ def test_what_a_killed_writer_left_is_tidied(tmp_path: Path, there: bool) -> Non
     remove_partial_folders(tmp_path / "bundle")
     assert (tmp_path / "bundle" / "inside" / "file").read_text() == ("new" if there else "old")
     assert sorted(os.listdir(tmp_path)) == [".bundle-2.0123456789abcdef.partial", "bundle"]
+
+
+def test_an_error_that_names_no_file_gets_the_name(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full") as failed, atomic_file(tmp_path / "page.html"):
+        raise OSError(28, "full")
+    assert failed.value.filename == str(tmp_path / "page.html")

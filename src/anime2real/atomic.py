@@ -30,14 +30,28 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """As `atomic_file`, for files that belong together: none is renamed before all are written, the first one last.
 
     So the first one stands in its place only if all the others did.
+
+    Raises:
+        OSError: one cannot be written; it names a file.
     """
-    with ExitStack() as written:
+    with ExitStack() as written, _named(paths[0]):
         temporaries = [written.enter_context(_temporary(path)) for path in paths]
         yield temporaries
         for temporary in temporaries:
             flush(temporary)
         for temporary, path in reversed(list(zip(temporaries, paths, strict=True))):
             temporary.replace(path)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name a file in errors that name none, as those of a full disk: what writes knows no names."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None and type(error).__module__ == "builtins":  # not PyAV's
+            error.filename = str(path)
+        raise
 
 
 @contextmanager

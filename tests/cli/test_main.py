@@ -119,7 +119,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     [
         (UserError("no such thing:\ngive another"), "no such thing: give another"),
         (OSError(errno.ENOSPC, "No space left on device", "/out/a.png"), "/out/a.png: No space left on device"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "standard input or output: No space left on device"),
         (MemoryError(), "there is not enough memory"),
         (ZeroDivisionError("by\nzero"), "ZeroDivisionError: by zero (a fault of the program: --debug says where)"),
         (RecursionError(), "RecursionError: (a fault of the program: --debug says where)"),

@@ -112,8 +112,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
-        case OSError(strerror=str()):
-            complain(error.strerror)
+        case OSError(strerror=str()):  # what writes to files names them
+            complain(f"standard input or output: {error.strerror}")
         case MemoryError():
             complain("there is not enough memory")
         case _:

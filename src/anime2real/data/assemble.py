@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from anime2real.data.arrays import header
 from anime2real.data.duplicates import distinct, likeness
-from anime2real.data.members import Member
+from anime2real.data.members import Member, told
 from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
 from anime2real.data.shards import Facts, Shards
 from anime2real.data.sources import Crop, Reason, index_entry, split_of
@@ -67,7 +67,9 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         counts[members[place].domain]["test" if test[place] else "train"] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            raise EmptyDomainError(f"no {domain} picture is left to train on: {_why_empty(domain, members, facts)}")
+            passed = f" ({told(Counter(recipe.left_out))})" if recipe.left_out else ""
+            why = _why_empty(domain, members, facts)
+            raise EmptyDomainError(f"no {domain} picture is left to train on: {why}{passed}")
     _write_pictures(shards, facts, kept, progress)
     write_index(shards.pack, _entries(members, facts, kept, test))
     sums = [content.decode() or None for content in facts.sums.tolist()]
