@@ -122,3 +122,12 @@ def test_an_error_that_names_no_file_gets_the_name(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full") as failed, atomic_file(tmp_path / "page.html"):
         raise OSError(28, "full")
     assert failed.value.filename == str(tmp_path / "page.html")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems cannot lock a folder")
+def test_a_writer_leaves_the_unfinished_folder_of_another_alone(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "pack") as one, atomic_folder(tmp_path / "pack") as other:
+        (one / "a").write_text("1")
+        (other / "a").write_text("2")
+    assert (tmp_path / "pack" / "a").read_text() == "1"  # the last one to end
+    assert os.listdir(tmp_path) == ["pack"]

@@ -110,13 +110,45 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_partial_folders(path)
-    temporary = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.partial"
-    temporary.mkdir()
+    temporary, held = _new_folder(path)
     try:
         yield temporary
         move_into_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _new_folder(path: Path) -> tuple[Path, int | None]:
+    """A hidden folder beside `path`, and what holds its lock, where the system can lock folders."""
+    while True:
+        temporary = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.partial"
+        temporary.mkdir()
+        if os.name != "posix":
+            return temporary, None
+        try:
+            held = os.open(temporary, os.O_RDONLY)
+        except FileNotFoundError:  # another process took it for a leftover
+            continue
+        _lock(held, wait=True)
+        if temporary.exists():
+            return temporary, held
+        os.close(held)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody writes in a hidden folder any more, as far as the system tells."""
+    if os.name != "posix":
+        return True
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return _lock(descriptor, wait=False)
+    finally:
+        os.close(descriptor)
 
 
 def move_into_place(folder: Path, path: Path) -> None:
@@ -163,7 +195,8 @@ def remove_partial_folders(path: Path) -> None:
         else:
             aside.rename(path)
     for partial in path.parent.glob(f"{_pattern(path)}.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
+        if _is_left(partial):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

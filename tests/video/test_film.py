@@ -176,6 +176,18 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Tr
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_process_that_makes_the_same_result_is_refused(
+    tmp_path: Path, film: Path, negative: Translator
+) -> None:
+    def second(doing: str, done: int, total: int | None) -> None:
+        if done == 1:
+            with pytest.raises(ClipError, match="is being made by another process"):
+                run(film, tmp_path / "out.mp4", negative)
+
+    translate_clip(film, tmp_path / "out.mp4", lambda to: negative, finder=default_finder(1), progress=second)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
 def test_frames_without_a_face_pass_through(tmp_path: Path, negative: Translator) -> None:
     faces, _ = clips.moving(6)
     empty = [clips.background(clips.SIZE, 7)] * 6

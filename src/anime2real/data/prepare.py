@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
-from filelock import FileLock, Timeout
-
 from anime2real.atomic import move_into_place, remove_partial_folders
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
@@ -30,6 +28,7 @@ from anime2real.data.sources import Crop
 from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS, Domain
 from anime2real.image.decode import printable
+from anime2real.locks import alone
 from anime2real.progress import Progress
 
 
@@ -161,18 +160,9 @@ def _alone(output: Path) -> Iterator[None]:
     """Hold the pack's name against other processes, and tidy what one that was killed left of it."""
     output.parent.mkdir(parents=True, exist_ok=True)
     remove_partial_folders(output)
-    lock = FileLock(work_folder(output).with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise PackError(
-            f"{output} is being prepared by another process: wait for it, or name another folder"
-        ) from error
-    try:
+    refusal = PackError(f"{output} is being prepared by another process: wait for it, or name another folder")
+    with alone(work_folder(output).with_suffix(".lock"), refusal):
         yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, processes: int | None, quiet: bool) -> None:

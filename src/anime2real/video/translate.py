@@ -26,6 +26,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
+from anime2real.locks import alone
 from anime2real.network import Network
 from anime2real.pipeline import NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
@@ -149,17 +150,20 @@ def translate_clip(
     """
     clip = clip or open_clip(source, options)
     folder = target.parent / f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial"
+    refusal = ClipError(printable(f"{target} is being made by another process: wait for it, or choose another folder"))
     try:
-        folder.mkdir(exist_ok=True)
-        result = _translate(clip, source, target, folder, translator, options, finder or default_finder(), progress)
-        shutil.rmtree(folder)
-        return result
+        with alone(folder.with_suffix(".lock"), refusal):
+            try:
+                folder.mkdir(exist_ok=True)
+                arguments = clip, source, target, folder, translator, options, finder or default_finder(), progress
+                result = _translate(*arguments)
+                shutil.rmtree(folder)
+                return result
+            except Exception:  # but not KeyboardInterrupt: the next run goes on from here
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise ClipError(printable(f"{target} cannot be written ({reason(error)}): choose another folder")) from error
-    except Exception:  # but not KeyboardInterrupt: the next run goes on from here
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _translate(
