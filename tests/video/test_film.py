@@ -356,16 +356,22 @@ def test_smoothing_lessens_what_the_finder_trembles(tmp_path: Path, film: Path, 
     assert bend(steadied) < 0.35 * bend(raw)
 
 
-def test_a_damaged_segment_is_made_again(tmp_path: Path, film: Path, negative: Translator) -> None:
+@pytest.mark.parametrize(("file", "resumed"), [("*.nut", 0), ("sums.json", 0), ("tracks.json", 10)])
+def test_what_is_damaged_of_a_clip_that_was_begun_is_made_again(
+    tmp_path: Path, film: Path, negative: Translator, file: str, resumed: int
+) -> None:
     straight = run(film, tmp_path / "straight.mp4", negative, segment=10)
     stopped = Interrupted(negative.bundle, threads=1)
     stopped.stop_at = 12
     with pytest.raises(KeyboardInterrupt):
         run(film, tmp_path / "out.mp4", stopped, segment=10)
-    (segment,) = tmp_path.glob(".*.partial/*.nut")
-    segment.write_bytes(segment.read_bytes()[:-2000])
+    (kept,) = tmp_path.glob(f".*.partial/{file}")
+    content = bytearray(kept.read_bytes())
+    place = content.rindex(b"1")
+    content[place : place + 1] = b"2"
+    kept.write_bytes(content)
     result = run(film, tmp_path / "out.mp4", negative, segment=10)
-    assert result.resumed == 0
+    assert result.resumed == resumed
     assert digest(result.path) == digest(straight.path)
 
 

@@ -1,5 +1,9 @@
-"""JSON files in which a clip that is being translated keeps how far it is: whole or absent, and read without trust."""
+"""JSON files in which a clip that is being translated keeps how far it is: whole or absent, below a line with their sum.
 
+What has not the sum is not there.
+"""
+
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,14 +17,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
+    text = json.dumps(content)
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.write_text(f"{_sum(text)}\n{text}", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file; empty if there is none, or it is damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        told, _, text = path.read_text(encoding="utf-8").partition("\n")
+        content: dict[str, Any] = json.loads(text) if told == _sum(text) else {}
+    except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
