@@ -1,4 +1,4 @@
-"""JSON files in which a clip that is being translated keeps how far it is: whole or absent, below a line with their sum.
+"""JSON files in which a clip that is being translated keeps how far it is: whole or absent, below their sum.
 
 What has not the sum is not there.
 """
