@@ -124,7 +124,7 @@ def commands(toy: Toy, root: Path) -> dict[str, Command]:
     nets = ("--width", "8", "--blocks", "1", "--discriminator-width", "8", "--batch-size", "2")
     train = ("train", "cyclegan", "--data", str(toy.pack), "--steps", "8", "--device", "cpu", *nets, "-o")
     short = ("train", "difference", "--data", str(toy.pack), "--steps", "4", "--device", "cpu", "-o")
-    translate = ("translate", "--method", "difference", "--skip-existing", "-o")
+    translate = ("translate", "--method", "difference", "--skip-existing", "--recursive", "-o")
 
     def once(arguments: Sequence[str], folder: Path) -> None:
         line = [sys.executable, str(SMALL), *arguments, str(folder)]
