@@ -131,7 +131,12 @@ def commands(toy: Toy, root: Path) -> dict[str, Command]:
         subprocess.run(line, env=environment(), capture_output=True, check=True)
 
     export = ("export", str(root / "run"), "-o")
-    once(short, root / "run")
+
+    def exported(folder: Path) -> None:
+        if not (root / "run").exists():
+            once(short, root / "run")
+        once(export, folder)
+
     return {
         "prepare": Command(lambda to: (*prepare, "-o", str(to / "pack")), _pack),
         "prepare --overwrite": Command(
@@ -142,7 +147,7 @@ def commands(toy: Toy, root: Path) -> dict[str, Command]:
         "translate": Command(lambda to: (*translate, str(to), str(pictures)), _pictures),
         "video": Command(lambda to: (*translate, str(to), str(clip)), _clip),
         "train": Command(lambda to: (*train, str(to / "run")), _run),
-        "export": Command(lambda to: (*export, str(to)), _bundles, lambda to: once(export, to)),
+        "export": Command(lambda to: (*export, str(to)), _bundles, exported),
     }
 
 

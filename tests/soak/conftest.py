@@ -1,11 +1,11 @@
 """`pytest -m soak tests/soak --minutes 10 --tally FILE`: how long, where it adds up, and its last line, in JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from soak.commands import Straight, commands
+from soak.commands import Command, Straight, commands
 from soak.tally import BAD, Tally
 from toys import Toy
 
@@ -46,8 +46,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         )
 
 
+class Straights(dict[str, Straight]):
+    """Each command, and what it gives when nothing is broken; it runs when it is first asked for."""
+
+    def __init__(self, every: Mapping[str, Command], root: Path) -> None:
+        super().__init__()
+        self._every, self._root = every, root
+
+    def __missing__(self, name: str) -> Straight:
+        self[name] = Straight.of(self._every[name], self._root / name.replace(" ", ""))
+        return self[name]
+
+
 @pytest.fixture(scope="session")
-def straight(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Straight]:
-    """Each command, and what it gives when nothing is broken."""
+def straight(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Straights:
     root = tmp_path_factory.mktemp("straight")
-    return {name: Straight.of(command, root / name.replace(" ", "")) for name, command in commands(toy, root).items()}
+    return Straights(commands(toy, root), root)
