@@ -19,7 +19,7 @@ from soak.commands import Straight, check_words, run
 from soak.tally import Tally
 from soak.test_kills import NAMES
 
-SHARE = 0.1 / 6
+SHARE = 0.15 / 6
 """Of the soak's time, for each command."""
 
 SMALLEST = 4

@@ -10,11 +10,14 @@ from soak.fuzzing import engines, fuzz
 from soak.tally import Tally
 from soak.targets import TARGETS
 
-SHARE = 0.4
+SHARE = 0.5
 """Of the soak's time, for all kinds."""
 
-WEIGHTS = {"pictures": 3, "models": 2, "configs": 2, "packs": 2, "clips": 1.5, "requests": 1, "runs": 1, "bundles": 1}
+WEIGHTS = {"pictures": 4, "models": 4, "configs": 3, "packs": 2, "clips": 1.5, "requests": 1, "runs": 1, "bundles": 1}
 """Of the kinds' times."""
+
+PARTS = {"random": 5, "hypothesis": 2, "atheris": 3}
+"""Of a kind's time, for each engine."""
 
 
 @pytest.mark.soak
@@ -23,5 +26,6 @@ def test_damaged_inputs_are_one_line(kind: str, tally: Tally, seconds: float) ->
     time = SHARE * seconds * WEIGHTS[kind] / sum(WEIGHTS.values())
     if "atheris" not in {engine for each in TARGETS for engine in engines(each)} and not tally.counts["left_out"]:
         tally.add("left_out", "atheris: not installed")
-    for engine in engines(kind):
-        fuzz(kind, engine, time / len(engines(kind)), tally)
+    chosen = engines(kind)
+    for engine in chosen:
+        fuzz(kind, engine, time * PARTS[engine] / sum(PARTS[each] for each in chosen), tally)

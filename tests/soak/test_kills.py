@@ -15,7 +15,7 @@ import pytest
 from soak.commands import Straight, check_words, environment
 from soak.tally import Tally
 
-SHARE = 0.4 / 6
+SHARE = 0.35 / 6
 """Of the soak's time, for each command."""
 
 IN_ONE_FOLDER = 8
