@@ -6,6 +6,7 @@ from typing import Any
 
 import plain_ugatit
 import pytest
+import scaling
 import torch
 import train_step
 from plain_ugatit import PlainGenerator, PlainUGATIT
@@ -103,3 +104,13 @@ def test_the_reference_of_ugatit_moves_all_its_weights_and_clips_rho() -> None:
     assert not any(torch.equal(a, b) for a, b in zip(before, weights, strict=True))
     rhos = [m.rho for m in plain.to_real.modules() if isinstance(m, plain_ugatit.PlainNorm)]
     assert all(rho.min() >= 0 and rho.max() <= 1 for rho in rhos)
+
+
+@pytest.mark.slow
+def test_several_processes_are_measured_against_one(capsys: pytest.CaptureFixture[str]) -> None:
+    scaling.main(["--toy", "--seconds", "0.1", "--methods", "cyclegan"])
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["processes"] == 2
+    found = result["cyclegan"]
+    assert found["ratio"] == pytest.approx(found["pairs_per_second"] / found["one_pairs_per_second"])
+    assert found["ratio"] > 0

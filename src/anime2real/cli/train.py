@@ -155,7 +155,9 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     )
     try:
         return 0 if train(config, common.data, common.output, session).finished else 130
-    except PeerError:  # whoever failed has said why
+    except PeerError as error:
+        if not error.is_told:
+            raise
         return 1
 
 

@@ -33,15 +33,16 @@ _FAILURES, _MESSAGE = "anime2real/failures", "anime2real/message"
 
 
 class PeerError(TrainError):
-    """Another process of this training has failed, and said why.
+    """Another process of this training has failed.
 
     Attributes:
         rank: of the process that heard of it.
+        is_told: whether the other has said why, in a line of its own.
     """
 
-    def __init__(self, said: str, rank: int) -> None:
+    def __init__(self, said: str, rank: int, *, is_told: bool) -> None:
         super().__init__(said)
-        self.rank = rank
+        self.rank, self.is_told = rank, is_told
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ class Processes:
 
     def _share(self, tensor: Tensor) -> None:
         """The first process's numbers in place of this one's."""
+        if not tensor.numel():
+            return
         dense = tensor.detach().contiguous()
         dist.broadcast(dense, src=0)
         tensor.detach().copy_(dense)
@@ -159,9 +162,11 @@ class Processes:
             store = dist.distributed_c10d._get_default_store()
             if store.add(_FAILURES, 1) > 1:
                 store.wait([_MESSAGE], timedelta(seconds=5))
-                return PeerError(store.get(_MESSAGE).decode(), self.rank)
+                return PeerError(store.get(_MESSAGE).decode(), self.rank, is_told=True)
             store.set(_MESSAGE, said)
-        return TrainError(said) if _is_lost(error) or not self.is_first else error
+        if _is_lost(error):
+            return PeerError(said, self.rank, is_told=False)
+        return error if self.is_first else TrainError(said)
 
 
 def _is_lost(error: BaseException) -> bool:
