@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, face
+from painted import BLUE, HAIR, POINTS, RED, SIDE, SKIN, face
 
 from anime2real.face.geometry import SWAPPED
 from anime2real.image.cielab import to_lab
-from anime2real.measure.colours import colour_figures, eye_colour, skin_tone
+from anime2real.measure.colours import colour_pairs, eye_colour, skin_tone
 
 
 def lab(*rgb: int) -> NDArray[np.float64]:
@@ -52,15 +52,11 @@ def test_a_face_in_profile_is_left_out() -> None:
     assert eye_colour(face(), points, "real") is None
 
 
-def test_the_ratio_tells_kept_eyes_from_another_faces() -> None:
-    inputs = np.stack([face(iris=BLUE), face(iris=RED), face(skin=DARK, iris=(90, 160, 60))])
-    points = np.stack([POINTS] * 3)
-    kept = colour_figures(inputs, inputs, points, "real")
-    assert kept["eyes_measured"] == kept["skins_measured"] == 3
-    assert kept["skin_delta_e"] == 0
-    assert kept["eye_ratio"] < 0.3
-    lost = colour_figures(inputs, inputs[[1, 2, 0]], points, "real")
-    assert lost["eye_ratio"] > 0.8
-    assert lost["skin_delta_e"] > 20
-    none = colour_figures(inputs[:0], inputs[:0], points[:0], "real")
-    assert none["eye_ratio"] is none["skin_delta_e"] is none["eye_delta_e_interval"] is None
+def test_pairs_of_colours_are_those_of_input_and_result() -> None:
+    inputs = np.stack([face(iris=BLUE), face(iris=RED), np.full_like(face(), SKIN)])
+    eyes, skins = colour_pairs(inputs, inputs[[1, 0, 0]], np.stack([POINTS] * 3), "real")
+    assert eyes.shape == skins.shape == (3, 2, 3)
+    assert np.linalg.norm((eyes[0, 0] - lab(*BLUE))[1:]) < 12  # a drawn iris is looked for in a larger place
+    assert np.linalg.norm((eyes[0, 1] - lab(*RED))[1:]) < 8
+    assert np.isnan(eyes[2]).all()
+    np.testing.assert_allclose(skins, np.broadcast_to(lab(*SKIN), skins.shape), atol=0.5)

@@ -6,15 +6,14 @@ as the eyeball or a highlight, or as black as a pupil or an outline. Skin is wha
 cheeks and the bridge of the nose. `train/losses/eye_colour.py` and `skin_colour.py` do the same in torch.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.domain import Domain
 from anime2real.face.geometry import Points
-from anime2real.image.cielab import Lab, ciede2000, to_lab
-from anime2real.measure.distances import interval
+from anime2real.image.cielab import Lab, to_lab
 
 IRIS: Final[dict[Domain, tuple[float, float]]] = {"anime": (0.115, 0.15), "real": (0.085, 0.065)}
 """Half the width and half the height of the visible iris, in eye distances."""
@@ -96,43 +95,6 @@ def colour_pairs(
             if pair[0] is not None and pair[1] is not None:
                 found[row] = pair
     return eyes, skins
-
-
-def colour_figures(
-    inputs: NDArray[np.uint8], results: NDArray[np.uint8], landmarks: Points, to: Domain
-) -> dict[str, Any]:
-    """For JSON: how far eyes and skin of results are from those of their inputs, in CIEDE2000.
-
-    Args:
-        inputs, results: (N, S, S, 3) sRGB.
-        landmarks: (N, 5, 2) of the inputs, px; of eyes that are open.
-        to: the results' domain.
-
-    Returns:
-        `eye_delta_e`, `eye_delta_e_others`, the mean to all other inputs' eyes, `eye_ratio` of the two, and
-        `skin_delta_e`, None where too few were measured, with 95 % bootstrap intervals of the first and the last;
-        `eyes_measured`, `skins_measured`: how many.
-    """
-    pairs, tones = (found[~np.isnan(found).any((1, 2))] for found in colour_pairs(inputs, results, landmarks, to))
-    figures: dict[str, Any] = {"eye_delta_e": None, "eye_delta_e_others": None, "eye_ratio": None}
-    own = np.zeros(0)
-    if len(pairs) > 1:
-        apart = ciede2000(pairs[None, :, 0], pairs[:, None, 1])
-        own = np.diagonal(apart)
-        others = (apart.sum() - own.sum()) / (apart.size - len(apart))
-        figures = {
-            "eye_delta_e": round(float(own.mean()), 4),
-            "eye_delta_e_others": round(float(others), 4),
-            "eye_ratio": round(float(own.mean() / others), 4),
-        }
-    values = ciede2000(tones[:, 0], tones[:, 1])
-    return figures | {
-        "eye_delta_e_interval": [round(v, 4) for v in interval(own)] if len(own) else None,
-        "eyes_measured": len(pairs),
-        "skin_delta_e": round(float(values.mean()), 4) if len(values) else None,
-        "skin_delta_e_interval": [round(v, 4) for v in interval(values)] if len(values) else None,
-        "skins_measured": len(values),
-    }
 
 
 def _frontal(picture: NDArray[np.uint8], landmarks: Points) -> bool:
