@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,10 @@ def labelled(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-ALL_TOLD = replace(TOLD, expressions=True, label_weight=1.0, mirror_weight=1.0, hard_inputs=0.5, detail_weight=0.5)
+COLOURS: dict[str, Any] = {"eye_weight": 1.0, "eye_recolouring": 0.5, "skin_weight": 1.0, "skin_recolouring": 0.5}
+ALL_TOLD = replace(
+    TOLD, expressions=True, label_weight=1.0, mirror_weight=1.0, hard_inputs=0.5, detail_weight=0.5, **COLOURS
+)
 
 
 def told_batch(count: int) -> Batch:

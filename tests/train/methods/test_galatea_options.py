@@ -18,6 +18,7 @@ from anime2real.train.run.restore import restore_run
 from anime2real.train.start import train
 
 SMALL: dict[str, Any] = {"width": 8, "blocks": 2, "projection_width": 8, "patch_width": 8, "batch_size": 2}
+COLOURS: dict[str, Any] = {"eye_weight": 1.0, "eye_recolouring": 0.5, "skin_weight": 1.0, "skin_recolouring": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,9 @@ def test_what_a_pack_does_not_know_is_left_out(toy: Toy, haired: Path, tmp_path:
     assert (faces.detail_weight, faces.hair_recolouring, faces.hair_weight, faces.hair_resampling) == (0.5, 0, 0, 0)
     with pytest.raises(TrainError, match="has no landmarks, which detail_weight needs: prepare it with --crop face"):
         resolved(GalateaConfig(detail_weight=0.5), Pack(toy.pack))
+    for name, value in COLOURS.items():
+        with pytest.raises(TrainError, match=f"has no landmarks, which {name} needs"):
+            resolved(GalateaConfig(**{name: value}), Pack(toy.pack))
 
 
 def test_there_is_no_worst_patch_without_patches(toy: Toy) -> None:
@@ -88,7 +92,7 @@ def test_pictures_too_small_for_the_discriminators_are_refused() -> None:
 def test_the_defaults_train_with_all_discriminators_and_resume(
     known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = TrainConfig("galatea", GalateaConfig(**SMALL), Budget(pairs=6), samples=1)
+    config = TrainConfig("galatea", GalateaConfig(**SMALL, **COLOURS), Budget(pairs=6), samples=1)
     assert train(config, known, tmp_path / "straight", PLAIN).finished
     losses = json.loads((tmp_path / "straight" / "stats.jsonl").read_text().splitlines()[-1])["losses"]
     assert {
@@ -97,6 +101,8 @@ def test_the_defaults_train_with_all_discriminators_and_resume(
         "cam_discriminator",
         "detail",
         "hair",
+        "eyes",
+        "skin",
         "discriminator_cam",
         "discriminator_detail",
     } < set(losses)
