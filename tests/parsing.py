@@ -12,12 +12,14 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from documented import ROOT, Command
 from packaging.requirements import Requirement
+from torch.distributed.run import get_args_parser
 
 from anime2real.cli import main as cli
 
@@ -210,9 +212,18 @@ def known(command: Command) -> None:
     """A program that is not ours, of which nothing can be told without it."""
 
 
+def parse_torchrun(command: Command) -> None:
+    """What it starts, which is this program."""
+    place = command.words.index("-m")
+    get_args_parser().parse_args(command.words[1:])
+    assert command.words[place + 1] == "anime2real", command
+    parse_ours(replace(command, words=command.words[place + 1 :]))
+
+
 OTHERS: dict[str, Callable[[Command], None]] = {
     "anime2real": parse_ours,
     "python": parse_python,
+    "torchrun": parse_torchrun,
     "pip": parse_pip,
     "docker": parse_docker,
     "hf": parse_hf,

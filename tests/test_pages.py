@@ -21,6 +21,7 @@ RECORDS = {
     "docs/faces.md": "the same",
     "docs/methods.md": "the same",
     "docs/tilt.md": "the same",
+    "docs/scale.md": "needs several GPUs; tests/train/test_distributed.py runs torchrun on the CPU",
     "docs/video.md": "needs ffmpeg and a film; its own tests run it",
     "docs/try.md": "needs npm's archive; tests/test_build_try.py runs it with a stand-in",
     "integrations/comfyui/README.md": "needs ComfyUI; tests/test_comfyui.py runs the node",
