@@ -9,6 +9,7 @@ are compared with drawings and photographs with photographs of the fixed ones al
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,10 @@ from translate_fixed import bundles_of
 
 PACK_PX, PX = 320, 256
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TRAINED_ON = {"drawings": EXAMPLES / "aoi.png", "photographs": EXAMPLES / "photographs" / "027_03-neutral.webp"}
+"""A pack has pictures to train on; these are, and nothing is measured on them."""
+
 
 def fixed_pack(fixed: Path, results: Path) -> Pack:
     """A pack of the fixed pictures, all of them to test on; made once."""
@@ -41,7 +46,10 @@ def fixed_pack(fixed: Path, results: Path) -> Pack:
                 (group / "test").mkdir(parents=True, exist_ok=True)
                 if not (group / "test" / path.name).exists():
                     os.link(path, group / "test" / path.name)
-            sources[kind] = sorted(groups)
+            unused = results / "groups" / kind / "unused"
+            (unused / "train").mkdir(parents=True, exist_ok=True)
+            shutil.copy(TRAINED_ON[kind], unused / "train")
+            sources[kind] = [*sorted(groups), unused]
         prepare(sources["drawings"], sources["photographs"], output, size=PACK_PX, near=0, quiet=True)
     return Pack(output)
 

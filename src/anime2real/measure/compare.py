@@ -44,12 +44,14 @@ class Subject:
     Attributes:
         name: of its file.
         image: RGB.
-        faces: the largest one; none if the picture is a lined-up face, as a pack's are.
+        faces: the largest one; none if the centre square is to be taken for a face.
+        lined_up: whether the picture is a lined-up face, as a pack's are.
     """
 
     name: str
     image: Image.Image
     faces: tuple[Face, ...] = ()
+    lined_up: bool = False
 
 
 def from_pack(folder: Path, domain: Domain, count: int) -> list[Subject]:
@@ -65,7 +67,7 @@ def from_pack(folder: Path, domain: Domain, count: int) -> list[Subject]:
         raise CompareError(f"{folder} has no {domain} pictures in its test split: give some with --pictures")
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
     pack.check(chosen)
-    return [Subject(str(pack.index[row]["file"]), Image.fromarray(pack.images[row])) for row in chosen]
+    return [Subject(str(pack.index[r]["file"]), Image.fromarray(pack.images[r]), lined_up=True) for r in chosen]
 
 
 def from_pictures(arguments: Sequence[str], count: int) -> tuple[list[Subject], list[PictureError]]:
@@ -157,7 +159,7 @@ def _section(bundles: Sequence[Bundle], labels: Sequence[str], subjects: Sequenc
 
 def _translated(bundle: Bundle, subjects: Sequence[Subject]) -> tuple[Pixels, Pixels]:
     """Inputs and results, (N, S, S, 3) each, cropped as `translate` crops them."""
-    crops = [crop_faces(subject.image, subject.faces, bundle, lined_up=True) for subject in subjects]
+    crops = [crop_faces(s.image, s.faces, bundle, lined_up=s.lined_up) for s in subjects]
     results = translate_crops(Translator(bundle), crops)
     inputs = np.concatenate([crop.pixels for crop in crops])
     return coloured(inputs, len(bundle.classes)) if bundle.classes else inputs, np.concatenate(results)
