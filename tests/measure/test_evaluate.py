@@ -28,7 +28,7 @@ from anime2real.measure.faces import BINS, compare_faces, misplacement
 from anime2real.measure.features import FeatureError, Features
 from anime2real.measure.foreign import MISSING
 from anime2real.measure.subjects import EvaluationError, turned
-from anime2real.measure.table import FOOTNOTE, rates_table, table
+from anime2real.measure.table import FOOTNOTE, TOO_FEW, rates_table, table
 from anime2real.pipeline import crop_faces, crop_lined_up
 
 PHOTOGRAPH = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
@@ -135,6 +135,11 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert printed.splitlines()[2].split(" | ")[-2] == "–"
     assert to_real["trained_against"] == {"Lite0": False}
     assert "*" not in printed
+    assert (to_real["too_few_images"], printed.count("†")) == (
+        True,
+        5,
+    )  # two distances of two bundles, and what it means
+    assert TOO_FEW in printed
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
     rates = to_real["rates"]
     assert_nothing_changed(rates, to_real["images"])

@@ -15,6 +15,9 @@ Vectors = NDArray[np.float64]
 SUBSETS = 100
 SUBSET_SIZE = 1000
 
+FEWEST = 50
+"""Pictures of each side below which KID and FID say nothing."""
+
 
 @dataclass(frozen=True)
 class Spread:

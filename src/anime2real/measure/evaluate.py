@@ -16,7 +16,7 @@ from anime2real import __version__
 from anime2real.bundle.format import Bundle
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
-from anime2real.measure.distances import Vectors, fid, kid
+from anime2real.measure.distances import FEWEST, Vectors, fid, kid
 from anime2real.measure.faces import compare_faces
 from anime2real.measure.features import Features, Maps
 from anime2real.measure.figures import Figure, median, ratio, share
@@ -175,6 +175,7 @@ def _measure(
         "kid": {},
         "fid": {},
         "trained_against": {},
+        "too_few_images": min(len(results), target.own["images"]) < FEWEST,
     }
     for feature in features:
         vectors, real = feature(results), target.vectors[feature.name]

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from anime2real.measure.distances import FEWEST
 from anime2real.measure.figures import Figure
 from anime2real.measure.rates import TRAITS
 
 FOOTNOTE: Final = "*: trained against these features, so too low; compare by other features."
+
+TOO_FEW: Final = f"†: of fewer than {FEWEST} pictures, too few for such distances to say anything."
 
 HEADER: Final = (
     "method", "to", "of", "images", "face / elsewhere", "sharp", "symmetric", "mirror r", "mirror distance", "lattice",
@@ -16,14 +19,18 @@ HEADER: Final = (
 
 
 def table(report: dict[str, Any]) -> str:
-    """The results as a Markdown table; an asterisk marks distances by features that the training saw."""
+    """The results as a Markdown table.
+
+    An asterisk marks distances by features that the training saw, a dagger those of too few pictures.
+    """
     names = report["protocol"]["features"]
     header = ["method", "to", "px", "images", *(f"KID-{n} ×10³" for n in names), *(f"FID-{n}" for n in names)]
     header += ["face rate", "tilt error", "arrangement", "hair ΔE", "variety", "ms"]
     rows = [header, ["---"] * len(header)]
     for result in report["results"]:
         row = [result["method"], result["to"], result["px"], result["images"]]
-        marks = {n: "*" if result["trained_against"][n] else "" for n in names}
+        few = "†" * result.get("too_few_images", False)
+        marks = {n: f"{'*' * result['trained_against'][n]}{few}" for n in names}
         kids = {n: result["kid"][n] for n in names}
         row += [f"{1000 * kids[n]['mean']:.1f} ± {1000 * kids[n]['std']:.1f}{marks[n]}" for n in names]
         row += [f"{result['fid'][n]:.2f}{marks[n]}" for n in names]
@@ -34,6 +41,8 @@ def table(report: dict[str, Any]) -> str:
     lines = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     if any(any(result["trained_against"].values()) for result in report["results"]):
         lines += ["", FOOTNOTE]
+    if any(result.get("too_few_images") for result in report["results"]):
+        lines += ["", TOO_FEW]
     return "\n".join(lines)
 
 
