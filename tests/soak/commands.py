@@ -55,10 +55,18 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
-def run(command: Command, folder: Path, seconds: float = 120.0) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+HANGS: Final = 600.0
+"""Seconds that a command may take, on a busy machine."""
+
+
+def run(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run it to its end.
+
+    Raises:
+        subprocess.TimeoutExpired: it does not come to one.
+    """
     return subprocess.run(
-        command.line(folder), env=environment(), capture_output=True, text=True, timeout=seconds, check=False
+        command.line(folder), env=environment(), capture_output=True, text=True, timeout=HANGS, check=False
     )
 
 

@@ -15,10 +15,10 @@ from soak.commands import TRACES, environment
 from soak.tally import Tally
 from soak.worker import Now
 
-HANGS: Final = 30.0
+HANGS: Final = 60.0
 """Seconds that one case may take, on a busy machine."""
 
-STARTS: Final = 120.0
+STARTS: Final = 300.0
 """Seconds until the first case: imports, and a toy training."""
 
 GUIDED: Final = ("pictures", "models", "configs", "bundles", "packs")
