@@ -23,11 +23,12 @@ from typing import Any, Final
 import onnxruntime
 
 from anime2real.atomic import atomic_folder
+from anime2real.bundle.about import ABOUT
 from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import finder, labeller
+from anime2real.face import by_hand, finder, labeller
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
@@ -50,7 +51,13 @@ NOTICES: Final = ("LICENSE", "ThirdPartyNotices.txt")
 MAX_TARBALL: Final = 128 * 2**20
 MAX_MEMBER: Final = 64 * 2**20
 
+SERVED_ONLY: Final = ("api.js", "token.js")
+"""Modules of that page that speak with a server."""
+
 MANIFEST: Final = "manifest.json"
+WORKER: Final = "sw.js"
+"""The service worker, into which the names of all files and the build's sum are written."""
+
 LABELS: Final = "models/labels.onnx"
 """The network that reads sex and age off a face, where a bundle is told who to show."""
 
@@ -154,10 +161,11 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise BuildError(f"{folder} is not empty and not this page: give another folder")
-    files = {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
+    files = {path.relative_to(SHARED).as_posix(): path.read_bytes() for path in sorted(SHARED.rglob("*.*"))}
+    for name in SERVED_ONLY:
+        del files[name]
+    files |= {path.name: path.read_bytes() for path in sorted(PAGE.iterdir())}
     files["index.html"] = page_html().encode()
-    files |= {name: (SHARED / name).read_bytes() for name in ("icon.svg", "picture_input.js", "view.js")}
-    files["base.css"] = (SHARED / "style.css").read_bytes()
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
     for name in ("detector", "landmarks"):
@@ -182,6 +190,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         },
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    files[WORKER] = service_worker(files)
     try:
         with atomic_folder(folder) as partial:
             for name, content in files.items():
@@ -190,6 +199,18 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     except OSError as error:
         raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
     return manifest
+
+
+def service_worker(files: Mapping[str, bytes]) -> bytes:
+    """The service worker of a build: it keeps all files, and those of another build no longer."""
+    kept = sorted(set(files) - {WORKER, "index.html"})
+    sums = "".join(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))
+    source = files[WORKER].decode()
+    build = hashlib.sha256(sums.encode()).hexdigest()[:16]
+    for name, value in (("FILES", json.dumps(kept)), ("BUILD", json.dumps(build))):
+        source, count = re.subn(rf"(?m)^const {name} = .*;$", lambda _, n=name, v=value: f"const {n} = {v};", source)
+        assert count == 1, name
+    return source.encode()
 
 
 def page_html() -> str:
@@ -214,6 +235,7 @@ def face_facts() -> dict[str, Any]:
         "largest": finder.LARGEST, "smallest": finder.SMALLEST, "long": finder.LONG, "seen": finder.SEEN,
         "overlap": finder.OVERLAP, "score": finder.SCORE, "sure": finder.SURE, "canvas": finder.CANVAS,
         "close": finder.CLOSE, "small": finder.SMALL, "more_if_small": finder.MORE_IF_SMALL,
+        "by_hand": {"view": by_hand.VIEW, "pixels": by_hand.PIXELS, "alike": by_hand.ALIKE},
     }  # fmt: skip
 
 
@@ -222,6 +244,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "model": f"models/{bundle.name}.onnx", "card": f"models/{bundle.name}.md", "method": bundle.method,
         "px": bundle.px, "conditions": list(bundle.conditions), "ages": list(bundle.ages) if bundle.takes_who else None,
         "crop_share": bundle.crop_share, "licence": bundle.licence, "rights": bundle.rights,
+        "about": ABOUT.get(bundle.method, ""),
     }  # fmt: skip
 
 

@@ -45,6 +45,15 @@ function unpack(_, value) {
 /** Functions that take or give what is no JSON. */
 const adapted = {
   find: ({ Finder }, facts, detector, landmarks, picture) => new Finder(facts, detector, landmarks).find(picture),
+  inBox: ({ Finder, inBox }, facts, detector, landmarks, picture, [left, top, right, bottom]) => {
+    const { by_hand: how, template } = facts;
+    const box = { centre: [(left + right) / 2, (top + bottom) / 2], side: Math.max(right - left, bottom - top) };
+    return inBox(new Finder(facts, detector, landmarks), picture, { ...box, ...how, template });
+  },
+  zipped: async ({ zipped }, files) => {
+    const blobs = files.map(([name, content]) => [name, new Blob([content])]);
+    return new Uint8Array(await (await zipped(blobs)).arrayBuffer());
+  },
   marked: async ({ marked }, png, marks) =>
     new Uint8Array(await (await marked(new Blob([png]), marks)).arrayBuffer()),
   ask: ({ ask }, path, { picture, fields, ...options }) => {

@@ -21,7 +21,7 @@ export function align(picture, toUnit, side, beyond = "quiet") {
     part = reduce(part, factor);
     back = compose(back, scaling(1 / factor));
   }
-  const square = sample(part, back, side, beyond);
+  const square = sample(part, back, [side, side], beyond);
   const inside = corners(inverse(toUnit), 1).every(
     ([x, y]) => x >= 0 && y >= 0 && x <= picture.width && y <= picture.height,
   );
@@ -45,7 +45,8 @@ const corners = (toPicture, side) =>
     [side, side],
   ].map((point) => apply(toPicture, point));
 
-function extent(toPicture, side, { width, height }, margin) {
+/** Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin. */
+export function extent(toPicture, side, { width, height }, margin) {
   const points = corners(toPicture, side);
   const [low, high] = [[], []];
   [width, height].forEach((size, axis) => {
@@ -93,8 +94,8 @@ function reduce({ width, height, data }, factor) {
 }
 
 /** Pillow's bicubic `Image.transform` (a = −1, truncated, not rounded); `beyond` says how the picture continues. */
-function sample({ width, height, data }, toPart, side, beyond) {
-  const out = new Uint8Array(side * side * 3);
+export function sample({ width, height, data }, toPart, [outWidth, outHeight], beyond) {
+  const out = new Uint8Array(outWidth * outHeight * 3);
   const mirrored = (at, size) => {
     const period = ((at % (2 * size)) + 2 * size) % (2 * size);
     return period < size ? period : 2 * size - 1 - period;
@@ -102,8 +103,8 @@ function sample({ width, height, data }, toPart, side, beyond) {
   const inside = beyond === "edge" ? (at, size) => clamp(at, 0, size - 1) : mirrored;
   const [columns, lines] = [new Int32Array(4), new Int32Array(4)];
   const along = [0, 0, 0, 0];
-  for (let row = 0, to = 0; row < side; row++) {
-    for (let column = 0; column < side; column++) {
+  for (let row = 0, to = 0; row < outHeight; row++) {
+    for (let column = 0; column < outWidth; column++) {
       const [px, py] = apply(toPart, [column + 0.5, row + 0.5]);
       const [x, y] = [Math.floor(px - 0.5), Math.floor(py - 0.5)];
       const [dx, dy] = [px - 0.5 - x, py - 0.5 - y];
@@ -126,7 +127,7 @@ function sample({ width, height, data }, toPart, side, beyond) {
       }
     }
   }
-  return { width: side, height: side, data: out };
+  return { width: outWidth, height: outHeight, data: out };
 }
 
 /** The cubic between b and c at a share `at` of the way, in Pillow's order, on which the last bit depends. */

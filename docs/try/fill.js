@@ -32,7 +32,7 @@ export function fillQuietly(crop, beyond) {
 }
 
 /** Pillow's `Image.composite`. */
-function blend(one, other, share) {
+export function blend(one, other, share) {
   const sum = one * share + other * (255 - share) + 128;
   return ((sum >> 8) + sum) >> 8;
 }

@@ -219,3 +219,19 @@ function overlap(one, other) {
   const shared = (a, b) => Math.min(Math.max(0, (one.side + other.side) / 2 - Math.abs(a - b)), smaller);
   return (shared(one.x, other.x) * shared(one.y, other.y)) / smaller ** 2;
 }
+
+/** The face that a finder sees in a square drawn by hand, brought closer; else the square taken for one. */
+export async function inBox(finder, picture, { centre, side, view, pixels, alike, template }) {
+  const frame = around(centre, side);
+  const wide = around(centre, view * side);
+  const back = inverse(compose(wide, scaling(pixels)));
+  for (const face of await finder.find(align(picture, wide, pixels))) {
+    const landmarks = face.landmarks.map((point) => apply(back, point));
+    const crop = toTemplate(landmarks, template);
+    const middle = apply(frame, apply(inverse(crop), [0.5, 0.5]));
+    const ratio = scaleOf(crop) * side;
+    if (middle.every((v) => v >= 0 && v <= 1) && ratio > 1 / alike && ratio < alike) return { ...face, landmarks, crop };
+  }
+  const landmarks = template.map((point) => apply(inverse(frame), point));
+  return { landmarks, crop: toTemplate(landmarks, template) };
+}

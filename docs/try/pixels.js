@@ -1,7 +1,10 @@
 // Pixels, resampled as Pillow does it, so that the networks get the same inputs here as in Python.
 // A picture is {width, height, data}: RGB, 8 bits a channel, rows from the top.
 
+const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
 const KERNELS = {
+  lanczos: { reach: 3, at: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
   box: { reach: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bicubic: {
     reach: 2,

@@ -11,7 +11,7 @@ const LEANING = ["tilt", "landmarks"];
  * The crop of a face and the inputs of a network.
  * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest;
  * who: [sex, age / 100] of whom to show, as who.js gives it, for translators that take it.
- * Answers {square, inputs}: the crop (px, px), and [values, shape] by input name.
+ * Answers {square, frame, inputs}: the crop (px, px), from px of the picture to its unit square, and [values, shape] by input name.
  */
 export function prepare(picture, { crop, landmarks }, { px, conditions, crop_share: share = 1 }, who = null) {
   const leaning = conditions.some((name) => LEANING.includes(name));
@@ -27,5 +27,5 @@ export function prepare(picture, { crop, landmarks }, { px, conditions, crop_sha
   };
   const inputs = { image: [toFloat([square]), [1, 3, px, px]] };
   for (const name of conditions) inputs[name] = known[name];
-  return { square, inputs };
+  return { square, frame, inputs };
 }

@@ -30,3 +30,9 @@ export function told(asked, looks, [youngest, oldest]) {
   const age = asked.age ? Number(asked.age) : looks.age;
   return [Math.min(1, Math.max(-1, sex)), Math.min(oldest, Math.max(youngest, age)) / 100];
 }
+
+/** {sex, age} of the words by which a request asks for somebody, as in "man, 25"; "auto" asks for nobody. */
+export function asking(words) {
+  const parts = words === "auto" ? [] : words.split(", ");
+  return { sex: parts.find((part) => part in SEXES) ?? "", age: parts.find((part) => /^[0-9]+$/.test(part)) ?? "" };
+}

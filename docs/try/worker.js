@@ -2,11 +2,12 @@
 // It answers {id, answer}, {id, progress} or {id, problem} to {id, task, …}.
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
-import { Finder } from "./finder.js";
+import { Finder, inBox } from "./finder.js";
+import { paste } from "./paste.js";
 import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
 import { prepare } from "./translate.js";
-import { goesByFace, labelsOf, told } from "./who.js";
+import { asking, goesByFace, labelsOf, told } from "./who.js";
 
 /** A failure whose message is shown to the user. */
 class Problem extends Error {}
@@ -15,8 +16,7 @@ const here = (name) => new URL(name, import.meta.url);
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 const sessions = new Map(); // promises of sessions, by file
 let manifest = null;
-let picture = null;
-let faces = [];
+let opened = { id: null, picture: null }; // the picture that was worked on last
 
 ort.env.wasm.wasmPaths = {
   wasm: here("runtime/ort-wasm-simd-threaded.wasm").href,
@@ -112,8 +112,33 @@ async function toPng(square) {
   return canvas.convertToBlob({ type: "image/png" });
 }
 
+/** The pixels of a picture; those of the last one are kept. */
+async function pixelsOf({ id, file }) {
+  if (opened.id !== id) opened = { id, picture: await read(file) };
+  return opened.picture;
+}
+
+async function finderOf(report) {
+  const detector = await session("models/detector.onnx", loading(report, "the face detector"));
+  const landmarks = await session("models/landmarks.onnx", loading(report, "the landmark network"));
+  return new Finder(
+    manifest.face,
+    (inputs) => run(detector, inputs),
+    (inputs) => run(landmarks, inputs),
+  );
+}
+
+/** The face in a box that the user drew, as the package's face/by_hand.py has it. */
+async function faceInBox(picture, box, report) {
+  const [left, top, right, bottom] = box.split(",").map(Number);
+  const { view, pixels, alike } = manifest.face.by_hand;
+  const [centre, side] = [[(left + right) / 2, (top + bottom) / 2], Math.max(right - left, bottom - top)];
+  const finder = await finderOf(report);
+  return inBox(finder, picture, { centre, side, view, pixels, alike, template: manifest.face.template });
+}
+
 /** What a translator is told of whom to show; null if it is not told. */
-async function whoOf(face, asked, { ages }, report) {
+async function whoOf(picture, face, asked, { ages }, report) {
   if (!ages) return null;
   if (goesByFace(asked) && !face.labels) {
     const { model, crop } = manifest.labels;
@@ -126,65 +151,78 @@ async function whoOf(face, asked, { ages }, report) {
 const loading = (report, what) => (loaded, total) =>
   report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
 
+/** One face of a picture, translated: {square, result, frame}. */
+async function translated(picture, faces, { face: number, box, to, who: asked }, report) {
+  const facts = manifest.translators[to];
+  if (!facts) throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
+  const face = box ? await faceInBox(picture, box, report) : faces[number];
+  const network = await session(facts.model, loading(report, "the translator, once"));
+  const who = await whoOf(picture, face, asking(asked), facts, report);
+  report("Translating…");
+  const { square, frame, inputs } = prepare(picture, face, facts, who);
+  const [values] = Object.values(await run(network, inputs));
+  const result = toPicture(values, facts.px);
+  if (!result) throw new Problem("The network gives numbers that are none on this device.");
+  return { square, result, frame };
+}
+
 const tasks = {
   async start() {
     manifest = JSON.parse(new TextDecoder().decode(await download("manifest.json")));
-    return { limits: manifest.limits, translators: manifest.translators, software: manifest.software };
+    const { limits, translators } = manifest;
+    const first = ["models/detector.onnx", "models/landmarks.onnx", translators.real?.model].filter(Boolean);
+    // So that the first picture need not wait; a failure comes again, and is told, when a picture is given.
+    first.reduce((before, name) => before.then(() => session(name)).catch(() => {}), Promise.resolve());
+    const methods = Object.entries(translators).map(([to, facts]) => ({ to, variants: 1, default: true, ...facts }));
+    return { methods, limits: { max_bytes: limits.bytes, max_pixels: limits.pixels } };
   },
 
-  async open({ file }, report) {
-    picture = null;
-    faces = [];
-    const opened = await read(file);
-    report("Loading the face finder…");
-    const detector = await session("models/detector.onnx", loading(report, "the face detector"));
-    const landmarks = await session("models/landmarks.onnx", loading(report, "the landmark network"));
-    const finder = new Finder(
-      manifest.face,
-      (inputs) => run(detector, inputs),
-      (inputs) => run(landmarks, inputs),
-    );
+  async find({ picture: asked }, report) {
+    const picture = await pixelsOf(asked);
+    const finder = await finderOf(report);
     report("Looking for faces…");
-    const start = performance.now();
-    faces = await finder.find(opened);
-    picture = opened;
-    const { width, height } = opened;
+    const faces = await finder.find(picture);
+    const { width, height } = picture;
     return {
       size: [width, height],
-      ms: performance.now() - start,
-      faces: faces.map(({ box, tilt, domain }) => ({ box, tilt_degrees: (tilt * 180) / Math.PI, domain })),
+      faces: faces.map(({ tilt, ...face }) => ({ ...face, tilt_degrees: (tilt * 180) / Math.PI })),
+      notes: [],
     };
   },
 
-  async translate({ face: number, to, who: asked }, report) {
-    const facts = manifest.translators[to];
-    if (!facts)
-      throw new Problem(`This page was built without a translator to ${to === "real" ? "people" : "drawings"}.`);
-    const face = faces[number];
-    if (!picture || !face) throw new Problem("There is no such face: give the picture again.");
-    const network = await session(facts.model, loading(report, "the translator, once"));
-    const who = await whoOf(face, asked, facts, report);
-    report("Translating…");
-    const start = performance.now();
-    const { square, inputs } = prepare(picture, face, facts, who);
-    const [values] = Object.values(await run(network, inputs));
-    const result = toPicture(values, facts.px);
-    if (!result) throw new Problem("The network gives numbers that are none on this device.");
-    const ms = performance.now() - start;
+  async translate({ picture: asked, faces, layout, parts }, report) {
+    const picture = await pixelsOf(asked);
+    const results = [];
+    for (const part of parts) results.push(await translated(picture, faces, part, report));
+    const whole = layout === "paste";
+    const last = whole
+      ? results.reduceRight((below, { result, frame }) => paste(below, result, frame), picture) // the first on top
+      : results[0].result;
     return {
-      before: await toPng(square),
-      after: await marked(await toPng(result), manifest),
-      ms,
-      method: facts.method,
-      licence: facts.licence,
+      png: await marked(await toPng(last), manifest),
+      before: whole ? null : await toPng(results[0].square),
+      size: [last.width, last.height],
+      notes: already(parts, faces),
     };
   },
 };
 
+/** As already_note of src/anime2real/pipeline.py. */
+function already(parts, faces) {
+  const same = parts.filter(({ face, to }) => faces[face]?.domain === to);
+  if (!same.length) return [];
+  const [kind, wanted] = same[0].to === "real" ? ["photographed", "photographs"] : ["drawn", "drawings"];
+  return [`${same.length} of ${parts.length} faces look ${kind} already: are ${wanted} what they should become?`];
+}
+
 let last = Promise.resolve(); // one task after another
 
-self.onmessage = ({ data: { id, task, ...parameters } }) => {
+const cancelled = new Set();
+
+self.onmessage = ({ data: { id, task, cancel, ...parameters } }) => {
+  if (cancel) return void cancelled.add(cancel);
   last = last.then(async () => {
+    if (cancelled.delete(id)) return;
     try {
       self.postMessage({
         id,

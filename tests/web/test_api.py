@@ -1,7 +1,11 @@
 """The API as it is documented, and invalid requests of every kind."""
 
 import base64
+import html
 import io
+import json
+import re
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -105,6 +109,71 @@ def test_paste_changes_the_face_alone(server: Live, two: bytes) -> None:
     assert np.array_equal(one[:5], given[:5])
 
 
+def test_faces_are_replaced_each_in_its_own_way(server: Live, two: bytes) -> None:
+    each = '[{"face": 0, "to": "real", "method": "difference"}, {"face": 1, "to": "anime"}]'
+    together = pixels(server.post("/v1/translate", two, layout="paste", replace=each).content)
+    first = pixels(server.post("/v1/translate", two, layout="paste", to="real", method="difference").content)
+    second = pixels(server.post("/v1/translate", two, layout="paste", face="1", to="anime").content)
+    assert np.array_equal(together[:, :340], first[:, :340])
+    assert np.array_equal(together[:, 420:], second[:, 420:])
+
+
+def test_a_box_drawn_by_hand_is_a_face(server: Live, two: bytes) -> None:
+    """The face that the finder sees in it; else the box itself."""
+    body = server.post("/v1/faces", two).json()
+    left, top, right, bottom = body["faces"][1]["box"]
+    drawn = ",".join(str(v) for v in (left - 20, top - 12, right + 9, bottom + 20))
+    boxed = pixels(server.post("/v1/translate", two, layout="paste", box=drawn).content)
+    found = pixels(server.post("/v1/translate", two, layout="paste", face="1").content)
+    assert np.abs(boxed.astype(int) - found.astype(int)).mean() < 3
+    grey = saved(Image.new("RGB", (300, 200), (128, 128, 128)))
+    assert "to=real" in error(server.post("/v1/translate", grey, box="100,50,200,150"), 400)
+    pasted = pixels(server.post("/v1/translate", grey, box="100,50,200,150", to="real", layout="paste",
+                                method="difference").content)  # fmt: skip
+    changed = np.argwhere((pasted != 128).any(-1))
+    assert (changed.min(0) >= (48, 98)).all()
+    assert (changed.max(0) <= (152, 202)).all()
+    assert (pasted[100, 150] > 128).all()
+
+
+def test_notes_reach_those_who_get_a_png(server: Live) -> None:
+    answer = server.post("/v1/translate", to="anime")
+    (note,) = json.loads(answer.headers["x-anime2real-notes"])
+    assert "look drawn already" in note
+    assert "x-anime2real-notes" not in server.post("/v1/translate").headers
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/healthz", "/v1/methods", "/openapi.json", "/page/main.js"])
+def test_head_answers_as_get_without_a_body(server: Live, path: str) -> None:
+    head, get = server.client.head(path), server.client.get(path)
+    assert head.status_code == get.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert server.client.head("/v1/faces").status_code == 405
+
+
+def test_the_guide_shows_lines_that_work(server: Live) -> None:
+    """Each curl line's path, fields and values are those of the API."""
+    page = server.client.get("/api").text
+    lines = re.findall(r"^(?:.*<code>)?(curl .*?)(?:</code>.*)?$", page, re.MULTILINE)
+    assert len(lines) >= 8
+    second = ', {"face": 1, "who": "man"}'  # which this picture does not have
+    for line in lines:
+        *fields, url = [w for w in shlex.split(html.unescape(line), comments=True)[1:] if w != "-F"]
+        if "-o" in fields or url.endswith(".png"):
+            fields = [w for w in (*fields, url) if (w != "-o" and not w.endswith((".png", ".jpg"))) or "=" in w]
+            url = fields.pop()
+        told = dict(field.split("=", 1) for field in fields if not field.startswith("picture="))
+        if fields:
+            told.pop("who", None)  # of a method that these tiny bundles do not have
+            answer = server.post(url, FACE, **{k: v.replace(second, "") for k, v in told.items()})
+        else:
+            answer = server.client.get(url)
+        assert answer.status_code == 200, (line, answer.text)
+    for words in ("box", "replace", "504", "403", "/openapi.json"):
+        assert words in page
+
+
 def test_several_results_are_json(server: Live, two: bytes) -> None:
     body = server.post("/v1/translate", two, method="all", face="all").json()
     assert [(r["method"], r["faces"]) for r in body["results"]] == [
@@ -172,6 +241,16 @@ def test_bad_files_are_told_in_a_line(server: Live, content: bytes, says: str) -
         ({"layout": "pear"}, 400, "did you mean 'pair'"),
         ({"to": ["real", "anime"]}, 400, "2 times"),
         ({"colour": "red"}, 400, "unknown field 'colour'"),
+        ({"box": "1,2,3"}, 400, "left,top,right,bottom"),
+        ({"box": "0,0,nan,9"}, 400, "left,top,right,bottom"),
+        ({"box": "0,0,9,9", "face": "1"}, 400, "give one of them"),
+        ({"replace": "[]"}, 400, "layout=paste"),
+        ({"replace": "{}", "layout": "paste"}, 400, "no JSON list"),
+        ({"replace": '[{"face": 0}]', "layout": "paste", "to": "real"}, 400, "the picture alone"),
+        ({"replace": '[{"fase": 0}]', "layout": "paste"}, 400, "did you mean 'face'"),
+        ({"replace": '[{"face": "all"}]', "layout": "paste"}, 400, "one by one"),
+        ({"replace": '[{"face": 0.5}]', "layout": "paste"}, 400, "neither text nor a whole number"),
+        ({"replace": '[{"face": 7}]', "layout": "paste"}, 422, "no face 7"),
     ],
 )
 def test_wrong_fields_are_told_in_a_line(server: Live, fields: dict[str, Any], status: int, says: str) -> None:
@@ -213,7 +292,9 @@ def test_openapi_tells_everything(server: Live) -> None:
     assert set(body["paths"]) == {"/healthz", "/v1/methods", "/v1/faces", "/v1/translate"}
     translate = body["paths"]["/v1/translate"]["post"]
     fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(fields["properties"]) == {"picture", "to", "method", "face", "layout", "variant", "who"}
+    assert set(fields["properties"]) == {
+        "picture", "to", "method", "face", "box", "layout", "variant", "who", "replace"
+    }  # fmt: skip
     assert fields["required"] == ["picture"]
     assert {"200", "400", "408", "413", "415", "422", "503", "504"} <= set(translate["responses"])
     assert set(translate["responses"]["200"]["content"]) == {"application/json", "image/png"}

@@ -1,12 +1,14 @@
 """The page in a browser, where there is one: `pytest -m browser`. Needs chromium, and Playwright's Python package."""
 
 import base64
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import live
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from chromium import CHROMIUM, PHONE, wait
 from live import EXAMPLES, Live
 from PIL import Image
@@ -15,15 +17,30 @@ from anime2real.bundle.format import Bundle
 from anime2real.image.provenance import GENERATED, read_marks
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
-READY = "#copy:not([disabled])"
+READY = "#save:not([hidden])"
 COLOUR = """(() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d");
   canvas.drawImage(document.querySelector("#after"), 0, 0);
   return [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 2)];
 })()"""
 """Red and green of the result's first pixel."""
+TILES = "count => [...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length === count"
+LIMITS = "document.querySelector('#limits').textContent.includes('MB')"
+KEPT = """new Promise((resolve) => {
+  indexedDB.open("anime2real").onsuccess = ({ target: { result } }) => {
+    result.transaction("tabs").objectStore("tabs").getAllKeys().onsuccess = (done) => {
+      result.close();
+      resolve(done.target.result);
+    };
+  };
+})"""
+CUT = """[...document.querySelectorAll("button, legend, span, h1, h2, strong, small, label, .caption")]
+  .filter((e) => e.checkVisibility() && !e.matches(".unseen, .standing") && e.scrollWidth > e.clientWidth + 1)
+  .filter((e) => getComputedStyle(e).display !== "inline")
+  .map((e) => e.outerHTML.slice(0, 90))"""
+"""Elements with words that are wider than they are."""
 DONE = "document.querySelector('#status').textContent.startsWith('Done')"
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium")]
@@ -43,7 +60,7 @@ class Seen:
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", lambda r: self._asked(r.url))
         page.goto(self.url)
-        wait(page, "document.querySelector('#limits').textContent.includes('MB')")
+        wait(page, LIMITS)
         return page
 
     def _note(self, kind: str, text: str) -> None:
@@ -93,7 +110,7 @@ def test_a_picture_is_given_and_a_face_chosen(seen: Seen, two: Path) -> None:
     faces.nth(1).click()
     wait(page, "first => document.querySelector('#after').src !== first", first)
     assert [f.get_attribute("aria-pressed") for f in faces.all()] == ["false", "true"]
-    box, stage = faces.nth(1).bounding_box(), page.locator("#stage").bounding_box()
+    box, stage = page.locator(".frame").nth(1).bounding_box(), page.locator("#stage").bounding_box()
     assert box is not None
     assert stage is not None
     middle = (box["x"] + box["width"] / 2 - stage["x"]) / stage["width"]
@@ -163,7 +180,7 @@ def test_the_direction_and_what_is_shown_can_be_changed(seen: Seen, two: Path) -
     wait(page, "document.querySelector('#status').textContent.includes('drawing')")
     assert page.inner_text("#heading") == "As a drawing"
     page.get_by_role("radio", name="a person").check(force=True)
-    page.get_by_role("radio", name="whole picture").check(force=True)
+    page.get_by_role("radio", name="the whole picture").check(force=True)
     wait(page, "document.querySelector('#after').naturalWidth === 700")
     assert abs(int(page.input_value("#slider")) - 100 * 190 / 700) < 5  # at the face
 
@@ -172,7 +189,7 @@ def test_all_methods_side_by_side(seen: Seen, two: Path) -> None:
     page = seen.open()
     give(page, two)
     page.get_by_role("button", name="Show every method").click()
-    wait(page, "[...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length === 2")
+    wait(page, TILES, 2)
     images = page.eval_on_selector_all(".tile img", "images => images.map(image => image.src)")
     assert len(set(images)) == 2
     before = page.get_attribute("#after", "src")
@@ -181,23 +198,199 @@ def test_all_methods_side_by_side(seen: Seen, two: Path) -> None:
     assert page.get_attribute("#download", "download") == "two-difference-real.png"
 
 
-def test_failures_are_told_in_words(seen: Seen, tmp_path: Path, two: Path) -> None:
+def fail(route: "Route") -> None:
+    route.fulfill(status=500, body='{"error": "something broke here"}', content_type="application/json")
+
+
+def test_a_broken_picture_leaves_the_others_as_they_are(seen: Seen, tmp_path: Path, two: Path) -> None:
     page = seen.open()
+    give(page, two)
+    result = page.get_attribute("#after", "src")
     (tmp_path / "words.png").write_text("no picture")
     page.set_input_files("#file", tmp_path / "words.png")
-    alert = page.get_by_role("alert").first
-    alert.wait_for()
-    assert "not a picture" in alert.inner_text()
-    assert page.get_by_role("button", name="Choose a picture").is_visible()
-    Image.effect_mandelbrot((200, 150), (-2, -1, 1, 1), 50).convert("RGB").save(tmp_path / "none.png")
+    page.wait_for_selector("#failed:not([hidden])")
+    assert "not a picture" in page.inner_text("#failed-line")
+    assert page.inner_text("h1:visible") == "This picture cannot be used"
+    assert page.is_hidden("#compare")
+    page.get_by_role("button", name="Picture 1, two: done").click()
+    assert page.is_visible("#compare")
+    assert page.get_attribute("#after", "src") == result
+    page.go_back()
+    wait(page, "document.querySelector('#failed').checkVisibility()")
+    page.go_forward()
+    wait(page, "document.querySelector('#compare').checkVisibility()")
+
+
+def test_a_face_that_is_not_found_is_marked_by_hand(seen: Seen, tmp_path: Path) -> None:
+    Image.effect_mandelbrot((300, 200), (-2, -1, 1, 1), 50).convert("RGB").save(tmp_path / "none.png")
+    page = seen.open()
     page.set_input_files("#file", tmp_path / "none.png")
-    wait(page, "document.querySelector('#problem').textContent.includes('No face')")
-    page.get_by_role("button", name="Take its centre").click()
+    page.get_by_role("button", name="Mark the face").click()
+    area = page.locator("#stage").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] * 0.2, area["y"] + area["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + area["height"] * 0.8)
+    page.mouse.up()
+    assert abs(float(page.input_value("#box-left")) - 20) < 2
+    page.focus("#box-left")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Use this face").click()
     wait(page, DONE)
-    assert alert.is_hidden()
-    (tmp_path / "large.png").write_bytes(bytes(17 * 2**20))
-    page.set_input_files("#file", tmp_path / "large.png")
-    wait(page, "document.querySelector('#problem').textContent.includes('17 MB')")
+    frame = page.locator(".frame").bounding_box()
+    assert frame is not None
+    assert frame["x"] - area["x"] == pytest.approx(0.2 * area["width"], abs=0.02 * area["width"])
+    assert frame["width"] == pytest.approx(frame["height"], abs=1)
+    assert frame["width"] == pytest.approx(0.4 * area["width"], abs=0.02 * area["width"])
+    assert page.inner_text("#found") == "One face, marked by hand."
+    page.set_input_files("#file", tmp_path / "none.png")
+    page.get_by_role("button", name="The whole picture is one face").click()
+    wait(page, DONE)
+
+
+def test_a_method_that_fails_shows_nobody_else_s_picture(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    page.route("**/v1/translate", fail)
+    page.get_by_role("radio", name="difference").check(force=True)
+    page.wait_for_selector("#failed:not([hidden])")
+    assert page.is_hidden("#compare")
+    assert page.is_hidden("#save")
+    assert "Something broke here" in page.inner_text("#status")
+    page.unroute("**/v1/translate")
+    page.get_by_role("button", name="Try again").click()
+    wait(page, "document.querySelector('#after').alt.endsWith('by difference')")
+    assert page.evaluate("document.activeElement.id") == "heading"  # the button that had the focus is gone
+
+
+def test_what_takes_long_can_be_stopped_and_begun_again(seen: Seen, two: Path) -> None:
+    """The controls are off while faces are looked for, and nothing is lost by a stop."""
+    page = seen.open()
+    page.route("**/v1/faces", lambda route: None)
+    page.set_input_files("#file", two)
+    page.wait_for_selector("#busy:not([hidden])")
+    assert page.locator("input[name=to]").first.is_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.inner_text("#failed-line") == "You stopped the search for faces."
+    page.unroute("**/v1/faces")
+    page.route("**/v1/translate", lambda route: None)
+    page.get_by_role("button", name="Try again").click()
+    wait(page, "document.querySelector('#elapsed').textContent.startsWith('Translating')")
+    page.get_by_role("button", name="Cancel").click()
+    assert page.inner_text("#failed-line") == "You stopped this translation."
+    page.unroute("**/v1/translate")
+    page.get_by_role("button", name="Try again").click()
+    wait(page, DONE)
+
+
+def test_a_server_that_was_gone_is_asked_again(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    page.route("**/v1/methods", fail)
+    page.reload()
+    page.wait_for_selector("#offline:not([hidden])")
+    page.set_input_files("#file", two)  # it is kept until the server answers
+    assert page.inner_text("#elapsed") == "Waiting for the server…"
+    page.unroute("**/v1/methods")
+    page.get_by_role("button", name="Try again").first.click()
+    wait(page, DONE)
+    assert page.is_hidden("#offline")
+
+
+def test_the_work_outlives_a_reload_and_ends_with_the_tab(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    page.get_by_role("radio", name="difference").check(force=True)
+    wait(page, "document.querySelector('#after').alt.endsWith('by difference')")
+    page.wait_for_timeout(600)  # it is written soon
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.reload()
+    wait(page, "document.querySelector('#compare').checkVisibility()")
+    assert page.get_attribute("#download", "download") == "two-difference-real.png"
+    assert not [url for url in asked if url.endswith(("/v1/faces", "/v1/translate"))]
+    other = page.context.new_page()
+    other.goto(seen.url)
+    wait(other, LIMITS)
+    assert other.is_visible("#start")  # another tab knows nothing of it
+    page.close()
+    other.reload()
+    wait(other, f"{KEPT}.then((keys) => keys.length === 0)")
+    give(other, two)
+    wait(other, f"{KEPT}.then((keys) => keys.length === 1)")
+    other.get_by_role("button", name="Forget everything").click()
+    assert other.is_visible("#start")
+    wait(other, f"{KEPT}.then((keys) => keys.length === 0)")
+
+
+def test_faces_replaced_one_by_one_stay_so(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    page.get_by_role("radio", name="the whole picture").check(force=True)
+    wait(page, "document.querySelector('#after').alt.startsWith('The picture with the face')")
+    page.get_by_role("button", name="Face 2").click()
+    page.get_by_role("radio", name="difference").check(force=True)
+    wait(page, "document.querySelector('#after').alt.includes('2 faces')")
+    faces = page.get_by_role("group", name="Faces in the picture").get_by_role("button")
+    assert [("replaced" in (face.get_attribute("aria-label") or "")) for face in faces.all()] == [True, True]
+    page.get_by_role("button", name="Leave this face").click()
+    wait(page, "document.querySelector('#after').alt.startsWith('The picture with the face')")
+    page.get_by_role("button", name="Replace all faces").click()
+    wait(page, "document.querySelector('#after').alt.includes('2 faces')")
+
+
+def test_several_pictures_make_a_queue_and_a_zip(seen: Seen, two: Path, tmp_path: Path) -> None:
+    page = seen.open()
+    page.set_input_files("#file", [two, EXAMPLES / "aoi.png", two])
+    wait(page, "document.querySelectorAll('.standing.done').length === 3")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    download.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.testzip() is None
+        names = ["two-cyclegan-real.png", "aoi-cyclegan-real.png", "two-cyclegan-real-2.png"]
+        assert archive.namelist() == names
+        assert Image.open(archive.open(names[1])).size == (16, 16)
+
+
+def test_before_and_after_are_saved_as_one_marked_picture(seen: Seen, two: Path, tmp_path: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save before and after").click()
+    download.value.save_as(tmp_path / "both.png")
+    assert Image.open(tmp_path / "both.png").size == (16 + 8 + 16, 16)
+    assert read_marks(tmp_path / "both.png")["DigitalSourceType"] == GENERATED
+    page.get_by_role("button", name="Side by side", exact=True).click()
+    assert page.get_by_role("dialog").locator("img").count() == 2
+    page.keyboard.press("+")
+    assert page.inner_text("#zoom") == "150 %"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "enlarge"
+
+
+def test_a_picture_beyond_the_limits_is_made_smaller(browser: "Browser", bundles: list[Bundle], two: Path) -> None:
+    with live.running(bundles, max_bytes=60_000, max_pixels=200_000) as small:
+        page = Seen(browser, f"{small.url}/").open()
+        give(page, two)
+        assert "Made smaller in the browser, from 700×400 to" in page.inner_text("#notes")
+        page.context.close()
+
+
+def test_an_example_is_a_click_away(seen: Seen) -> None:
+    page = seen.open()
+    examples = page.get_by_role("list", name="Or try one of these").get_by_role("button")
+    assert examples.count() == 16
+    for number, to in ((0, "person"), (15, "drawing")):
+        examples.nth(number).click()
+        wait(page, f"document.querySelector('#status').textContent.startsWith('Done: an invented {to}')")
+        page.get_by_role("button", name="New picture").click()
+
+
+def test_notes_of_the_server_are_shown(seen: Seen, two: Path) -> None:
+    page = seen.open()
+    give(page, two)
+    page.get_by_role("radio", name="a drawing").check(force=True)
+    wait(page, "document.querySelector('#notes').textContent.includes('look drawn already')")
 
 
 def test_a_phone(seen: Seen, two: Path) -> None:
@@ -205,14 +398,50 @@ def test_a_phone(seen: Seen, two: Path) -> None:
     assert page.get_by_role("button", name="Use the camera").is_visible()
     assert page.get_attribute("#camera", "capture") is not None
     give(page, two)
+    result = page.locator("#compare").bounding_box()
+    assert result is not None
+    assert result["y"] + result["height"] < 844  # it is what is seen first
     page.get_by_role("button", name="Show every method").tap()
-    wait(page, "[...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length === 2")
+    wait(page, TILES, 2)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for control in ("#download", "#copy", "#again"):
-        box = page.locator(control).bounding_box()
+    for control in ("#download", "#copy", "#again", ".face"):
+        box = page.locator(control).first.bounding_box()
         assert box is not None
         assert box["height"] >= 44
         assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize(("width", "text"), [(1280, 100), (768, 100), (390, 100), (1280, 200), (768, 200)])
+def test_every_state_is_accessible_and_cuts_no_word(
+    seen: Seen, two: Path, tmp_path: Path, width: int, text: int
+) -> None:
+    """By axe, light and dark; one h1; no text wider than its place."""
+    (tmp_path / "words.png").write_text("no picture")
+    for theme in ("light", "dark"):
+        page = seen.open(viewport={"width": width, "height": 900}, color_scheme=theme)
+        page.evaluate("percent => { document.documentElement.style.fontSize = `${percent}%`; }", text)
+        check(page)
+        page.set_input_files("#file", [two, EXAMPLES / "aoi.png"])
+        wait(page, "document.querySelectorAll('.standing.done').length === 2")
+        page.get_by_role("radio", name="the whole picture").check(force=True)
+        page.get_by_role("button", name="Show every method").click()
+        wait(page, TILES, 2)
+        check(page)
+        page.get_by_role("button", name="Side by side", exact=True).click()
+        check(page)
+        page.keyboard.press("Escape")
+        page.set_input_files("#file", tmp_path / "words.png")
+        page.wait_for_selector("#failed:not([hidden])")
+        check(page)
+        page.context.close()
+
+
+def check(page: "Page") -> None:
+    found = Axe().run(page).response["violations"]
+    assert not [(v["id"], [n["target"] for n in v["nodes"]]) for v in found]
+    assert page.locator("h1:visible").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CUT) == []
 
 
 def test_the_keyboard_is_enough(seen: Seen, two: Path) -> None:
@@ -220,7 +449,7 @@ def test_the_keyboard_is_enough(seen: Seen, two: Path) -> None:
     page.on("filechooser", lambda _: None)  # from here on no dialog opens, which nobody could answer
 
     def reach(selector: str) -> None:
-        for _ in range(30):
+        for _ in range(60):
             page.keyboard.press("Tab")
             if page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 outline = page.evaluate(
@@ -236,7 +465,8 @@ def test_the_keyboard_is_enough(seen: Seen, two: Path) -> None:
         page.keyboard.press("Enter")
     chooser.value.set_files(two)
     wait(page, DONE)
-    assert page.evaluate("document.activeElement.matches('.face')")  # not lost with the button that is gone
+    assert page.evaluate("document.activeElement.id") == "heading"  # not lost with the button that is gone
+    reach(".face")
     page.keyboard.press("Tab")
     first = page.get_attribute("#after", "src")
     page.keyboard.press("Space")
@@ -247,18 +477,20 @@ def test_the_keyboard_is_enough(seen: Seen, two: Path) -> None:
     wait(page, "document.querySelector('#status').textContent.includes('an invented drawing')")
     page.keyboard.press("ArrowLeft")
     wait(page, "document.querySelector('#status').textContent.includes('an invented person')")
+    reach("input[name=method]")
+    page.keyboard.press("ArrowRight")
+    wait(page, "document.querySelector('#status').textContent.includes('by difference')")
     reach("#slider")
     page.keyboard.press("Home")
     assert page.input_value("#slider") == "0"
     reach("#download")
     with page.expect_download():
         page.keyboard.press("Enter")
-    reach("input[name=method]")
-    page.keyboard.press("ArrowRight")
-    wait(page, "document.querySelector('#status').textContent.includes('by difference')")
-    reach("#again")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "again"
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "choose"
+    assert page.evaluate("document.activeElement.id") == "title"
 
 
 def test_the_page_asks_for_the_token(browser: "Browser", bundles: list[Bundle], two: Path) -> None:
@@ -272,7 +504,7 @@ def test_the_page_asks_for_the_token(browser: "Browser", bundles: list[Bundle], 
             page.keyboard.press("Enter")
             if word == "wrong":
                 wait(page, "document.querySelector('#ask-problem').textContent.includes('not it')")
-        wait(page, "document.querySelector('#limits').textContent.includes('MB')")
+        wait(page, LIMITS)
         give(page, two)
         page.context.close()
 
@@ -373,7 +605,7 @@ def test_who_is_shown_is_chosen_by_keyboard_among_all_methods(browser: "Browser"
     page = watcher.open(**PHONE)
     give(page, two)
     page.get_by_role("button", name="Show every method").tap()
-    wait(page, "[...document.querySelectorAll('.tile img')].filter(i => i.naturalWidth).length === 3")
+    wait(page, TILES, 3)
     page.focus("input[name=sex]")
     page.keyboard.press("ArrowRight")
     wait(page, "document.querySelector('#download').download === 'two-galatea-real-woman.png'")

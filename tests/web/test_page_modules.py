@@ -12,7 +12,7 @@ import pytest
 from live import FACE, Live
 
 from anime2real.bundle.format import Bundle
-from anime2real.web.app import PAGE
+from anime2real.web.routes import PAGE
 
 
 def test_it_asks_with_the_fields_of_a_form(server: Live) -> None:

@@ -27,6 +27,8 @@ from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
 from anime2real.face import finder, labeller
 from anime2real.face import geometry as python
+from anime2real.face.by_hand import face_in_box
+from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Face
 from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
@@ -344,11 +346,38 @@ def test_halves_are_rounded_as_in_python(page: javascript.Modules) -> None:
         assert page("pixels.js", "round", value) == round(value)
 
 
-def test_a_png_is_marked_as_generated(page: javascript.Modules, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("side", "scale"), [(128, 0.9), (64, 1.7), (64, 3.4)])
+def test_a_crop_is_pasted_back_as_in_python(page: javascript.Modules, side: int, scale: float) -> None:
+    """Also one that is enlarged, turned, and beyond the edge; the blurred edge is the normal distribution's."""
+    picture, crop = noise(300, 220), decode(EXAMPLES / "mika.png").image.resize((side, side))
+    frame = python.around((70.5, 90.25), side * scale, 0.3)
+    wanted = np.asarray(python.paste(Image.fromarray(picture), crop, frame)).astype(int)
+    parts = {"a": frame.linear.real, "b": frame.linear.imag, "x": frame.shift.real, "y": frame.shift.imag}
+    pasted = page("paste.js", "paste", javascript.picture(picture), javascript.picture(np.asarray(crop)), parts)
+    apart = np.abs(javascript.pixels(pasted).astype(int) - wanted)
+    assert apart.max() <= 6
+    assert apart.mean() < 0.35
+    assert np.abs(wanted - picture).max() > 100
+
+
+def test_a_face_in_a_box_is_that_of_python(page: javascript.Modules) -> None:
+    image = two()
+    (_, second) = find_faces(image)
+    box = tuple(v + d for v, d in zip(second.box, (-20, -12, 9, 20), strict=True))
+    facts = build_try.face_facts()
+    networks = {"callback": "detector"}, {"callback": "landmarks"}
+    for where in (box, (300.0, 300.0, 380.0, 380.0)):  # where a face is, and where none is
+        by_hand = face_in_box(image, where, "real")
+        found = page("finder.js", "inBox", facts, *networks, javascript.picture(np.asarray(image)), list(where))
+        assert np.allclose(found["landmarks"], by_hand.landmarks, atol=0.05)
+
+
+def test_a_png_is_marked_as_generated(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.fromarray(noise(20, 10)).save(buffer, "PNG")
     marks = {"xmp": provenance.PACKET, "software": provenance.SOFTWARE}
-    marked = page("png.js", "marked", np.frombuffer(buffer.getvalue(), np.uint8), marks).tobytes()
+    with javascript.modules(build_try.SHARED) as shared:
+        marked = shared("png.js", "marked", np.frombuffer(buffer.getvalue(), np.uint8), marks).tobytes()
     path = tmp_path / "marked.png"
     path.write_bytes(marked)
     assert np.array_equal(np.asarray(Image.open(path)), noise(20, 10))

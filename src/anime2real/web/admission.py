@@ -10,8 +10,20 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from anime2real.web.problem import HttpProblem
+
+MIN_PIXELS: Final = 1_000_000
+"""A smaller picture in work counts as this many pixels."""
+
+PIXELS_OF_A_TRANSLATION: Final = 2_000_000
+"""Pixels that take about as long, decoded, searched for faces and encoded, as a crop in a network."""
+
+
+def work_of(pixels: int, methods: int = 1) -> float:
+    """The work that a picture asks for, at least: 1 for a million pixels or fewer and one method."""
+    return methods + (pixels - MIN_PIXELS) / PIXELS_OF_A_TRANSLATION
 
 
 class AdmissionQueue:

@@ -1,15 +1,12 @@
-"""The application: its routes, and the way of a request through admission, service and batcher."""
+"""The application, and the way of a request through admission, service and batcher; routes.py has its routes."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from fastapi import Depends, FastAPI, Request, Response
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
@@ -19,26 +16,20 @@ from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
 from anime2real.image.decode import PictureError
 from anime2real.web import schemas
-from anime2real.web.admission import AdmissionQueue, ByteBudget, WeightedSemaphore
+from anime2real.web.admission import MIN_PIXELS, AdmissionQueue, ByteBudget, WeightedSemaphore
 from anime2real.web.batcher import Batcher
 from anime2real.web.middleware import SecurityMiddleware
 from anime2real.web.problem import HttpProblem
-from anime2real.web.request import FIELDS, TranslateRequest, parse_request
-from anime2real.web.service import MAX_TRANSLATIONS, PreparedPicture, Result, TranslationService, unmarked_png
+from anime2real.web.request import TranslateRequest
+from anime2real.web.routes import PAGE, add_routes
+from anime2real.web.service import PreparedPicture, Result, TranslationService
 from anime2real.web.settings import Settings
 from anime2real.web.translators import release_freed_memory
-from anime2real.web.upload import UploadForm, read_upload
+from anime2real.web.upload import UploadForm
 from anime2real.web.worker import run_in_thread
-
-PAGE: Final = Path(__file__).parent / "page"
-MIN_PIXELS: Final = 1_000_000
-"""A smaller picture in work counts as this many pixels."""
 
 LARGE_PIXELS: Final = 4_000_000
 """From here on memory is returned to the system behind a picture."""
-
-PIXELS_OF_A_TRANSLATION: Final = 2_000_000
-"""Pixels that take about as long, decoded, searched for faces and encoded, as a crop in a network."""
 
 CLIENT_CLOSED_REQUEST: Final = 499
 T = TypeVar("T")
@@ -99,12 +90,11 @@ class Server:
             prepared: PreparedPicture = await self.run_in_thread(self.service.prepare, form.picture, request)
             outputs = await asyncio.gather(
                 *(
-                    self.batcher(
-                        (bundle.method, bundle.target), crops.pixels, crops.landmarks, request.variant, crops.who
-                    )
-                    for bundle, crops in zip(prepared.bundles, prepared.crops, strict=True)
+                    self.batcher((job.bundle.method, job.bundle.target), job.crops.pixels, job.crops.landmarks,
+                                 job.variant, job.crops.who)
+                    for job in prepared.jobs
                 )
-            )
+            )  # fmt: skip
             return prepared, await self.run_in_thread(self.service.finish, prepared, outputs)
 
     async def run_while_connected(self, request: Request, work: Awaitable[T]) -> T:
@@ -143,11 +133,6 @@ class Server:
         return await run_in_thread(self._pool, function, *arguments)
 
 
-def work_of(pixels: int, methods: int = 1) -> float:
-    """The work that a picture asks for, at least: 1 for a million pixels or fewer and one method."""
-    return methods + (pixels - MIN_PIXELS) / PIXELS_OF_A_TRANSLATION
-
-
 async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -175,7 +160,7 @@ def create_app(bundles: Sequence[Bundle], settings: Settings = Settings()) -> Fa
     app.state.server = server
     app.add_middleware(SecurityMiddleware, settings=settings)
     _add_error_handlers(app)
-    _add_routes(app, server)
+    add_routes(app, server)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     return app
 
@@ -200,99 +185,3 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ClientDisconnect)
     async def client_disconnected(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)  # nobody receives it
-
-
-def _add_routes(app: FastAPI, server: Server) -> None:
-    secured: list[Any] = [Depends(HTTPBearer(auto_error=False))] if server.settings.token is not None else []
-    problems = {status: text for status, text in schemas.PROBLEMS.items() if status != 401 or secured}
-    page = (PAGE / "index.html").read_bytes()
-
-    @app.get("/", include_in_schema=False)
-    async def index() -> Response:
-        return Response(page, media_type="text/html")
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    async def icon() -> Response:
-        return Response((PAGE / "icon.svg").read_bytes(), media_type="image/svg+xml")
-
-    @app.get("/healthz", tags=["server"], summary="Whether the server works")
-    async def health() -> schemas.HealthOut:
-        return schemas.HealthOut(status="ok", version=__version__, waiting=len(server.queue))
-
-    @app.get("/v1/methods", tags=["pictures"], summary="The methods and the limits", dependencies=secured)
-    async def methods() -> schemas.MethodsOut:
-        defaults, settings = server.service.defaults(), server.settings
-        rows = [
-            schemas.MethodOut(
-                method=b.method, source=b.source, to=b.target, px=b.px, megabytes=round(b.size_bytes / 1e6, 2),
-                sha256=b.sha256, licence=b.licence, default=(b.method, b.target) in defaults,
-                variants=b.variants, ages=b.ages if b.takes_who else None,
-            )
-            for b in server.service.bundles
-        ]  # fmt: skip
-        limits: dict[str, float] = {"max_bytes": settings.max_bytes, "max_pixels": settings.max_pixels}
-        limits |= {"max_faces": MAX_TRANSLATIONS, "timeout_seconds": settings.timeout_seconds}
-        return schemas.MethodsOut(methods=rows, limits=limits)
-
-    @app.post(
-        "/v1/faces", tags=["pictures"], summary="The faces in a picture", dependencies=secured,
-        responses=problems, openapi_extra=schemas.FACES_FORM,
-    )  # fmt: skip
-    async def faces(request: Request) -> schemas.FacesOut:
-        async with read_upload(request, server.settings, server.body_bytes, frozenset()) as form:
-            pixels = await server.pixels(form)
-            with server.queue.admit(work_of(pixels)):
-                return await server.run_while_connected(request, server.faces(form, pixels))
-
-    @app.post(
-        "/v1/translate", tags=["pictures"], summary="Translate the faces in a picture", dependencies=secured,
-        response_model=schemas.TranslateOut, openapi_extra=schemas.TRANSLATE_FORM,
-        description=(
-            "One result (one face or `layout=paste`, by one method) is a PNG; several are JSON. "
-            "`Accept: application/json` makes it JSON in any case."
-        ),
-        responses=problems | {
-            200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-            406: {"model": schemas.ProblemOut, "description": "several results, and the client accepts only a PNG"},
-        },
-    )  # fmt: skip
-    async def translate(request: Request, accept: Annotated[str, Depends(_accepted_type)]) -> Response:
-        async with read_upload(request, server.settings, server.body_bytes, FIELDS) as form:
-            names = sorted({bundle.method for bundle in server.service.bundles})
-            asked = parse_request(form, names)
-            as_json = asked.several or accept == "application/json"
-            if asked.several and accept == "image/png":
-                raise HttpProblem(406, "several pictures do not fit into one PNG: accept application/json")
-            methods = len(names) if "all" in asked.methods else max(1, len(asked.methods))
-            pixels = await server.pixels(form)
-            with server.queue.admit(work_of(pixels, methods)):
-                prepared, results = await server.run_while_connected(request, server.translate(form, asked, pixels))
-        if not as_json:
-            headers = {"Content-Disposition": f'inline; filename="{results[0].method}-{prepared.to}.png"'}
-            return Response(results[0].png, media_type="image/png", headers=headers)
-        return Response(await server.run_in_thread(_as_json, prepared, results), media_type="application/json")
-
-
-def _accepted_type(request: Request) -> str:
-    """`application/json` or `image/png` if the client accepts only one of them, else an empty string."""
-    accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
-    named = [kind for kind in ("application/json", "image/png") if kind in accepted]
-    return named[0] if len(named) == 1 and not accepted & {"*/*", "image/*"} else ""
-
-
-def _as_json(prepared: PreparedPicture, results: Sequence[Result]) -> str:
-    answer = schemas.TranslateOut(
-        to=prepared.to, layout=prepared.layout, notes=list(prepared.notes),
-        results=[
-            schemas.ResultOut(
-                method=result.method, faces=list(result.faces), size=result.size, png=_base64(result.png),
-                input_png=None if result.before is None else _base64(unmarked_png(result.before)),
-            )
-            for result in results
-        ],
-    )  # fmt: skip
-    return answer.model_dump_json()
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

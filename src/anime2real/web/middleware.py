@@ -57,14 +57,15 @@ class SecurityMiddleware:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
-                page = scope["path"] == "/" or scope["path"].startswith("/page/")
+                page = scope["path"] in ("/", "/api") or scope["path"].startswith("/page/")
                 headers["Cache-Control"] = "no-cache" if page else "no-store"
             await send(message)
 
         problem = self._check(scope)
         try:
-            if problem is None:
-                await self._app(scope, receive, send_with_headers)
+            if problem is None:  # a HEAD is answered as its GET, and uvicorn leaves out the body
+                asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+                await self._app(asked, receive, send_with_headers)
         except HttpProblem as error:
             if started:
                 raise
@@ -90,7 +91,7 @@ class SecurityMiddleware:
         # DNS rebinding: another site may make its name lead to this address, so that its visitors' browsers ask here.
         if self._settings.token is None and self._settings.loopback and host not in allowed:
             return HttpProblem(421, "this server does not go by that name: start it with --name to allow it")
-        if cross_origin and scope["method"] != "GET":
+        if cross_origin and scope["method"] not in ("GET", "HEAD"):
             return HttpProblem(403, "another site's page may not ask this server")
         if self._settings.token is not None and scope["path"].startswith("/v1/"):
             scheme, _, given = headers.get("authorization", "").partition(" ")

@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from anime2real.bundle.format import MOST_VARIANTS
 from anime2real.domain import Domain
 
+NOTES_HEADER: Final = "X-Anime2real-Notes"
+"""Where a PNG answer says what the `notes` of a JSON answer say: a JSON list of lines."""
+
 
 class FaceOut(BaseModel):
     """A face; numbers are px of the upright picture, pixel centres at whole numbers + 0.5."""
@@ -57,7 +60,9 @@ class MethodOut(BaseModel):
     px: int
     megabytes: float
     sha256: str
-    licence: str
+    licence: str = Field(description="of the weights")
+    rights: str = Field(description="why, in a sentence")
+    about: str = Field(description="what the method is, in a sentence")
     default: bool
     variants: int = Field(description="how many results it can make of one face; the field `variant` chooses")
     ages: tuple[float, float] | None = Field(
@@ -115,6 +120,10 @@ TRANSLATE_FORM: Final = form(
             "type": "string", "pattern": "^([0-9]+|all|centre)$", "default": "0",
             "description": "a number, the largest face is 0; all; or centre, which takes the centre square for a face",
         },
+        "box": {
+            "type": "string", "pattern": "^(-?[0-9.]+,){3}-?[0-9.]+$", "examples": ["120,80,360,320"],
+            "description": "in the place of face: left,top,right,bottom, px, of a face that is not found",
+        },
         "layout": {
             "type": "string", "enum": ["face", "pair", "paste"], "default": "face",
             "description": "the face alone; beside the crop that went in; pasted back into the picture",
@@ -127,6 +136,12 @@ TRANSLATE_FORM: Final = form(
             "type": "string", "default": "auto",
             "description": "who to show, for methods with `ages`: man or woman, an age from 18 to 80, or both, as "
             "'man, 25'; auto, as the picture has it",
+        },
+        "replace": {
+            "type": "string", "contentMediaType": "application/json",
+            "examples": ['[{"face": 0}, {"face": 1, "method": "cyclegan", "to": "real"}, {"box": "120,80,360,320"}]'],
+            "description": "with layout=paste, in the place of all other fields: several faces, each in its own way; a "
+            "JSON list of objects with face or box, and to, method, variant, who",
         },
     }
 )  # fmt: skip

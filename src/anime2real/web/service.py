@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PIL import Image
@@ -15,6 +15,7 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.registry import best_method
 from anime2real.domain import DOMAINS, Domain
+from anime2real.face.by_hand import face_in_box
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.image.decode import Decoded, Limits, decode, opened
@@ -35,23 +36,38 @@ NAME: Final = "the picture"
 
 
 @dataclass(frozen=True)
+class Job:
+    """Crops for one network.
+
+    Attributes:
+        bundle: to run.
+        faces: the numbers of the faces that were cropped; None is the centre square, or a box.
+        crops: what the network takes.
+        variant: which result of each.
+    """
+
+    bundle: Bundle
+    faces: tuple[int | None, ...]
+    crops: Crops
+    variant: int
+
+
+@dataclass(frozen=True)
 class PreparedPicture:
     """A picture whose crops are ready for the networks.
 
     Attributes:
         to, layout: of the results.
-        faces: the numbers of the chosen faces; None is the centre square.
-        bundles: to run.
-        crops: for each bundle, what it takes.
+        jobs: one a network, or one a face of `replace`.
         notes: what the user should know.
+        together: whether all jobs go into one picture.
     """
 
     to: Domain
     layout: Layout
-    faces: tuple[int | None, ...]
-    bundles: tuple[Bundle, ...]
-    crops: tuple[Crops, ...]
+    jobs: tuple[Job, ...]
     notes: tuple[str, ...]
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,53 +155,91 @@ class TranslationService:
         """
         decoded = decode(content, limits=self._limits, name=NAME)
         check_wanted()
-        chosen = {} if request.face == "centre" else _choose_faces(decoded.image, request.face)
-        largest = min(chosen) if chosen else None
-        to = request.direction(None if largest is None else chosen[largest].domain)
-        default = self._default(to, with_variants=request.variant > 0) or self._default(to)
-        bundles = request.bundles(self.bundles, default, to)
-        if (count := len(bundles) * max(1, len(chosen))) > MAX_TRANSLATIONS:
-            raise HttpProblem(
-                422,
-                f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: choose one face or one method"
-            )  # fmt: skip
-        faces = list(chosen.values())
-        crops = []
-        for bundle in bundles:
-            check_wanted()
-            crops.append(crop_faces(decoded.image, faces, bundle, who=request.who))
-        notes = (*decoded.notes, *already_note([face.domain for face in faces], to))
-        return PreparedPicture(to, request.layout, tuple(chosen) or (None,), tuple(bundles), tuple(crops), notes)
+        requests = [
+            replace(request, to=p.to, methods=(p.method,) if p.method else (), face=p.face, box=p.box,
+                    variant=p.variant, who=p.who, replacements=())
+            for p in request.replacements
+        ] or [request]  # fmt: skip
+        looked = any(one.box is None and one.face != "centre" for one in requests)
+        found = _faces(decoded.image) if looked else []
+        jobs: list[Job] = []
+        notes: list[str] = list(decoded.notes)
+        directions = []
+        for one in requests:
+            chosen = _choose_faces(decoded.image, found, one)
+            largest = min(chosen, default=None)
+            to = one.direction(None if largest is None or not chosen[largest].score else chosen[largest].domain)
+            default = self._default(to, with_variants=one.variant > 0) or self._default(to)
+            bundles = one.bundles(self.bundles, default, to)
+            if (count := len(jobs) + len(bundles) * max(1, len(chosen))) > MAX_TRANSLATIONS:
+                raise HttpProblem(422, f"that is {count} translations, more than the {MAX_TRANSLATIONS} allowed: "
+                                       "choose one face or one method")  # fmt: skip
+            numbers = tuple(None if one.box else number for number in chosen) or (None,)
+            for bundle in bundles:
+                check_wanted()
+                crops = crop_faces(decoded.image, list(chosen.values()), bundle, who=one.who)
+                crops = replace(crops, cutout=decoded.cutout if request.layout == "paste" else None)
+                jobs.append(Job(bundle, numbers, crops, one.variant))
+            notes += already_note([face.domain for face in chosen.values() if face.score], to)
+            directions.append(to)
+        return PreparedPicture(
+            directions[0], request.layout, tuple(jobs), tuple(dict.fromkeys(notes)), bool(request.replacements)
+        )
 
     def finish(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> list[Result]:
-        """The pictures that were asked for: for each method, for each face.
+        """The pictures that were asked for: for each method, for each face; or one, with all that is replaced.
 
         Args:
             prepared: what went in.
             outputs: (K, S, S, 3), each network's.
         """
+        if prepared.together:
+            return [self._together(prepared, outputs)]
         results = []
-        for bundle, crops, translated in zip(prepared.bundles, prepared.crops, outputs, strict=True):
+        for job, translated in zip(prepared.jobs, outputs, strict=True):
             check_wanted()
+            method, crops = job.bundle.method, job.crops
             images = compose(crops, translated, prepared.layout)
             check_wanted()
             if prepared.layout == "paste":
-                results.append(Result(bundle.method, prepared.faces, images[0].size, encode(images[0], "PNG"), None))
+                results.append(Result(method, job.faces, images[0].size, encode(images[0], "PNG"), None))
                 continue
-            for face, before, image in zip(prepared.faces, crops.pixels, images, strict=True):
-                results.append(Result(bundle.method, (face,), image.size, encode(image, "PNG"), before))
+            for face, before, image in zip(job.faces, crops.pixels, images, strict=True):
+                results.append(Result(method, (face,), image.size, encode(image, "PNG"), before))
         return results
 
+    def _together(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> Result:
+        """One picture into which the results of all jobs are pasted, the first on top."""
+        image: Image.Image | None = None
+        for job, translated in reversed(list(zip(prepared.jobs, outputs, strict=True))):
+            check_wanted()
+            crops = job.crops
+            if image is not None:
+                crops = replace(crops, **{"image" if crops.cutout is None else "cutout": image})
+            (image,) = compose(crops, translated, "paste")
+        assert image is not None
+        methods = "+".join(dict.fromkeys(job.bundle.method for job in prepared.jobs))
+        faces = tuple(face for job in prepared.jobs for face in job.faces)
+        return Result(methods, faces, image.size, encode(image, "PNG"), None)
 
-def _choose_faces(image: Image.Image, face: int | str) -> dict[int, Face]:
-    """The faces of a picture that a request asks for, by number."""
+
+def _faces(image: Image.Image) -> list[Face]:
     try:
-        faces = faces_in(image, where=NAME, instead="send face=centre", threads=1)
+        return faces_in(image, where=NAME, instead="send face=centre", threads=1)
     except NoFaceError as error:
         raise HttpProblem(422, str(error)) from error
+
+
+def _choose_faces(image: Image.Image, faces: Sequence[Face], request: TranslateRequest) -> dict[int, Face]:
+    """The faces of a picture that a request asks for, by number; none where it takes the centre for one."""
+    if request.box is not None:
+        return {0: face_in_box(image, request.box, request.to)}
+    face = request.face
+    if face == "centre":
+        return {}
     if face == "all":
         return dict(enumerate(faces))
-    if not isinstance(face, int) or face >= len(faces):
+    if face >= len(faces):
         there = "is one, number 0" if len(faces) == 1 else f"are {len(faces)}, from 0"
         raise HttpProblem(422, f"{NAME} has no face {face}: there {there}")
     return {face: faces[face]}

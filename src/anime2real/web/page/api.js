@@ -1,14 +1,9 @@
 // Asks the server: sends the token, waits as long as Retry-After says, and turns failures into one line.
 
+import { Failure } from "./failure.js";
+
 const KEY = "anime2real-token";
 const TRIES = 4;
-
-export class Failure extends Error {
-  constructor(line, status) {
-    super(line);
-    this.status = status;
-  }
-}
 
 /**
  * GET or, with a form, POST.

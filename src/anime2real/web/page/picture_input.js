@@ -1,19 +1,16 @@
-// How a picture is given: chosen, pasted or dropped. The page of `serve` and the one in docs/try share this.
+// How pictures are given: chosen, pasted or dropped.
 
 /**
- * inputs: the file inputs. open(file): called with a picture; fail(line): called where something else is dropped.
+ * inputs: the file inputs. open(files): called with pictures; fail(line): called where something else is dropped.
  */
-export function onPicture(inputs, open, fail) {
+export function onPictures(inputs, open, fail) {
   for (const input of inputs) {
     input.addEventListener("change", () => {
-      open(input.files[0]);
+      open([...input.files]);
       input.value = ""; // so that the same file can be chosen again
     });
   }
-  document.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) open(file);
-  });
+  document.addEventListener("paste", (event) => open([...(event.clipboardData?.files ?? [])]));
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dropping");
@@ -24,8 +21,8 @@ export function onPicture(inputs, open, fail) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    const [file] = event.dataTransfer.files;
-    if (file) open(file);
+    const files = [...event.dataTransfer.files];
+    if (files.length) open(files);
     else fail("That was no file. Save the picture first, or copy and paste it.");
   });
 }
