@@ -187,6 +187,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in sorted(files.items())
+            if name != WORKER  # which has the build's sum
         },
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
@@ -208,8 +209,8 @@ def service_worker(files: Mapping[str, bytes]) -> bytes:
     source = files[WORKER].decode()
     build = hashlib.sha256(sums.encode()).hexdigest()[:16]
     for name, value in (("FILES", json.dumps(kept)), ("BUILD", json.dumps(build))):
-        source, count = re.subn(rf"(?m)^const {name} = .*;$", lambda _, n=name, v=value: f"const {n} = {v};", source)
-        assert count == 1, name
+        (line,) = re.findall(rf"(?m)^const {name} = .*;$", source)
+        source = source.replace(line, f"const {name} = {value};", 1)
     return source.encode()
 
 

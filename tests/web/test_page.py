@@ -313,6 +313,7 @@ def test_the_work_outlives_a_reload_and_ends_with_the_tab(seen: Seen, two: Path)
     wait(other, LIMITS)
     assert other.is_visible("#start")  # another tab knows nothing of it
     page.close()
+    wait(other, "navigator.locks.query().then(({ held }) => held.length === 1)")  # that of this tab
     other.reload()
     wait(other, f"{KEPT}.then((keys) => keys.length === 0)")
     give(other, two)

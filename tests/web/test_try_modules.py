@@ -28,7 +28,6 @@ from anime2real.domain import Domain
 from anime2real.face import finder, labeller
 from anime2real.face import geometry as python
 from anime2real.face.by_hand import face_in_box
-from anime2real.face.finder import find_faces
 from anime2real.face.geometry import Face
 from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
@@ -363,7 +362,8 @@ def test_a_crop_is_pasted_back_as_in_python(page: javascript.Modules, side: int,
 def test_a_face_in_a_box_is_that_of_python(page: javascript.Modules) -> None:
     image = two()
     (_, second) = find_faces(image)
-    box = tuple(v + d for v, d in zip(second.box, (-20, -12, 9, 20), strict=True))
+    left, top, right, bottom = second.box
+    box = (left - 20, top - 12, right + 9, bottom + 20)
     facts = build_try.face_facts()
     networks = {"callback": "detector"}, {"callback": "landmarks"}
     for where in (box, (300.0, 300.0, 380.0, 380.0)):  # where a face is, and where none is

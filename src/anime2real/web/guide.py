@@ -1,6 +1,6 @@
 """The API as a page to read, made from its OpenAPI description: curl lines, fields, answers and errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -89,7 +89,7 @@ def _values(field: Mapping[str, Any]) -> str:
     return ", ".join(named) or escape("a file" if field.get("format") == "binary" else "text")
 
 
-def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return (

@@ -215,7 +215,7 @@ class TranslationService:
             check_wanted()
             crops = job.crops
             if image is not None:
-                crops = replace(crops, **{"image" if crops.cutout is None else "cutout": image})
+                crops = replace(crops, image=image) if crops.cutout is None else replace(crops, cutout=image)
             (image,) = compose(crops, translated, "paste")
         assert image is not None
         methods = "+".join(dict.fromkeys(job.bundle.method for job in prepared.jobs))

@@ -4,6 +4,7 @@
 
 const TAB = "anime2real-tab";
 const PAUSE = 300; // ms
+const PATIENCE = 1000; // ms
 const lockOf = (tab) => `anime2real ${tab}`;
 
 let tab = null;
@@ -33,13 +34,12 @@ async function run(mode, how) {
   });
 }
 
-/** Hold a tab's lock as long as the page lives; false if another page holds it, as after "duplicate tab". */
+/** Hold a tab's lock as long as the page lives; false if another page keeps it, as after "duplicate tab". */
 const held = (name) =>
   new Promise((resolve) => {
-    navigator.locks.request(lockOf(name), { ifAvailable: true }, (lock) => {
-      resolve(Boolean(lock));
-      return lock ? new Promise(() => {}) : undefined;
-    });
+    const forever = () => (resolve(true), new Promise(() => {}));
+    // The page that is loaded again may find its own lock not free yet.
+    navigator.locks.request(lockOf(name), { signal: AbortSignal.timeout(PATIENCE) }, forever).catch(() => resolve(false));
   });
 
 /** The items of this tab, {items, current}; null if there are none. */
@@ -61,7 +61,7 @@ export async function restored() {
 
 /** Write the state soon. */
 export function keep(state) {
-  if (!tab || state.items === saved) return;
+  if (!tab || state.items === saved || !state.items.length) return;
   clearTimeout(timer);
   timer = setTimeout(() => {
     saved = state.items;
