@@ -1,6 +1,7 @@
 """The study over HTTP: a rater from the first pair to the last, and invalid requests."""
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def test_a_rater_answers_everything(study: Study) -> None:
         chosen = next(s for s in kept.trial.sides if pictures[side].endswith(s.picture))
         assert kept.chosen == chosen.source  # what was on the side that was clicked
         assert kept.milliseconds == 1234
+
+
+def test_an_answer_can_be_undone_and_need_not_be_a_choice(study: Study) -> None:
+    client, answers = client_of(study), Answers(study)
+    assert client.get("/v1/study").json() == {"total": len(study.trials)}
+    rater = client.post("/v1/raters", json={}).json()["rater"]
+    assert client.post("/v1/undo", json={"rater": rater}).json() == {"undone": False}
+    for chosen in (None, 0):
+        pair = client.post("/v1/next", json={"rater": rater}).json()
+        body = {"rater": rater, "trial": pair["trial"], "chosen": chosen, "milliseconds": 900}
+        assert client.post("/v1/answers", json=body).json() == {"new": True}
+    assert sorted(answer.decided for answer in answers.all()) == [False, True]
+    assert client.post("/v1/undo", json={"rater": rater}).json() == {"undone": True}
+    assert client.post("/v1/next", json={"rater": rater}).json() == pair  # it is asked again
+    assert [answer.decided for answer in answers.all()] == [False]
 
 
 def test_pictures_come_without_a_mark_and_nothing_else_comes(study: Study) -> None:
@@ -141,7 +157,24 @@ def test_the_report_shows_every_figure(study: Study) -> None:
     assert "Taken for real" in text
     assert "more harshly" in text
     assert text.count("<svg") == 3
+    assert "fewer than" not in text
     assert "<script" not in page(analyse([], study.methods))
+
+
+def test_the_report_says_when_who_and_what(study: Study) -> None:
+    """Pictures of the study, the days, who could not tell, and that two people are few."""
+    answers = Answers(study)
+    simulate(study, answers, 2, PREFERENCE)
+    rater = answers.issue()
+    for trial, _ in study.for_rater(rater):
+        answers.record(rater, trial.name, None, 5)
+    found = analyse(answers.all(), study.methods)
+    assert rater in found.excluded  # who cannot tell a spoiled picture does not look
+    assert found.wins == analyse([a for a in answers.all() if a.rater != rater], study.methods).wins
+    text = page(found, study)
+    assert "Only 2 people counted" in text
+    assert f"Answered {datetime.now(UTC).date().isoformat()[:4]}" in text
+    assert text.count("data:image/webp") == 2 * 2 * 6
 
 
 def test_the_command_simulates_reports_and_exports(

@@ -78,7 +78,7 @@ def study(
 
         figures = analysis.analyse(answers.all(), opened.methods)
         if report is not None:
-            print(write_report(figures, report), file=sys.stderr)
+            print(write_report(figures, report, opened), file=sys.stderr)
         if as_json:
             print(json.dumps(analysis.as_json(figures), indent=1))
     if not (simulate or csv or report or as_json):

@@ -1,6 +1,6 @@
 """The analysis of a study: which method wins, which is taken for real, and how harshly photographs are judged."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -13,6 +13,10 @@ from anime2real.study.trials import Kind
 
 MIN_ATTENTION: Final = 0.75
 """The proportion of attention checks that a rater must pass to count; a rater who saw none counts."""
+
+
+FEW_RATERS: Final = 10
+"""With fewer raters than this a report warns."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Analysis:
         harshness_gap: the fooling rate of drawings minus that of photographs: above zero, photographs are judged more
             harshly; None unless both directions were asked about.
         median_milliseconds: of an answer, by kind of trial.
+        undecided: answers, by kind of trial, in which the rater could not tell; no rate counts them.
+        dates: the first and the last day on which somebody answered, ISO 8601; empty without answers.
     """
 
     raters: tuple[str, ...]
@@ -39,6 +45,20 @@ class Analysis:
     fooling_by_direction: Mapping[Domain, Proportion]
     harshness_gap: Proportion | None
     median_milliseconds: Mapping[str, float]
+    undecided: Mapping[str, int]
+    dates: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before the figures."""
+        count = len(self.raters) - len(self.excluded)
+        lines = []
+        if count < FEW_RATERS:
+            people = "nobody" if not count else f"{count} {'person' if count == 1 else 'people'}"
+            lines.append(f"Only {people} counted: fewer than {FEW_RATERS} say little about anybody else.")
+        if 2 * len(self.excluded) > len(self.raters):
+            lines.append("More than half of the raters failed the attention checks: see whether the checks are fair.")
+        return tuple(lines)
 
 
 def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) -> Analysis:
@@ -50,7 +70,8 @@ def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) 
     """
     raters = tuple(sorted({a.rater for a in answers}))
     excluded = _inattentive(answers)
-    counted = [a for a in answers if a.rater not in excluded]
+    attentive = [a for a in answers if a.rater not in excluded]
+    counted = [a for a in attentive if a.decided]
     wins: dict[tuple[Domain, str, str], Proportion] = {}
     rankings: dict[Domain, Ranking] = {}
     fooling: dict[tuple[Domain, str], Proportion] = {}
@@ -67,7 +88,13 @@ def analyse(answers: Sequence[Answer], methods: Mapping[Domain, Sequence[str]]) 
         raters, excluded, wins, rankings, fooling, by_direction,
         difference(by_direction["anime"], by_direction["real"]) if len(by_direction) == 2 else None,
         _median_times(counted),
+        Counter(a.trial.kind for a in attentive if not a.decided),
+        _first_and_last(sorted({a.answered[:10] for a in answers if a.answered})),
     )  # fmt: skip
+
+
+def _first_and_last(days: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((days[0], days[-1]))) if days else ()
 
 
 def _inattentive(answers: Sequence[Answer]) -> tuple[str, ...]:
@@ -142,4 +169,7 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
         "fooling_by_direction": [{"to": to, **numbers(rate)} for to, rate in analysis.fooling_by_direction.items()],
         "harshness_gap": None if gap is None else numbers(gap),
         "median_milliseconds": dict(analysis.median_milliseconds),
+        "undecided": dict(analysis.undecided),
+        "dates": list(analysis.dates),
+        "warnings": list(analysis.warnings),
     }  # fmt: skip

@@ -42,8 +42,10 @@ class Answer:
     Attributes:
         rater: who answered.
         trial: that was answered.
-        chosen, rejected: the sources of the two pictures: a method, `real` or `spoiled`.
+        chosen, rejected: the sources of the two pictures: a method, `real` or `spoiled`; both empty if the rater could
+            not tell.
         milliseconds: from the moment when both pictures were shown.
+        answered: when, ISO 8601, UTC.
     """
 
     rater: str
@@ -51,6 +53,12 @@ class Answer:
     chosen: str
     rejected: str
     milliseconds: int
+    answered: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the rater chose a picture."""
+        return self.chosen != ""
 
 
 class Answers:
@@ -88,13 +96,13 @@ class Answers:
             connection.execute("insert or ignore into raters values (?, ?)", (word, _now()))
         return word
 
-    def record(self, rater: str, trial: str, chosen: int, milliseconds: int) -> bool:
+    def record(self, rater: str, trial: str, chosen: int | None, milliseconds: int) -> bool:
         """Store an answer; only a rater's first answer to a trial counts.
 
         Args:
             rater: who answered.
             trial: its name.
-            chosen: 0 or 1, the side in the order of the study's file.
+            chosen: 0 or 1, the side in the order of the study's file; None if the rater cannot tell.
             milliseconds: how long the rater took.
 
         Returns:
@@ -103,14 +111,26 @@ class Answers:
         Raises:
             StudyError: no such trial, no such side, or a rater who was never issued.
         """
-        if trial not in self._trials or chosen not in (0, 1):
+        if trial not in self._trials or chosen not in (0, 1, None):
             raise StudyError(f"there is no side {chosen} of a trial {trial!r} in this study")
         sides = self._trials[trial].sides
-        row = (rater, trial, sides[chosen].source, sides[1 - chosen].source, max(0, milliseconds))
+        sources = ("", "") if chosen is None else (sides[chosen].source, sides[1 - chosen].source)
+        row = (rater, trial, *sources, max(0, milliseconds))
         with self._connect() as connection:
             _check_issued(connection, rater)
             cursor = connection.execute("insert or ignore into answers values (?, ?, ?, ?, ?, ?)", (*row, _now()))
             return cursor.rowcount == 1
+
+    def undo(self, rater: str) -> bool:
+        """Forget a rater's last answer, whose trial is then the next one that is not answered; whether there was one.
+
+        Raises:
+            StudyError: the rater was never issued.
+        """
+        with self._connect() as connection:
+            _check_issued(connection, rater)
+            last = "select rowid from answers where rater = ? order by rowid desc limit 1"
+            return connection.execute(f"delete from answers where rowid = ({last})", (rater,)).rowcount == 1
 
     def answered(self, rater: str) -> set[str]:
         """The names of the trials that a rater has answered.
@@ -137,10 +157,10 @@ class Answers:
         """Every answer of raters who were issued, oldest first."""
         with self._connect() as connection:
             rows = connection.execute(
-                "select rater, trial, chosen, rejected, milliseconds from answers join raters using (rater) "
+                "select rater, trial, chosen, rejected, milliseconds, answered from answers join raters using (rater) "
                 "order by answered, rater, trial"
             ).fetchall()
-        return [Answer(r, self._trials[t], chosen, rejected, ms) for r, t, chosen, rejected, ms in rows]
+        return [Answer(r, self._trials[t], chosen, rejected, ms, at) for r, t, chosen, rejected, ms, at in rows]
 
     def export(self, path: Path) -> int:
         """Write a CSV file with a line an answer; returns how many."""

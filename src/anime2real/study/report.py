@@ -1,31 +1,46 @@
 """The analysis of a study as one self-contained HTML page: tables, and intervals drawn as SVG."""
 
+import base64
 import html
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from PIL import Image
+
 from anime2real import __version__
 from anime2real.atomic import atomic_file
+from anime2real.domain import Domain
 from anime2real.study.analysis import Analysis
 from anime2real.study.statistics import Proportion
+from anime2real.study.trials import PICTURES, Study
 
 WIDTH, ROW, LEFT = 700, 30, 230
+SHOWN_PAIRS: Final = 6
+SHOWN_SIDE: Final = 128
+"""Pixels a side of the pictures in a report."""
+
 NAMES: Final = {"real": "photographs", "anime": "drawings"}
 
 
-def write_report(analysis: Analysis, path: Path) -> Path:
-    """Write the page; return its path."""
+def write_report(analysis: Analysis, path: Path, study: Study | None = None) -> Path:
+    """Write the page, with some of the pictures if the study is given; return its path."""
     with atomic_file(path) as temporary:
-        temporary.write_text(page(analysis), encoding="utf-8")
+        temporary.write_text(page(analysis, study), encoding="utf-8")
     return path
 
 
-def page(analysis: Analysis) -> str:
+def page(analysis: Analysis, study: Study | None = None) -> str:
     """The page as HTML."""
-    parts = [
+    when = " to ".join(analysis.dates)
+    undecided = sum(analysis.undecided.values())
+    parts = [f'<p class="warning" role="note">{html.escape(line)}</p>' for line in analysis.warnings]
+    parts += [
+        f"<p>{f'Answered {when}. ' if when else ''}In {undecided} answers raters could not tell; no rate counts them."
+        "</p>",
         f"<p>{len(analysis.raters)} people answered; {len(analysis.excluded)} of them failed the attention checks "
-        "and are left out. Bars are 95 % intervals.</p>"
+        "and are left out. Bars are 95 % intervals.</p>",
     ]
     for to, ranking in analysis.rankings.items():
         order = sorted(ranking.methods, key=lambda m: -ranking.logs[ranking.methods.index(m)])
@@ -51,10 +66,34 @@ def page(analysis: Analysis) -> str:
             f"<p>Drawings were taken for real {100 * gap.value:+.1f} points more often than photographs (95 % interval "
             f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}). Above zero, people judge photographs more harshly.</p>"
         )
+    if study is not None:
+        parts += [pictures(study, to) for to in analysis.rankings]
     if analysis.median_milliseconds:
         cells = [(kind, f"{ms / 1000:.1f} s") for kind, ms in analysis.median_milliseconds.items()]
         parts.append("<h2>Time taken</h2>" + html_table(("kind of question", "median"), cells))
     return _PAGE.format(content="\n".join(parts), version=__version__)
+
+
+def pictures(study: Study, to: Domain) -> str:
+    """The first pairs of methods that a study shows in a direction, each picture over what made it."""
+    pairs = [trial for trial in study.trials if (trial.kind, trial.to) == ("methods", to)][:SHOWN_PAIRS]
+    figures = "".join(
+        f'<figure><img alt="" src="{_embedded(study.folder / PICTURES / side.picture)}">'
+        f"<figcaption>{html.escape(side.source)}</figcaption></figure>"
+        for trial in pairs
+        for side in sorted(trial.sides, key=lambda side: side.source)
+    )
+    return f'<h2>Some of the pairs, as {NAMES[to]}</h2><div class="pairs">{figures}</div>' if pairs else ""
+
+
+def _embedded(path: Path) -> str:
+    """A picture of a study, made small, as a data address."""
+    buffer = io.BytesIO()
+    with Image.open(path) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    small.save(buffer, "WEBP", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def intervals(rows: Sequence[tuple[str, Proportion]], title: str, middle: float) -> str:
@@ -98,7 +137,7 @@ _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>anime2real: what the study found</title>
 <style>
@@ -112,6 +151,11 @@ svg {{ width: 100%; height: auto; font: 14px system-ui, sans-serif; fill: var(--
 .grid {{ stroke: var(--line) }} .middle {{ stroke: var(--soft); stroke-dasharray: 4 4 }}
 .bar {{ stroke: var(--accent); stroke-width: 4; stroke-linecap: round }} circle {{ fill: var(--accent) }}
 .axis {{ text-anchor: middle; fill: var(--soft); font-size: 12px }} .name {{ text-anchor: end }}
+.warning {{ padding: .6rem 1rem; border-left: 4px solid #d9822b;
+  background: color-mix(in srgb, #d9822b 14%, var(--paper)) }}
+.pairs {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .5rem }}
+figure {{ margin: 0 }} figure img {{ width: 100%; border-radius: .4rem }}
+figcaption {{ font-size: .875rem; color: var(--soft) }}
 tspan {{ fill: var(--soft); font-size: 11px }}
 table {{ border-collapse: collapse }} th, td {{ padding: .3rem .8rem .3rem 0; text-align: start;
   border-bottom: 1px solid var(--line) }}

@@ -46,11 +46,11 @@ class NextIn(BaseModel):
 
 
 class AnswerIn(BaseModel):
-    """An answer; `chosen` counts the pictures in the order in which they were shown."""
+    """An answer; `chosen` counts the pictures in the order in which they were shown, and is null for "cannot tell"."""
 
     rater: Rater
     trial: Annotated[str, Field(max_length=32)]
-    chosen: Annotated[int, Field(ge=0, le=1)]
+    chosen: Annotated[int | None, Field(ge=0, le=1)]
     milliseconds: Annotated[int, Field(ge=0, le=MAX_MILLISECONDS)]
 
 
@@ -122,6 +122,16 @@ def _add_routes(app: FastAPI, study: Study) -> None:
         """A random word for a rater who begins."""
         return {"rater": answers.issue()}
 
+    @app.get("/v1/study")
+    def about() -> dict[str, int]:
+        """How many pairs there are."""
+        return {"total": len(study.trials)}
+
+    @app.post("/v1/undo")
+    def undo(body: NextIn) -> dict[str, bool]:
+        """Forget the rater's last answer: /v1/next asks for it again."""
+        return {"undone": answers.undo(body.rater)}
+
     @app.post("/v1/next")
     def next_trial(body: NextIn) -> dict[str, Any]:
         """The rater's next pair; `trial` is null when all are answered."""
@@ -146,7 +156,9 @@ def _add_routes(app: FastAPI, study: Study) -> None:
         swapped = {trial.name: swapped for trial, swapped in study.for_rater(body.rater)}
         if body.trial not in swapped:
             raise StudyError("there is no such trial in this study: load the page again")
-        chosen = 1 - body.chosen if swapped[body.trial] else body.chosen
+        chosen = body.chosen
+        if chosen is not None and swapped[body.trial]:
+            chosen = 1 - chosen
         return {"new": answers.record(body.rater, body.trial, chosen, body.milliseconds)}
 
     @app.get("/pictures/{name}")

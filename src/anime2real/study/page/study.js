@@ -7,6 +7,9 @@ const sides = [...document.querySelectorAll(".side")];
 const token = decodeURIComponent(location.hash.slice(1).split(".").slice(1).join("."));
 let trial = null;
 let shownAt = 0;
+let pointer = null; // where it was when the pair appeared
+const MOVED = 8; // px
+const SECONDS_EACH = 6;
 
 function say(text) {
   part("status").textContent = text;
@@ -18,10 +21,11 @@ function show(name) {
 }
 
 async function ask(path, body) {
+  const authorization = token && { Authorization: `Bearer ${token}` };
   const response = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
-    body: JSON.stringify(body),
+    method: body ? "POST" : "GET",
+    headers: { ...(body && { "Content-Type": "application/json" }), ...authorization },
+    ...(body && { body: JSON.stringify(body) }),
   });
   const reply = await response.json();
   if (!response.ok) throw new Error(reply.error ?? "The study does not answer.");
@@ -52,7 +56,10 @@ async function next() {
   part("question").textContent = reply.question;
   part("progress").max = reply.total;
   part("progress").value = reply.done;
-  part("count").textContent = `${reply.done} of ${reply.total} answered`;
+  part("count").textContent = `Pair ${reply.done + 1} of ${reply.total}`;
+  part("undo").disabled = reply.done === 0;
+  pointer = null;
+  part("pair").classList.remove("moved"); // no picture is lit because the pointer still lies on it
   trial = reply.trial;
   show("trial");
   shownAt = performance.now();
@@ -68,6 +75,14 @@ async function choose(side) {
   });
 }
 
+async function undo() {
+  trial = null;
+  await attempt(async () => {
+    await ask("v1/undo", { rater: await rater() });
+    await next();
+  });
+}
+
 async function attempt(work) {
   try {
     await work();
@@ -79,10 +94,26 @@ async function attempt(work) {
 
 part("start").addEventListener("click", () => attempt(next));
 sides.forEach((side, i) => side.addEventListener("click", () => choose(i)));
+part("unsure").addEventListener("click", () => choose(null));
+for (const id of ["undo", "undo-last"]) part(id).addEventListener("click", undo);
+document.addEventListener("pointermove", ({ clientX, clientY }) => {
+  pointer ??= [clientX, clientY];
+  if (Math.hypot(clientX - pointer[0], clientY - pointer[1]) > MOVED) part("pair").classList.add("moved");
+});
+const KEYS = {
+  ArrowLeft: () => choose(0),
+  ArrowRight: () => choose(1),
+  ArrowDown: () => choose(null),
+  Backspace: () => part("undo").disabled || undo(),
+};
 document.addEventListener("keydown", (event) => {
-  const side = { ArrowLeft: 0, ArrowRight: 1 }[event.key];
-  if (side !== undefined && !part("trial").hidden && !event.repeat) {
-    event.preventDefault();
-    choose(side);
-  }
+  const action = KEYS[event.key];
+  if (!action || part("trial").hidden || event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  action();
+});
+attempt(async () => {
+  const { total } = await ask("v1/study");
+  const minutes = Math.max(1, Math.round((total * SECONDS_EACH) / 60));
+  part("amount").textContent = `There are ${total} pairs: some ${minutes} ${minutes === 1 ? "minute" : "minutes"}.`;
 });
