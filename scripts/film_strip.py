@@ -168,11 +168,18 @@ def pictures(folder: Path) -> None:
     (folder / "words.png").write_text("no picture")
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and says nothing of it."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not a word."""
+
+
 @contextmanager
 def served(built: Path | None) -> Iterator[str]:
     """The address of the page."""
     if built is not None:
-        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(built))
+        handler = functools.partial(Quiet, directory=str(built))
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
             threading.Thread(target=files.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{files.server_port}/"
