@@ -261,13 +261,27 @@ def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) 
     return np.split(results, np.cumsum([len(part.pixels) for part in crops])[:-1])
 
 
-def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
-    """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`), RGBA if transparent."""
+def compose(crops: Crops, results: Pixels, layout: Layout, *, heads: bool = True) -> list[Image.Image]:
+    """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`), RGBA if transparent.
+
+    Args:
+        crops: as they were translated.
+        results: of them.
+        layout: what is asked for.
+        heads: whether heads are pasted along their outline (`paste_head`); if not, and where no face was looked for,
+            squares are, whose edges fade.
+    """
     match layout:
         case "paste":
             image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
-            for frame, result in reversed(list(zip(crops.frames, results, strict=True))):  # the first comes on top
-                image = paste(image, Image.fromarray(result), frame)
+            each = zip(crops.pixels, results, crops.frames, strict=True)
+            for crop, result, frame in reversed(list(each)):  # the first comes on top
+                if heads and crops.faces:
+                    from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
+
+                    image = paste_head(image, crop, result, frame)
+                else:
+                    image = paste(image, Image.fromarray(result), frame)
             if crops.cutout is not None:
                 image.putalpha(crops.cutout.getchannel("A"))
             return [image]

@@ -9,13 +9,13 @@ from PIL import Image
 from toys import SIZE, Toy, with_hair
 
 from anime2real.data import hair_masks
-from anime2real.data.guided_filter import box_mean, guided_filter
 from anime2real.data.hair_colour import CHEEKS
 from anime2real.data.hair_masks import add_hair, colour_inside, drawn_hair_mask, hair_mask
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.prepare import prepare
 from anime2real.face.geometry import TEMPLATE, align
 from anime2real.image.cielab import ciede2000, to_lab
+from anime2real.image.guided_filter import box_mean, guided_filter
 from anime2real.translator import find_faces
 
 ROOT = Path(__file__).parent.parent.parent

@@ -18,12 +18,12 @@ from PIL import Image, ImageFilter
 
 from anime2real.atomic import flush
 from anime2real.data.arrays import header
-from anime2real.data.guided_filter import guided_filter
 from anime2real.data.hair_colour import hair_colour
 from anime2real.data.pack import Pack, PackError, note_hair, write_index
 from anime2real.data.workers import in_order
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
+from anime2real.image.guided_filter import guided_filter
 from anime2real.network import open_session, to_float
 from anime2real.progress import Progress
 

@@ -152,7 +152,7 @@ def _replaced(batch: Sequence[_FrameFaces], translator: Network, made: dict[int,
             continue
         made.update({which: next(results) for which, anew in zip(cut.tracks, cut.fresh, strict=True) if anew})
         faces = np.stack([made[which] for which in cut.tracks])
-        made_of_it = compose(cut.crops, faces, "paste")[0]
+        made_of_it = compose(cut.crops, faces, "paste", heads=False)[0]
         if made_of_it.mode == "RGBA":
             yield replace(cut.frame, cutout=made_of_it)
         else:

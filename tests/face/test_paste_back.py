@@ -1,0 +1,87 @@
+"""A head is pasted along its outline: nothing else changes, and light, colours and grain are those around it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.face.geometry import Similarity, align, around, scaling
+from anime2real.face.heads import head_masks
+from anime2real.face.paste_back import grain, paste_head
+from anime2real.translator import find_faces
+
+ROOT = Path(__file__).parents[2]
+PICTURES = (ROOT / "examples" / "kuro.png", ROOT / "docs" / "pictures" / "astronaut.jpg")
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def cut(picture: Image.Image) -> tuple[NDArray[np.uint8], Similarity]:
+    frame = find_faces(picture)[0].crop
+    return np.asarray(align(picture, frame, 256)), frame
+
+
+def heads_of(picture: Image.Image, crop: NDArray[np.uint8], frame: Similarity) -> NDArray[np.float64]:
+    """The head in px of the picture, in [0, 1]."""
+    mask = Image.fromarray(np.rint(head_masks(crop[None])[0] * 255).astype(np.uint8))
+    matrix = tuple(frame.then(scaling(256)).matrix().flatten())
+    placed = mask.transform(picture.size, Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR)
+    return np.asarray(placed, np.float64) / 255
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=["drawing", "photograph"])
+def test_only_the_head_changes(path: Path) -> None:
+    picture = opened(path)
+    crop, frame = cut(picture)
+    head = heads_of(picture, crop, frame)
+    assert 0.1 < head.mean() < 0.6
+    result = paste_head(picture, crop, np.ascontiguousarray(crop[..., ::-1]), frame)
+    changed = abs(np.asarray(result, float) - np.asarray(picture, float)).mean(-1)
+    assert changed[head < 0.5].mean() < 1
+    assert changed[head > 0.95].mean() > 5
+    assert (changed[head == 0] == 0).mean() > 0.95
+    assert result.tobytes() == paste_head(picture, crop, np.ascontiguousarray(crop[..., ::-1]), frame).tobytes()
+
+
+def test_a_toned_picture_stays_so() -> None:
+    grey = opened(PICTURES[0]).convert("L")
+    tones = [grey.point([round(v * share) for v in range(256)]) for share in (1.0, 0.92, 0.78)]
+    for picture in (grey.convert("RGB"), Image.merge("RGB", tones)):
+        crop, frame = cut(picture)
+        coloured = np.array(crop)
+        coloured[..., 2] = 255 - coloured[..., 2]
+        pixels = np.asarray(paste_head(picture, crop, coloured, frame), float)
+        shares = np.array([np.polyfit(pixels[..., 0].ravel(), pixels[..., c].ravel(), 1)[0] for c in (1, 2)])
+        before = np.asarray(picture, float)
+        wanted = [np.polyfit(before[..., 0].ravel(), before[..., c].ravel(), 1)[0] for c in (1, 2)]
+        np.testing.assert_allclose(shares, wanted, atol=0.02)
+        assert abs(pixels[..., 0] * wanted[1] - pixels[..., 2]).max() < 6
+
+
+def test_a_face_in_the_dark_is_dimmed_and_one_in_grain_gets_some() -> None:
+    picture = opened(PICTURES[1])
+    crop, frame = cut(picture)
+    head = heads_of(picture, crop, frame) > 0.95
+    dark = Image.fromarray((np.asarray(picture) * 0.3).astype(np.uint8))
+    in_the_dark = np.asarray(paste_head(dark, (crop * 0.3).astype(np.uint8), crop, frame), float)
+    assert in_the_dark[head].mean() < 0.5 * crop.mean()
+    noise = np.random.default_rng(1).normal(0, 8, (*head.shape, 1))
+    noisy = Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
+    smooth = np.asarray(Image.fromarray(crop).resize((64, 64)).resize((256, 256), Image.Resampling.BICUBIC))
+    pasted = np.asarray(paste_head(noisy, np.asarray(align(noisy, frame, 256)), smooth, frame))
+    assert grain(pasted, head) == pytest.approx(grain(np.asarray(noisy), ~head), rel=0.4)
+    assert grain(np.asarray(paste_head(picture, crop, smooth, frame)), head) < 2
+
+
+def test_where_no_head_is_found_the_square_is_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anime2real.face.paste_back.head_masks", lambda crops: np.zeros(crops.shape[:3]))
+    wall = Image.new("RGB", (100, 100), (220, 230, 210))
+    crop = np.full((64, 64, 3), (220, 230, 210), np.uint8)
+    pasted = np.asarray(paste_head(wall, crop, np.full_like(crop, 30), around((50.0, 50.0), 60.0)))
+    assert (abs(pasted[45:55, 45:55].astype(int) - 30) <= 10).all()  # in the wall's tone
+    assert (pasted[:15] == (220, 230, 210)).all()
