@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -63,7 +63,7 @@ def translate(
         layout: face shows each face alone, pair beside the crop that went in, paste puts all faces back into the
             picture. If not given: face for pictures, paste for clips.
         crop: face finds the faces; none takes the centre square of each picture, which should be one face.
-        face: which faces of a picture: all, the largest first; largest; left-to-right, all in that order; or a number,
+        face: which faces of a picture or clip: all, the largest first; largest; left-to-right, all so; or a number,
             1 for the largest.
         format: of the results of pictures, png if not given; a video becomes MP4, an animated picture keeps its format.
         quality: of jpg, webp and avif, 1 to 100; 92 if not given.
@@ -98,8 +98,7 @@ def translate(
         bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
         if domain is not None:
             _tell_of_label_maps(bundles(domain), layout)
-        once = len(pictures) == 1 and variants == 1 and Path(pictures[0]).is_file()
-        networks = Networks(bundles, threads, once=once)
+        networks = Networks(bundles, threads, once=variants == len(pictures) == 1 and Path(pictures[0]).is_file())
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
@@ -113,6 +112,7 @@ def translate(
         def take_clip(path: Path, options: Options) -> "ClipJob | UserError | None":
             from anime2real.video.files import ClipJobs  # not above: few commands have a clip
 
+            options = replace(options, faces=_face_choice(face, False, layout))  # all faces of a frame are one result
             return ClipJobs(networks, layout, domain, report.frames)(path, options)
 
         try:

@@ -64,7 +64,7 @@ class ClipJobs:
         return Outcome(source, (target,), seconds=seconds, notes=result.notes, record=record)
 
     def _options(self, options: Options) -> ClipOptions:
-        return ClipOptions(to=self.to, background=options.background, who=options.who)
+        return ClipOptions(to=self.to, background=options.background, who=options.who, faces=options.faces)
 
 
 def _record(result: ClipResult, seconds: float) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
 from anime2real.locks import alone
 from anime2real.network import Network
-from anime2real.pipeline import NoFaceError, already_note, who_for
+from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
+from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
@@ -71,6 +72,7 @@ class ClipOptions:
         limits: on the clip.
         segment: frames in a segment.
         who: who the faces become; what it leaves open is read off each face, once for the whole clip.
+        faces: which faces are replaced, each for as long as it is seen (`choose_tracks`).
     """
 
     to: Domain | None = None
@@ -79,6 +81,7 @@ class ClipOptions:
     limits: ClipLimits = field(default_factory=ClipLimits)
     segment: int = field(default_factory=lambda: SEGMENT)
     who: Who = AS_SEEN
+    faces: FaceChoice = "all"
 
 
 @dataclass(frozen=True)
@@ -181,10 +184,12 @@ def _translate(
     times = seen.times
     if not seen.tracks:
         raise NoFaceError(printable(f"{source} ({len(times)} frames)"))
-    to = options.to or _direction(seen.tracks)
+    found = choose_tracks(seen.tracks, options.faces, where=printable(source))
+    to = options.to or _direction(found)
     chosen = translator(to)
-    tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in seen.tracks)
-    segments = _segments(folder, len(times), f"{key} {chosen.bundle.sha256}", options.segment, clip.segment_suffix)
+    tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
+    settings = f"{key} {chosen.bundle.sha256} {options.faces}"
+    segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
     wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
     for stale in folder.iterdir():
         if stale.name not in wanted:
