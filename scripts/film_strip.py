@@ -197,6 +197,18 @@ def served(built: Path | None) -> Iterator[str]:
             server.terminate()
 
 
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A chromium, driven by Playwright."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        sys.exit("error: no chromium: install one, or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
 def photographed(browser: Browser, url: str, act: Act, folder: Path, **view: Any) -> tuple[Image.Image, list[str]]:
     """A screenshot of a state, and what axe says of it."""
     context = browser.new_context(**view)
@@ -248,16 +260,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, action="append", choices=list(WIDTHS), help="only these")
     parser.add_argument("--theme", action="append", choices=["light", "dark"], help="only these")
     options = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        sys.exit("error: no chromium: install one, or set CHROMIUM to its path")
     options.folder.mkdir(parents=True, exist_ok=True)
     names = options.state or [name for name in STATES if options.built is None or name not in NEED_A_SERVER]
     said: list[str] = []
-    with tempfile.TemporaryDirectory() as scratch, served(options.built) as url, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, served(options.built) as url, launched() as browser:
         folder = Path(scratch)
         pictures(folder)
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         for width in options.width or WIDTHS:
             for theme in options.theme or ("light", "dark"):
                 view: dict[str, Any] = {"viewport": {"width": width, "height": WIDTHS[width]}, "color_scheme": theme}
@@ -266,7 +274,6 @@ def main() -> None:
                 sheet(shots).save(options.folder / f"{width}-{theme}.png")
                 for name, (_, problems) in shots.items():
                     said += [f"{width} px, {theme}, {name}: {len(problems)}", *(f"    {line}" for line in problems)]
-        browser.close()
     (options.folder / "axe.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
     print("\n".join(said))
 
