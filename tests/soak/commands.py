@@ -37,12 +37,13 @@ class Command:
         arguments: of it, for the folder of its results.
         seen: what is finished in that folder; raises if something there is half-written.
         begin: what lies in the folder before.
-        final: names of `seen` that hold from the first time on: whoever has seen them finds them the same later.
+        once: whether it refuses to run again when it is done.
     """
 
     arguments: Callable[[Path], Sequence[str]]
     seen: Callable[[Path], Seen]
     begin: Callable[[Path], None] = lambda folder: None
+    once: bool = False
 
     def line(self, folder: Path) -> list[str]:
         """What to run."""
@@ -146,7 +147,7 @@ def commands(toy: Toy, root: Path) -> dict[str, Command]:
         once(export, folder)
 
     return {
-        "prepare": Command(lambda to: (*prepare, "-o", str(to / "pack")), _pack),
+        "prepare": Command(lambda to: (*prepare, "-o", str(to / "pack")), _pack, once=True),
         "prepare --overwrite": Command(
             lambda to: (*prepare, "--overwrite", "-o", str(to / "pack")),
             _pack,
@@ -205,6 +206,13 @@ class Straight:
 
     def finish(self, folder: Path, tally: Tally, words: str) -> None:
         """Run it to its end: it must give what it gives when nothing is broken, and leave nothing else."""
+        if not (self.command.once and self.command.seen(folder) == self.after):
+            self._repeat(folder, tally, words)
+        left = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
+        if left:
+            tally.find("lost", f"{words}: left behind: {left[:3]}")
+
+    def _repeat(self, folder: Path, tally: Tally, words: str) -> None:
         try:
             done = run(self.command, folder)
         except subprocess.TimeoutExpired:
@@ -215,9 +223,6 @@ class Straight:
             tally.find("lost", f"{words}: the same command ends with {done.returncode}: {done.stderr[-300:]}")
         elif (now := self.command.seen(folder)) != self.after:
             tally.find("lost", f"{words}: the end is {now}, not {self.after}")
-        left = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
-        if left:
-            tally.find("lost", f"{words}: left behind: {left[:3]}")
 
 
 def check_words(printed: str, tally: Tally, words: str) -> None:
