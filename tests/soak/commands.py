@@ -228,4 +228,4 @@ class Straight:
 def check_words(printed: str, tally: Tally, words: str) -> None:
     """Note a traceback among what a command printed."""
     if any(trace in printed for trace in TRACES):
-        tally.find("tracebacks", f"{words}: {printed[-600:]}")
+        tally.find("tracebacks", f"{words}: {printed[-1500:]}")
