@@ -67,6 +67,9 @@ def run_or_kill(one: Straight, folder: Path, after: float, tally: Tally, words: 
                 tally.find("hung", f"{words}: it left processes behind")
                 os.killpg(process.pid, signal.SIGKILL)
             said, _ = process.communicate()
+            if "spawn_main" in said:  # Python's own words, of a worker that was starting when its parent was gone
+                tally.add("left_out", "tracebacks of workers that had not begun when their parent was killed")
+                said = ""
         check_words(said, tally, words)
         if process.returncode not in (0, -signal.SIGKILL):
             tally.find("lost", f"{words}: it ends with {process.returncode}: {said[-300:]}")
