@@ -29,7 +29,7 @@ EYES = {"closed": 0.0, "one": 0.5, "open": 1.0}
 
 def drawings(cache: Path) -> dict[str, Any]:
     """Crops, targets (N, 6), their weights and who is held back."""
-    where = {}
+    where: dict[tuple[str, str], NDArray[np.uint8]] = {}
     for stem in ("anime-96", "anime-256"):
         members = np.load(cache / f"{stem}.faces.npz")["members"]
         crops = np.load(cache / f"{stem}.crops.npy", mmap_mode="r")

@@ -11,6 +11,7 @@ import argparse
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +73,8 @@ def main() -> None:
                     )
                     waiting = []
         print(name, len(found), flush=True)
-    np.savez(options.out, crops=np.concatenate(small), **{key: np.array(values) for key, values in table.items()})
+    arrays: dict[str, Any] = {key: np.array(values) for key, values in table.items()}
+    np.savez(options.out, crops=np.concatenate(small), **arrays)
 
 
 def _five(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,32 +42,12 @@ def main() -> None:
                 face = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
                 looks += [face, face.flip(3)]
             with torch.inference_mode():
-                x = _features(network, torch.cat(looks))
-                told = x @ weights + bias
+                told = network.features(torch.cat(looks)) @ weights + bias
             ages.append(float(told[:, 0].mean()))
             men.append(float(torch.softmax(told[:, 1:], 1)[:, 0].mean()))
         low, middle, high = np.percentile(ages, [10, 50, 90])
         share = np.mean(np.array(men) > 0.5)
         print(f"{folder.name}: {len(paths)}, men {share:.2f}, years {middle:.0f}, {low:.0f} to {high:.0f}", flush=True)
-
-
-def _features(network: AgeNetwork, images: torch.Tensor) -> torch.Tensor:
-    """What the network's last layers see: (N, C)."""
-    found: list[torch.Tensor] = []
-    separable = network._separable
-
-    def noted(x: torch.Tensor, name: str) -> torch.Tensor:
-        y = separable(x, name)
-        if name == "exit_flow/separable_conv":
-            found.append(torch.relu(y).mean((2, 3)))
-        return y
-
-    network._separable = noted  # type: ignore[method-assign]
-    try:
-        network(images)
-    finally:
-        network._separable = separable  # type: ignore[method-assign]
-    return found[0]
 
 
 if __name__ == "__main__":

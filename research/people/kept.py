@@ -36,7 +36,7 @@ def labels_of(folder: Path) -> dict[str, Labels]:
 
 def noted() -> dict[str, str]:
     """Sex as noted for the fixed pictures, by name."""
-    sexes = {}
+    sexes: dict[str, str] = {}
     for name in ("drawings", "photographs"):
         with (HERE.parent / "fixed_sheets" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             sexes |= {row["name"]: row["sex"] for row in csv.DictReader(file)}

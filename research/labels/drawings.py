@@ -1,6 +1,6 @@
 """Lined-up faces that the project's own script draws, of men and women at random, for the label network.
 
-    python research/labels/drawn.py CACHE --count 240
+    python research/labels/drawings.py CACHE --count 240
 
 What anime-96.zip has few of: men with a man's jaw, lids and brows, women with short hair, skins of every tone, drawn in
 plain outlines. CACHE/drawn.crops.npy: (N, 112, 112, 3) uint8, lined up by the landmarks that the script knows;
