@@ -194,8 +194,8 @@ def reference_rate(subject: Subject, batch_size: int, seconds: float, *, same: b
 def our_rate(subject: Subject, batch_size: int, speed_name: str, tflop: float, options: argparse.Namespace) -> float:
     """Pairs a second of ours, told in a line; 0 if it does not count."""
     speed, sampler, device = SPEEDS[speed_name], subject.sampler(batch_size), subject.device
-    if device.type != "cuda":
-        speed = replace(speed, graph=False, streams=False)
+    if device.type != "cuda":  # where there is neither a graph nor a kernel of Triton's
+        speed = replace(speed, fused=False, graph=False, streams=False)
     begin = time.perf_counter()
     try:
         parity = preflight(subject.build(batch_size), subject.pictures, sampler.draw(0), speed, subject.landmarks)

@@ -2,7 +2,7 @@
 
     python research/labels/train_labels.py CACHE -o src/anime2real/face/models/labels.onnx
 
-CACHE holds crops.py's crops of drawings, drawings.py's faces and label_photographs.py's crops of photographs; the labels
+CACHE holds crops.py's crops of drawings, drawings.py's faces, and label_photographs.py's crops of photographs; labels
 are drawings.csv and photographs.csv beside this script. The trunk is EfficientNet-lite0 up to stride 16 with its
 ImageNet weights, frozen: its features of every crop, as it is, mirrored and spoilt (moved, tight, sharp, small, soft,
 grey, JPEG), are computed once. What learns are two heads, alike but for chance, for both domains; the network means
