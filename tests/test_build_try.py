@@ -55,7 +55,7 @@ def test_a_package_that_lacks_something(missing: str) -> None:
         build_try.unpacked(tarball(files, link=f"package/dist/{missing}"))  # a link is no file
 
 
-@pytest.mark.parametrize("content", [b"", b"no tarball", package()[:90]])
+@pytest.mark.parametrize("content", [b"", b"no tarball", package()[:90]], ids=["empty", "other", "cut off"])
 def test_a_damaged_package(content: bytes) -> None:
     with pytest.raises(build_try.BuildError):
         build_try.unpacked(content)

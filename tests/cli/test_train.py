@@ -35,6 +35,7 @@ def test_train_resumes_and_exports(toy: Toy, tmp_path: Path, capsys: pytest.Capt
     assert table["options"]["width"] == 8
 
 
+@pytest.mark.usefixtures("_one_bundle")
 def test_a_galatea_bundle_says_what_its_discriminators_saw(toy: Toy, tmp_path: Path) -> None:
     command = ["train", "galatea", "--data", str(toy.pack), "-o", str(tmp_path / "run"), "--steps", "1"]
     command += ["--device", "cpu"]
