@@ -24,10 +24,9 @@ def generator(width: int = WIDTH, blocks: int = 2, **kinds: int) -> ResNetGenera
     torch.manual_seed(3)
     network = ResNetGenerator(width, blocks, **kinds)
     initialise(network, 0.05)
-    torch.nn.init.normal_(network.decoder.head.convolution.bias, 0.0, 0.3)
-    for block in network.blocks if network_has_code(network) else ():
-        torch.nn.init.normal_(block.modulate.weight, 0.0, 0.3)
-        torch.nn.init.normal_(block.modulate.bias, 0.0, 0.3)
+    for name, value in network.named_parameters():
+        if name == "decoder.head.convolution.bias" or "modulate" in name:
+            torch.nn.init.normal_(value, 0.0, 0.3)
     return network
 
 
@@ -35,11 +34,7 @@ def written(network: ResNetGenerator, folder: Path) -> Bundle:
     """Its bundle to real."""
     export_bundle(
         network, folder, method="galatea", source="anime", target="real", px=PX * network.unshuffle,
-        conditions=("style",) if network_has_code(network) else (), licence="none", rights="of its makers",
+        conditions=("style",) if any("modulate" in name for name in network.state_dict()) else (), licence="none", rights="of its makers",
         training={"pairs": 7, "minutes": 1.5}, say=lambda line: None,
     )  # fmt: skip
     return read(folder)
-
-
-def network_has_code(network: ResNetGenerator) -> bool:
-    return hasattr(network.blocks[0], "modulate")
