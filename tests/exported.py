@@ -32,9 +32,10 @@ def generator(width: int = WIDTH, blocks: int = 2, **kinds: int) -> ResNetGenera
 
 def written(network: ResNetGenerator, folder: Path) -> Bundle:
     """Its bundle to real."""
+    styled = any("modulate" in name for name in network.state_dict())
     export_bundle(
         network, folder, method="galatea", source="anime", target="real", px=PX * network.unshuffle,
-        conditions=("style",) if any("modulate" in name for name in network.state_dict()) else (), licence="none", rights="of its makers",
+        conditions=("style",) if styled else (), licence="none", rights="of its makers",
         training={"pairs": 7, "minutes": 1.5}, say=lambda line: None,
     )  # fmt: skip
     return read(folder)

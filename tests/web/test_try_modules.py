@@ -195,6 +195,14 @@ def test_labels_are_python_s(page: javascript.Modules, golden: dict[str, Any]) -
         assert here == pytest.approx(vars(labels), abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def leaning(page: javascript.Modules) -> tuple[Image.Image, dict[str, Any], list[Face]]:
+    """A picture of a turned face, and the face as docs/try and as Python find it."""
+    image = turned().reduce(3)
+    (face,) = found(page, image)
+    return image, face, find_faces(image)
+
+
 @pytest.mark.parametrize(
     ("asked", "who"),
     [
@@ -207,11 +215,15 @@ def test_labels_are_python_s(page: javascript.Modules, golden: dict[str, Any]) -
 )
 @pytest.mark.parametrize("ages", [(YOUNGEST, OLDEST), (30, 50)])
 def test_who_is_asked_for_is_told_as_python_tells_it(
-    page: javascript.Modules, tmp_path: Path, asked: dict[str, str], who: Who, ages: tuple[int, int]
+    page: javascript.Modules,
+    leaning: tuple[Image.Image, dict[str, Any], list[Face]],
+    tmp_path: Path,
+    asked: dict[str, str],
+    who: Who,
+    ages: tuple[int, int],
 ) -> None:
     bundle = tiny.write_bundle(tmp_path / "b", tiny.who_model(), conditions=("who",), ages=ages)
-    image = turned()
-    (face,), expected = found(page, image), find_faces(image)
+    image, face, expected = leaning
     crops = crop_faces(image, expected, bundle, who=who)
     assert crops.who is not None
     here = told(page, image, face, bundle, asked)
@@ -228,9 +240,10 @@ def test_what_a_face_looks_like_is_kept_to_what_can_be_drawn(page: javascript.Mo
     assert page("who.js", "told", {"sex": "", "age": ""}, looks, ages) == pytest.approx(expected.tolist())
 
 
-def test_conditions_are_those_of_the_leaning_face(page: javascript.Modules) -> None:
-    image = turned()
-    (face,), (expected,) = found(page, image), find_faces(image)
+def test_conditions_are_those_of_the_leaning_face(
+    page: javascript.Modules, leaning: tuple[Image.Image, dict[str, Any], list[Face]]
+) -> None:
+    image, face, (expected,) = leaning
     prepared = page(
         "translate.js", "prepare", javascript.picture(np.asarray(image)), face, {"px": 64, "conditions": CONDITIONS}
     )
