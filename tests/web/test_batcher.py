@@ -160,20 +160,22 @@ def test_crops_of_a_cancelled_request_are_dropped() -> None:
 
 @functools.cache
 def one_by_one(method: str) -> tuple[Bundle, Pixels, NDArray[np.float64], Pixels]:
-    """A shipped network, three crops, their landmarks, and its result for each crop alone."""
+    """A shipped network, two crops, their landmarks, and its result for each crop alone."""
     bundle = next(b for b in shipped() if (b.method, b.target) == (method, "real"))
-    given, landmarks = squares(3, bundle.px), np.broadcast_to(np.full((5, 2), 0.5), (3, 5, 2)).copy()
+    given, landmarks = squares(2, bundle.px), np.broadcast_to(np.full((5, 2), 0.5), (2, 5, 2)).copy()
     single = Translator(bundle, threads=1)
     return (
         bundle,
         given,
         landmarks,
-        np.concatenate([single.translate(given[i : i + 1], landmarks[i : i + 1]) for i in range(3)]),
+        np.concatenate([single.translate(given[i : i + 1], landmarks[i : i + 1]) for i in range(2)]),
     )
 
 
-@pytest.mark.parametrize("method", sorted({bundle.method for bundle in shipped()}))
-@pytest.mark.parametrize("threads", [1, 2])
+# With one thread all crops go the same way, whatever the network.
+@pytest.mark.parametrize(
+    ("method", "threads"), [("galatea", 1), *((method, 2) for method in sorted({b.method for b in shipped()}))]
+)
 def test_the_shipped_networks_give_the_same_bytes_in_a_batch(method: str, threads: int) -> None:
     bundle, given, landmarks, alone = one_by_one(method)
     with ThreadPoolExecutor(threads) as pool:
