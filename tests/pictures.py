@@ -2,12 +2,20 @@
 
 import io
 import struct
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageCms
 
+from anime2real.image.decode import PictureError, decode
+
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+LOSSY = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}}
+LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}}
 
 
 def smooth(width: int = 48, height: int = 32) -> Image.Image:
@@ -59,3 +67,21 @@ def swapped_profile() -> bytes:
     red, green = places[b"rXYZ"], places[b"gXYZ"]
     profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
     return bytes(profile)
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG made by hand, of the kinds that Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data)) for tag, data in parts
+    )
+
+
+def refusal(source: Path | str | bytes, **options: Any) -> str:
+    with pytest.raises(PictureError) as caught:
+        decode(source, **options)
+    message = str(caught.value)
+    assert message.isprintable()  # one line, no terminal codes
+    assert ": " in message  # what to do
+    return message

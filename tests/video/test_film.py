@@ -1,97 +1,28 @@
-"""Videos in and out: sound, time stamps, colours, rotation, resuming, limits, and what cannot be dealt with."""
+"""Videos in and out: sound, time stamps, colours, rotation, limits, and what cannot be dealt with."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 import clips
 import numpy as np
 import pytest
-import tiny
-from numpy.typing import NDArray
+from filming import COUNT, Counting, Interrupted, levels, run
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.errors import UserError
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
-from anime2real.network import Pixels
 from anime2real.pipeline import NoFaceError
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipError, ClipLimits, Frame
 from anime2real.video.film import Film
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
 from anime2real.video.upright import HLG, PQ, mapped, turn_of
-
-COUNT = 24
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
-
-
-@pytest.fixture(scope="module")
-def moving() -> tuple[list[Image.Image], Points]:
-    return clips.moving(COUNT)
-
-
-@pytest.fixture(scope="module")
-def film(folder: Path, moving: tuple[list[Image.Image], Points]) -> Path:
-    """A face in motion with AAC beside it, at a frame rate that varies."""
-    steps = [512 if i % 3 else 900 for i in range(COUNT)]
-    return clips.encode(folder / "clip.mp4", moving[0], pts=np.cumsum(steps).tolist(), rate=Fraction(20))
-
-
-@pytest.fixture(scope="module")
-def negative(folder: Path) -> Translator:
-    """Gives negatives."""
-    return Translator(tiny.write_bundle(folder / "negative", tiny.model(scale=-1.0)), threads=1)
-
-
-class Counting:
-    """The package's finder, counted, so that a second look is noticed."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, image: Image.Image) -> list[Face]:
-        self.calls += 1
-        return default_finder(1)(image)
-
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
-        self.calls += 1
-        return default_finder(1).follow(image, faces)
-
-
-class Interrupted(Translator):
-    """Counts the faces it is given, and stops the program at one of them."""
-
-    stop_at: int | None = None
-    faces = 0
-    kind: type[BaseException] = KeyboardInterrupt
-
-    def translate(self, pixels: Pixels, landmarks: Points | None = None, variant: Any = 0, who: Any = None) -> Pixels:
-        self.faces += len(pixels)
-        if self.stop_at is not None and self.faces > self.stop_at:
-            raise self.kind
-        return super().translate(pixels, landmarks, variant)
-
-
-def run(source: Path, target: Path, translator: Translator, **settings: object) -> ClipResult:
-    finder = settings.pop("finder", default_finder(1))
-    options = ClipOptions(**settings)  # type: ignore[arg-type]
-    return translate_clip(source, target, lambda to: translator, options, finder=finder)  # type: ignore[arg-type]
-
-
-def levels(image: Image.Image) -> NDArray[np.float64]:
-    return np.asarray(image).astype(np.float64)
 
 
 def test_sound_and_times_are_kept_and_the_face_alone_is_replaced(
@@ -120,24 +51,6 @@ def test_the_result_is_marked(tmp_path: Path, film: Path, negative: Translator) 
         assert marks.GENERATED in container.metadata["comment"]
 
 
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_a_second_run_goes_on_where_the_first_was_stopped(
-    tmp_path: Path, film: Path, negative: Translator, kind: type[BaseException]
-) -> None:
-    straight = run(film, tmp_path / "straight.mp4", negative, segment=10)
-    stopped, finder = Interrupted(negative.bundle, threads=1), Counting()
-    stopped.stop_at, stopped.kind = 12, kind
-    with pytest.raises(kind):
-        run(film, tmp_path / "out.mp4", stopped, segment=10, finder=finder)
-    assert finder.calls > 0
-    assert not (tmp_path / "out.mp4").exists()
-    again, untouched = Interrupted(negative.bundle, threads=1), Counting()
-    result = run(film, tmp_path / "out.mp4", again, segment=10, finder=untouched)
-    assert (result.resumed, again.faces, untouched.calls) == (10, COUNT - 10, 0)
-    assert digest(result.path) == digest(straight.path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "straight.mp4"]
-
-
 def test_a_drawing_that_is_held_is_translated_once(
     tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
 ) -> None:
@@ -151,41 +64,6 @@ def test_a_drawing_that_is_held_is_translated_once(
     every = run(source, tmp_path / "every.mp4", negative, segment=1)
     one, two = clips.decode(result.path)[0], clips.decode(every.path)[0]
     assert max(np.abs(levels(a) - levels(b)).mean() for a, b in zip(one, two, strict=True)) < 4
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_other_settings_do_not_go_on_with_what_was_begun(tmp_path: Path, film: Path, negative: Translator) -> None:
-    stopped = Interrupted(negative.bundle, threads=1)
-    stopped.stop_at = 12
-    with pytest.raises(KeyboardInterrupt):
-        run(film, tmp_path / "out.mp4", stopped, segment=10)
-    other = Translator(tiny.write_bundle(tmp_path / "same", tiny.model()), threads=1)
-    result = run(film, tmp_path / "out.mp4", other, segment=10)
-    assert result.resumed == 0
-    assert np.abs(levels(clips.decode(film)[0][3]) - levels(clips.decode(result.path)[0][3])).mean() < 8
-
-
-def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:
-    failing = Interrupted(negative.bundle, threads=1)
-    failing.stop_at, failing.kind = 12, UserError
-    with pytest.raises(UserError):
-        run(film, tmp_path / "out.mp4", failing, segment=10)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_another_process_that_makes_the_same_result_is_refused(
-    tmp_path: Path, film: Path, negative: Translator
-) -> None:
-    def second(doing: str, done: int, total: int | None) -> None:
-        if done == 1:
-            with pytest.raises(ClipError, match="is being made by another process"):
-                run(film, tmp_path / "out.mp4", negative)
-
-    translate_clip(film, tmp_path / "out.mp4", lambda to: negative, finder=default_finder(1), progress=second)
-    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
 def test_frames_without_a_face_pass_through(tmp_path: Path, negative: Translator) -> None:
@@ -354,45 +232,6 @@ def test_smoothing_lessens_what_the_finder_trembles(tmp_path: Path, film: Path, 
     raw = run(film, tmp_path / "raw.mp4", negative, finder=Trembling(), smooth=None)
     steadied = run(film, tmp_path / "steady.mp4", negative, finder=Trembling())
     assert bend(steadied) < 0.35 * bend(raw)
-
-
-@pytest.mark.parametrize(("file", "resumed"), [("*.nut", 0), ("sums.json", 0), ("tracks.json", 10)])
-def test_what_is_damaged_of_a_clip_that_was_begun_is_made_again(
-    tmp_path: Path, film: Path, negative: Translator, file: str, resumed: int
-) -> None:
-    straight = run(film, tmp_path / "straight.mp4", negative, segment=10)
-    stopped = Interrupted(negative.bundle, threads=1)
-    stopped.stop_at = 12
-    with pytest.raises(KeyboardInterrupt):
-        run(film, tmp_path / "out.mp4", stopped, segment=10)
-    (kept,) = tmp_path.glob(f".*.partial/{file}")
-    content = bytearray(kept.read_bytes())
-    place = content.rindex(b"1")
-    content[place : place + 1] = b"2"
-    kept.write_bytes(content)
-    result = run(film, tmp_path / "out.mp4", negative, segment=10)
-    assert result.resumed == resumed
-    assert digest(result.path) == digest(straight.path)
-
-
-def test_the_search_for_faces_goes_on_where_it_was_stopped(
-    tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("anime2real.video.translate.SEGMENT", 5)
-    straight, whole = Counting(), Counting()
-    expected = run(film, tmp_path / "straight.mp4", negative, segment=10, finder=straight)
-
-    class Stopping(Counting):
-        def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
-            if self.calls > straight.calls - 4:
-                raise KeyboardInterrupt
-            return super().follow(image, faces)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(film, tmp_path / "out.mp4", negative, segment=10, finder=Stopping())
-    result = run(film, tmp_path / "out.mp4", negative, segment=10, finder=whole)
-    assert 0 < whole.calls < straight.calls
-    assert digest(result.path) == digest(expected.path)
 
 
 def test_a_damaged_packet_is_left_out_and_told(tmp_path: Path, moving: tuple[list[Image.Image], Points]) -> None:
