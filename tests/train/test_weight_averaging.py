@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,12 +25,12 @@ PX = 32
 
 def generator(seed: int, width: int = 32) -> ResNetGenerator:
     torch.manual_seed(seed)
-    network = ResNetGenerator(width, 2)
+    network = ResNetGenerator(width, 1)
     initialise(network, 0.05)
     return network
 
 
-def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str, licence: str, **more: str) -> Bundle:
+def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str, licence: str, **more: Any) -> Bundle:
     training = {"pairs": pairs, "minutes": pairs / 2, "pack": "toy:1", "crop": "face", "sources": [rights], **more}
     export_bundle(
         network, folder, method="galatea", source="anime", target="real", px=PX, rights=rights, licence=licence,
@@ -42,11 +43,25 @@ def written(network: ResNetGenerator, folder: Path, pairs: int, rights: str, lic
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
     """What two runs from one start came to."""
     folder, start = tmp_path_factory.mktemp("pair"), generator(1)
-    first = written(start, folder / "first", 4, "of one", "free")
+    first = written(start, folder / "first", 4, "of one", "free", options={"hair_recolouring": 0.8, "width": 32})
     with torch.no_grad():
         for weight in start.parameters():
             weight += 0.02 * torch.randn_like(weight)
-    return first, written(start, folder / "second", 8, "of another", "", discriminator_features="Lite0")
+    options = {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}
+    more = {"options": options, "discriminator_features": "Lite0"}
+    return first, written(start, folder / "second", 8, "of another", "", **more)
+
+
+def average(*words: object) -> int:
+    return main(["average", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def mean(pair: tuple[Bundle, Bundle], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A quarter of the first, and of the second the rest."""
+    folder = tmp_path_factory.mktemp("mean") / "mean"
+    assert average(*(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder) == 0
+    return read(folder)
 
 
 def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
@@ -58,14 +73,7 @@ def test_every_weight_lies_between(pair: tuple[Bundle, Bundle]) -> None:
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def average(*words: object) -> int:
-    return main(["average", *map(str, words)])
-
-
-def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
-    folder = tmp_path / "mean"
-    assert average(*(bundle.folder for bundle in pair), "--shares", 1, 3, "-o", folder) == 0
-    mean = read(folder)
+def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle) -> None:
     parts = [(part["sha256"], part["share"], part["pairs"]) for part in mean.training["averaged_from"]]
     assert parts == [(pair[0].sha256, 0.25, 4), (pair[1].sha256, 0.75, 8)]
     assert mean.training["discriminator_features"] == "Lite0"  # `evaluate` flags what it was trained against
@@ -89,17 +97,10 @@ def test_a_past_that_two_bundles_share_is_recorded_once() -> None:
     assert second == [{"name": "old", "sha256": "0" * 64}]
 
 
-def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], tmp_path: Path) -> None:
-    options = [{"hair_recolouring": 0.8, "width": 32}, {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}]
-    runs = [
-        replace(bundle, training={**bundle.training, "options": own}) for bundle, own in zip(pair, options, strict=True)
-    ]
-    save_average(runs, [1.0, 3.0], tmp_path / "mean")
-    mean = read(tmp_path / "mean")
+def test_the_card_tells_the_lineage_a_bundle_a_line(pair: tuple[Bundle, Bundle], mean: Bundle, tmp_path: Path) -> None:
     started = [{"name": mean.name, "sha256": mean.sha256, "averaged_from": mean.training["averaged_from"]}]
-    save_average(
-        [replace(runs[0], training={**runs[0].training, "started_from": started}), mean], [1.0, 1.0], tmp_path / "on"
-    )
+    again_first = replace(pair[0], training={**pair[0].training, "started_from": started})
+    save_average([again_first, mean], [1.0, 1.0], tmp_path / "on")
     again = json.loads((tmp_path / "on" / "bundle.json").read_text())["training"]["averaged_from"][1]
     assert {"date", "share"} < set(again)  # which the first mention did not tell
     assert "averaged_from" not in again  # which it did
