@@ -100,6 +100,7 @@ def test_a_face_on_a_canvas_is_its_centre(data: dict[str, torch.Tensor]) -> None
     assert checked > 5
 
 
+@pytest.mark.slow
 def test_both_networks_learn_and_export(data: dict[str, torch.Tensor], tmp_path) -> None:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     landmarks = LandmarkNetwork()

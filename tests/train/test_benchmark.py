@@ -21,7 +21,7 @@ TOY = ["--toy", "--seconds", "0.01", "--device", "cpu"]
 
 @pytest.mark.parametrize(
     "arguments",
-    [["cyclegan"], ["galatea"], *(pytest.param(a, marks=pytest.mark.slow) for a in (["ugatit"], ["ugatit", "--full"]))],
+    [["cyclegan"], *(pytest.param(a, marks=pytest.mark.slow) for a in (["galatea"], ["ugatit"], ["ugatit", "--full"]))],
     ids=" ".join,
 )
 def test_every_method_is_measured_against_its_reference(

@@ -51,7 +51,7 @@ def test_an_interrupted_run_ends_as_a_straight_one(
     )
 
 
-# Galatea's are whole in test_command.py.
+# Galatea's are whole in test_start_from.py.
 @pytest.mark.parametrize("method", ["autoencoder", "cyclegan", "difference", HEAVY])
 def test_every_training_leaves_whole_bundles_and_samples(method: str, toy: Toy, tmp_path: Path) -> None:
     status = run(method, toy, tmp_path / "run")

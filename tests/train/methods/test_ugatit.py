@@ -290,7 +290,7 @@ def test_a_training_whose_bundle_would_be_refused_does_not_start() -> None:
         UGATIT(UGATITConfig(light=False), 256)
 
 
-@pytest.mark.parametrize("light", [True, False], ids=["light", "full"])
+@pytest.mark.parametrize("light", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["light", "full"])
 def test_the_file_draws_the_modules_pictures(light: bool, capfd: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     network = UGATITGenerator(SIZE, 16, 1, light)
