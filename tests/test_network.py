@@ -102,7 +102,7 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
     folder = tiny.write_bundle(tmp_path / "b", tiny.model(add=0.1)).folder
     one, two = Translator.open(folder, threads=1), Translator.open(folder, threads=2)
     assert np.array_equal(one.translate(levels()), two.translate(levels()))
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(TranslatorError, match="a whole number from 1"):
         Translator.open(folder, threads=0)
 
 
@@ -118,12 +118,12 @@ def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     "pixels",
     [
-        np.zeros((PX, PX), np.uint8), np.zeros((PX, PX, 4), np.uint8), np.zeros((PX, PX, 3), np.float32),
+        np.zeros((PX, PX, 2), np.uint8), np.zeros((PX,), np.uint8), np.zeros((PX, PX, 3), np.float32),
         np.zeros((0, PX, 3), np.uint8),
     ],
 )  # fmt: skip
 def test_an_array_that_is_no_picture(identity: Translator, pixels: np.ndarray) -> None:
-    with pytest.raises(PictureError, match=r"\(H, W, 3\) uint8, not"):
+    with pytest.raises(PictureError, match=r"\(H, W, 4\), uint8 or uint16, not"):
         identity(pixels)
 
 
