@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
-    overlaps = []
+    overlaps: list[float] = []
     for entry in json.loads((Path(__file__).parent / "by_hand.json").read_text()):
         archive, _, name = entry["picture"].partition("/")
         with zipfile.ZipFile(options.data / f"{archive}.zip") as file:
@@ -38,10 +38,10 @@ def main() -> None:
         for outline in entry["head"]:
             ImageDraw.Draw(drawn).polygon([(x * SIDE / 100, y * SIDE / 100) for x, y in outline], fill=1)
         truth, seen = np.asarray(drawn)[SIDE // 10 :], head_masks(np.asarray(crop)[None])[0][SIDE // 10 :] > 0.5
-        overlaps.append(float((truth & seen).sum() / (truth | seen).sum()))
+        overlaps.append(int((truth & seen).sum()) / int((truth | seen).sum()))
         print(f"{entry['picture']}: {overlaps[-1]:.3f}")
-    told = {"drawings": len(overlaps), "mean": np.mean(overlaps), "median": np.median(overlaps), "worst": min(overlaps)}
-    print(json.dumps({key: round(float(value), 4) for key, value in told.items()}))
+    figures = {"mean": float(np.mean(overlaps)), "median": float(np.median(overlaps)), "worst": min(overlaps)}
+    print(json.dumps({"drawings": len(overlaps)} | {key: round(value, 4) for key, value in figures.items()}))
 
 
 if __name__ == "__main__":
