@@ -21,7 +21,7 @@ from anime2real import Translator
 from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
-from anime2real.measure.sharpness import detail, resized
+from anime2real.measure.sharpness import fine_detail, resized
 from anime2real.train.method import Augment
 from anime2real.train.random_numbers import CROP
 from anime2real.train.step import cropped
@@ -51,11 +51,14 @@ def main() -> None:
             if not len(found):
                 raise PackError(f"{options.pack} has no {domain} test pictures of that scale")
         photographs = pack.images[rows["real"]]
-        measured = {"photographs": detail(photographs), "photographs, as shown": detail(as_shown(photographs))}
+        measured = {
+            "photographs": fine_detail(photographs),
+            "photographs, as shown": fine_detail(as_shown(photographs)),
+        }
         drawings = [Image.fromarray(picture) for picture in pack.images[rows["anime"]]]
         for bundle in (bundle for name in options.bundles for bundle in find_bundles(name) if bundle.target == "real"):
             results = np.stack([np.asarray(result) for result in Translator(bundle).batch(drawings, crop="none")])
-            measured[f"{bundle.name} {bundle.sha256[:12]}"] = detail(resized(results, pack.size))
+            measured[f"{bundle.name} {bundle.sha256[:12]}"] = fine_detail(resized(results, pack.size))
     except UserError as error:
         sys.exit(f"error: {error}")
     facts = {}

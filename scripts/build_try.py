@@ -168,21 +168,14 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
     files["index.html"] = page_html().encode()
     files |= {f"runtime/{name}": content for name, content in runtime.items()}
     files |= {f"runtime/{name}": (Path(onnxruntime.__file__).parent / name).read_bytes() for name in NOTICES}
-    for name in ("detector", "landmarks"):
-        files[f"models/{name}.onnx"] = (finder.MODELS / f"{name}.onnx").read_bytes()
-    takes_who = any(bundle.takes_who for bundle in bundles)
-    if takes_who:
-        files[LABELS] = labeller.LABELS.read_bytes()
-    for bundle in bundles:
-        files[f"models/{bundle.name}.onnx"] = bundle.model()
-        files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
+    files |= models_of(bundles)
     manifest = {
         "software": marks.SOFTWARE,
         "xmp": marks.PACKET,
         "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
         "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
         "face": face_facts(),
-        "labels": {"model": LABELS, "crop": labeller.LABEL_CROP} if takes_who else None,
+        "labels": {"model": LABELS, "crop": labeller.LABEL_CROP} if LABELS in files else None,
         "translators": {bundle.target: _facts(bundle) for bundle in bundles},
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -212,6 +205,21 @@ def service_worker(files: Mapping[str, bytes]) -> bytes:
         (line,) = re.findall(rf"(?m)^const {name} = .*;$", source)
         source = source.replace(line, f"const {name} = {value};", 1)
     return source.encode()
+
+
+def models_of(bundles: Sequence[Bundle]) -> dict[str, bytes]:
+    """The networks of some bundles with their cards, those that find faces, and what reads off them who is shown.
+
+    Raises:
+        BundleError: a model is damaged.
+    """
+    files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in ("detector", "landmarks")}
+    if any(bundle.takes_who for bundle in bundles):
+        files[LABELS] = labeller.LABELS.read_bytes()
+    for bundle in bundles:
+        files[f"models/{bundle.name}.onnx"] = bundle.model()
+        files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
+    return files
 
 
 def page_html() -> str:

@@ -93,10 +93,14 @@ def test_the_page(tmp_path: Path) -> None:
     assert manifest["face"]["template"] == TEMPLATE.tolist()
     assert marks.GENERATED in manifest["xmp"]
     assert [p.name for p in folder.parent.iterdir()] == ["try"]
-    page = (folder / "index.html").read_text(encoding="utf-8")
     assert manifest["labels"] is None
     assert "models/labels.onnx" not in there
+    assert_parts_of_serve((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def assert_parts_of_serve(page: str) -> None:
     assert "from serve" not in page
+    assert "/page/" not in page
     for part in ('id="drop"', 'name="to"', 'id="after"', 'id="compare"', 'id="who"'):
         assert page.count(part) == (2 if part == 'name="to"' else 1)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.data import duplicates, near_hashes
-from anime2real.data.duplicates import Alike, distinct, likeness, perceptual_hash, thumbnail
+from anime2real.data.duplicates import Alike, distinct, perceptual_hash, thumbnail, thumbnails_alike
 
 
 def brute_force(hashes: NDArray[np.uint64], near: int, alike: Alike | None = None) -> NDArray[np.bool_]:
@@ -95,7 +95,7 @@ def test_lined_up_faces_with_near_hashes_stay_two() -> None:
     assert int(np.bitwise_count(hashes[0] ^ hashes[1])) <= 8
     small = np.stack([thumbnail(picture) for picture in (one, two, copy)])
     assert small.shape == (3, duplicates.FEATURES)
-    assert distinct(hashes, 8, likeness(small)).tolist() == [True, True, False]
+    assert distinct(hashes, 8, thumbnails_alike(small)).tolist() == [True, True, False]
 
 
 def test_what_rules_pairs_out_early_rules_out_none_that_are_alike() -> None:
@@ -112,4 +112,4 @@ def test_what_rules_pairs_out_early_rules_out_none_that_are_alike() -> None:
     one, other = np.arange(400), np.arange(400, 800)
     expected = (both[one].astype(np.float64) * both[other]).sum(1) >= duplicates.LIKENESS
     assert 50 < expected.sum() < 350
-    assert np.array_equal(likeness(both)(one, other), expected)
+    assert np.array_equal(thumbnails_alike(both)(one, other), expected)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anime2real.data.members import list_source, members_of, told
+from anime2real.data.members import left_out_words, list_source, members_of
 from anime2real.data.pack import PackError
 
 NAMES = (
@@ -27,11 +27,11 @@ def test_what_is_no_member_is_counted(tmp_path: Path) -> None:
         listing = list_source(source, "anime", None)
         assert [member.label for member in listing.members] == ["a.png", "deep/b.JPG"]
         assert dict(listing.left_out) | {"repeated name": 0} == LEFT_OUT | {"repeated name": 0}
-    assert told(list_source(folder, "anime", None).left_out) == (
+    assert left_out_words(list_source(folder, "anime", None).left_out) == (
         "8 left out: 1 .dds, 1 .svg: convert them; 2 hidden files; 2 inner archives: unpack; 1 .txt, 1 no suffix: no"
         " pictures"
     )
-    assert told({}) == told({".bmp": 0}) == ""
+    assert left_out_words({}) == left_out_words({".bmp": 0}) == ""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows asks for rights to make links")
@@ -45,7 +45,7 @@ def test_linked_folders_and_broken_links_are_counted_and_not_followed(tmp_path: 
     listing = list_source(folder, "real", None)
     assert [member.label for member in listing.members] == ["b.png", "own/a.png"]
     assert listing.left_out == {"linked folder": 1, "broken link": 1}
-    assert told(listing.left_out) == "2 left out: 1 broken link; 1 linked folder: name as a source"
+    assert left_out_words(listing.left_out) == "2 left out: 1 broken link; 1 linked folder: name as a source"
 
 
 def test_archives_with_backslashes_have_folders(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from anime2real.cli.main import main
 from anime2real.data.archive import archive_pack, restore_pack
 from anime2real.data.hold_out import hold_out
 from anime2real.data.pack import Pack, PackError
-from anime2real.data.pairs import nearest, prepare_pairs
+from anime2real.data.pairs import prepare_pairs, resampled_map
 from anime2real.face.geometry import Similarity, around, scaling
 
 CLASSES = ("nothing", "skin", "hair")
@@ -97,9 +97,9 @@ def test_label_maps_keep_their_values(toy: Toy, tmp_path: Path, capsys: pytest.C
 
 def test_the_nearest_pixel_is_taken_and_the_edge_mirrored() -> None:
     values = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    assert np.array_equal(nearest(values, scaling(1 / 4), 4), values)
-    assert np.array_equal(nearest(values, around((2, 2), 4, np.pi / 2), 4), np.rot90(values))
-    beyond = nearest(values, Similarity(complex(1 / 8), complex(0.25, 0.25)), 8)
+    assert np.array_equal(resampled_map(values, scaling(1 / 4), 4), values)
+    assert np.array_equal(resampled_map(values, around((2, 2), 4, np.pi / 2), 4), np.rot90(values))
+    beyond = resampled_map(values, Similarity(complex(1 / 8), complex(0.25, 0.25)), 8)
     assert np.array_equal(beyond, np.pad(values, 2, "symmetric"))
 
 

@@ -107,6 +107,17 @@ def assert_nothing_changed(rates: dict[str, Any], images: int) -> None:
     assert [record["images"] for record in rates["sources"].values()] == [images]
 
 
+def assert_distances_of_few(result: dict[str, Any], printed: str) -> None:
+    """Features that nothing was trained against, and a mark because the pictures are few."""
+    assert result["kid"]["Lite0"]["mean"] > 0
+    assert result["fid"]["Lite0"] > 0
+    assert result["trained_against"] == {"Lite0": False}
+    assert "*" not in printed
+    assert result["too_few_images"]
+    assert printed.count("†") == 5  # two distances of both bundles, and the line below
+    assert TOO_FEW in printed
+
+
 def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,18 +137,12 @@ def test_whoever_changes_nothing_keeps_the_tilt_and_makes_no_person(
     assert to_real["face_rate"] == 0  # still drawings
     assert to_real["tilt_mae_degrees"] is None
     assert to_anime["face_rate"] == 0
-    assert to_real["kid"]["Lite0"]["mean"] > 0
-    assert to_real["fid"]["Lite0"] > 0
     assert to_real["cpu_ms_per_image"] > 0
     assert to_real["hair_delta_e"] == 0  # nothing changed
     assert 0 < to_real["hair_measured"] <= to_real["images"]
     assert to_real["variety"] is to_real["variety_ratio"] is None  # Lite0 has no maps
     assert printed.splitlines()[2].split(" | ")[-2] == "–"
-    assert to_real["trained_against"] == {"Lite0": False}
-    assert "*" not in printed
-    assert to_real["too_few_images"]
-    assert printed.count("†") == 5  # two distances of both bundles, and the line below
-    assert TOO_FEW in printed
+    assert_distances_of_few(to_real, printed)
     assert sum(b["images"] for b in to_real["tilt_bins"]) == to_real["images"]
     rates = to_real["rates"]
     assert_nothing_changed(rates, to_real["images"])

@@ -17,7 +17,7 @@ from anime2real.measure.figures import correlation, mean, median, ratio, share
 from anime2real.measure.foreign import foreign_detector
 from anime2real.measure.rates import TRAITS, Inputs, Least, Measured, lattices, least, measure
 from anime2real.measure.rates import rates as all_rates
-from anime2real.measure.sharpness import detail
+from anime2real.measure.sharpness import fine_detail
 from anime2real.measure.symmetry import symmetry
 from anime2real.measure.table import HEADER, rates_table
 from anime2real.translator import Translator
@@ -32,7 +32,7 @@ SHOWN = np.array([[1.0, 30, 1, 1, 1, 1], [-1.0, 30, 0, 0, 0, 0]] * 10)
 def measured(
     pictures: np.ndarray, after: np.ndarray = SHOWN, mirrored: np.ndarray | None = None, **given: Any
 ) -> Measured:
-    details = np.stack([detail(pictures), detail(pictures if mirrored is None else mirrored)], 1)
+    details = np.stack([fine_detail(pictures), fine_detail(pictures if mirrored is None else mirrored)], 1)
     count = len(pictures)
     known: dict[str, Any] = {
         "found": np.ones(count, bool),

@@ -10,7 +10,7 @@ from toys import Toy
 from anime2real.cli.main import main
 from anime2real.train import need
 from anime2real.train.methods.options import CONFIGS
-from anime2real.train.need import need_of, told
+from anime2real.train.need import memory_notes, need_of
 
 
 def test_the_need_of_cyclegan_is_what_was_measured() -> None:
@@ -26,13 +26,13 @@ def test_the_batch_is_halved_until_it_fits(free: float | None, batch: int) -> No
 @pytest.mark.parametrize("method", CONFIGS)
 def test_every_method_tells_what_it_takes(method: str) -> None:
     options = CONFIGS[method]()
-    lines = told(need_of(method, options, 128), options.batch_size, options.batch_size, 64.0)
+    lines = memory_notes(need_of(method, options, 128), options.batch_size, options.batch_size, 64.0)
     assert len(lines) == 1
     assert re.search(r"^CPU, estimated: [0-9.]+ GB of 64.0 free, and [0-9.]+ (seconds|minutes) for a step of", lines[0])
 
 
 def test_what_was_asked_for_is_kept_and_warned_of() -> None:
-    lines = told(need_of("cyclegan", CONFIGS["cyclegan"](), 128), 16, 16, 4.0)
+    lines = memory_notes(need_of("cyclegan", CONFIGS["cyclegan"](), 128), 16, 16, 4.0)
     assert lines[-1] == "that may not fit: --batch-size 2 would"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from anime2real.train.random_numbers import AUGMENTATION, COLUMNS, CROP, RandomNumbers, draw
+from anime2real.train.random_numbers import AUGMENTATION, COLUMNS, CROP, RandomNumbers, draw_numbers
 
 
 def test_no_two_uses_share_a_column() -> None:
@@ -45,7 +45,7 @@ def test_variants_of_the_augmentation_are_even_and_others() -> None:
 
 
 def test_the_host_s_numbers_repeat() -> None:
-    one, two = (draw(np.random.default_rng(3), 5) for _ in range(2))
+    one, two = (draw_numbers(np.random.default_rng(3), 5) for _ in range(2))
     assert np.array_equal(one, two)
     assert one.shape == (5, COLUMNS)
     assert one.dtype == np.float32

@@ -22,7 +22,7 @@ from anime2real.translator import Translator
 from anime2real.video.clip import ClipError, ClipLimits, Frame
 from anime2real.video.film import Film
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
-from anime2real.video.upright import HLG, PQ, mapped, turn_of
+from anime2real.video.upright import HLG, PQ, tone_mapped, turn_of
 
 
 def test_sound_and_times_are_kept_and_the_face_alone_is_replaced(
@@ -303,5 +303,5 @@ def test_high_dynamic_range_gives_the_colours_that_went_in(transfer: int) -> Non
         scene = shown * np.maximum(shown @ [0.2627, 0.6780, 0.0593], 1e-9)[..., None] ** (1 / 1.2 - 1)
         high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
         signal = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
-    made = mapped(np.rint(signal * 65535).astype(np.uint16), transfer)
+    made = tone_mapped(np.rint(signal * 65535).astype(np.uint16), transfer)
     assert np.abs(made - wanted).max() <= 2

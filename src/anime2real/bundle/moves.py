@@ -13,7 +13,7 @@ from anime2real.bundle.shapes import (
     MAX_SIZE,
     Call,
     N,
-    Outcome,
+    NodeResult,
     axes_of,
     axis_of,
     broadcast,
@@ -28,28 +28,28 @@ MAX_SCALE: Final = 16
 _ANY: Final = (FLOAT, INT64)
 
 
-def _moved(call: Call, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Outcome:
+def _moved(call: Call, move: Callable[[Any], Any], shape: tuple[int, ...]) -> NodeResult:
     """The first input in another shape; `move` is what happens to its numbers where they are known."""
     x = call.tensor(0, *_ANY)
     numbers = None if x.numbers is None else np.asarray(move(x.numbers), object).reshape(shape)
     return made(shape, 0, x.dtype, numbers)
 
 
-def _constant(call: Call) -> Outcome:
+def _constant(call: Call) -> NodeResult:
     value = call.attributes.get("value")
     if not isinstance(value, Weights) or call.inputs:
         raise OnnxFileError("a constant is not a tensor")
-    return Outcome((given(value),), prod(value.shape))
+    return NodeResult((given(value),), prod(value.shape))
 
 
-def _shape(call: Call) -> Outcome:
+def _shape(call: Call) -> NodeResult:
     call.integer("start", 0, 0)
     sizes = call.tensor(0, FLOAT, INT64, FLOAT16).shape
     fits(0 < len(sizes) <= MAX_NUMBERS)
     return made((len(sizes),), 0, INT64, np.array(sizes, object))
 
 
-def _reshape(call: Call) -> Outcome:
+def _reshape(call: Call) -> NodeResult:
     x, wanted = call.tensor(0, *_ANY).shape, call.numbers(1)
     if not call.integer("allowzero", 0, 0, 1):
         fits(all(size or at < len(x) for at, size in enumerate(wanted)))
@@ -64,32 +64,32 @@ def _reshape(call: Call) -> Outcome:
     return _moved(call, lambda numbers: numbers, shape)
 
 
-def _transpose(call: Call) -> Outcome:
+def _transpose(call: Call) -> NodeResult:
     x = call.tensor(0).shape
     order = call.integers("perm", range(len(x))[::-1], 0, max(0, len(x) - 1))
     fits(len(set(order)) == len(order))
     return made([x[at] for at in order])
 
 
-def _squeeze(call: Call) -> Outcome:
+def _squeeze(call: Call) -> NodeResult:
     x = call.tensor(0, *_ANY).shape
     axes = axes_of(call.numbers(1), len(x))
     fits(all(x[at] == 1 for at in axes))
     return _moved(call, lambda numbers: numbers, tuple(size for at, size in enumerate(x) if at not in axes))
 
 
-def _unsqueeze(call: Call) -> Outcome:
+def _unsqueeze(call: Call) -> NodeResult:
     x, added = call.tensor(0, *_ANY).shape, call.numbers(1)
     axes, sizes = axes_of(added, len(x) + len(added)), iter(x)
     shape = tuple(1 if at in axes else next(sizes) for at in range(len(x) + len(added)))
     return _moved(call, lambda numbers: numbers, shape)
 
 
-def _expand(call: Call) -> Outcome:
+def _expand(call: Call) -> NodeResult:
     return made(broadcast(call.tensor(0).shape, tuple(call.numbers(1))))
 
 
-def _concat(call: Call) -> Outcome:
+def _concat(call: Call) -> NodeResult:
     values = [call.tensor(at, call.tensor(0, *_ANY).dtype) for at in range(len(call.inputs))]
     first = values[0].shape
     axis = axis_of(call.integer("axis", 0), len(first))
@@ -101,15 +101,15 @@ def _concat(call: Call) -> Outcome:
     return made(shape, 0, values[0].dtype, np.concatenate(parts, axis) if known else None)
 
 
-def _split(call: Call) -> Outcome:
+def _split(call: Call) -> NodeResult:
     x = call.tensor(0).shape
     axis, count = axis_of(call.integer("axis", 0), len(x)), call.integer("num_outputs", 0, call.outputs)
     fits(len(call.inputs) == 1 and count > 0 and x[axis] % count == 0)
     part = made((*x[:axis], x[axis] // count, *x[axis + 1 :])).values[0]
-    return Outcome((part,) * count, prod(x))
+    return NodeResult((part,) * count, prod(x))
 
 
-def _gather(call: Call) -> Outcome:
+def _gather(call: Call) -> NodeResult:
     x, places = call.tensor(0, *_ANY).shape, call.tensor(1, INT64)
     axis = axis_of(call.integer("axis", 0), len(x))
     shape = (*x[:axis], *places.shape, *x[axis + 1 :])
@@ -120,7 +120,7 @@ def _gather(call: Call) -> Outcome:
     return _moved(call, lambda numbers: np.take(numbers, chosen.astype(np.int64), axis), shape)
 
 
-def _slice(call: Call) -> Outcome:
+def _slice(call: Call) -> NodeResult:
     x, starts, ends = list(call.tensor(0).shape), call.numbers(1), call.numbers(2)
     axes = axes_of(call.numbers(3), len(x))
     fits(len(starts) == len(ends) == len(axes))
@@ -134,7 +134,7 @@ def _slice(call: Call) -> Outcome:
     return made(x)
 
 
-def _pad(call: Call) -> Outcome:
+def _pad(call: Call) -> NodeResult:
     x, pads = call.tensor(0).shape, call.numbers(1)
     fits(len(pads) == 2 * len(x) and all(0 <= pad < MAX_SIZE for pad in pads) and len(call.inputs) <= 3)
     fits(len(call.inputs) < 3 or call.inputs[2] is None or call.tensor(2).shape == ())
@@ -144,14 +144,14 @@ def _pad(call: Call) -> Outcome:
     return made([size + low + high for size, low, high in zip(x, before, after, strict=True)])
 
 
-def _depth_to_space(call: Call) -> Outcome:
+def _depth_to_space(call: Call) -> NodeResult:
     x, block = call.tensor(0).shape, call.integer("blocksize", 0, *range(1, MAX_SCALE + 1))
     call.word("mode", "DCR", "CRD")
     fits(len(x) == 4 and x[1] % block**2 == 0)
     return made((x[0], x[1] // block**2, x[2] * block, x[3] * block))
 
 
-def _resize(call: Call) -> Outcome:
+def _resize(call: Call) -> NodeResult:
     x, scales = call.tensor(0).shape, call.tensor(2).weights
     call.word("mode", "nearest", "linear")
     call.word("coordinate_transformation_mode", "half_pixel", "asymmetric")
@@ -168,7 +168,7 @@ def _resize(call: Call) -> Outcome:
     return made(shape, 8 * prod(shape))
 
 
-def rules_that_move() -> dict[str, tuple[Callable[[Call], Outcome], set[str]]]:
+def rules_that_move() -> dict[str, tuple[Callable[[Call], NodeResult], set[str]]]:
     """Rules by the operators' names, and the attributes that each may have."""
     return {
         "Constant": (_constant, {"value"}),

@@ -132,17 +132,17 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NodeResult:
     """What a node makes: its values, and how many multiplications that takes, c or c·N."""
 
     values: tuple[Value, ...]
     work: int
 
 
-def made(shape: Sequence[int], work: int = 0, dtype: int = FLOAT, numbers: Any = None) -> Outcome:
+def made(shape: Sequence[int], work: int = 0, dtype: int = FLOAT, numbers: Any = None) -> NodeResult:
     """One tensor; making it costs one multiplication a number at least."""
     value = tensor(dtype, tuple(shape), None, numbers)
-    return Outcome((value,), max(work, prod(shape)))
+    return NodeResult((value,), max(work, prod(shape)))
 
 
 def fits(condition: bool) -> None:
@@ -180,31 +180,31 @@ ELEMENTWISE_WORK: Final = 16
 """Multiplications that a power, an exponential or a sine of one number is counted as."""
 
 
-def _elementwise(count: int) -> Callable[[Call], Outcome]:
-    def rule(call: Call) -> Outcome:
+def _elementwise(count: int) -> Callable[[Call], NodeResult]:
+    def rule(call: Call) -> NodeResult:
         shape = broadcast(*(call.tensor(at).shape for at in range(count)))
         return made(shape, ELEMENTWISE_WORK * prod(shape))
 
     return rule
 
 
-def _leaky_relu(call: Call) -> Outcome:
+def _leaky_relu(call: Call) -> NodeResult:
     fits(isinstance(call.attributes.get("alpha", 0.01), float))
     return made(call.tensor(0).shape)
 
 
-def _clip(call: Call) -> Outcome:
+def _clip(call: Call) -> NodeResult:
     for at in range(1, len(call.inputs)):
         fits(call.inputs[at] is None or call.tensor(at).shape == ())
     return made(call.tensor(0).shape)
 
 
-def _cast(call: Call) -> Outcome:
+def _cast(call: Call) -> NodeResult:
     call.integer("to", 0, FLOAT)
     return made(call.tensor(0, FLOAT, FLOAT16).shape)
 
 
-def _conv(call: Call) -> Outcome:
+def _conv(call: Call) -> NodeResult:
     x, weight = call.tensor(0), call.tensor(1)
     fits(len(x.shape) == 4 and len(weight.shape) == 4)
     batch, channels, *sides = x.shape
@@ -221,14 +221,14 @@ def _conv(call: Call) -> Outcome:
     return made(shape, prod(shape) * inside * prod(kernel))
 
 
-def _matmul(call: Call) -> Outcome:
+def _matmul(call: Call) -> NodeResult:
     first, second = call.tensor(0).shape, call.tensor(1).shape
     fits(len(first) >= 2 and len(second) >= 2 and first[-1] == second[-2])
     shape = (*broadcast(first[:-2], second[:-2]), first[-2], second[-1])
     return made(shape, prod(shape) * first[-1])
 
 
-def _gemm(call: Call) -> Outcome:
+def _gemm(call: Call) -> NodeResult:
     first, second = call.tensor(0).shape, call.tensor(1).shape
     call.integer("transA", 0, 0)
     fits(call.attributes.get("alpha", 1.0) == 1.0 and call.attributes.get("beta", 1.0) == 1.0)
@@ -240,7 +240,7 @@ def _gemm(call: Call) -> Outcome:
     return made(shape, prod(shape) * first[1])
 
 
-def _einsum(call: Call) -> Outcome:
+def _einsum(call: Call) -> NodeResult:
     equation = call.word("equation", "oihw,ayh,bxw->yxiabo")
     inputs, output = equation.split("->")
     sizes: dict[str, int] = {}
@@ -253,14 +253,14 @@ def _einsum(call: Call) -> Outcome:
     return made([sizes[letter] for letter in output], prod(sizes.values()))
 
 
-def _instance_norm(call: Call) -> Outcome:
+def _instance_norm(call: Call) -> NodeResult:
     shape = call.tensor(0).shape
     fits(len(shape) >= 3 and call.tensor(1).shape == call.tensor(2).shape == (shape[1],))
     fits(isinstance(call.attributes.get("epsilon", 1e-5), float))
     return made(shape, 4 * prod(shape))
 
 
-def _reduce(call: Call) -> Outcome:
+def _reduce(call: Call) -> NodeResult:
     shape = call.tensor(0).shape
     call.integer("noop_with_empty_axes", 0, 0)
     axes = axes_of(call.numbers(1), len(shape))
@@ -269,7 +269,7 @@ def _reduce(call: Call) -> Outcome:
     return made(kept, prod(shape))
 
 
-def _grid_sample(call: Call) -> Outcome:
+def _grid_sample(call: Call) -> NodeResult:
     x, grid = call.tensor(0).shape, call.tensor(1).shape
     call.word("mode", "bilinear")
     call.word("padding_mode", "reflection")
@@ -279,7 +279,7 @@ def _grid_sample(call: Call) -> Outcome:
     return made(shape, ELEMENTWISE_WORK * prod(shape))
 
 
-def rules_that_compute() -> dict[str, tuple[Callable[[Call], Outcome], set[str]]]:
+def rules_that_compute() -> dict[str, tuple[Callable[[Call], NodeResult], set[str]]]:
     """Rules of operators that compute, by name, and the attributes that each may have."""
     one = ("Relu", "Sigmoid", "Tanh", "Sqrt", "Reciprocal", "Exp", "Sin", "Cos", "Neg")
     two = ("Add", "Sub", "Mul", "Div", "Pow")

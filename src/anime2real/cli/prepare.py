@@ -98,7 +98,7 @@ def prepare(
 
 def _tell_left_out(summary: "PackSummary") -> None:
     """Say on stderr which pictures are not in the pack, and why."""
-    from anime2real.data.members import told
+    from anime2real.data.members import left_out_words
     from anime2real.image.decode import printable
 
     for line in summary.bad:
@@ -109,7 +109,7 @@ def _tell_left_out(summary: "PackSummary") -> None:
         more = len(summary.unpaired) - SHOWN
         print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
     if summary.left_out:
-        print(printable(told(summary.left_out)), file=sys.stderr)
+        print(printable(left_out_words(summary.left_out)), file=sys.stderr)
 
 
 def _in_words(facts: dict[str, Any]) -> str:

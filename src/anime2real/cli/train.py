@@ -169,7 +169,7 @@ def _fitted(
     A run that has begun keeps its batch; of several processes nobody knows which share a memory.
     """
     from anime2real.data.pack import Pack
-    from anime2real.train.need import free_gigabytes, need_of, told
+    from anime2real.train.need import free_gigabytes, memory_notes, need_of
     from anime2real.train.run.folder import RunFolder
 
     asked, free = config.options.batch_size, free_gigabytes()
@@ -177,7 +177,7 @@ def _fitted(
     if "batch_size" not in {**given, **parse_settings(method, common.setting)}:
         batch_size = RunFolder(common.output).batch_size() or (asked if world_size > 1 else need.fitting(asked, free))
         config = config_of(method, common, {**given, "batch_size": batch_size})
-    return config, [] if world_size > 1 else told(need, config.options.batch_size, asked, free)
+    return config, [] if world_size > 1 else memory_notes(need, config.options.batch_size, asked, free)
 
 
 def command_of(method: str) -> Callable[..., int]:

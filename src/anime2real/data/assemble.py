@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.data.arrays import header
-from anime2real.data.duplicates import distinct, likeness
-from anime2real.data.members import Member, told
+from anime2real.data.duplicates import distinct, thumbnails_alike
+from anime2real.data.members import Member, left_out_words
 from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
 from anime2real.data.shards import Facts, Shards
 from anime2real.data.sources import Crop, Reason, index_entry, split_of
@@ -58,7 +58,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         return
     members, facts = shards.members, shards.read_facts()
     progress("comparing pictures", 0)
-    kept, test, dropped = _select(members, facts, likeness(shards.thumbnails()), recipe)
+    kept, test, dropped = _select(members, facts, thumbnails_alike(shards.thumbnails()), recipe)
     for reason in get_args(Reason):
         dropped[reason] = sum(r.reason == reason for r in facts.rejected)
     dropped["not read"] = sum(recipe.left_out.values())
@@ -67,7 +67,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         counts[members[place].domain]["test" if test[place] else "train"] += 1
     for domain in DOMAINS:
         if not counts[domain]["train"]:
-            passed = f" ({told(Counter(recipe.left_out))})" if recipe.left_out else ""
+            passed = f" ({left_out_words(Counter(recipe.left_out))})" if recipe.left_out else ""
             why = _why_empty(domain, members, facts)
             raise EmptyDomainError(f"no {domain} picture is left to train on: {why}{passed}")
     _write_pictures(shards, facts, kept, progress)

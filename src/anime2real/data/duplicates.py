@@ -84,7 +84,7 @@ def _search_block(
             stays[place] = False
 
 
-def likeness(thumbnails: NDArray[np.float32]) -> Alike:
+def thumbnails_alike(thumbnails: NDArray[np.float32]) -> Alike:
     """`alike` for `distinct`: thumbnails correlate by `LIKENESS` at least.
 
     Thumbnails of mean 0 and length 1 that correlate by c are √(2 − 2c) apart, and their projections no farther. So

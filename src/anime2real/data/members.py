@@ -151,7 +151,7 @@ def _in_archive(path: Path, left_out: Counter[str]) -> dict[str, tuple[str, str]
     return names
 
 
-def told(left_out: Mapping[str, int]) -> str:
+def left_out_words(left_out: Mapping[str, int]) -> str:
     """One line that says what was left out, by kind, and what to do; empty where nothing was."""
     kinds = sorted(kind for kind, count in left_out.items() if count)
     pictures = [kind for kind in kinds if kind in _PICTURES]

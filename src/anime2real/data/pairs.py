@@ -17,7 +17,7 @@ from PIL import Image
 from anime2real.atomic import atomic_folder
 from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
-from anime2real.data.duplicates import FEATURES, NEAR, distinct, likeness, perceptual_hash, thumbnail
+from anime2real.data.duplicates import FEATURES, NEAR, distinct, perceptual_hash, thumbnail, thumbnails_alike
 from anime2real.data.members import Member, Split, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError, sums_of, write_index, write_meta
 from anime2real.data.prepare import PackSummary, check_pack_options
@@ -209,7 +209,7 @@ def _distinct(
     thumbnails = (
         np.stack([thumbnail(photographs[place]) for place in unique]) if unique else np.zeros((0, FEATURES), np.float32)
     )
-    stays = distinct(hashes, near, likeness(thumbnails))
+    stays = distinct(hashes, near, thumbnails_alike(thumbnails))
     kept = sorted(place for place, stay in zip(unique, stays, strict=True) if stay)
     copies = {"exact duplicate": len(order) - len(unique), "near duplicate": len(unique) - len(kept)}
     return kept, Counter(copies)
@@ -255,7 +255,7 @@ def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> t
     if isinstance(other, Image.Image):
         pixels = _cut(other, smaller, size, crop)
     else:
-        pixels = np.repeat(nearest(other, smaller, size)[:, :, None], 3, axis=2)
+        pixels = np.repeat(resampled_map(other, smaller, size)[:, :, None], 3, axis=2)
     beyond: Beyond = "mirror" if classes else "quiet"  # a label map goes on by its mirror image: so does what it shows
     frame = None if landmarks is None else frame_of(place, image.size)
     points = None if landmarks is None else landmarks * size
@@ -283,7 +283,7 @@ def _cut(image: Image.Image, place: Similarity, size: int, crop: Crop, beyond: B
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, right, below)))
 
 
-def nearest(values: LabelMap, place: Similarity, size: int) -> LabelMap:
+def resampled_map(values: LabelMap, place: Similarity, size: int) -> LabelMap:
     """The crop (S, S) of a label map by the nearest neighbour, continued beyond its edges by its mirror image.
 
     Args:

@@ -20,7 +20,7 @@ from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
-from anime2real.data.members import Listing, Member, list_source, told
+from anime2real.data.members import Listing, Member, left_out_words, list_source
 from anime2real.data.near_hashes import BITS
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
@@ -149,7 +149,7 @@ def _members(found: Sequence[Listing], domains: Sequence[str]) -> list[Member]:
     for domain in DOMAINS:
         if not any(m.domain == domain for m in members):
             of_domain = (listing.left_out for d, listing in zip(domains, found, strict=True) if d in (domain, "both"))
-            passed = told(sum(of_domain, Counter[str]()))
+            passed = left_out_words(sum(of_domain, Counter[str]()))
             seen = f" ({passed})" if passed else ""
             raise PackError(f"no {domain} pictures found: name a folder or zip archive that holds some{seen}")
     return members

@@ -23,7 +23,7 @@ from anime2real.measure.colours import colour_pairs
 from anime2real.measure.distances import Vectors
 from anime2real.measure.figures import Figure, correlation, mean, median, ratio, share
 from anime2real.measure.foreign import foreign_detector
-from anime2real.measure.sharpness import detail, lattice, resized
+from anime2real.measure.sharpness import fine_detail, lattice, resized
 from anime2real.measure.symmetry import symmetry
 from anime2real.network import available_cores
 from anime2real.pipeline import who_input
@@ -130,7 +130,7 @@ def measure(translator: Translator, inputs: Inputs, drawn: Pixels, found: NDArra
     return Measured(
         found=found,
         elsewhere=None if foreign is None else foreign.find(drawn),
-        details=np.stack([detail(one), detail(two)], 1),
+        details=np.stack([fine_detail(one), fine_detail(two)], 1),
         mirror_distance=np.array([np.abs(a.astype(np.int16) - b).mean() for a, b in zip(one, two, strict=True)]),
         symmetry=symmetry(drawn, points),
         lattice=lattices(drawn),
@@ -173,7 +173,8 @@ def lattices(pictures: Pixels) -> Vectors:
 def least(pictures: Pixels, landmarks: Points) -> Least:
     """From what on results are as these pictures (N, S, S, 3) with landmarks (N, 5, 2) in px, the target's."""
     return Least(
-        float(np.percentile(detail(pictures), SHARP)), float(np.percentile(symmetry(pictures, landmarks), SYMMETRIC))
+        float(np.percentile(fine_detail(pictures), SHARP)),
+        float(np.percentile(symmetry(pictures, landmarks), SYMMETRIC)),
     )
 
 

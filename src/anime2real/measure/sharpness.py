@@ -14,7 +14,7 @@ def resized(pixels: Pixels, px: int) -> Pixels:
     return np.stack([np.asarray(Image.fromarray(p).resize((px, px), Image.Resampling.LANCZOS)) for p in pixels])
 
 
-def detail(pictures: Pixels) -> NDArray[np.float64]:
+def fine_detail(pictures: Pixels) -> NDArray[np.float64]:
     """(N,), the mean absolute Laplacian of the middle half of lined-up faces (N, S, S, 3), of 255.
 
     It sees any change from pixel to pixel: noise and a lattice count as well.

@@ -177,7 +177,7 @@ class Loop:
             if self.processes.is_first:
                 path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
                 landmarks, _, _, who, _ = self.annotations
-                sample_grid.draw(self.method, self.pictures, self.sample_rows, path, landmarks, who)
+                sample_grid.write_grid(self.method, self.pictures, self.sample_rows, path, landmarks, who)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _preflight(self) -> None:

@@ -78,7 +78,7 @@ def need_of(method: str, options: Any, size: int) -> Need:
     return Need(cost.gigabytes * scale, cost.gigaflops * scale)
 
 
-def told(need: Need, batch_size: int, asked: int, free: float | None) -> list[str]:
+def memory_notes(need: Need, batch_size: int, asked: int, free: float | None) -> list[str]:
     """What to tell before a training on the CPU starts.
 
     Args:

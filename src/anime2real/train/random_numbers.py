@@ -54,7 +54,7 @@ COLUMNS: Final = sum(_USES.values())
 _PRIMES: Final = (1, 7, 11, 13, 17, 19, 23, 29)
 
 
-def draw(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
+def draw_numbers(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
     """The numbers of `count` pairs: (count, COLUMNS) in [0, 1).
 
     In blocks: what was there first keeps its numbers when a use is added behind it.

@@ -31,7 +31,7 @@ def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
 
 
 @torch.no_grad()
-def draw(
+def write_grid(
     method: Method,
     pictures: Tensor,
     rows: dict[Domain, NDArray[np.int64]],

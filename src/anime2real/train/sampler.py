@@ -151,7 +151,7 @@ class Sampler:
             BatchIndices(
                 self._walk(first, first, step),
                 self._walk(first + 1, first if self._paired else first + 1, step),
-                random_numbers.draw(generator, self._batch_size),
+                random_numbers.draw_numbers(generator, self._batch_size),
             )
             for first in range(0, len(self._rows), 2)
         ]

@@ -56,7 +56,7 @@ def upright(frame: av.VideoFrame) -> Image.Image:
         space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     if is_hdr(int(frame.color_trc)):
         deep: Any = frame.reformat(format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
-        pixels = mapped(deep.to_ndarray(), int(frame.color_trc))
+        pixels = tone_mapped(deep.to_ndarray(), int(frame.color_trc))
     else:
         plain: Any = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG)
         pixels = plain.to_ndarray()
@@ -76,7 +76,7 @@ def turn_of(matrix: Any) -> Image.Transpose | None:
     return _TURNS.get((a, b, c, d))
 
 
-def mapped(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
+def tone_mapped(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
     """High dynamic range to sRGB.
 
     Args:

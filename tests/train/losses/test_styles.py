@@ -12,17 +12,17 @@ from anime2real import Translator
 from anime2real.bundle.format import STYLE, read
 from anime2real.data.pack import Pack
 from anime2real.train.export.to_onnx import export_bundle
-from anime2real.train.losses.styles import half_usual, likeness, styles
+from anime2real.train.losses.styles import half_usual, style_likeness, styles
 from anime2real.train.method import Batch
 from anime2real.train.networks.efficientnet import LiteFeatures
-from anime2real.train.random_numbers import RandomNumbers, draw
+from anime2real.train.random_numbers import RandomNumbers, draw_numbers
 from anime2real.train.sampler import Sampler
 from anime2real.train.start import train
 from anime2real.train.step import Speed, TrainingStep
 
 
 def test_styles_are_normal_and_another_set_for_each_variant() -> None:
-    numbers = RandomNumbers(torch.from_numpy(draw(np.random.default_rng(0), 4000)))
+    numbers = RandomNumbers(torch.from_numpy(draw_numbers(np.random.default_rng(0), 4000)))
     sets = [styles(numbers.style(variant)) for variant in range(4)]
     for drawn in sets:
         assert drawn.shape == (4000, STYLE)
@@ -49,35 +49,35 @@ def picture(seed: int) -> torch.Tensor:
 def test_the_same_picture_is_alike_and_another_one_is_not() -> None:
     features = LiteFeatures()
     one, two = picture(0), picture(1)
-    assert float(likeness(features, one, one, one)) == pytest.approx(1.0, abs=1e-5)
+    assert float(style_likeness(features, one, one, one)) == pytest.approx(1.0, abs=1e-5)
     near = one + 0.02 * torch.randn(one.shape, generator=torch.Generator().manual_seed(0))
-    assert 0.3 < float(likeness(features, one, near, near)) < 1
-    assert float(likeness(features, one, two, one)) < float(likeness(features, one, near, one))
+    assert 0.3 < float(style_likeness(features, one, near, near)) < 1
+    assert float(style_likeness(features, one, two, one)) < float(style_likeness(features, one, near, one))
     several = [torch.cat(pair) for pair in ((one, one), (one, -one), (one, two))]
-    apart = (float(likeness(features, *(images[i : i + 1] for images in several))) for i in (0, 1))
-    assert float(likeness(features, *several)) == pytest.approx(sum(apart) / 2, abs=1e-5)
+    apart = (float(style_likeness(features, *(images[i : i + 1] for images in several))) for i in (0, 1))
+    assert float(style_likeness(features, *several)) == pytest.approx(sum(apart) / 2, abs=1e-5)
 
 
 def test_two_styles_that_are_one_cost_even_if_far_from_the_usual() -> None:
     features = LiteFeatures()
     usual, far = picture(0), -picture(0)
-    assert float(likeness(features, usual, far, far)) == pytest.approx(1 / 3, abs=1e-5)
-    assert float(likeness(features, usual, far, picture(1))) < float(likeness(features, usual, far, far))
+    assert float(style_likeness(features, usual, far, far)) == pytest.approx(1 / 3, abs=1e-5)
+    assert float(style_likeness(features, usual, far, picture(1))) < float(style_likeness(features, usual, far, far))
 
 
 def test_the_gradient_pushes_the_others_away_and_not_the_usual_one() -> None:
     features = LiteFeatures()
     usual = picture(0).requires_grad_(True)
     one, two = ((picture(0) + 0.01 * picture(seed)).requires_grad_(True) for seed in (1, 2))
-    before = likeness(features, usual, one, two)
+    before = style_likeness(features, usual, one, two)
     before.backward()
     assert usual.grad is None
     moved = []
     for other in (one, two):
         assert other.grad is not None
         moved.append((other - 0.05 * other.grad / other.grad.abs().max()).detach())
-    assert likeness(features, usual, moved[0], two) < before
-    assert likeness(features, usual, one, moved[1]) < before
+    assert style_likeness(features, usual, moved[0], two) < before
+    assert style_likeness(features, usual, one, moved[1]) < before
 
 
 def test_a_result_is_brought_back_by_the_usual_style() -> None:
@@ -86,7 +86,7 @@ def test_a_result_is_brought_back_by_the_usual_style() -> None:
     for name, codes in calls.items():
         getattr(method, name).register_forward_pre_hook(lambda _, inputs, codes=codes: codes.append(inputs[1]))
     image = picture(0).expand(4, -1, -1, -1)[..., :SIZE, :SIZE].contiguous()
-    uniforms = RandomNumbers(torch.from_numpy(draw(np.random.default_rng(0), 4)))
+    uniforms = RandomNumbers(torch.from_numpy(draw_numbers(np.random.default_rng(0), 4)))
     losses = method.step(Batch(image, image.flip(1), uniforms))
     assert float(losses["diversity"]) == pytest.approx(
         2.0, abs=1e-4

@@ -31,7 +31,7 @@ def half_usual(styles: Tensor) -> Tensor:
     return styles.masked_fill(usual[:, None], 0.0)
 
 
-def likeness(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Tensor:
+def style_likeness(features: LiteFeatures, usual: Tensor, one: Tensor, two: Tensor) -> Tensor:
     """How alike results (N, 3, S, S) of three styles are: 1 if they are the same, 0 from `FAR` on, in the mean.
 
     The distance is that of features at strides 8 and 16, of unit length at each place (Zhang et al., 2018), of each two

@@ -54,7 +54,7 @@ from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.mirrored import mirrored
-from anime2real.train.losses.styles import likeness, styles
+from anime2real.train.losses.styles import style_likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
@@ -277,8 +277,8 @@ class Galatea(Method):
             lambda: self.to_anime(torch.cat([batch.real[some]] * 2), torch.cat([drawn[1], drawn[3]])),
         )
         features: LiteFeatures = self.discriminator_real.features
-        of_real = likeness(features, fake_real[some], *real.chunk(2))
-        return of_real + likeness(features, fake_anime[some], *anime.chunk(2))
+        of_real = style_likeness(features, fake_real[some], *real.chunk(2))
+        return of_real + style_likeness(features, fake_anime[some], *anime.chunk(2))
 
     def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
