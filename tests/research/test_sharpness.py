@@ -15,12 +15,12 @@ def test_the_detail_of_known_patterns() -> None:
     flat = np.full((1, 32, 32, 3), 90, np.uint8)
     board = np.where(np.indices((32, 32)).sum(0)[None, :, :, None] % 2, 100, 90).astype(np.uint8).repeat(3, 3)
     ramp = np.arange(32, dtype=np.uint8)[None, None, :, None].repeat(32, 1).repeat(3, 3)
-    assert script.detail(np.concatenate([flat, board, ramp])).tolist() == [0.0, 40.0, 0.0]
+    assert script.fine_detail(np.concatenate([flat, board, ramp])).tolist() == [0.0, 40.0, 0.0]
 
 
 def test_crops_lose_some_detail_and_not_most() -> None:
     pictures = np.random.default_rng(0).integers(60, 200, (16, 32, 32, 3), np.uint8)
-    kept = script.detail(script.as_shown(pictures)).mean() / script.detail(pictures).mean()
+    kept = script.fine_detail(script.as_shown(pictures)).mean() / script.fine_detail(pictures).mean()
     assert 0.7 < kept < 0.98  # bilinear ones keep 0.57
 
 
