@@ -26,6 +26,9 @@ SOFT: Final = 1 / 128
 REACH: Final = 1 / 12
 """How far colours of the background are carried, shares of the side."""
 
+SMALL: Final = 64
+"""Pixels a side at which they are."""
+
 LIGHT: Final = 8.0
 """Levels by which the head follows the light around it at most."""
 
@@ -94,17 +97,17 @@ def _lit(crop: Plane, result: Plane, heads: Plane, head: Plane) -> Plane:
         return result
     away = (crop - result) * outside[..., None]
     light = np.clip(away.sum((0, 1)) / outside.sum(), -LIGHT, LIGHT)
-    reach = REACH * len(crop)
-    known = _blurred(outside, reach)
-    carried = _blurred(away.transpose(2, 0, 1), reach).transpose(1, 2, 0) / np.maximum(known, 1e-3)[..., None]
-    trust = np.minimum(1, known * 10)[..., None]
+    small = [_resized(plane, SMALL) for plane in (outside, *away.transpose(2, 0, 1))]
+    known, *blurred = _blurred(np.stack(small), REACH * SMALL)
+    carried = np.stack([_resized(plane / np.maximum(known, 1e-3), len(crop)) for plane in blurred], -1)
+    trust = _resized(np.minimum(1, known * 10), len(crop))[..., None]
     head = head[..., None]
     return np.asarray(result + (1 - head) * (trust * carried + (1 - trust) * light) + head * light / 2)
 
 
 def _toned(crop: Pixels, result: Plane) -> Plane:
     """The result without colours, or in the tone of the crop, as of sepia, if the crop has no others."""
-    levels = crop.astype(np.float64).reshape(-1, 3)
+    levels = crop[::3, ::3].astype(np.float64).reshape(-1, 3)
     grey = levels.mean(-1)
     # The tone is what each channel is of the grey, a straight line.
     spread = float(grey.var()) + 1  # of a crop of one colour, the slope is that of grey
@@ -156,6 +159,13 @@ def _blurred(planes: Plane, sigma: float) -> Plane:
     """Planes (…, H, W), blurred by two boxes, nearly a Gaussian of a standard deviation in px."""
     radius = max(1, round(1.22 * sigma))
     return box_mean(box_mean(np.asarray(planes, np.float64), radius), radius)
+
+
+def _resized(plane: Plane, side: int) -> Plane:
+    """A plane (S, S) at another size."""
+    image = Image.fromarray(plane.astype(np.float32))
+    smaller = side < image.width
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR))
 
 
 def _warped(part: Image.Image, back: Similarity, size: tuple[int, int]) -> Image.Image:
