@@ -53,7 +53,7 @@ NOT_RUN = {
     r"^pytest": "is what runs this",
     r"--inception": "needs a file that the reader brings",
     r"--features VGG": "needs a package that the tests do without",
-    r"--start-from": "needs networks as large as what ships; tests/train/test_import_weights.py starts small ones",
+    r"--start-from": "needs networks as large as what ships; tests/train/test_start_from.py starts small ones",
 }
 """Commands on pages that are run which are parsed only, and why."""
 
