@@ -4,12 +4,14 @@ import errno
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from anime2real import __version__
 from anime2real.cli import extras
@@ -217,3 +219,16 @@ def test_without_its_extra_a_command_says_what_to_install(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.endswith(f'needs torch: pip install "anime2real[{extra}]"\n')
+
+
+def test_a_damaged_tag_says_nothing_of_pillows_source(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.tiff", description="x" * 40)
+    content = bytearray((tmp_path / "a.tiff").read_bytes())
+    tag = content.index(struct.pack("<HH", 270, 2))
+    content[tag + 4 : tag + 8] = struct.pack("<I", 10**6)  # bytes of the description, beyond the file's end
+    (tmp_path / "a.tiff").write_bytes(content)
+    command = [sys.executable, "-m", "anime2real", "inspect", str(tmp_path / "a.tiff")]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -78,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug = DEBUG in tokens
     tokens = [_named(token, before) for before, token in pairwise(("", *tokens)) if token != DEBUG]
     _open_streams()
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged files, about which an error or a note is enough
     for stream in (sys.stdout, sys.stderr):
         # Windows gives a redirected command an encoding with few letters: the others are printed as escapes.
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
