@@ -23,14 +23,14 @@ anime2real average "$2/galatea-details/bundles/galatea-real-to-anime" "$2/galate
 average="--start-from $2/galatea-average/galatea-anime-to-real --start-from $2/galatea-average/galatea-real-to-anime"
 anime2real train galatea $common $hair $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-sharp"
 anime2real train galatea $common $average --minutes 22 --data "$1/sharp-256" -o "$2/galatea-hair"
-anime2real train galatea $common $average --cycle-weight 5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
+anime2real train galatea $common $average --set cycle_weight=5 --minutes 22 --data "$1/sharp-256" -o "$2/galatea-loose"
 anime2real average "$2/galatea-hair/bundles/galatea-anime-to-real" "$2/galatea-loose/bundles/galatea-anime-to-real" \
   "$2/galatea-average/galatea-anime-to-real" -o "$2/galatea-108/galatea-anime-to-real"
 anime2real average "$2/galatea-sharp/bundles/galatea-real-to-anime" "$2/galatea-average/galatea-real-to-anime" \
   --shares 1 2 -o "$2/galatea-108/galatea-real-to-anime"
 on="--start-from $2/galatea-108/galatea-anime-to-real --start-from $2/galatea-108/galatea-real-to-anime"
 anime2real train galatea $common $on --minutes 22 --data "$1/sharp-256" -o "$2/galatea-crisp"
-anime2real train galatea $common $on --cycle-weight 5 --seed 2 --minutes 9.4 --data "$1/sharp-256" -o "$2/galatea-crisp-loose"
+anime2real train galatea $common $on --set cycle_weight=5 --seed 2 --minutes 9.4 --data "$1/sharp-256" -o "$2/galatea-crisp-loose"
 anime2real average "$2/galatea-108/galatea-anime-to-real" "$2/galatea-crisp/bundles/galatea-anime-to-real" \
   "$2/galatea-crisp-loose/bundles/galatea-anime-to-real" --shares 1 0 0 --part decoder=0,1,1 --part modulation=0,1,1 \
   -o "$2/galatea-ships/galatea-anime-to-real"

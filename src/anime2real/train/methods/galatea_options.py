@@ -32,7 +32,7 @@ OF_LANDMARKS: Final = (
 """Options that need to know where eyes, nose and mouth are, unless they are 0."""
 
 FLAGS: Final = (
-    *("width", "blocks", "cycle_weight", "style_weight", "hair_recolouring", "hair_weight", "hair_resampling"),
+    *("width", "blocks", "style_weight", "hair_recolouring", "hair_weight", "hair_resampling"),
     *("real_set", "min_scale", "start_from", "learning_rate", "batch_size"),
 )
 """The options that the command line offers by name; presets and `--set` reach the others, too."""
