@@ -437,6 +437,12 @@ def test_every_state_is_accessible_and_cuts_no_word(
         page.context.close()
 
 
+def test_the_guide_of_the_api_is_accessible(seen: Seen) -> None:
+    page = seen.open(viewport={"width": 390, "height": 844})
+    page.goto(f"{seen.url}api")
+    check(page)
+
+
 def check(page: "Page") -> None:
     found = Axe().run(page).response["violations"]
     assert not [(v["id"], [n["target"] for n in v["nodes"]]) for v in found]

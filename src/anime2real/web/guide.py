@@ -5,8 +5,6 @@ from html import escape
 from typing import Any, Final
 
 CURL: Final = {
-    "/v1/methods": ("curl {base}v1/methods",),
-    "/v1/faces": ("curl -F picture=@group.jpg {base}v1/faces",),
     "/v1/translate": (
         "curl -F picture=@drawing.png {base}v1/translate -o person.png",
         "curl -F picture=@photo.jpg -F to=anime -F layout=paste -F face=all {base}v1/translate -o drawn.png",
@@ -15,9 +13,11 @@ CURL: Final = {
         'curl -F picture=@group.jpg -F layout=paste -F \'replace=[{{"face": 0}}, {{"face": 1, "who": "man"}}]\' '
         "{base}v1/translate -o group.png",
     ),
+    "/v1/faces": ("curl -F picture=@group.jpg {base}v1/faces",),
+    "/v1/methods": ("curl {base}v1/methods",),
     "/healthz": ("curl {base}healthz",),
 }
-"""Lines to try, by path."""
+"""Lines to try, by path, in the order in which they are shown."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -53,7 +53,7 @@ def guide(openapi: Mapping[str, Any], base: str) -> str:
     token = " Send the token: <code>-H 'Authorization: Bearer TOKEN'</code>." if "401" in str(openapi["paths"]) else ""
     parts = [
         "\n".join(_operation(path, method, operation, base))
-        for path, methods in openapi["paths"].items()
+        for path, methods in sorted(openapi["paths"].items(), key=lambda item: list(CURL).index(item[0]))
         for method, operation in methods.items()
     ]
     return _PAGE.format(description=_text(openapi["info"]["description"]), token=token, parts="\n".join(parts))
@@ -64,28 +64,31 @@ def _operation(path: str, method: str, operation: Mapping[str, Any], base: str) 
     yield f"<p>{_text(operation['summary'])}. {_text(operation.get('description', ''))}</p>"
     lines = "\n".join(line.format(base=base) for line in CURL.get(path, ()))
     if lines:
-        yield f'<pre tabindex="0" aria-label="Lines to try"><code>{escape(lines)}</code></pre>'
+        yield f'<pre tabindex="0" aria-label="Lines to try {escape(path)}"><code>{escape(lines)}</code></pre>'
     form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema")
     if form:
         rows = [
             (f"<code>{escape(name)}</code>", _values(field), _text(field.get("description", "")))
             for name, field in form["properties"].items()
         ]
-        yield _table("Fields", ("field", "values", ""), rows)
-    answers = [(f"<code>{status}</code>", _text(a["description"])) for status, a in operation["responses"].items()]
-    yield _table("Answers", ("status", ""), answers)
+        yield _table(f"Fields of {path}", ("field", "values", ""), rows)
+    answers = [
+        (f"<code>{status}</code>", _text(a["description"])) for status, a in sorted(operation["responses"].items())
+    ]
+    yield _table(f"Answers of {path}", ("status", ""), answers)
     yield "</section>"
 
 
 def _values(field: Mapping[str, Any]) -> str:
     """What a field may be, its default first; an example where any text may come."""
-    named = [f"<code>{escape(str(value))}</code>" for value in field.get("enum", ())]
+    default = str(field.get("default", ""))
+    named = [f"<code>{escape(value)}</code>" for value in field.get("enum", ()) if value != default]
     if "minimum" in field:
-        named = [f"{field['minimum']} to {field['maximum']}"]
+        named = [f"{field['minimum']:g} to {field['maximum']:g}"]
     if "examples" in field:
         named = [f"as <code>{escape(field['examples'][0])}</code>"]
-    if "default" in field:
-        named.append(f"<code>{escape(str(field['default']))}</code> if not given")
+    if default:
+        named.insert(0, f"<code>{escape(default)}</code> (if not given)")
     return ", ".join(named) or escape("a file" if field.get("format") == "binary" else "text")
 
 

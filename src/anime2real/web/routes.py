@@ -29,7 +29,10 @@ PAGE: Final = Path(__file__).parent / "page"
 def add_routes(app: FastAPI, server: "Server") -> None:
     """Add the page's routes and the API's to an application."""
     secured: list[Any] = [Depends(HTTPBearer(auto_error=False))] if server.settings.token is not None else []
-    problems = {status: text for status, text in schemas.PROBLEMS.items() if status != 401 or secured}
+    problems, any_problems = (
+        {status: text for status, text in known.items() if status != 401 or secured}
+        for known in (schemas.PROBLEMS, schemas.ANY_PROBLEMS)
+    )
     page = (PAGE / "index.html").read_bytes()
 
     @app.get("/", include_in_schema=False)
@@ -44,11 +47,14 @@ def add_routes(app: FastAPI, server: "Server") -> None:
     async def icon() -> Response:
         return Response((PAGE / "icon.svg").read_bytes(), media_type="image/svg+xml")
 
-    @app.get("/healthz", tags=["server"], summary="Whether the server works")
+    @app.get("/healthz", tags=["server"], summary="Whether the server works", responses=any_problems)
     async def health() -> schemas.HealthOut:
         return schemas.HealthOut(status="ok", version=__version__, waiting=len(server.queue))
 
-    @app.get("/v1/methods", tags=["pictures"], summary="The methods and the limits", dependencies=secured)
+    @app.get(
+        "/v1/methods", tags=["pictures"], summary="The methods and the limits", dependencies=secured,
+        responses=any_problems,
+    )  # fmt: skip
     async def methods() -> schemas.MethodsOut:
         defaults, settings = server.service.defaults(), server.settings
         rows = [

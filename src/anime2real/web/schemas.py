@@ -133,7 +133,7 @@ TRANSLATE_FORM: Final = form(
             "description": "which result, for methods that make several: 0 is the usual one",
         },
         "who": {
-            "type": "string", "default": "auto",
+            "type": "string", "default": "auto", "examples": ["man, 25"],
             "description": "who to show, for methods with `ages`: man or woman, an age from 18 to 80, or both, as "
             "'man, 25'; auto, as the picture has it",
         },
@@ -157,7 +157,11 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         (415, "the body is not a multipart form"),
         (421, "the server does not go by that name"),
         (422, "the picture cannot be read, or there is no such face"),
+        (500, "something broke on the server: its log says what"),
         (503, "too many requests are waiting: try again after Retry-After seconds"),
         (504, "the work took longer than the timeout"),
     )
 }
+
+ANY_PROBLEMS: Final = {status: PROBLEMS[status] for status in (401, 421, 500)}
+"""What a request without a picture may be answered with."""

@@ -9,7 +9,7 @@ import { onPictures } from "./picture_input.js";
 import { fitting, pairOf } from "./pictures.js";
 import { announce, focusKept, render } from "./render.js";
 import * as store from "./store.js";
-import { $, nameOf, openLarge, onLarge, onSlider } from "./viewer.js";
+import { $, forgetUrls, nameOf, openLarge, onLarge, onSlider } from "./viewer.js";
 import { zipped } from "./zip.js";
 
 const AT_ONCE = 2;
@@ -161,6 +161,7 @@ $("examples").addEventListener("click", async ({ target }) => {
 click("forget", async () => {
   for (const [name, task] of running) stop(name, task);
   dispatch({ type: "forget" });
+  forgetUrls();
   history.replaceState({ view: "start" }, "");
   await store.forget();
   announce("Everything is forgotten.");

@@ -5,12 +5,19 @@ import { choiceOf, agesOf, middle, severalOf } from "./machine.js";
 export const $ = (id) => document.getElementById(id);
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8];
-const urls = new WeakMap();
+const urls = new Map();
 
 /** The object URL of a blob, made once. */
 export function urlOf(blob) {
   if (!urls.has(blob)) urls.set(blob, URL.createObjectURL(blob));
   return urls.get(blob);
+}
+
+/** Let all blobs go that were shown. */
+export function forgetUrls() {
+  for (const url of urls.values()) URL.revokeObjectURL(url);
+  urls.clear();
+  for (const image of document.querySelectorAll("#work img, #large img")) image.removeAttribute("src");
 }
 
 /** Who was asked for, {sex, age}; nobody of a method that cannot be told. */
