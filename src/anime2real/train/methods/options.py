@@ -214,7 +214,7 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "pix2pix": ("to", "width", "blocks", "discriminator_width", "l1_weight", "learning_rate", "batch_size"),
     "pix2pixhd": (
-        *("to", "width", "downsamplings", "blocks", "discriminators", "discriminator_width", "feature_weight"),
+        *("to", "width", "downsamplings", "blocks", "discriminators", "discriminator_width"),
         *("vgg_weight", "boundaries", "global_share", "learning_rate", "batch_size"),
     ),
 }
