@@ -118,15 +118,14 @@ class Method(nn.Module):
         wants_pairs: whether a batch's photographs are those that belong to its drawings.
         wants_who, wants_expressions, wants_frames: whether its batches tell whom a picture shows, with which
             expression, and where the picture shows its file.
+        any_age: whether results can be asked for any age, not for those of the pack's pictures alone.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
-        min_scale: the scale, as in `Pack.scales`, that pictures among them have at least. With neither set a batch
-            has no real_set.
+        min_scale: the least scale (`Pack.scales`) of pictures among them. With neither set a batch has no real_set.
         soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
         started_from: what is to be noted of the bundles that its networks started from.
-        discriminator_features: the name, as in `measure.features`, of the pretrained features that the discriminators
-            or a loss see; they do not measure the results then. None where all see pixels.
+        discriminator_features: of `measure.features`, which discriminators or a loss see; they do not measure results.
     """
 
     name: ClassVar[str]
@@ -140,6 +139,7 @@ class Method(nn.Module):
     wants_who: bool = False
     wants_expressions: bool = False
     wants_frames: bool = False
+    any_age: bool = False
     balance: float = 0.0
     hair_resampling: float = 0.0
     real_set: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
@@ -62,7 +63,8 @@ def export_translators(
     written = []
     for parent, translator, recorded in translators:
         if "who" in translator.conditions and "labels" in pack:
-            recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
+            ages = [YOUNGEST, OLDEST] if method.any_age else pack["labels"]["ages"].get(translator.target)
+            recorded = recorded | {"ages": ages}
         if translator.classes:
             recorded = recorded | {"classes": pack.get("classes")}
         target = bundle_folder(parent, translator)
