@@ -106,7 +106,7 @@ def test_folders_below_a_folder_are_kept(tmp_path: Path, bundle: str, capsys: py
     for value, name in enumerate(("a/1.png", "b/1.png", "b/c/1.jpg")):
         draw(tmp_path / "in" / name, value)
     flat = ["translate", "--crop", "none", str(tmp_path / "in"), "--bundle", bundle, "-o"]
-    command = [*flat[:-1], "--recursive", "-o"]
+    command = [*flat[:-1], "--recursive", "-o"]  # b holds a picture and a folder
     out = tmp_path / "out"
     assert main([*command, str(out)]) == 0
     assert {p.relative_to(out).as_posix(): 255 - colour(p) for p in out.rglob("*.png")} == {
@@ -120,8 +120,11 @@ def test_folders_below_a_folder_are_kept(tmp_path: Path, bundle: str, capsys: py
     assert said.err.startswith("1 written, 3 there already")
     assert main([*command, str(out), "--skip-existing", "--json"]) == 0
     assert [json.loads(line)["skipped"] for line in capsys.readouterr().out.splitlines()] == [True] * 4
-    assert main([*flat, str(tmp_path / "flat")]) == 1
+    assert main([*flat[:-1], "--no-recursive", "-o", str(tmp_path / "flat")]) == 1
     assert "holds no pictures (left out: 3 folders, which --recursive searches)" in capsys.readouterr().err
+    assert main([*flat, str(tmp_path / "folders")]) == 0  # in holds folders alone
+    assert sorted(p.parent.name for p in (tmp_path / "folders").rglob("*.png")) == ["0", "a", "b"]
+    assert "(left out: 1 folder, which --recursive searches)" in capsys.readouterr().err
     draw(tmp_path / "in" / "2.png")
     assert main([*flat, str(tmp_path / "flat")]) == 0
     assert [p.name for p in (tmp_path / "flat").iterdir()] == ["2.png"]

@@ -45,12 +45,12 @@ def methods(*, as_json: Json = False) -> int:
     return 0
 
 
-def inspect(pictures: list[str], /, *, recursive: Recursive = False, as_json: Json = False) -> int:
+def inspect(pictures: list[str], /, *, recursive: Recursive = None, as_json: Json = False) -> int:
     """Print what pictures are: format, size, marks of generation, and the faces in them; for videos, the marks.
 
     Args:
         pictures: files, folders and glob patterns.
-        recursive: search the folders in folders, too.
+        recursive: search folders in folders, too; if not said, in folders without pictures.
         as_json: print a line of JSON for each picture, also for those that fail; it says how each face looks, too.
     """
     from anime2real.image.decode import PictureError, printable

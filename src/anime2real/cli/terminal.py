@@ -21,7 +21,7 @@ STDOUT: Final = "/dev/stdout"
 Json = Annotated[bool, Parameter(name="--json")]
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 Many = Parameter(consume_multiple=True)
-Recursive = Annotated[bool, Parameter(negative="--no-recursive")]
+Recursive = Annotated[bool | None, Parameter(negative="--no-recursive")]
 
 
 def complain(message: object) -> None:

@@ -44,7 +44,7 @@ def translate(
     background: str = "white",
     overwrite: bool = False,
     skip_existing: bool = False,
-    recursive: Recursive = False,
+    recursive: Recursive = None,
     variants: int = 1,
     who: str = "auto",
     threads: int | None = None,
@@ -70,7 +70,7 @@ def translate(
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
         skip_existing: pass over pictures whose results are there; so a stopped command goes on.
-        recursive: search the folders in folders, too; results keep these folders.
+        recursive: search folders in folders, too, which results keep; if not said, in folders without pictures.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
             both, as "man, 25"; auto, as each picture has it.

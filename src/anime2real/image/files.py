@@ -64,7 +64,8 @@ class Search:
     Args:
         arguments: what is searched for.
         suffixes: of pictures, in folders.
-        recursive: whether the folders in folders are searched as well; if not, they are counted.
+        recursive: whether folders in folders are searched as well; None for those in folders without pictures of their
+            own. The others are counted.
         output: not searched, unless it or something in it is named itself: repeated, `translate . -o out` does not
             take its own results for pictures.
 
@@ -79,7 +80,7 @@ class Search:
         arguments: Iterable[Path | str],
         suffixes: frozenset[str] = SUFFIXES,
         *,
-        recursive: bool = False,
+        recursive: bool | None = None,
         output: Path | str | None = None,
     ) -> None:
         self._arguments, self._suffixes, self._recursive = list(arguments), suffixes, recursive
@@ -148,15 +149,16 @@ class Search:
                 empty = False
                 yield PictureError(f"{printable(folder)} cannot be read ({reason(error)}): check its rights")
                 continue
+            own = False
             for entry in entries:
                 suffix = os.path.splitext(entry.name)[1].lower()
                 if suffix in self._suffixes and entry.is_file():
-                    empty = False
+                    empty, own = False, True
                     yield Found(Path(entry.path), Path(os.path.relpath(entry.path, base)))
                 elif not entry.is_dir():
                     self.left_out[suffix or "without a suffix"] += 1
             inside = [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
-            if self._recursive:
+            if self._recursive or (self._recursive is None and not own):
                 folders += inside
             else:
                 self.folders_left_out += len(inside)
@@ -187,7 +189,7 @@ class Search:
         return f" (left out: {', '.join(kinds)})" if kinds else ""
 
 
-def collect(arguments: Iterable[Path | str], *, recursive: bool = True) -> list[Path | PictureError]:
+def collect(arguments: Iterable[Path | str], *, recursive: bool | None = True) -> list[Path | PictureError]:
     """The picture files that arguments name, as `Search` finds them."""
     return [item.path if isinstance(item, Found) else item for item in Search(arguments, recursive=recursive)]
 
