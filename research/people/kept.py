@@ -4,12 +4,14 @@
 
 The first folder holds what the networks saw, the others results under the same names. A line for each: faces found; men
 and women as noted for the fixed pictures (research/fixed_sheets); open and closed mouths and glasses that are as in the
-input; the median age; the lattice's median (research/lattice.py). Discriminators learned from labels of the same
-kind: this says how well that was learned, and the eye whether it is so.
+input; the median age; the lattice's median (research/lattice.py). Training holds results to the same network's
+labels: this says how well that was learned, and the eye whether it is so. With `--mouths` (mouths.py) mouths of people
+are read by points that no training saw: open where the lips are a twentieth of the eye distance apart.
 """
 
 import argparse
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from anime2real.face.who import Labels
 from anime2real.measure.sharpness import lattice
 
 HERE = Path(__file__).parent
+
+OPEN = 0.05
+"""Gap between the lips, in eye distances, from which a mouth is open."""
 
 
 def labels_of(folder: Path) -> dict[str, Labels]:
@@ -48,8 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", type=Path)
     parser.add_argument("results", nargs="+", type=Path)
+    parser.add_argument("--mouths", type=Path, help="what mouths.py wrote of the results")
     options = parser.parse_args()
     seen, sexes = labels_of(options.inputs), noted()
+    gaps = json.loads(options.mouths.read_text()) if options.mouths else {}
     for folder in options.results:
         made = labels_of(folder)
         both = [name for name in made if name in seen]
@@ -70,6 +77,10 @@ def main() -> None:
             "age": f"{np.median([made[name].age for name in both]):.0f}",
             "lattice": f"{np.median(lattices):.2f}",
         }
+        if mouths := {name: gap for name, gap in gaps.get(folder.name, {}).items() if gap is not None and name in seen}:
+            for what, is_open in (("open", True), ("closed", False)):
+                of = [gap for name, gap in mouths.items() if (seen[name].mouth_open > 0.5) == is_open]
+                parts[f"{what} by points"] = f"{sum((gap > OPEN) == is_open for gap in of)} of {len(of)}"
         print(f"{folder}: " + ", ".join(f"{name} {value}" for name, value in parts.items()), flush=True)
 
 
