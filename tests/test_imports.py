@@ -123,8 +123,8 @@ def test_public_names() -> None:
     import anime2real
 
     names = {
-        "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
-        "find_faces", "shipped", "translate_picture", "write",
+        "Bundle", "Decoded", "Face", "Limits", "NoFaceError", "Translated", "Translator", "UserError", "__version__",
+        "decode", "find_faces", "shipped", "translate_picture", "write",
     }  # fmt: skip
     assert set(anime2real.__all__) == names
     assert all(getattr(anime2real, name) for name in anime2real.__all__)

@@ -7,9 +7,7 @@ import torch
 from comfy_api.latest import ComfyExtension, io
 from PIL import Image
 
-from anime2real import shipped, translate_picture
-from anime2real.image.given import to_image
-from anime2real.pipeline import NoFaceError
+from anime2real import NoFaceError, shipped, translate_picture
 
 BEST: Final = "best"
 AUTO: Final = "auto"
@@ -105,7 +103,7 @@ class Anime2RealTranslate(io.ComfyNode):
             except NoFaceError as error:
                 if layout != "paste":  # where a clip's frame passes as it is, so that its frames stay in step
                     raise NoFaceError(f"picture {number} of {len(pictures)}") from error
-                picture = to_image(picture)
+                picture = picture.convert("RGB")
             results.append(np.asarray(picture, np.float32) / 255)
         if len({result.shape for result in results}) > 1:
             raise ValueError("the pictures' results differ in size, so they make no batch: choose one direction")

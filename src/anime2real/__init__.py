@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from anime2real.face.geometry import Face
     from anime2real.image.decode import Decoded, Limits, decode
     from anime2real.image.files import write
+    from anime2real.pipeline import NoFaceError
     from anime2real.translator import Translated, Translator, find_faces, translate_picture
 
 __all__ = [
-    "Bundle", "Decoded", "Face", "Limits", "Translated", "Translator", "UserError", "__version__", "decode",
-    "find_faces", "shipped", "translate_picture", "write",
+    "Bundle", "Decoded", "Face", "Limits", "NoFaceError", "Translated", "Translator", "UserError", "__version__",
+    "decode", "find_faces", "shipped", "translate_picture", "write",
 ]  # fmt: skip
 
 _HOMES = {
     "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
-    "Translated": "translator", "Translator": "translator", "UserError": "errors", "decode": "image.decode",
-    "find_faces": "translator", "shipped": "bundle.registry", "translate_picture": "translator",
+    "NoFaceError": "pipeline", "Translated": "translator", "Translator": "translator", "UserError": "errors",
+    "decode": "image.decode", "find_faces": "translator", "shipped": "bundle.registry", "translate_picture": "translator",
     "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""

@@ -72,7 +72,8 @@ def write_pack(folder: Path, test: int = 5, size: int = 24) -> Path:
                 images.append(np.full((size, size, 3), base + i if split == "test" else 0, np.uint8))
     np.save(folder / "images.npy", np.stack(images))
     (folder / "index.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in index))
-    (folder / "meta.json").write_text(json.dumps({"format_version": 1, "size": size, "counts": {}}))
+    meta = {"format_version": 1, "size": size, "counts": {}, "dropped": {}, "bad": []}
+    (folder / "meta.json").write_text(json.dumps(meta))
     return folder
 
 
