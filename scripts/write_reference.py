@@ -50,7 +50,7 @@ NAMES: Final = {
         "anime2real.write",
         "anime2real.image.provenance.read_marks",
     ),
-    "Errors": ("anime2real.UserError",),
+    "Errors": ("anime2real.UserError", "anime2real.NoFaceError"),
 }
 """What others may build on, by heading."""
 

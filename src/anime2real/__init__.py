@@ -26,8 +26,8 @@ __all__ = [
 _HOMES = {
     "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
     "NoFaceError": "pipeline", "Translated": "translator", "Translator": "translator", "UserError": "errors",
-    "decode": "image.decode", "find_faces": "translator", "shipped": "bundle.registry", "translate_picture": "translator",
-    "write": "image.files",
+    "decode": "image.decode", "find_faces": "translator", "shipped": "bundle.registry",
+    "translate_picture": "translator", "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""
 
