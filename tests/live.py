@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 
 from anime2real.bundle.format import Bundle
-from anime2real.web.app import Server, create_app
+from anime2real.web.app import create_app
 from anime2real.web.server import open_listener, uvicorn_server
 from anime2real.web.settings import Settings
+from anime2real.web.state import Server
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FACE = (EXAMPLES / "aoi.png").read_bytes()

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
@@ -18,15 +18,13 @@ from anime2real.web.problem import HttpProblem
 from anime2real.web.request import FIELDS, parse_request
 from anime2real.web.schemas import NOTES_HEADER
 from anime2real.web.service import MAX_TRANSLATIONS, PreparedPicture, Result, unmarked_png
+from anime2real.web.state import Server
 from anime2real.web.upload import read_upload
-
-if TYPE_CHECKING:
-    from anime2real.web.app import Server
 
 PAGE: Final = Path(__file__).parent / "page"
 
 
-def add_routes(app: FastAPI, server: "Server") -> None:
+def add_routes(app: FastAPI, server: Server) -> None:
     """Add the page's routes and the API's to an application."""
     secured: list[Any] = [Depends(HTTPBearer(auto_error=False))] if server.settings.token is not None else []
     problems, any_problems = (
