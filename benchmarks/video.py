@@ -35,6 +35,7 @@ from anime2real.pipeline import compose, crop_faces, translate_crops
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipLimits, Frame
 from anime2real.video.film import Film
+from anime2real.video.follow import FollowingFinder
 from anime2real.video.track import Finder
 from anime2real.video.translate import ClipOptions, translate_clip
 
@@ -46,7 +47,7 @@ Way = Callable[[Path, Finder], None]
 class Noisy:
     """A finder whose landmarks are off by a Gaussian of `px` px, anew at each look."""
 
-    def __init__(self, finder: FaceFinder, px: float) -> None:
+    def __init__(self, finder: Finder, px: float) -> None:
         self._finder, self._px = finder, px
         self._random = np.random.default_rng(0)
 
@@ -62,9 +63,7 @@ class Noisy:
         return [replace(f, landmarks=f.landmarks + self._random.normal(0, self._px, (5, 2))) for f in faces]
 
 
-def make(
-    path: Path, frames: int, size: tuple[int, int], side: float, hold: int, finder: FaceFinder
-) -> list[list[Points]]:
+def make(path: Path, frames: int, size: tuple[int, int], side: float, hold: int, finder: Finder) -> list[list[Points]]:
     """Write the clip, each drawing for `hold` frames; returns, of each face, its landmarks in each frame, px."""
     random = np.random.default_rng(0)
     noise = random.integers(60, 200, (6, 9, 3), np.uint8)
@@ -165,7 +164,7 @@ def main() -> None:
     options = parser.parse_args()
 
     translator = Translator.load(options.method, threads=options.threads)
-    finder = FaceFinder(threads=options.threads)
+    finder = FollowingFinder(FaceFinder(threads=options.threads))
     noisy = Noisy(finder, 1.0)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)

@@ -62,7 +62,7 @@ PHOTOGRAPH: Final = (
     Row(
         (
             Box("translate_files", "the command translate: many files"),
-            Box("web.app", "serve: a request"),
+            Box("web.state", "serve: a request"),
             Box("video.translate", "a clip, frame by frame"),
         ),
         "a file or its bytes",

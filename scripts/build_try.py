@@ -28,7 +28,7 @@ from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
-from anime2real.face import by_hand, finder, labeller
+from anime2real.face import by_hand, finder, who
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
@@ -175,7 +175,7 @@ def build(folder: Path, runtime: Mapping[str, bytes], bundles: Sequence[Bundle])
         "runtime": {"name": RUNTIME, "version": VERSION, "licence": "MIT"},
         "limits": {"bytes": Limits().max_bytes, "pixels": Limits().max_pixels},
         "face": face_facts(),
-        "labels": {"model": LABELS, "crop": labeller.LABEL_CROP} if LABELS in files else None,
+        "labels": {"model": LABELS, "crop": who.LABEL_CROP} if LABELS in files else None,
         "translators": {bundle.target: _facts(bundle) for bundle in bundles},
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -215,7 +215,7 @@ def models_of(bundles: Sequence[Bundle]) -> dict[str, bytes]:
     """
     files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in ("detector", "landmarks")}
     if any(bundle.takes_who for bundle in bundles):
-        files[LABELS] = labeller.LABELS.read_bytes()
+        files[LABELS] = who.LABELS.read_bytes()
     for bundle in bundles:
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()

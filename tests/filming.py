@@ -12,6 +12,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face, Points
 from anime2real.network import Pixels
 from anime2real.translator import Translator
+from anime2real.video.follow import FollowingFinder
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
 
 COUNT = 24
@@ -29,7 +30,7 @@ class Counting:
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         self.calls += 1
-        return default_finder(1).follow(image, faces)
+        return FollowingFinder(default_finder(1)).follow(image, faces)
 
 
 class Interrupted(Translator):
@@ -47,7 +48,7 @@ class Interrupted(Translator):
 
 
 def run(source: Path, target: Path, translator: Translator, **settings: object) -> ClipResult:
-    finder = settings.pop("finder", default_finder(1))
+    finder = settings.pop("finder", FollowingFinder(default_finder(1)))
     options = ClipOptions(**settings)  # type: ignore[arg-type]
     return translate_clip(source, target, lambda to: translator, options, finder=finder)  # type: ignore[arg-type]
 

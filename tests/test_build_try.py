@@ -14,7 +14,7 @@ import tiny
 
 from anime2real.bundle.registry import PREFERRED, UnknownMethodError, shipped
 from anime2real.face.geometry import TEMPLATE
-from anime2real.face.labeller import LABEL_CROP, LABELS
+from anime2real.face.who import LABEL_CROP, LABELS
 from anime2real.image import provenance as marks
 
 RUNTIME = {name: f"// {name}".encode() for name in build_try.NEEDED}

@@ -18,8 +18,7 @@ from PIL import Image
 from anime2real import Translator, translate_picture
 from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle, BundleError, read
 from anime2real.cli.main import main
-from anime2real.face.finder import default_finder
-from anime2real.face.labeller import default_labeller
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import Who, WhoError, parse_who
 from anime2real.pipeline import crop_faces, who_input
 

@@ -17,7 +17,7 @@ import onnxruntime
 from label_data import AGES, EYES, HERE, NAMES, SEXES
 from numpy.typing import NDArray
 
-from anime2real.face.labeller import LABELS
+from anime2real.face.who import LABELS
 
 BATCH = 32
 KNOWN_SEX = {"anime-256": -1.0}

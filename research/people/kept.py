@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from anime2real.face.finder import default_finder
-from anime2real.face.labeller import default_labeller
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import Labels
 from anime2real.measure.sharpness import lattice
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from anime2real.bundle.format import YOUNGEST, Bundle
 from anime2real.domain import Domain, other
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import (
     TEMPLATE,
     Face,
@@ -27,7 +27,6 @@ from anime2real.face.geometry import (
     square,
     upright,
 )
-from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.image.label_map import label_picture
 from anime2real.network import Network, Pixels, TranslatorError

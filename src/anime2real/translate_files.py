@@ -21,9 +21,8 @@ from anime2real.bundle.limits import BATCH
 from anime2real.bundle.registry import Directions
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face
-from anime2real.face.labeller import default_labeller
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture

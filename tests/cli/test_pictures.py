@@ -9,7 +9,7 @@ from PIL import Image
 
 from anime2real.bundle.format import YOUNGEST
 from anime2real.cli.main import main
-from anime2real.face.labeller import default_labeller
+from anime2real.face.finder import default_labeller
 from anime2real.image.decode import decode
 from anime2real.translator import find_faces
 

@@ -14,8 +14,7 @@ from anime2real.cli.main import main
 from anime2real.data.labels import AGES, MEN, MOST, add_labels, read_table, shares, weights
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.prepare import prepare
-from anime2real.face.finder import default_finder
-from anime2real.face.labeller import default_labeller
+from anime2real.face.finder import default_finder, default_labeller
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PHOTOGRAPH = EXAMPLES.parent / "docs" / "pictures" / "astronaut.jpg"

@@ -21,6 +21,7 @@ from anime2real.pipeline import NoFaceError
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipError, ClipLimits, Frame
 from anime2real.video.film import Film
+from anime2real.video.follow import FollowingFinder
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip
 from anime2real.video.upright import HLG, PQ, tone_mapped, turn_of
 
@@ -165,7 +166,8 @@ def test_the_direction_is_chosen_by_what_most_faces_are(
         asked.append(to)
         return negative
 
-    for finder, to in ((Sees(), None), (default_finder(1), None), (default_finder(1), "anime")):
+    usual = FollowingFinder(default_finder(1))
+    for finder, to in ((Sees(), None), (usual, None), (usual, "anime")):
         translate_clip(source, tmp_path / "out.mp4", translator, ClipOptions(to=to), finder=finder)  # type: ignore[arg-type]
     assert asked == ["anime", "real", "anime"]
 

@@ -16,6 +16,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipError
+from anime2real.video.follow import FollowingFinder
 from anime2real.video.translate import translate_clip
 
 
@@ -68,7 +69,8 @@ def test_another_process_that_makes_the_same_result_is_refused(
             with pytest.raises(ClipError, match="is being made by another process"):
                 run(film, tmp_path / "out.mp4", negative)
 
-    translate_clip(film, tmp_path / "out.mp4", lambda to: negative, finder=default_finder(1), progress=second)
+    usual = FollowingFinder(default_finder(1))
+    translate_clip(film, tmp_path / "out.mp4", lambda to: negative, finder=usual, progress=second)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.face.finder import FaceFinder, default_finder
+from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.video.clip import Frame
-from anime2real.video.track import EVERY, SHORTEST, Track, Tracker
+from anime2real.video.follow import FollowingFinder
+from anime2real.video.track import EVERY, SHORTEST, Finder, Track, Tracker
 
 RATE = 25.0
 
@@ -63,7 +64,7 @@ def a_face(x: float, domain: Domain = "anime", side: float = 100.0) -> Face:
 class Counted:
     """A finder whose looks at the whole frame are counted."""
 
-    def __init__(self, finder: FaceFinder) -> None:
+    def __init__(self, finder: Finder) -> None:
         self.finder, self.whole = finder, 0
 
     def __call__(self, image: Image.Image) -> list[Face]:
@@ -82,7 +83,7 @@ def walk() -> tuple[list[Image.Image], Points]:
 
 def test_a_face_on_a_known_path_is_one_track_on_that_path(walk: tuple[list[Image.Image], Points]) -> None:
     frames, truth = walk
-    finder = Counted(default_finder(1))
+    finder = Counted(FollowingFinder(default_finder(1)))
     (track,) = run(finder, frames)
     assert (track.first, track.end, track.domain) == (0, len(frames), "anime")
     off = np.hypot(*(track.landmarks - truth).transpose(2, 0, 1)) * to_template(truth[0]).scale
@@ -93,7 +94,7 @@ def test_a_face_on_a_known_path_is_one_track_on_that_path(walk: tuple[list[Image
 
 def test_a_quick_face_is_followed(walk: tuple[list[Image.Image], Points]) -> None:
     frames, truth = walk
-    (track,) = run(default_finder(1), frames[::4])
+    (track,) = run(FollowingFinder(default_finder(1)), frames[::4])
     off = np.hypot(*(track.landmarks - truth[::4]).transpose(2, 0, 1)) * to_template(truth[0]).scale
     assert len(track.landmarks) == len(truth[::4])
     assert off.mean() < 0.01
@@ -102,12 +103,12 @@ def test_a_quick_face_is_followed(walk: tuple[list[Image.Image], Points]) -> Non
 def test_a_cut_ends_a_track_and_begins_another(walk: tuple[list[Image.Image], Points]) -> None:
     other, _ = clips.moving(10, "hana", seed=3)
     dark = [Image.eval(frame, lambda v: v // 3) for frame in other]
-    first, second = run(default_finder(1), [*walk[0][:13], *dark])
+    first, second = run(FollowingFinder(default_finder(1)), [*walk[0][:13], *dark])
     assert (first.first, first.end, second.first, second.end) == (0, 13, 13, 23)
 
 
 def test_no_face_no_track() -> None:
-    assert run(default_finder(1), [clips.background((320, 240), seed) for seed in range(3)]) == []
+    assert run(FollowingFinder(default_finder(1)), [clips.background((320, 240), seed) for seed in range(3)]) == []
 
 
 def test_a_face_that_comes_between_two_looks_is_followed_back() -> None:

@@ -25,11 +25,11 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
 from anime2real.domain import Domain
-from anime2real.face import finder, labeller
+from anime2real.face import finder, who
 from anime2real.face import geometry as python
 from anime2real.face.by_hand import face_in_box
+from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
-from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image import provenance
 from anime2real.image.decode import decode
@@ -63,7 +63,7 @@ def best(to: Domain) -> tuple[Translator, Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": labeller.LABELS}
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": who.LABELS}
     callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
     with javascript.modules(build_try.PAGE, callbacks) as modules:
         yield modules
@@ -170,9 +170,7 @@ def translated(
 def labels_of(page: javascript.Modules, image: Image.Image, face: dict[str, Any]) -> dict[str, float]:
     """How a face looks, by docs/try."""
     given = javascript.picture(np.asarray(image))
-    labels: dict[str, float] = page(
-        "who.js", "labelsOf", given, face["crop"], labeller.LABEL_CROP, {"callback": "labels"}
-    )
+    labels: dict[str, float] = page("who.js", "labelsOf", given, face["crop"], who.LABEL_CROP, {"callback": "labels"})
     return labels
 
 

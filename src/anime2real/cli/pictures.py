@@ -76,7 +76,7 @@ def inspect(pictures: list[str], /, *, recursive: Recursive = None, as_json: Jso
 
 def _inspected(path: Path, *, labelled: bool) -> dict[str, Any]:
     """What `inspect --json` prints of a file; without the labels of its faces unless `labelled`."""
-    from anime2real.face.labeller import default_labeller
+    from anime2real.face.finder import default_labeller
     from anime2real.image.decode import decode
     from anime2real.image.files import clip_kind
     from anime2real.image.provenance import film_marks, read_marks

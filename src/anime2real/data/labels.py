@@ -19,9 +19,9 @@ from PIL import Image
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.data.pack import EXPRESSION, Pack, PackError, write_both
 from anime2real.domain import DOMAINS, Domain
+from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face, align
-from anime2real.face.labeller import LABEL_CROP, LABELS, default_labeller
-from anime2real.face.who import Labels
+from anime2real.face.who import LABEL_CROP, LABELS, Labels
 from anime2real.progress import Progress
 
 MEN: Final[Mapping[Domain, float]] = {"real": 0.5, "anime": 0.35}

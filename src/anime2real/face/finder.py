@@ -1,10 +1,11 @@
-"""Find faces of both domains in pictures, and their landmarks, with two small networks of our own.
+"""Find faces of both domains in pictures, their landmarks, and what they show, with three small networks of our own.
 
 The detector runs on the picture at several sizes, each half of the one before; for each 8 by 8 px it gives the score of
 a face whose middle lies there, the face's size, and whether it is drawn. The landmark network then runs twice: on the
 square around the face, and on the same square turned upright by the first landmarks. Where no sure face is found, both
-look once more for one that fills the picture. `scripts/train_detector.py`, `label_faces.py` and `train_landmarks.py`
-made them.
+look once more for one that fills the picture. A third network, asked where it is wanted, reads off a face who it shows.
+`scripts/train_detector.py`, `label_faces.py`, `train_landmarks.py` and `research/labels/train_labels.py` made them;
+research/labels/README.md has the errors of the third on faces it never saw.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
+from anime2real.face.who import LABEL_CROP, LABELS, Labels
 from anime2real.network import loaded_once, open_session, to_float
 
 MODELS: Final = Path(__file__).parent / "models"
@@ -62,9 +64,6 @@ SMALL: Final = 0.25
 
 MORE_IF_SMALL: Final = 0.07
 """Small faces need this much more score: there are more places where grass or gravel looks like one by chance."""
-
-FAR: Final = 0.06
-"""If a face of a clip has moved by more than this share of its square, the landmark network runs on it again."""
 
 
 @dataclass(frozen=True)
@@ -200,38 +199,39 @@ class FaceFinder:
         located = np.stack([frame.inverse(p.astype(np.float64)) for frame, p in zip(frames, points, strict=True)])
         return located, verdicts.astype(np.float64)
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
-        """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.
 
-        Args:
-            image: RGB, the next frame.
-            faces: of the frame before.
+class Labeller:
+    """Says what faces show; it loads the network once.
 
-        Returns:
-            As many, in order; their scores are those of the landmark network, low if there is no face.
-        """
-        if not faces:
-            return []
-        before = [square_of(face.landmarks) for face in faces]
-        points, verdicts = self.look(image, before)
-        after = [square_of(p) for p in points]
-        far = [
-            i
-            for i, (a, b) in enumerate(zip(before, after, strict=True))
-            if np.hypot(b[0] - a[0], b[1] - a[1]) > FAR * a[2]
-        ]
-        if far:
-            points[far], verdicts[far] = self.look(image, [after[i] for i in far])
-        return [
-            Face(landmarks, "real" if real >= 0.5 else "anime", float(sure))
-            for landmarks, (sure, real) in zip(points, verdicts, strict=True)
-        ]
+    Args:
+        threads: CPU threads; the library's choice if not given.
+    """
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._session = open_session(LABELS, threads)
+
+    def __call__(self, image: Image.Image, faces: Sequence[Face]) -> list[Labels]:
+        """The labels of faces in an RGB picture."""
+        # The edge is repeated beyond the picture, as in training: a mirror image would show a second face.
+        crops = [np.asarray(align(image, face.crop, LABEL_CROP, beyond="edge")) for face in faces]
+        return self.of_crops(np.stack(crops)) if crops else []
+
+    def of_crops(self, crops: NDArray[np.uint8]) -> list[Labels]:
+        """The labels of upright crops, (K, `LABEL_CROP`, `LABEL_CROP`, 3) sRGB."""
+        rows: NDArray[np.float32] = self._session.run(None, {"image": to_float(crops)})[0]
+        return [Labels(*map(float, row)) for row in rows]
 
 
 @loaded_once
 def default_finder(threads: int | None = None) -> FaceFinder:
     """The finder of this process, for each number of threads."""
     return FaceFinder(threads=threads)
+
+
+@loaded_once
+def default_labeller(threads: int | None = None) -> Labeller:
+    """The labeller of this process, for each number of threads."""
+    return Labeller(threads=threads)
 
 
 def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -1,14 +1,21 @@
 """Who a face shows, and who is asked for: man or woman, and how old.
 
-What a user does not say of whom a result should show is what `labeller.Labeller` reads off the face.
+What a user does not say of whom a result should show is what `finder.Labeller` reads off the face.
 """
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.errors import UsageError
+
+LABELS: Final = Path(__file__).parent / "models" / "labels.onnx"
+"""The network that reads labels off a face."""
+
+LABEL_CROP: Final = 112
+"""Pixels a side of its crops."""
 
 
 @dataclass(frozen=True)

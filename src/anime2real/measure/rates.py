@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
+from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face, Points, mirror
-from anime2real.face.labeller import default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.cielab import ciede2000
 from anime2real.measure.colours import colour_pairs

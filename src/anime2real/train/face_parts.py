@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.face.geometry import TEMPLATE
-from anime2real.face.labeller import LABEL_CROP
+from anime2real.face.who import LABEL_CROP
 from anime2real.train.joined_batch import places
 from anime2real.train.losses.who import opposite
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
+from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
-from anime2real.face.labeller import default_labeller
 from anime2real.face.who import Who
 from anime2real.network import Network
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops

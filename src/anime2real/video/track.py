@@ -59,7 +59,7 @@ HELD: Final = 1.5
 
 
 class Finder(Protocol):
-    """The part of `FaceFinder` that tracking uses."""
+    """The part of `follow.FollowingFinder` that tracking uses."""
 
     def __call__(self, image: Image.Image) -> list[Face]:
         """The faces in a picture."""

@@ -32,6 +32,7 @@ from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
 from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
+from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
 from anime2real.video.smooth import Floats, Smoothing, steady
@@ -151,14 +152,14 @@ def translate_clip(
     Raises:
         UserError: the clip cannot be read or written, shows no face, or nothing translates it. Nothing is left behind.
     """
-    clip = clip or open_clip(source, options)
+    clip, finder = clip or open_clip(source, options), finder or FollowingFinder(default_finder())
     folder = target.parent / f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial"
     refusal = ClipError(printable(f"{target} is being made by another process: wait for it, or choose another folder"))
     try:
         with alone(folder.with_suffix(".lock"), refusal):
             try:
                 folder.mkdir(exist_ok=True)
-                arguments = clip, source, target, folder, translator, options, finder or default_finder(), progress
+                arguments = clip, source, target, folder, translator, options, finder, progress
                 result = _translate(*arguments)
                 shutil.rmtree(folder)
                 return result

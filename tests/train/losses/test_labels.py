@@ -8,10 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face, align
-from anime2real.face.labeller import LABEL_CROP, default_labeller
-from anime2real.face.who import Labels
+from anime2real.face.who import LABEL_CROP, Labels
 from anime2real.train.face_parts import lined_up
 from anime2real.train.losses.labels import WEIGHTS, label_distance
 from anime2real.train.method import Batch

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anime2real.face.labeller import LABELS
+from anime2real.face.who import LABELS
 from anime2real.train.networks.efficientnet import LiteFeatures
 
 HEADS: Final = 2

@@ -1,0 +1,55 @@
+"""Find faces in a frame of a clip, and follow them into the next one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from anime2real.face.finder import FaceFinder, square_of
+from anime2real.face.geometry import Face
+
+FAR: Final = 0.06
+"""If a face has moved by more than this share of its square, the landmark network runs on it again."""
+
+
+class FollowingFinder:
+    """What `Tracker` asks for faces.
+
+    Args:
+        finder: finds them, and has the landmark network.
+    """
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self._finder = finder
+
+    def __call__(self, image: Image.Image) -> list[Face]:
+        """The faces in an RGB picture, the largest first."""
+        return self._finder(image)
+
+    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+        """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.
+
+        Args:
+            image: RGB, the next frame.
+            faces: of the frame before.
+
+        Returns:
+            As many, in order; their scores are those of the landmark network, low if there is no face.
+        """
+        if not faces:
+            return []
+        before = [square_of(face.landmarks) for face in faces]
+        points, verdicts = self._finder.look(image, before)
+        after = [square_of(p) for p in points]
+        far = [
+            i
+            for i, (a, b) in enumerate(zip(before, after, strict=True))
+            if np.hypot(b[0] - a[0], b[1] - a[1]) > FAR * a[2]
+        ]
+        if far:
+            points[far], verdicts[far] = self._finder.look(image, [after[i] for i in far])
+        return [
+            Face(landmarks, "real" if real >= 0.5 else "anime", float(sure))
+            for landmarks, (sure, real) in zip(points, verdicts, strict=True)
+        ]
