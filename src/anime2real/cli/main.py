@@ -20,6 +20,7 @@ from anime2real.cli.enlarge import enlarge
 from anime2real.cli.export import export
 from anime2real.cli.extras import TRAIN
 from anime2real.cli.pack import pack
+from anime2real.cli.pairs import pairs
 from anime2real.cli.pictures import compare, evaluate, inspect, methods
 from anime2real.cli.prepare import prepare
 from anime2real.cli.serve import serve
@@ -39,7 +40,9 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
-for command in (translate, methods, inspect, compare, evaluate, enlarge, prepare, pack, export, average, serve, study):
+for command in (
+    translate, methods, inspect, compare, evaluate, enlarge, prepare, pairs, pack, export, average, serve, study,
+):  # fmt: skip
     app.command(command)
 app.command("anime2real.cli.train:app", name="train", help=TRAIN)  # imported when called: its options take time to make
 

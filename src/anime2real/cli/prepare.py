@@ -90,13 +90,13 @@ def prepare(
             anime or [], real or [], output, both=both or [], layout=meanings, hair=hair, labels=labels,
             labels_from=labels_from, **common,
         )  # fmt: skip
-    _tell_left_out(summary)
+    tell_left_out(summary)
     facts = {"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}
-    print(json.dumps(facts) if as_json else printable(_in_words(facts)))
+    print(json.dumps(facts) if as_json else printable(in_words(facts)))
     return 0
 
 
-def _tell_left_out(summary: "PackSummary") -> None:
+def tell_left_out(summary: "PackSummary") -> None:
     """Say on stderr which pictures are not in the pack, and why."""
     from anime2real.data.members import left_out_words
     from anime2real.image.decode import printable
@@ -112,7 +112,8 @@ def _tell_left_out(summary: "PackSummary") -> None:
         print(printable(left_out_words(summary.left_out)), file=sys.stderr)
 
 
-def _in_words(facts: dict[str, Any]) -> str:
+def in_words(facts: dict[str, Any]) -> str:
+    """A line that sums up a pack."""
     kinds = {"anime": "drawings", "real": "photographs"}
     kept = [
         f"{counts.get('train', 0):,} {kinds[domain]} to train on and {counts.get('test', 0):,} to test on"

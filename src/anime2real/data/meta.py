@@ -36,6 +36,10 @@ def _hair(value: Any) -> bool:
     return isinstance(value, dict) and _list_of(_text)(value.get("sums", []))
 
 
+def _share(value: Any) -> bool:
+    return type(value) in (int, float) and 0.5 <= value <= 1  # as of a bundle
+
+
 def _labels(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("ages"), dict)
 
@@ -48,6 +52,7 @@ _RULES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "rights": _text, "counts": _mapping_to(_mapping_to(_count)), "dropped": _mapping_to(_count),
     "bad": _list_of(_text), "unpaired": _list_of(_text), "left_out": _mapping_to(_count), "held_out": _count,
     "sources": _list_of(_source), "sums": _sums, "hair": _hair, "classes": _list_of(_text), "labels": _labels,
+    "generated": lambda value: isinstance(value, dict), "crop_share": _share,
 }  # fmt: skip
 """Of what the program reads of it."""
 

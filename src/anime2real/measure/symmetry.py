@@ -45,11 +45,35 @@ def symmetry(pictures: Pixels, landmarks: Points) -> NDArray[np.float64]:
     return np.array([_of(Image.fromarray(p), points) for p, points in zip(pictures, landmarks, strict=True)])
 
 
+def steadiness(results: Pixels, mirrored: Pixels, landmarks: Points) -> NDArray[np.float64]:
+    """How alike each result is to that of the mirrored input, (N,) from -1 to 1; 1 if they are the same.
+
+    The correlation of the grey levels of the inner face. What a translator is sure of it draws the same both ways;
+    smeared eyes and holes it draws otherwise. Unlike symmetry, it holds nothing against a turned head.
+
+    Args:
+        results: (N, S, S, 3) sRGB.
+        mirrored: (N, S, S, 3), results of the mirrored inputs, mirrored back.
+        landmarks: (N, 5, 2) px of the inputs.
+    """
+    inner = slice(SIDE // 2 - REACH, SIDE // 2 + REACH)
+    both = (
+        [_grey(Image.fromarray(picture), points)[:, inner] for picture in pair]
+        for *pair, points in zip(results, mirrored, landmarks, strict=True)
+    )
+    return np.array([_correlation(one, two) for one, two in both])
+
+
 def _of(picture: Image.Image, points: Points) -> float:
-    face = align(picture, to_template(points), SIDE, beyond="edge").convert("L")
-    grey = np.asarray(face.filter(ImageFilter.GaussianBlur(BLUR)), np.float64)[TOP:BOTTOM]
+    grey = _grey(picture, points)
     middles = range(SIDE // 2 - SHIFT, SIDE // 2 + SHIFT + 1)
     return max(_correlation(grey[:, x : x + REACH], grey[:, x - REACH : x][:, ::-1]) for x in middles)
+
+
+def _grey(picture: Image.Image, points: Points) -> NDArray[np.float64]:
+    """The lined-up face from the brows to the mouth, blurred: (BOTTOM - TOP, SIDE)."""
+    face = align(picture, to_template(points), SIDE, beyond="edge").convert("L")
+    return np.asarray(face.filter(ImageFilter.GaussianBlur(BLUR)), np.float64)[TOP:BOTTOM]
 
 
 def _correlation(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.train.export.to_onnx import export_bundle
@@ -12,6 +12,9 @@ from anime2real.train.run.config import TrainConfig
 from anime2real.train.run.folder import LOCK, RunFolder
 from anime2real.train.run.lock import locked
 from anime2real.train.run.restore import Restored, restore_run
+
+_NOTED: Final = ("recoded", "children", "generated", "crop_share")
+"""What bundles say of their pack where its meta.json says it: `make_pairs` writes the last two."""
 
 
 def export_translators(
@@ -38,7 +41,9 @@ def export_translators(
     for key in ("maps", "start_from"):  # folders of this machine: their names will do
         if key in table["options"]:
             table["options"][key] = [Path(folder).name for folder in table["options"][key]]
-    noted: dict[str, Any] = {key: pack[key] for key in ("recoded", "children") if key in pack}
+    noted: dict[str, Any] = {
+        key: pack[key] for key in ("recoded", "children", "generated", "crop_share") if key in pack
+    }
     training = {
         "pack": config.pack,
         "sources": pack.get("sources", []),
