@@ -90,6 +90,8 @@ def small(words: Sequence[str]) -> list[str]:
     match words[0]:
         case "prepare":
             kept = [*without(kept, ["--size"]), "--size", str(SIZE), "--near", "0", "--quiet"]
+        case "pairs":
+            kept = [*without(kept, ["--size"]), "--size", str(SIZE), "--processes", "1", "--quiet"]
         case "enlarge":
             models = enlargers.model_folder(
                 Path("models"), enlargers.repeating_convolutions(), ("drawing", "photograph")
