@@ -30,8 +30,15 @@ _OPTIONS: Final = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf",
 }
-_ENCODERS: Final = {"libx264": {"crf": "18", "preset": "veryfast", "bf": "0"}, "mpeg4": {"qscale": "2", "bf": "0"}}
-"""Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original."""
+_ENCODERS: Final = {
+    "libx264": {"crf": "18", "preset": "veryfast", "bf": "0", "x264-params": "mbtree=0"},
+    "mpeg4": {"qscale": "2", "bf": "0"},
+}
+"""Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original.
+
+With x264's macroblock tree a file is a sixth smaller, but the same frames give other bytes in one run of ten, and a
+resumed clip is to be the one that was made at once.
+"""
 
 SHORT_SECONDS: Final = 0.25
 """A clip that ends by more than this before it says so is told to end early."""
