@@ -1,6 +1,7 @@
 """The command `pairs`: drawings without partners to a pack of pairs, whose photographs translators make."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from cyclopts import Parameter
 
 from anime2real.cli.prepare import in_words, tell_left_out
 from anime2real.cli.terminal import Json, Output
+from anime2real.errors import UserError
 
 
 def pairs(
@@ -43,6 +45,8 @@ def pairs(
         quiet: print no progress.
         as_json: print a line of JSON in place of words.
     """
+    if find_spec("scipy") is None:
+        raise UserError('pairs needs scipy, which measures results: pip install "anime2real[train]"')
     from anime2real.image.decode import printable
     from anime2real.measure.made_pairs import make_pairs
 

@@ -85,7 +85,7 @@ def translate(
 
     _allow_one("--method", method, "--bundle", bundle)
     _allow_one("--overwrite", overwrite, "--skip-existing", skip_existing)
-    _check_range("threads", threads)
+    _check_range("threads", threads, 1024)
     _check_range("variants", variants, MOST_VARIANTS)
     _check_range("quality", quality, 100)
     with ExitStack() as until:

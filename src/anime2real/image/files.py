@@ -200,7 +200,7 @@ def clip_kind(path: Path) -> Kind | None:
     The content decides, and nothing is decoded; the suffix decides only if the content is unknown.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:  # a pipe may never begin
             head = file.read(4096)
     except (OSError, ValueError):
         return None
@@ -209,8 +209,8 @@ def clip_kind(path: Path) -> Kind | None:
         return "animation" if _moves(path, head) else None
     if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
         return None
-    is_film = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head.startswith(_HEADS)
-    is_film = is_film or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    is_film = is_avi or head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head.startswith(_HEADS)
     return "film" if is_film or (head and path.suffix.lower() in FILM_SUFFIXES) else None
 
 
