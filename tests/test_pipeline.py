@@ -140,6 +140,7 @@ def test_whatever_holds_a_picture_is_one() -> None:
         (np.zeros((3, 4, 5), np.uint8), r"not \(3, 4, 5\) uint8$"),
         (io.StringIO("text"), "open it in binary mode"),
         (b"", "is empty"),
+        (Image.new("RGB", (0, 4)), "is empty, 0×4 px"),
         ("", "name is empty"),
         (None, "not NoneType"),
     ],

@@ -22,7 +22,7 @@ def to_image(picture: Picture) -> Image.Image:
     An image that Pillow opened from a file is set upright, as the file would be; what was made of one is as it is.
 
     Raises:
-        PictureError: a file cannot be read, or an array is none of a picture.
+        PictureError: a file cannot be read, an image is empty, or an array is none of a picture.
     """
     if isinstance(picture, (str, Path, bytes)):
         if picture == "":
@@ -31,6 +31,8 @@ def to_image(picture: Picture) -> Image.Image:
     if isinstance(picture, (bytearray, memoryview)):
         return decode(bytes(picture)).image
     if isinstance(picture, Image.Image):
+        if 0 in picture.size:
+            raise PictureError(f"the picture is empty, {picture.width}×{picture.height} px")
         try:
             image = _to_rgb(picture)
         except Exception as error:  # it is decoded here, if it was only opened; decoders raise anything
