@@ -248,7 +248,7 @@ def test_a_run_leaves_a_bundle_that_is_told(labelled: Path, tmp_path: Path) -> N
     status = train(config, labelled, tmp_path / "run", PLAIN)
     bundle = read(status.bundles[0])
     assert bundle.conditions == ("who",)
-    assert bundle.ages == (18, 80)  # not the 20 to 70 of the pack: the labels loss says how to age
+    assert bundle.ages == (20, 70)  # those of the pack
     assert len(list((tmp_path / "run" / "samples").iterdir())) == 2
 
 

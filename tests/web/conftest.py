@@ -8,6 +8,9 @@ import live
 import pytest
 import tiny
 from chromium import ARGUMENTS, CHROMIUM
+from live import EXAMPLES, Live
+from page_watch import Seen
+from PIL import Image
 
 from anime2real.bundle.format import Bundle
 
@@ -58,3 +61,23 @@ def browser() -> Iterator["Browser"]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def seen(browser: "Browser", server: Live) -> Iterator[Seen]:
+    watcher = Seen(browser, f"{server.url}/")
+    yield watcher
+    assert not watcher.problems
+    for context in browser.contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of two faces."""
+    canvas = Image.new("RGB", (700, 400), (230, 235, 240))
+    canvas.paste(Image.open(EXAMPLES / "mika.png").resize((340, 340)), (20, 30))
+    canvas.paste(Image.open(EXAMPLES / "aoi.png").resize((260, 260)), (410, 70))
+    path = tmp_path_factory.mktemp("pictures") / "two.png"
+    canvas.save(path)
+    return path

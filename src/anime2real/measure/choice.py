@@ -1,6 +1,6 @@
 """Which of several results of a drawing is the best, and which drawings have a result worth learning from.
 
-By what `rates.py` measures of single results: no sum over a set, so every drawing is judged by itself.
+By what `rates.py` measures of single results: no sum over a set, so every drawing stands for itself.
 """
 
 from dataclasses import dataclass

@@ -118,7 +118,6 @@ class Method(nn.Module):
         wants_pairs: whether a batch's photographs are those that belong to its drawings.
         wants_who, wants_expressions, wants_frames: whether its batches tell whom a picture shows, with which
             expression, and where the picture shows its file.
-        any_age: whether results can be asked for any age, not for those of the pack's pictures alone.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
@@ -139,7 +138,6 @@ class Method(nn.Module):
     wants_who: bool = False
     wants_expressions: bool = False
     wants_frames: bool = False
-    any_age: bool = False
     balance: float = 0.0
     hair_resampling: float = 0.0
     real_set: tuple[str, ...] = ()

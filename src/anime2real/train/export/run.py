@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.format import OLDEST, YOUNGEST
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
@@ -68,8 +67,7 @@ def export_translators(
     written = []
     for parent, translator, recorded in translators:
         if "who" in translator.conditions and "labels" in pack:
-            ages = [YOUNGEST, OLDEST] if method.any_age else pack["labels"]["ages"].get(translator.target)
-            recorded = recorded | {"ages": ages}
+            recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
         if translator.classes:
             recorded = recorded | {"classes": pack.get("classes")}
         target = bundle_folder(parent, translator)

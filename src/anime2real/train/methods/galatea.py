@@ -112,7 +112,6 @@ class Galatea(Method):
         self.wants_hair = bool(config.hair_recolouring or config.hair_weight)
         self.wants_who, self.wants_expressions = config.who, config.expressions
         self.wants_frames = config.mask_margins
-        self.any_age = bool(config.label_weight)
         self.to_real, self.to_anime = (generator_of(config, size, unshuffle) for _ in DOMAINS)
         features = LiteFeatures()
         self.discriminator_real = discriminator_of(config, features)
