@@ -25,7 +25,8 @@ import torch.nn.functional as F
 from face_api import SIDE, AgeNetwork
 from numpy.typing import NDArray
 
-from anime2real.data.pack import Pack, PackError, write_both
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import write_both
 from anime2real.errors import UserError
 
 CROPS = ((0.5, 0.55, 0.62), (0.5, 0.55, 0.7), (0.5, 0.55, 0.78))

@@ -11,7 +11,8 @@ from toys import SIZE, Toy
 
 from anime2real.data import arrays
 from anime2real.data.archive import archive_pack, restore_pack
-from anime2real.data.pack import Pack, PackError, note_hair
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import note_hair
 from anime2real.data.pairs import prepare_pairs
 
 

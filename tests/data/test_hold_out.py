@@ -8,7 +8,8 @@ import pytest
 from toys import Toy
 
 from anime2real.data.hold_out import choose_held_out, hold_out
-from anime2real.data.pack import Pack, PackError, write_both, write_index
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import write_both, write_index
 
 
 def with_scales(toy: Toy, folder: Path) -> Path:

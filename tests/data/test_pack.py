@@ -12,9 +12,10 @@ import pytest
 from toys import Toy, with_hair
 
 from anime2real.cli.main import main
-from anime2real.data import pack as module
+from anime2real.data import pack_files as module
 from anime2real.data.index import Index
-from anime2real.data.pack import Pack, PackError, sums_of, write_both, write_index, write_meta
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import sums_of, write_both, write_index, write_meta
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from PIL import Image
 
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
-from anime2real.data.pack import Pack, PackError, sums_of, write_both, write_index, write_meta
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import sums_of, write_both, write_index, write_meta
 from anime2real.face.geometry import TEMPLATE, Face, Similarity
 from anime2real.image.decode import decode
 from anime2real.measure.distances import kid

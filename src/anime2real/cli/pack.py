@@ -1,4 +1,4 @@
-"""The commands on a pack that is there: `pack show`, `add-hair`, `add-labels`, `hold-out`, `archive` and `restore`."""
+"""The commands on a pack that is there: `show`, `add-hair`, `add-labels`, `hold-out`, `shard`, `archive`, `restore`."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported when a command runs: `--help` answers at once
 
 pack = App(
     name="pack",
-    help="Look at a pack, find its hair, read its labels, hold photographs back, send it to another machine.",
+    help="Look at a pack, find its hair, read its labels, hold photographs back, make shards, send it elsewhere.",
     default_parameter=Parameter(negative=()),
 )
 
@@ -49,6 +49,7 @@ def show(folder: Path, /, *, check: bool = False, as_json: Json = False) -> int:
         "labels": opened.who is not None,
         "shares": shares(opened),
         "held_out": opened.meta.get("held_out", 0),
+        "shards": len(opened.meta["shards"]["sums"]) if opened.in_shards else 0,
         "pairs": {split: len(opened.pairs(split)) for split in ("train", "test")},
         "classes": list(opened.classes),
         "licence": opened.meta.get("licence", ""),
@@ -61,6 +62,7 @@ def show(folder: Path, /, *, check: bool = False, as_json: Json = False) -> int:
     lines = [
         f"{folder}: {opened.size} px, crop {facts['crop']}, sha256 {opened.digest[:12]}",
         f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
+        *([f"in {facts['shards']:,} shards"] if opened.in_shards else []),
         *_of_pairs(opened),
         f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
         f"known of each: {', '.join(known) or 'nothing'}",
@@ -160,6 +162,28 @@ def hold_out(folder: Path, names: Path, /, *, of_each: int | None = None, min_sc
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{names} cannot be read ({error}): give a text file with a name a line") from error
     print(json.dumps({"pack": str(folder), "held_out": move(folder, listed)}))
+    return 0
+
+
+@pack.command
+def shard(folder: Path, /, *, output: Output, each: int | None = None, quiet: bool = False) -> int:
+    """Write a pack as shards, to train from a disk, a server or an object store on more pictures than memory holds.
+
+    Tar archives in WebDataset's layout, without loss; copy their folder where you like. The same command goes on where
+    it was stopped.
+
+    Args:
+        folder: the pack.
+        output: the folder of the shards.
+        each: pictures of a shard; by default about a gigabyte of pixels, as WebP some 200 MB.
+        quiet: no progress.
+    """
+    from anime2real.data.tar_shards import shard_pack
+    from anime2real.image.decode import printable
+
+    meta = shard_pack(folder, output, each=each, quiet=quiet)
+    lengths = meta["shards"]["bytes"]
+    print(printable(f"{output}: {len(lengths):,} shards, {sum(lengths) / 1e6:,.1f} MB"))
     return 0
 
 

@@ -21,7 +21,8 @@ from PIL import Image
 
 from anime2real.atomic import atomic_file, atomic_folder
 from anime2real.data.arrays import new_array
-from anime2real.data.pack import Pack, PackError, PackOptionError, note_hair, sums_of, write_meta
+from anime2real.data.pack import Pack, PackError, PackOptionError
+from anime2real.data.pack_files import note_hair, sums_of, write_meta
 
 MASK_QUALITY: Final = 60
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from anime2real.data.arrays import header
 from anime2real.data.duplicates import distinct, thumbnails_alike
 from anime2real.data.members import Member, left_out_words
-from anime2real.data.pack import FORMAT_VERSION, PackError, sums_of, write_index, write_meta
+from anime2real.data.pack import FORMAT_VERSION, PackError
+from anime2real.data.pack_files import sums_of, write_index, write_meta
 from anime2real.data.shards import Facts, Shards
 from anime2real.data.sources import Crop, Reason, index_entry, split_of
 from anime2real.domain import DOMAINS, Domain

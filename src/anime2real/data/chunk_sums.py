@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -23,3 +24,16 @@ def chunk_sums(path: Path, chunk: int) -> list[str]:
 def chunk_sum(pixels: NDArray[np.uint8], number: int, chunk: int) -> str:
     """Hex SHA-256 of a chunk of pictures."""
     return hashlib.sha256(np.ascontiguousarray(pixels[number * chunk : (number + 1) * chunk]).data).hexdigest()
+
+
+def first_changed(
+    pixels: NDArray[np.uint8], sums: Sequence[str], chunk: int, numbers: Iterable[int], known: set[int]
+) -> int | None:
+    """The first of these chunks that has not its sum; those found whole are added to `known`, which is not read."""
+    new = [number for number in numbers if number not in known]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, found in zip(new, pool.map(lambda n: chunk_sum(pixels, n, chunk), new), strict=True):
+            if found != sums[number]:
+                return number
+            known.add(number)
+    return None

@@ -19,7 +19,8 @@ from PIL import Image, ImageFilter
 from anime2real.atomic import flush
 from anime2real.data.arrays import header
 from anime2real.data.hair_colour import hair_colour
-from anime2real.data.pack import Pack, PackError, note_hair, write_index
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import note_hair, write_index
 from anime2real.data.workers import in_order
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
@@ -179,6 +180,7 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
     """
     need_scipy()
     pack = Pack(folder)
+    pack.need_one_piece("add hair to")
     pack.need_pictures("hair")
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which hair needs: prepare it with --crop face or tilted")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anime2real.data.pack import Pack, PackError, write_both
+from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import write_both
 
 
 def choose_held_out(pack: Pack, of_each: int, min_scale: float = 0.0) -> list[str]:
@@ -47,6 +48,7 @@ def hold_out(folder: Path, names: set[str]) -> int:
         PackError: it is no whole pack, has none of them, or would have nothing left to train on.
     """
     pack = Pack(folder)
+    pack.need_one_piece("hold photographs back in")
     named = [row for row, entry in enumerate(pack.index) if entry["domain"] == "real" and entry["file"] in names]
     moved = {row for row in named if pack.index[row]["split"] == "train"}
     held = len(moved) + sum(pack.index[row]["split"] == "test" for row in named)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import OLDEST, YOUNGEST
-from anime2real.data.pack import EXPRESSION, Pack, PackError, write_both
+from anime2real.data.pack import EXPRESSION, Pack, PackError
+from anime2real.data.pack_files import write_both
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face, align
@@ -123,6 +124,7 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
         PackError: it is no whole pack, has label maps or was prepared without looking for faces, or the table is wrong.
     """
     pack = Pack(folder)
+    pack.need_one_piece("add labels to")
     pack.need_pictures("sex and age")
     if pack.landmarks is None:
         raise PackError(f"{folder} has no landmarks, which labels need: prepare it with --crop face or tilted")

@@ -36,6 +36,15 @@ def _hair(value: Any) -> bool:
     return isinstance(value, dict) and _list_of(_text)(value.get("sums", []))
 
 
+def _shards(value: Any) -> bool:
+    if not isinstance(value, dict) or not _count(value.get("each")) or not value["each"]:
+        return False
+    files = value.get("files")
+    if not isinstance(files, dict) or files.keys() != {"index.jsonl", "samples.npy"}:
+        return False
+    return _mapping_to(_text)(files) and _list_of(_text)(value.get("sums")) and _list_of(_count)(value.get("bytes"))
+
+
 def _share(value: Any) -> bool:
     return type(value) in (int, float) and 0.5 <= value <= 1  # as of a bundle
 
@@ -53,6 +62,7 @@ _RULES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "bad": _list_of(_text), "unpaired": _list_of(_text), "left_out": _mapping_to(_count), "held_out": _count,
     "sources": _list_of(_source), "sums": _sums, "hair": _hair, "classes": _list_of(_text), "labels": _labels,
     "generated": lambda value: isinstance(value, dict), "crop_share": _share,
+    "shards": _shards,
 }  # fmt: skip
 """Of what the program reads of it."""
 

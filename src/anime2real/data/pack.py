@@ -2,28 +2,26 @@
 
 import contextlib
 import hashlib
-import json
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.atomic import atomic_file
 from anime2real.data.arrays import mapped
-from anime2real.data.chunk_sums import CHUNK_BYTES, chunk_sum, chunk_sums
+from anime2real.data.chunk_sums import first_changed
 from anime2real.data.index import SPLITS, Index
 from anime2real.data.meta import read_meta
+from anime2real.data.remote import address_of, fetched
+from anime2real.data.tar_pixels import TarPixels
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
 
 FORMAT_VERSION = 1
 
-_NEXT: Final = ".index.next.jsonl"
+NEXT: Final = ".index.next.jsonl"
 """The index that fits the new meta.json, while both are replaced."""
 
 UNKNOWN: Final = (0.0, 0.3)
@@ -47,20 +45,22 @@ class Pack:
     Attributes:
         meta: meta.json.
         size: S, pixels a side.
-        images: (P, S, S, 3) uint8, memory-mapped.
+        images: (P, S, S, 3) uint8, memory-mapped; of a pack in shards, `TarPixels`, which reads what it is asked for.
         index: one mapping a picture: file, domain, split, and what is known of the face; columns of all.
-        hair: (P, S, S) uint8, memory-mapped, 255 where a picture shows hair, all 0 where none was found;
+        hair: (P, S, S) uint8, read as `images`, 255 where a picture shows hair, all 0 where none was found;
             None where the pack was prepared without looking for hair.
 
     Args:
-        folder: with images.npy, index.jsonl, meta.json and, where meta.json says so, hair.npy.
+        folder: with images.npy, index.jsonl, meta.json and, where meta.json says so, hair.npy; or with shards; or the
+            address of a folder of shards.
 
     Raises:
         PackError: if it is no whole pack.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        address = address_of(folder)
+        self.folder = folder = folder if address is None else fetched(address)
         self._whole: dict[str, set[int]] = {}
         if not (folder / "meta.json").is_file():
             raise PackError(f"{folder} is not a pack (no meta.json): make one with `anime2real prepare`")
@@ -68,9 +68,9 @@ class Pack:
             self.meta = read_meta(folder / "meta.json")
             self.index_path = folder / "index.jsonl"
             self.index = Index(self.index_path)
-            self.images = mapped(folder / "images.npy")
-            self.hair = mapped(folder / "hair.npy") if "hair" in self.meta else None
             self.size: int = self.meta["size"]
+            self.images = self._pixels("picture", "images.npy")
+            self.hair = self._pixels("hair", "hair.npy") if "hair" in self.meta else None
             version = self.meta["format_version"]
             sums: Mapping[str, Any] = self.meta.get("sums", {})
             self._sums = {"images": sums.get("images", []), "hair": sums and self.meta.get("hair", {}).get("sums", [])}
@@ -89,10 +89,22 @@ class Pack:
         if sums:
             self._check_index(sums)
 
+    def _pixels(self, kind: Literal["picture", "hair"], name: str) -> NDArray[np.uint8]:
+        """All pictures or masks, mapped or, of shards, as what reads them."""
+        if not self.in_shards:
+            return mapped(self.folder / name)
+        read = TarPixels(self.folder, kind, self.size, self.meta["shards"]["each"])
+        return cast(NDArray[np.uint8], read)  # as far as anybody here uses an array
+
+    @property
+    def in_shards(self) -> bool:
+        """Whether its pictures lie in tar archives, where they are read but not changed."""
+        return "shards" in self.meta
+
     def _check_index(self, sums: Mapping[str, Any]) -> None:
         """Whether the lines of the index are those of the pictures, in their order, and as many as meta.json says."""
-        if self._misfit(sums) and (self.folder / _NEXT).is_file():  # a change was stopped before its last step
-            self.index_path = self.folder / _NEXT
+        if self._misfit(sums) and (self.folder / NEXT).is_file():  # a change was stopped before its last step
+            self.index_path = self.folder / NEXT
             with contextlib.suppress(OSError, ValueError):
                 self.index = Index(self.index_path)
         if why := self._misfit(sums):
@@ -111,10 +123,12 @@ class Pack:
     @property
     def has_sums(self) -> bool:
         """Whether the sums of its pictures are known; packs made before they were written have none."""
-        return bool(self._sums["images"])
+        return self.in_shards or bool(self._sums["images"])
 
     def check(self, rows: NDArray[np.int64] | None = None) -> None:
         """Compare pictures, and masks of hair, with their sums, by chunks; what was found whole is not read again.
+
+        Those of shards are compared when they are read; here all shards are, where no rows are given.
 
         Args:
             rows: (R,) that will be read; all if not given.
@@ -122,6 +136,11 @@ class Pack:
         Raises:
             PackError: some are not what was written.
         """
+        if isinstance(self.images, TarPixels):
+            if rows is None:
+                shards = self.meta["shards"]
+                self.images.check(shards["sums"], shards["bytes"])
+            return
         for name, pixels in (("images", self.images), ("hair", self.hair)):
             sums, known = self._sums[name], self._whole.setdefault(name, set())
             if pixels is None or not sums:
@@ -129,16 +148,18 @@ class Pack:
             if len(sums) != len(range(0, len(pixels), self._chunk)):
                 raise PackError(f"{self.folder} is a damaged pack (too few sums in meta.json): prepare it again")
             chunks = range(len(sums)) if rows is None else np.unique(rows // self._chunk).tolist()
-            new = [chunk for chunk in chunks if chunk not in known]
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for chunk, found in zip(new, pool.map(lambda c: chunk_sum(pixels, c, self._chunk), new), strict=True):  # noqa: B023
-                    if found != sums[chunk]:
-                        last = min(len(pixels), (chunk + 1) * self._chunk) - 1
-                        raise PackError(
-                            f"{self.folder} is a damaged pack ({name}.npy, pictures {chunk * self._chunk} to {last}, is"
-                            " not what was written): prepare it again"
-                        )
-                    known.add(chunk)
+            changed = first_changed(pixels, sums, self._chunk, chunks, known)
+            if changed is not None:
+                last = min(len(pixels), (changed + 1) * self._chunk) - 1
+                raise PackError(
+                    f"{self.folder} is a damaged pack ({name}.npy, pictures {changed * self._chunk} to {last}, is not"
+                    " what was written): prepare it again"
+                )
+
+    def need_one_piece(self, to: str) -> None:
+        """Refuse, with a PackError, to change what is in shards."""
+        if self.in_shards:
+            raise PackError(f"{self.folder} is in shards: {to} the pack that they were made of, and make them again")
 
     @cached_property
     def digest(self) -> str:
@@ -244,55 +265,3 @@ class Pack:
         """The rows of a domain and a split, ascending."""
         of_both = (self.index.domains == DOMAINS.index(domain)) & (self.index.splits == SPLITS.index(split))
         return np.flatnonzero(of_both)
-
-
-def write_index(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
-    """Replace index.jsonl of a pack by these entries, one for each picture.
-
-    Raises:
-        PackError: it cannot be written.
-    """
-    _replace(folder / "index.jsonl", (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
-
-
-def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
-    """Replace meta.json of a pack.
-
-    Raises:
-        PackError: it cannot be written.
-    """
-    _replace(folder / "meta.json", [json.dumps(meta, indent=1, sort_keys=True) + "\n"])
-
-
-def write_both(folder: Path, entries: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) -> None:
-    """Replace index.jsonl and meta.json of a pack; killed on the way, it leaves the old two or the new two.
-
-    Raises:
-        PackError: they cannot be written.
-    """
-    _replace(folder / _NEXT, (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
-    write_meta(folder, meta)
-    (folder / _NEXT).replace(folder / "index.jsonl")
-
-
-def _replace(path: Path, lines: Iterable[str]) -> None:
-    try:
-        with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-    except OSError as error:
-        raise PackError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def note_hair(folder: Path, meta: Mapping[str, Any], sha256: str, facts: Mapping[str, Any]) -> None:
-    """Say in meta.json that a pack knows hair, whose masks, in hair.npy, have this sum."""
-    chunk = meta.get("sums", {}).get("pictures")
-    sums = {"sums": chunk_sums(folder / "hair.npy", chunk)} if chunk else {}
-    write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256, **sums}})
-
-
-def sums_of(folder: Path) -> dict[str, Any]:
-    """`sums` of meta.json, for a pack whose images.npy and index.jsonl are written."""
-    shape = np.load(folder / "images.npy", mmap_mode="r").shape
-    chunk = max(1, CHUNK_BYTES // int(np.prod(shape[1:])))
-    files = Index(folder / "index.jsonl").files_sha256
-    return {"pictures": chunk, "files": files, "images": chunk_sums(folder / "images.npy", chunk)}

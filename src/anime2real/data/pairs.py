@@ -19,7 +19,8 @@ from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import FEATURES, NEAR, distinct, perceptual_hash, thumbnail, thumbnails_alike
 from anime2real.data.members import Member, Split, list_source
-from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError, sums_of, write_index, write_meta
+from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
+from anime2real.data.pack_files import sums_of, write_index, write_meta
 from anime2real.data.prepare import PackSummary, check_pack_options
 from anime2real.data.sources import (
     Crop,

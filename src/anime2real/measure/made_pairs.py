@@ -22,7 +22,8 @@ from anime2real.data.arrays import new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import NEAR, distinct, thumbnails_alike
 from anime2real.data.members import Listing, Member, left_out_words, list_source
-from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError, sums_of, write_index, write_meta
+from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
+from anime2real.data.pack_files import sums_of, write_index, write_meta
 from anime2real.data.prepare import PackSummary, check_pack_options
 from anime2real.data.shards import cannot_write
 from anime2real.data.sources import index_entry, split_of

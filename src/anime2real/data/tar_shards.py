@@ -1,0 +1,180 @@
+"""A pack to shards: tar archives in WebDataset's layout, and where in them each picture lies (`tar_pixels.py`).
+
+Each shard is on the disk as soon as it is whole, in a hidden folder beside the result; whoever is stopped goes on at
+the next one. The same pack gives the same bytes.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.atomic import atomic_file, move_into_place, remove_partial_files, remove_partial_folders
+from anime2real.data.pack import Pack, PackError, PackOptionError
+from anime2real.data.pack_files import write_meta
+from anime2real.data.tar_pixels import SAMPLE, shard_name
+from anime2real.locks import alone
+from anime2real.progress import Progress
+
+RAW_BYTES: Final = 2**30
+"""Of a shard's pictures before they are compressed, at most, by default; as WebP a fifth of it."""
+
+_SAMPLES_AT_ONCE: Final = 512
+
+
+def usual_each(size: int) -> int:
+    """Pictures of a shard, a power of two."""
+    return 1 << ((RAW_BYTES // (size**2 * 3)).bit_length() - 1)
+
+
+def shard_pack(folder: Path, output: Path, *, each: int | None = None, quiet: bool = False) -> dict[str, Any]:
+    """Write a pack as shards.
+
+    Args:
+        folder: of the pack.
+        output: the folder of the shards, made here.
+        each: pictures of a shard; about a gigabyte of pixels if not given.
+        quiet: no progress on stderr.
+
+    Returns:
+        its meta.json.
+
+    Raises:
+        PackError: it is no whole pack, `output` is there or cannot be written to. The same call goes on.
+    """
+    pack = Pack(folder)
+    if each is not None and each < 1:
+        raise PackOptionError(f"a shard has 1 picture or more, not {each}")
+    if "shards" in pack.meta:
+        raise PackError(f"{folder} is in shards already")
+    if output.exists():
+        raise PackError(f"{output} is already there: name another folder")
+    each = each or usual_each(pack.size)
+    output = Path(os.path.abspath(output))
+    work = output.parent / f".{output.name.encode()[:200].decode(errors='ignore')}.sharding"
+    refusal = PackError(f"{output} is being written by another process: wait for it, or name another folder")
+    with _told(work):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with alone(work.with_suffix(".lock"), refusal), Progress(quiet=quiet) as progress:
+            remove_partial_folders(output)
+            _begin(work, f"{pack.digest} {each}")
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                for number, start in enumerate(range(0, len(pack.index), each)):
+                    rows = range(start, min(start + each, len(pack.index)))
+                    if not _facts(work, number).is_file():
+                        _write_shard(pack, work, number, rows, pool)
+                    progress("writing shards", rows.stop, len(pack.index))
+            meta = _finish(pack, work, each)
+            move_into_place(work, output)
+    return meta
+
+
+@contextmanager
+def _told(work: Path) -> Iterator[None]:
+    """Say in one line what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "make room, and the same command goes on" if full else "allow writing there, or name another folder"
+        raise PackError(f"{work} cannot be written: {error.strerror or error}; {advice}") from error
+
+
+def _begin(work: Path, key: str) -> None:
+    """Have the folder ready for one pack in shards of one length; what was begun for another goes."""
+    mark = work / "key"
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        with atomic_file(mark) as temporary:
+            temporary.write_text(key, encoding="utf-8")
+    remove_partial_files(work)
+
+
+def _facts(work: Path, number: int) -> Path:
+    """The file of what is known of a finished shard, written after it."""
+    return work / f"{number}.npz"
+
+
+def _write_shard(pack: Pack, work: Path, number: int, rows: range, pool: ThreadPoolExecutor) -> None:
+    pack.check(np.arange(rows.start, rows.stop))
+    samples = np.zeros(len(rows), SAMPLE)
+    with atomic_file(work / shard_name(number)) as temporary:
+        with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for start in range(0, len(rows), _SAMPLES_AT_ONCE):
+                part = rows[start : start + _SAMPLES_AT_ONCE]
+                pictures = pool.map(_picture, pack.images[part.start : part.stop])
+                masks = repeat(b"") if pack.hair is None else pool.map(_mask, pack.hair[part.start : part.stop])
+                for row, picture, mask in zip(part, pictures, masks, strict=False):
+                    key, sample = f"{row:09d}", samples[row - rows.start]
+                    _add(tar, f"{key}.webp", picture, sample, "picture")
+                    if mask:
+                        _add(tar, f"{key}.hair.png", mask, sample, "hair")
+                    _add(tar, f"{key}.json", json.dumps(pack.index[row], sort_keys=True).encode())
+        with temporary.open("rb") as file:
+            total = hashlib.file_digest(file, "sha256").hexdigest()
+        length = temporary.stat().st_size
+    with atomic_file(_facts(work, number)) as temporary:
+        np.savez(temporary, samples=samples, sum=np.array(total), bytes=np.array(length))
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes, sample: Any = None, kind: str = "") -> None:
+    """Write a member, and note in `sample` where it lies."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    if sample is not None:
+        sample[f"{kind}_start"] = tar.offset + tarfile.BLOCKSIZE
+        sample[f"{kind}_bytes"], sample[f"{kind}_crc"] = len(content), zlib.crc32(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _picture(pixels: NDArray[np.uint8]) -> bytes:
+    """(S, S, 3) as WebP without loss: smaller than PNG, and read in less time; more effort gains a tenth at most."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True, exact=True, quality=0, method=0)
+    return file.getvalue()
+
+
+def _mask(pixels: NDArray[np.uint8]) -> bytes:
+    """(S, S) as PNG; nothing where no hair is."""
+    if not pixels.any():
+        return b""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _finish(pack: Pack, work: Path, each: int) -> dict[str, Any]:
+    """What makes shards a pack: samples.npy, index.jsonl and, last, meta.json."""
+    parts, sums, lengths = [], [], []
+    for number in range(len(range(0, len(pack.index), each))):
+        with np.load(_facts(work, number), allow_pickle=False) as facts:
+            parts.append(facts["samples"])
+            sums.append(str(facts["sum"]))
+            lengths.append(int(facts["bytes"]))
+    np.save(work / "samples.npy", np.concatenate(parts))
+    shutil.copyfile(pack.index_path, work / "index.jsonl")
+    files = {}
+    for name in ("index.jsonl", "samples.npy"):
+        with (work / name).open("rb") as file:
+            files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    meta = {**pack.meta, "shards": {"each": each, "sums": sums, "bytes": lengths, "files": files}}
+    write_meta(work, meta)
+    for number in range(len(parts)):
+        _facts(work, number).unlink()
+    (work / "key").unlink()
+    return meta
