@@ -204,6 +204,7 @@ def server(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(byte_ranges, "_WAIT_SECONDS", 0.0)
     handler = type("Handler", (Ranges,), {"asked": []})
+    monkeypatch.setattr(ThreadingHTTPServer, "request_queue_size", 128)  # ranges are asked for at once
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(shards.parent))) as running:
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
