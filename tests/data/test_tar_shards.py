@@ -1,4 +1,4 @@
-"""Packs in shards: the same pictures, from a folder or a server; other programs read them; nothing half done is lost."""
+"""Packs in shards: the same pictures, from a folder or a server; other programs read them; nothing done is lost."""
 
 import io
 import json
@@ -136,7 +136,7 @@ def test_damage_is_told_where_it_is_read(shards: Path, tmp_path: Path, capsys: p
     assert main(["pack", "show", str(copy), "--check"]) == 1
     assert "shard-000001.tar is not what was written" in capsys.readouterr().err
     (copy / "shard-000002.tar").unlink()
-    with pytest.raises(UnreadableError, match="shard-000002.tar cannot be read: No such file"):
+    with pytest.raises(UnreadableError, match=r"shard-000002\.tar cannot be read: No such file"):
         pack.images[2 * EACH]
     (copy / "samples.npy").write_bytes(b"none")
     with pytest.raises(PackError, match="damaged pack"):
