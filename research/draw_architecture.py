@@ -89,7 +89,7 @@ PHOTOGRAPH: Final = (
         (
             Box("pipeline.translate_crops", "crops of several in one batch"),
             Box("network.Network", "ONNX Runtime, on the CPU"),
-            Box("bundle.registry.find", "which bundle: installed, folder, Hub"),
+            Box("network.Networks", "which bundle: own, installed, Hub"),
         ),
         "results (K, S, S, 3) uint8",
     ),

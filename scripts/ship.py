@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.format import Bundle
-from anime2real.bundle.registry import CORE, ELSEWHERE
+from anime2real.bundle.format import CORE, Bundle
+from anime2real.bundle.registry import ELSEWHERE
 from anime2real.bundle.save import load, model_card, save
 from anime2real.errors import UserError
 

@@ -50,7 +50,7 @@ def model(
 
 def ship_only(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the bundles in a folder be all that are installed."""
-    patch.setattr("anime2real.bundle.registry.CORE", folder)
+    patch.setattr("anime2real.bundle.format.CORE", folder)
     patch.setattr("anime2real.bundle.registry.bundle_folders", lambda: {"anime2real": folder})
 
 

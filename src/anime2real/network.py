@@ -3,10 +3,10 @@
 Every ONNX network of the package, those that find faces too, gets its session and its pixels from here.
 """
 
-import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial, wraps
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -15,8 +15,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.format import STYLE, Bundle, BundleError
+from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
@@ -130,6 +131,64 @@ class Network:
         return to_uint8(result)
 
 
+class Networks:
+    """The bundles that a command may use and their networks, by the domain that they translate to.
+
+    Args:
+        method: an installed method; the best one of each direction if None.
+        given: the only bundle there is, in place of a method.
+        with_variants: whether the best one has to make several results of one picture.
+        threads, once: as of `Network`.
+    """
+
+    def __init__(
+        self,
+        method: str | None,
+        given: Bundle | None = None,
+        *,
+        with_variants: bool = False,
+        threads: int | None = None,
+        once: bool = False,
+    ) -> None:
+        self._method, self._with_variants = method, with_variants
+        self._threads, self._once, self._lock = threads, once, Lock()
+        self._known: dict[Domain, Bundle | UserError] = {}
+        self._loaded: dict[Domain, Network] = {}
+        if given is not None:
+            wrong_way = BundleError(f"{given.folder} translates to {given.target} alone")
+            self._known = {to: given if to == given.target else wrong_way for to in DOMAINS}
+
+    def __call__(self, to: Domain) -> Network:
+        """The network of a direction, loaded once; a UserError if there is none, or it is damaged."""
+        with self._lock:
+            if to not in self._loaded:
+                self._loaded[to] = Network(self.bundle(to), threads=self._threads, once=self._once)
+            return self._loaded[to]
+
+    def bundle(self, to: Domain) -> Bundle:
+        """The bundle of a direction, looked up once; a UserError if there is none, or it is damaged."""
+        return self.bundles([to])[0]
+
+    def bundles(self, domains: Sequence[Domain]) -> list[Bundle]:
+        """Those to some domains, at least one; the UserError of the first domain if there is none."""
+        known = [self._look_up(to) for to in domains]
+        if found := [one for one in known if isinstance(one, Bundle)]:
+            return found
+        raise next(one for one in known if isinstance(one, UserError))
+
+    def _look_up(self, to: Domain) -> Bundle | UserError:
+        try:
+            if to not in self._known and not self._with_variants and (own := core_bundle(self._method, to)):
+                self._known[to] = own
+            if to not in self._known:
+                from anime2real.bundle.registry import find  # not above: the package's own are found without it
+
+                self._known[to] = find(self._method, to, with_variants=self._with_variants)
+        except UserError as error:
+            self._known[to] = error
+        return self._known[to]
+
+
 def batches(count: int, size: int = BATCH) -> Iterator[slice]:
     """Slices that cut `count` things into batches of `size`; the last one may be smaller."""
     return (slice(start, start + size) for start in range(0, count, size))
@@ -160,8 +219,7 @@ def open_session(
         options.log_severity_level = 4  # a call that wants more memory fails, which is told once, by us
     if threads is not None:
         options.intra_op_num_threads = threads
-    content = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 @lru_cache
@@ -217,18 +275,12 @@ def kind_of(array: NDArray[Any]) -> str:
 
 def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
     """The variant of each of `count` pictures."""
-    try:
-        try:
-            variants = [operator.index(variant)] * count  # type: ignore[arg-type]
-        except TypeError:
-            variants = [operator.index(number) for number in variant]  # type: ignore[union-attr]
-    except TypeError as error:
-        raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}") from error
-    if any(number < 0 for number in variants):
+    each: list[Any] = list(variant) if isinstance(variant, Iterable) else [variant] * count
+    if not all(isinstance(number, Integral) and int(number) >= 0 for number in each):
         raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}")
-    if len(variants) != count:
-        raise TranslatorError(f"{len(variants)} variants are given for {count} pictures: one for all, or one for each")
-    return variants
+    if len(each) != count:
+        raise TranslatorError(f"{len(each)} variants are given for {count} pictures: one for all, or one for each")
+    return each
 
 
 def _conditions(

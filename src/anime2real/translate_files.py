@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.limits import BATCH
-from anime2real.bundle.registry import Directions
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
@@ -26,7 +24,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
-from anime2real.network import Network, TranslatorError, available_cores
+from anime2real.network import Network, Networks, TranslatorError, available_cores
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,
@@ -48,32 +46,6 @@ AHEAD: Final = 2 * BATCH
 
 AHEAD_PIXELS: Final = 80_000_000
 """Pixels of whole pictures, kept to be pasted into, from which on no further ones are decoded."""
-
-
-class Networks:
-    """The networks of a command, by the domain that they translate to; each is loaded once.
-
-    Args:
-        bundles: those that may be used.
-        threads: CPU threads.
-        once: as of `Network`.
-    """
-
-    def __init__(self, bundles: Directions, threads: int | None = None, *, once: bool = False) -> None:
-        self.bundle: Final = bundles
-        self._threads, self._once, self._lock = threads, once, Lock()
-        self._loaded: dict[Domain, Network] = {}
-
-    def __call__(self, to: Domain) -> Network:
-        """The network of a direction.
-
-        Raises:
-            UserError: there is none, or it is damaged.
-        """
-        with self._lock:
-            if to not in self._loaded:
-                self._loaded[to] = Network(self.bundle(to), threads=self._threads, once=self._once)
-            return self._loaded[to]
 
 
 _Waiting = deque[tuple[Item, "Future[_Loaded] | None"]]

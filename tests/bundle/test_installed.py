@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 import tiny
 
-from anime2real.bundle import registry
-from anime2real.bundle.format import BundleError
+from anime2real.bundle import format, registry
+from anime2real.bundle.format import CORE, BundleError
 from anime2real.bundle.registry import (
-    CORE,
     ELSEWHERE,
     UnknownMethodError,
     bundle_folders,
@@ -37,7 +36,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.setattr(registry, "PACKAGE", folder / "anime2real")
-    monkeypatch.setattr(registry, "CORE", folder / "anime2real" / "bundles")
+    for module in (registry, format):
+        monkeypatch.setattr(module, "CORE", folder / "anime2real" / "bundles")
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     return folder
 

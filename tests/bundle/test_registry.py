@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import tiny
 
-from anime2real.bundle.format import BundleError
-from anime2real.bundle.registry import UnknownMethodError, best_method, find, find_bundles, shipped
+from anime2real.bundle.format import CORE, BundleError, core_bundle
+from anime2real.bundle.registry import PREFERRED, UnknownMethodError, best_method, find, find_bundles, shipped
 from anime2real.bundle.save import load
+from anime2real.domain import DOMAINS
 
 
 def test_shipped_and_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +34,14 @@ def test_what_really_ships_is_whole() -> None:
         assert (bundle.folder / "README.md").read_text().strip()
         assert bundle.licence
         assert bundle.rights
+
+
+def test_the_package_s_own_bundles_are_found_without_a_search() -> None:
+    own = [bundle for bundle in shipped() if bundle.folder.parent == CORE]
+    assert [core_bundle(bundle.method, bundle.target) for bundle in own] == own
+    assert [found.method for to in DOMAINS if (found := core_bundle(None, to))] == [PREFERRED[0]] * len(DOMAINS)
+    for method in ("cyclegan", "../bundles/galatea", "gal*"):
+        assert core_bundle(method, "real") is None
 
 
 def test_names_of_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,7 @@ import torch
 from exported import PX, WIDTH
 from toys import TINY, Toy, stop_at
 
-from anime2real.bundle.format import BundleError, read
-from anime2real.bundle.registry import CORE
+from anime2real.bundle.format import CORE, BundleError, read
 from anime2real.domain import DOMAINS, Domain
 from anime2real.domain import other as other_domain
 from anime2real.train.export.comparison import sample_pictures

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from anime2real.bundle.format import Bundle, read
-from anime2real.bundle.registry import CORE
+from anime2real.bundle.format import CORE, Bundle, read
 from anime2real.bundle.save import without_repeats
 from anime2real.cli.main import main
 from anime2real.train import weight_averaging

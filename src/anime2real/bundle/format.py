@@ -35,6 +35,12 @@ YOUNGEST: Final = 18
 OLDEST: Final = 80
 """Ages, in years, that a bundle may offer to show. Nobody younger can be asked for."""
 
+CORE: Final = Path(__file__).parent.parent / "bundles"
+"""The folder of the bundles that the package itself brings, each in a folder of its name."""
+
+BEST: Final = "galatea"
+"""The method of theirs that is used where none is named."""
+
 CLOSEST: Final = 0.5
 """The least share of a face's crop that a bundle's crops may have."""
 
@@ -188,6 +194,16 @@ def read(folder: Path | str, *, follow_links: bool = False, installed: bool = Fa
         training=raw["training"], figures=raw["figures"], hardware=raw["hardware"],
         folder=folder, size_bytes=size, installed=installed,
     )  # fmt: skip
+
+
+def core_bundle(method: str | None, to: Domain) -> Bundle | None:
+    """The package's own bundle of a method (`BEST` if None) and a direction; None if it is not one of its own.
+
+    Raises:
+        BundleError: as `read`.
+    """
+    names = {f"{method or BEST}-{source}-to-{to}" for source in DOMAINS}
+    return next((read(folder, installed=True) for folder in CORE.glob("*-to-*") if folder.name in names), None)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

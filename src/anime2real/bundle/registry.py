@@ -5,21 +5,20 @@ the folder of that module holds them. The module is located and never imported. 
 are found without being installed, and stand for the distributions that would be made of them.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from anime2real.bundle.format import MANIFEST, Bundle, BundleError, read
+from anime2real.bundle.format import BEST, CORE, MANIFEST, Bundle, BundleError, core_bundle, read
 from anime2real.bundle.hub import fetch, is_hub_name
 from anime2real.domain import Domain, other
-from anime2real.errors import UsageError, UserError, nearest
+from anime2real.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 PACKAGE: Final = Path(__file__).parent.parent
-CORE: Final = PACKAGE / "bundles"
 GROUP: Final = "anime2real.bundles"
 
 ELSEWHERE: Final = {
@@ -31,7 +30,7 @@ ELSEWHERE: Final = {
 }
 """Methods whose bundles the package does not bring itself: the folder, under a clone's bundles/, of what does."""
 
-PREFERRED: Final = ("galatea", "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
+PREFERRED: Final = (BEST, "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
 """Methods, the best first: what `best_method` chooses from."""
 
 
@@ -135,11 +134,8 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
         UnknownMethodError: there is none; the message names the nearest method, or the direction that there is.
         BundleError: one of the installed bundles is damaged.
     """
-    # What the package brings is found without asking for what else is installed.
-    quick = method or (None if with_variants else PREFERRED[0])
-    for bundle in _inside(CORE):
-        if (bundle.method, bundle.target) == (quick, to):
-            return bundle
+    if (method or not with_variants) and (own := core_bundle(method, to)):
+        return own
     bundles = shipped()
     method = method or _best_of(bundles, to, with_variants)
     for bundle in bundles:
@@ -153,57 +149,6 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
     if not methods:
         raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
     raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
-
-
-class Directions:
-    """The bundles that a command may use, by the domain that they translate to; each is looked up once.
-
-    Args:
-        method: an installed method; the best one of each direction if None.
-        bundle: the only bundle there is, in place of a method.
-        with_variants: whether the best one has to make several results of one picture.
-    """
-
-    def __init__(self, method: str | None, bundle: Bundle | None = None, *, with_variants: bool = False) -> None:
-        self._method, self._with_variants = method, with_variants
-        self._known: dict[Domain, Bundle | UserError] = {}
-        if bundle is not None:
-            wrong_way = BundleError(f"{bundle.folder} translates to {bundle.target} alone")
-            self._known = {bundle.target: bundle, other(bundle.target): wrong_way}
-
-    def __call__(self, to: Domain) -> Bundle:
-        """The bundle to a domain.
-
-        Raises:
-            UnknownMethodError: there is none.
-            BundleError: it is damaged.
-        """
-        if to not in self._known:
-            try:
-                self._known[to] = find(self._method, to, with_variants=self._with_variants)
-            except UserError as error:
-                self._known[to] = error
-        found = self._known[to]
-        if isinstance(found, UserError):
-            raise found
-        return found
-
-    def among(self, domains: Iterable[Domain]) -> list[Bundle]:
-        """The bundles to some domains, at least one.
-
-        Raises:
-            UserError: there is none; the error is that of the first domain.
-        """
-        found: list[Bundle] = []
-        errors: list[UserError] = []
-        for to in domains:
-            try:
-                found.append(self(to))
-            except UserError as error:
-                errors.append(error)
-        if not found:
-            raise errors[0]
-        return found
 
 
 def open_bundle(name: Path | str) -> Bundle:

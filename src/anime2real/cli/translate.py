@@ -17,7 +17,6 @@ from anime2real.progress import Progress
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.bundle.format import Bundle
-    from anime2real.bundle.registry import Directions
     from anime2real.cli.streams import Destination
     from anime2real.face.who import Who
     from anime2real.image.files import Search
@@ -80,11 +79,14 @@ def translate(
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import FILM_SUFFIXES, QUALITY, SUFFIXES, Search
+    from anime2real.network import Networks
     from anime2real.outcome import Options
-    from anime2real.translate_files import Networks, translate_files
+    from anime2real.translate_files import translate_files
 
-    _allow_one("--method", method, "--bundle", bundle)
-    _allow_one("--overwrite", overwrite, "--skip-existing", skip_existing)
+    if method and bundle:
+        raise UsageError("give --method or --bundle, not both")
+    if overwrite and skip_existing:
+        raise UsageError("give --overwrite or --skip-existing, not both")
     _check_range("threads", threads, 1024)
     _check_range("variants", variants, MOST_VARIANTS)
     _check_range("quality", quality, 100)
@@ -95,10 +97,15 @@ def translate(
         if quality is not None and place.format == "png":
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
-        bundles, domain = _directions(method, bundle, None if to == "auto" else to, variants, asked)
+        domain = None if to == "auto" else to
+        if given := _given_bundle(bundle, domain) if bundle else None:
+            domain = given.target
+        once = variants == len(pictures) == 1 and Path(pictures[0]).is_file()
+        networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once)
+        for found in networks.bundles([domain] if domain else ["real", "anime"]):
+            _check_can(found, "--bundle" if bundle else "--method", variants, asked)
         if domain is not None:
-            _tell_of_label_maps(bundles(domain), layout)
-        networks = Networks(bundles, threads, once=variants == len(pictures) == 1 and Path(pictures[0]).is_file())
+            _tell_of_label_maps(networks.bundle(domain), layout)
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
@@ -152,35 +159,28 @@ def _destination(
     return _Folder(pictures, output, format or "png")
 
 
-def _allow_one(one: str, value: object, other: str, other_value: object) -> None:
-    if value and other_value:
-        raise UsageError(f"give {one} or {other}, not both")
+def _check_range(name: str, number: int | None, most: int) -> None:
+    if number is not None and not 1 <= number <= most:
+        raise UsageError(f"--{name} goes from 1 to {most}, not {number}")
 
 
-def _check_range(name: str, number: int | None, most: int | None = None) -> None:
-    if number is None or 1 <= number <= (most or number):
-        return
-    raise UsageError(f"--{name} {f'goes from 1 to {most}' if most else 'must be at least 1'}, not {number}")
+def _given_bundle(name: str, to: Domain | None) -> "Bundle":
+    """The bundle that --bundle names."""
+    from anime2real.bundle.registry import open_bundle
+
+    given = open_bundle(name)
+    if to not in (None, given.target):
+        raise UsageError(f"{name} translates to {given.target}, not to {to}: leave --to out")
+    return given
 
 
-def _directions(
-    method: str | None, bundle: str | None, to: Domain | None, variants: int, who: "Who"
-) -> "tuple[Directions, Domain | None]":
-    """The bundles that may be used, which can do what is asked for, and the domain, if it is one for all pictures."""
-    from anime2real.bundle.registry import Directions, open_bundle
+def _check_can(bundle: "Bundle", option: str, variants: int, who: "Who") -> None:
+    """Refuse what a bundle, which an option named or could name, cannot do."""
     from anime2real.pipeline import who_for
 
-    given = open_bundle(bundle) if bundle else None
-    if given and to not in (None, given.target):
-        raise UsageError(f"{bundle} translates to {given.target}, not to {to}: leave --to out")
-    to = given.target if given else to
-    bundles = Directions(method, given, with_variants=variants > 1)
-    for found in bundles.among([to] if to else ["real", "anime"]):
-        if variants > 1 and found.variants == 1:
-            named = "--bundle" if bundle else "--method"
-            raise UsageError(f"{found.name} makes one result of a picture: leave out --variants, or {named}")
-        who_for(found, who)
-    return bundles, to
+    if variants > 1 and bundle.variants == 1:
+        raise UsageError(f"{bundle.name} makes one result of a picture: leave out --variants, or {option}")
+    who_for(bundle, who)
 
 
 def _tell_of_label_maps(bundle: "Bundle", layout: str | None) -> None:
