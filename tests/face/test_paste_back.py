@@ -85,3 +85,22 @@ def test_where_no_head_is_found_the_square_is_pasted(monkeypatch: pytest.MonkeyP
     pasted = np.asarray(paste_head(wall, crop, np.full_like(crop, 30), around((50.0, 50.0), 60.0)))
     assert (abs(pasted[45:55, 45:55].astype(int) - 30) <= 10).all()  # in the wall's tone
     assert (pasted[:15] == (220, 230, 210)).all()
+
+
+def test_beside_a_narrower_head_the_surroundings_go_on_and_missed_hair_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = np.mgrid[:128, :128]
+    wide, narrow = (((x - 64) / w) ** 2 + ((y - 64) / 50) ** 2 < 1 for w in (44, 28))
+    strand = (abs(x - 28) < 3) & (abs(y - 50) < 20)  # in the old head, not in the new one's mask
+    crop = np.where(wide[..., None], (200, 150, 120), (90, 110, 130)).astype(np.uint8)
+    crop[124:], crop[:4] = (200, 20, 40), (20, 160, 60)  # more than one tone
+    result = np.where((narrow & (y > 40))[..., None], (240, 200, 180), (255, 255, 255))
+    result = np.where((narrow & (y <= 40) | strand)[..., None], (30, 20, 20), result).astype(np.uint8)
+    monkeypatch.setattr(
+        "anime2real.face.paste_back.head_masks", lambda crops: np.stack([wide, narrow]).astype(np.float32)
+    )
+    pasted = np.asarray(paste_head(Image.fromarray(crop), crop, result, around((64.0, 64.0), 128.0)), int)
+    beside = wide & ~narrow & ~strand & (abs(x - 64) > 32) & (abs(x - 28) > 6) & (abs(y - 64) < 40)
+    assert beside.sum() > 500
+    assert np.quantile(abs(pasted[beside] - (90, 110, 130)).max(-1), 0.95) < 12  # the wall, not the white of the result
+    assert pasted[strand & (abs(x - 28) < 2) & (abs(y - 50) < 15)].mean() < 60
+    assert pasted[70:90, 55:75].mean() > 140  # dimmed, as the picture is dark

@@ -32,14 +32,14 @@ def fill_quietly(crop: Image.Image, beyond: Callable[[int], NDArray[np.float32]]
     """
     cells = np.asarray(crop.resize((CELLS, CELLS), Image.Resampling.BOX), np.float32)
     known = np.where(beyond(CELLS) <= 0, 1.0, LEAST).astype(np.float32)[..., None]
-    colours = Image.fromarray((_spread(cells, known) + 0.5).astype(np.uint8)).resize(
+    colours = Image.fromarray((pull_push(cells, known) + 0.5).astype(np.uint8)).resize(
         crop.size, Image.Resampling.BICUBIC
     )
     share = 1 - np.clip(beyond(crop.width) / FADE, 0, 1)
     return Image.composite(crop, colours, Image.fromarray((share * 255 + 0.5).astype(np.uint8)))
 
 
-def _spread(colours: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
+def pull_push(colours: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colours (n, n, 3), n a power of two, where known (n, n, 1) is 1; where it is less, those of coarser grids show.
 
     Pull: a cell of the next grid has the mean of its four, weighted by how well they are known, and is known as well as
@@ -48,7 +48,7 @@ def _spread(colours: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray
     if len(colours) == 1:
         return colours
     weights = _sums_of_four(known)
-    coarser = _spread(_sums_of_four(colours * known) / weights, np.minimum(weights, 1))
+    coarser = pull_push(_sums_of_four(colours * known) / weights, np.minimum(weights, 1))
     return known * colours + (1 - known) * _doubled(_doubled(coarser).swapaxes(0, 1)).swapaxes(0, 1)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.finder import MODELS
-from anime2real.image.guided_filter import guided_filter
+from anime2real.image.guided_filter import guided_lines
 from anime2real.network import loaded_once, open_session, to_float
 
 SIDE: Final = 128
@@ -33,20 +33,20 @@ def head_masks(crops: NDArray[np.uint8]) -> Masks:
     Args:
         crops: (N, S, S, 3) sRGB, of faces lined up or upright.
     """
-    side = crops.shape[1]
     small = np.stack([np.asarray(Image.fromarray(c).resize((SIDE, SIDE), Image.Resampling.BOX)) for c in crops])
     levels = _session(1).run(["masks"], {"image": to_float(small)})[0].max(1)
-    return np.stack([_fine(level, crop, side) for level, crop in zip(levels, crops, strict=True)])
+    return np.stack([_fine(*each) for each in zip(levels, crops, strict=True)])
 
 
-def _fine(level: NDArray[np.float32], crop: NDArray[np.uint8], side: int) -> Masks:
-    """The network's answer, (64, 64), at the crop's size and along its edges."""
-    half = max(SIDE, side // 2)  # edges are found at half the size of large crops, in a quarter of the time
-    guide = np.asarray(Image.fromarray(crop).resize((half, half), Image.Resampling.BOX), np.float64)
-    rough = np.asarray(Image.fromarray(level).resize((half, half), Image.Resampling.BICUBIC), np.float64)
-    fine = guided_filter(rough, guide.transpose(2, 0, 1) / 255, max(1, round(RADIUS * half)), SMOOTHNESS)
-    sure = ((fine - CERTAIN) / (1 - 2 * CERTAIN)).clip(0, 1).astype(np.float32)
-    return np.asarray(Image.fromarray(sure).resize((side, side), Image.Resampling.BILINEAR))
+def _fine(level: NDArray[np.float32], crop: NDArray[np.uint8]) -> Masks:
+    """The network's answer, (64, 64), at the size of a crop (S, S, 3) and along its edges."""
+    reduced = np.asarray(Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX), np.float32)
+    lines = guided_lines(level, reduced.transpose(2, 0, 1) / 255, max(1, round(RADIUS * len(level))), SMOOTHNESS)
+    whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
+    red, green, blue, offset = map(np.asarray, whole)
+    colours = crop.astype(np.float32) / 255
+    fine = red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2] + offset
+    return np.asarray(((fine - CERTAIN) / (1 - 2 * CERTAIN)).clip(0, 1))
 
 
 @loaded_once

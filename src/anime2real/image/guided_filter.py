@@ -5,10 +5,12 @@ colour, the one nearest to the mask; each pixel takes the mean over the windows 
 OpenCV's contributed modules have it, with all of OpenCV.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+Plane = NDArray[np.floating[Any]]
 
 
 def box_mean(planes: Plane, radius: int) -> Plane:
@@ -46,6 +48,15 @@ def guided_filter(mask: Plane, guide: Plane, radius: int, smoothness: float) -> 
     Returns:
         (H, W); not clipped.
     """
+    line = guided_lines(mask, guide, radius, smoothness)
+    return np.asarray((line[:3] * guide).sum(0) + line[3])
+
+
+def guided_lines(mask: Plane, guide: Plane, radius: int, smoothness: float) -> Plane:
+    """What the guided filter makes of each pixel's colour: three slopes and an offset, (4, H, W).
+
+    Enlarged, they bring the mask to the edges of a larger guide: He and Sun, "Fast Guided Filter", 2015.
+    """
     red, green, blue = guide
     pairs = ((red, red), (red, green), (red, blue), (green, green), (green, blue), (blue, blue))
     means = box_mean(np.stack([*guide, mask, *(one * two for one, two in pairs), *(guide * mask)]), radius)
@@ -63,5 +74,4 @@ def guided_filter(mask: Plane, guide: Plane, radius: int, smoothness: float) -> 
     shared = means[10:] - colour * level
     slope = np.stack([(row[0] * shared[0] + row[1] * shared[1] + row[2] * shared[2]) / determinant for row in adjugate])
     offset = level - (slope * colour).sum(0)
-    averaged = box_mean(np.concatenate([slope, offset[None]]), radius)
-    return np.asarray((averaged[:3] * guide).sum(0) + averaged[3])
+    return box_mean(np.concatenate([slope, offset[None]]), radius)
