@@ -15,7 +15,7 @@ from anime2real.domain import Domain
 from anime2real.face.fill import fill_quietly
 
 Points = NDArray[np.float64]
-
+Size = tuple[int, int]
 Beyond = Literal["quiet", "mirror", "edge"]
 """How a picture is continued beyond its edge, as `align` says."""
 
@@ -200,7 +200,7 @@ def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond 
             alone; or `edge`, by repeating the edge, which is how the networks that find and label faces have learned.
     """
     place = to_unit.then(scaling(side))  # px of the picture to px of the crop
-    left, top, right, bottom = extent(place.inverse, side, image.size, margin=4.0 / min(1.0, place.scale))
+    left, top, right, bottom = extent(place.inverse, (side, side), image.size, margin=4.0 / min(1.0, place.scale))
     part = image.crop((left, top, right, bottom))
     back = place.inverse.then(Similarity(1 + 0j, complex(-left, -top)))
     factor = int(1.0 / place.scale)
@@ -245,7 +245,7 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
     if enlarged >= 2:  # bicubic by many times would show the crop's pixels
         crop = crop.resize((side * enlarged, side * enlarged), Image.Resampling.LANCZOS)
         return paste(image, crop, to_unit, feather=feather)
-    left, top, right, bottom = extent(from_picture.inverse, side, image.size, margin=1.0)
+    left, top, right, bottom = extent(from_picture.inverse, (side, side), image.size, margin=1.0)
     if right <= left or bottom <= top:
         return image.copy()
     matrix = Similarity(1 + 0j, complex(left, top)).then(from_picture).matrix()
@@ -260,9 +260,9 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
     return result
 
 
-def extent(to_picture: Similarity, side: int, size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
+def extent(to_picture: Similarity, crop: Size, size: Size, margin: float) -> tuple[int, int, int, int]:
     """Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin; at least one px."""
-    corners = to_picture(side * UNIT_SQUARE)
+    corners = to_picture(UNIT_SQUARE * crop)
     low, high = corners.min(0) - margin, corners.max(0) + margin
     left, top = (min(max(0, math.floor(v)), s - 1) for v, s in zip(low, size, strict=True))
     right, bottom = (max(min(s, math.ceil(v)), o + 1) for v, s, o in zip(high, size, (left, top), strict=True))

@@ -1,0 +1,167 @@
+"""A translated head in the light and the tone of its crop, and around it what the crop shows around its own head.
+
+Where the result has no head and the crop had one, as beside a narrower chin, the network made a background. If it has
+the colours of the result's ground, the colours around both heads spread there, as in `face.fill`; else, as where it is
+hair that the mask missed, or a neck, it takes the light of the background, whose difference is carried inwards.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageFilter
+
+from anime2real.face.fill import LEAST, pull_push
+from anime2real.image.guided_filter import box_mean
+
+Plane = NDArray[np.floating[Any]]
+Pixels = NDArray[np.uint8]
+
+SOFT: Final = 1 / 128
+"""Blur of the heads' outline, shares of the side."""
+
+REACH: Final = 1 / 12
+"""How far the difference of backgrounds is carried, shares of the side."""
+
+BINS: Final = 16
+"""Of each channel, for the colours of the ground and of the head."""
+
+SMALL: Final = 64
+"""Pixels a side at which light is measured and colours spread; a power of two. Colours are told apart at twice."""
+
+MARGIN: Final = 5
+"""Of these, the window whose most of a head decides: strands beside a mask are no surroundings."""
+
+LIGHT: Final = 8.0
+"""Levels by which the head follows the light around it at most."""
+
+COLOURLESS: Final = 6.0
+"""Levels by which the colours of a black-and-white or toned picture stray from its tone at most."""
+
+
+def blended(
+    crop: Image.Image, result: Image.Image, before: Image.Image, after: Image.Image
+) -> tuple[Image.Image, Image.Image]:
+    """The result as it is to be pasted, and how far it is to cover the picture.
+
+    Args:
+        crop, result: RGB, (S, S).
+        before, after: L, (S, S), where they show the head.
+    """
+    heads = ImageChops.lighter(before, after)
+    beside = 1 - _plane(heads, SMALL)
+    if beside.mean() >= 0.01:
+        result, gone = _lit(crop, result, before, after, beside)
+        heads = ImageChops.lighter(heads, gone)
+    return _toned(crop, result), heads.filter(ImageFilter.GaussianBlur(SOFT * crop.width))
+
+
+def _lit(
+    crop: Image.Image, result: Image.Image, before: Image.Image, after: Image.Image, beside: Plane
+) -> tuple[Image.Image, Image.Image]:
+    """The result in the light of the crop, and how surely what the crop's head left bare is to be covered, L."""
+    size, head = crop.size, _plane(after, SMALL)
+    near, made = (np.asarray(picture.resize((SMALL, SMALL), BOX), np.float32) for picture in (crop, result))
+    away = (near - made) * beside[..., None]
+    light = np.clip(away.sum((0, 1)) / beside.sum(), -LIGHT, LIGHT)
+    known, *blurred = _blurred(np.stack([beside, *away.transpose(2, 0, 1)]), REACH * SMALL)
+    trust = np.minimum(1, known * 10)[..., None]
+    away = trust * np.stack(blurred, -1) / np.maximum(known, 1e-3)[..., None] + (1 - trust) * light
+    there = _image(away + 128).resize(size, BILINEAR)
+    carried = ImageChops.add(result, there, 1, -128)
+    ground, closed = _ground(result, after, beside), _enlarged(_without_holes(head), 2 * SMALL)
+    sure = closed * (1 - ground) / (closed * (1 - ground) + (1 - closed) * ground + 1e-6)  # Bayes
+    bare = _image(ground * (1 - sure) * 255).resize(size, BILINEAR)
+    around = Image.composite(_surroundings(crop, near, beside), carried, bare)
+    lit = result.point([min(255, max(0, round(v + more / 2))) for more in light for v in range(256)])
+    kept = ImageChops.darker(after, _image(sure * 255).resize(size, BILINEAR))
+    lost = _dilated((2 * (_plane(before, 2 * SMALL) - _plane(after, 2 * SMALL)) - 1).clip(0), MARGIN)
+    gone = ImageChops.multiply(_image(lost * 255).resize(size, BILINEAR), bare)
+    return Image.composite(lit, around, kept), gone
+
+
+def _ground(result: Image.Image, head: Image.Image, beside: Plane) -> Plane:
+    """How surely the colours of a result are its ground's and not its head's, in [0, 1], twice `SMALL` a side.
+
+    Masks miss strands of drawn hair, and know no necks: these have the colours of heads.
+
+    Args:
+        result: RGB.
+        head: L, where it shows the head.
+        beside: (SMALL, SMALL), where there is no head before or after.
+    """
+    side = 2 * SMALL
+    red, green, blue = (np.asarray(band).ravel() // (256 // BINS) for band in result.resize((side, side), BOX).split())
+    bins = (red.astype(np.int64) * BINS + green) * BINS + blue
+    shares = []
+    for weights in (_enlarged(beside, side), _plane(head, side)):
+        counts = np.bincount(bins, weights.ravel(), BINS**3).astype(np.float32)
+        shares.append(counts / max(counts.sum(), 1.0) + 1e-6)
+    odds = (shares[0] / (shares[0] + shares[1]))[bins].reshape(side, side)
+    both = _blurred(odds, SOFT * side)  # neighbours agree: their odds are squared
+    return np.asarray(both**2 / (both**2 + (1 - both) ** 2))
+
+
+def _without_holes(mask: Plane) -> Plane:
+    """A mask (H, W) whose holes are closed, as a strand that was not seen makes one: what is not seen from an edge."""
+    sides = [np.maximum.accumulate(turned, axis) for axis in (0, 1) for turned in (mask, np.flip(mask, axis))]
+    return np.asarray(np.minimum.reduce([sides[0], np.flip(sides[1], 0), sides[2], np.flip(sides[3], 1)]))
+
+
+def _surroundings(crop: Image.Image, near: NDArray[np.float32], beside: Plane) -> Image.Image:
+    """The crop without heads: where they are, the colours around them, spread inwards.
+
+    Args:
+        crop: RGB.
+        near: it, (SMALL, SMALL, 3).
+        beside: (SMALL, SMALL), where there are no heads.
+    """
+    known = (1 - _dilated(1 - beside, MARGIN)).clip(LEAST, 1)
+    spread, there = _image(pull_push(near, known[..., None])), _image(known * 255)
+    return Image.composite(crop, spread.resize(crop.size, BILINEAR), there.resize(crop.size, BILINEAR))
+
+
+def _toned(crop: Image.Image, result: Image.Image) -> Image.Image:
+    """The result without colours, or in the tone of the crop, as of sepia, if the crop has no others."""
+    levels = np.asarray(crop)[::3, ::3].astype(np.float32).reshape(-1, 3)
+    grey = levels @ np.full(3, 1 / 3, np.float32)
+    # The tone is what each channel is of the grey, a straight line.
+    spread = float(grey.var()) + 1  # of a crop of one colour, the slope is that of grey
+    middle = levels.mean(0)
+    slope = 1 + (grey - grey.mean()) @ (levels - middle - (grey - grey.mean())[:, None]) / len(grey) / spread
+    offset = middle - slope * grey.mean()
+    strays = np.maximum.reduce([abs(grey * slope[c] + offset[c] - levels[:, c]) for c in range(3)])
+    if np.quantile(strays, 0.98) > COLOURLESS:
+        return result
+    lines = zip(slope, offset, strict=True)
+    plain = Image.merge("RGB", [result.convert("L")] * 3)
+    return plain.point([min(255, max(0, round(v * float(m) + float(b)))) for m, b in lines for v in range(256)])
+
+
+BOX: Final = Image.Resampling.BOX
+BILINEAR: Final = Image.Resampling.BILINEAR
+
+
+def _image(levels: Plane) -> Image.Image:
+    """L or RGB of levels, (H, W) or (H, W, 3)."""
+    return Image.fromarray(np.asarray((levels + 0.5).clip(0, 255), np.uint8))
+
+
+def _plane(mask: Image.Image, side: int) -> Plane:
+    """A mask, L, as shares of 1 at another size."""
+    how = BOX if side < mask.width else BILINEAR
+    return np.asarray(mask.resize((side, side), how), np.float32) / 255
+
+
+def _enlarged(plane: Plane, side: int) -> Plane:
+    return np.asarray(Image.fromarray(plane.astype(np.float32)).resize((side, side), BILINEAR))
+
+
+def _blurred(planes: Plane, sigma: float) -> Plane:
+    """Planes (…, H, W), blurred by two boxes, nearly a Gaussian of a standard deviation in px."""
+    radius = max(1, round(1.22 * sigma))
+    return box_mean(box_mean(planes, radius), radius)
+
+
+def _dilated(mask: Plane, window: int) -> Plane:
+    return np.asarray(Image.fromarray(mask.astype(np.float32)).filter(ImageFilter.MaxFilter(window)))
