@@ -7,6 +7,7 @@ from typing import Any
 import plain_ugatit
 import pytest
 import scaling
+import streaming
 import torch
 import train_step
 from plain_ugatit import PlainGenerator, PlainUGATIT
@@ -114,3 +115,12 @@ def test_several_processes_are_measured_against_one(capsys: pytest.CaptureFixtur
     found = result["cyclegan"]
     assert found["ratio"] == pytest.approx(found["pairs_per_second"] / found["one_pairs_per_second"])
     assert found["ratio"] > 0
+
+
+@pytest.mark.parametrize("method", ["cyclegan", pytest.param("galatea", marks=pytest.mark.slow)])
+def test_streamed_pictures_are_measured_against_resident_ones(method: str, capsys: pytest.CaptureFixture[str]) -> None:
+    streaming.main(["--device", "cpu", "--toy", "--rounds", "1", "--workers", "0", "--methods", method])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])[method]
+    (rates,) = found["rounds"]
+    assert found["ratio"] == pytest.approx(rates["streamed"] / rates["resident"], rel=0.01)
+    assert found["cost"] == pytest.approx(1 - found["ratio"], abs=1e-3)

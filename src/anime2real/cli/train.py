@@ -54,6 +54,9 @@ class Common:
             go to bundles/ema-SHARE.
         device: auto, cpu, cuda, cuda:1.
         plain: without mixed precision, fused kernels, graph capture and streams, also on a GPU.
+        stream: read pictures as the steps need them, also where all of them fit into the device's memory; where they do
+            not, that is done anyway.
+        workers: processes that read streamed pictures; by default a core less than there are, 16 at most.
         tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra `tensorboard`.
         dry_run: say what would be trained, print the whole configuration, and stop.
         as_json: print that as a line of JSON.
@@ -73,6 +76,8 @@ class Common:
     ema_shares: Annotated[tuple[float, ...], Parameter(show_default=False)] = ()
     device: str = "auto"
     plain: bool = False
+    stream: bool = False
+    workers: int | None = None
     tensorboard: bool = False
     dry_run: bool = False
     as_json: Annotated[bool, Parameter(name="--json")] = False
@@ -86,6 +91,8 @@ def budget_of(method: str, common: Common, options: Any) -> Budget:
         TrainError: if more than one was given.
     """
     given = {k: v for k in ("minutes", "epochs", "pairs", "steps") if (v := getattr(common, k)) is not None}
+    if common.workers is not None and common.workers < 0:
+        raise TrainError(f"--workers is 0 or more, not {common.workers}")
     if len(given) > 1:
         raise TrainError(f"give one budget, not {' and '.join('--' + key for key in given)}")
     if common.minutes is not None:
@@ -135,24 +142,26 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
     rank, world_size = started()
     if rank == 0 and find_device(common.device).type == "cpu":  # the others go by the first process's configuration
         config, lines = _fitted(config, method, common, given, world_size)
+    session = Session(
+        device=common.device,
+        speed=Speed() if common.plain else None,
+        tensorboard=common.tensorboard,
+        quiet=common.quiet,
+        stream=common.stream,
+        workers=common.workers,
+    )
     if common.as_json and not common.dry_run:
         raise UsageError("--json is for --dry-run: a training writes stats.jsonl")
     if common.dry_run and rank:
         return 0
     if common.dry_run:
-        planned = dry_run(config, common.data)
+        planned = dry_run(config, common.data, session)
         words = "\n".join((planned.in_words(), *(f"# {line}" for line in lines)))
         print(json.dumps(planned.as_record()) if common.as_json else words)
         return 0
     if not common.quiet:
         for line in lines:
             print(line, file=sys.stderr, flush=True)
-    session = Session(
-        device=common.device,
-        speed=Speed() if common.plain else None,
-        tensorboard=common.tensorboard,
-        quiet=common.quiet,
-    )
     try:
         return 0 if train(config, common.data, common.output, session).finished else 130
     except PeerError as error:

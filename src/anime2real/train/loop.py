@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from anime2real.data.pack import Pack
@@ -18,6 +19,8 @@ from anime2real.train import sample_grid
 from anime2real.train.accelerated.parity import preflight
 from anime2real.train.distributed import Processes
 from anime2real.train.method import Method
+from anime2real.train.need import need_of
+from anime2real.train.picture_source import PictureSource, Resident, placing
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig
@@ -27,10 +30,11 @@ from anime2real.train.run.progress import TrainingReporter
 from anime2real.train.run.stats import Stats, open_stats
 from anime2real.train.sampler import BatchIndices, Sampler
 from anime2real.train.schedule import Schedule
-from anime2real.train.selection import annotations, training_rows
+from anime2real.train.selection import training_rows
 from anime2real.train.session import Session
 from anime2real.train.signals import stop_requested
 from anime2real.train.step import Speed, TrainingStep
+from anime2real.train.streaming import Streamed
 
 RUN_AHEAD = 4
 """Steps that the host may be ahead of the device: enough to hide it, few enough for an honest clock."""
@@ -67,14 +71,15 @@ class Loop:
         self.batch_size = self.schedule.batch_size
         (drawings, photographs), real_set = training_rows(pack, method, config.seed)
         self.sampler = Sampler(drawings, photographs, self.batch_size, config.seed, real_set, paired=method.wants_pairs)
-        pack.check()
         self.host_pictures = pack.images
-        self.pictures = torch.from_numpy(pack.images).to(processes.device)
-        self.annotations = annotations(pack, method, processes.device)
+        self.source = self._source(pack)
         # Where the budget has become longer, less of it is used than when the last grid was drawn.
         drawn = min(progress.sampled, math.floor(self.used() * config.samples) + 1)
         self.progress = replace(progress, sampled=drawn)
-        self.sample_rows = sample_grid.chosen_rows(pack, config.seed)
+        rows = sample_grid.chosen_rows(pack, config.seed)
+        self.shown, self.known_of_shown = self.source.copied(np.concatenate(list(rows.values())))
+        ends = np.cumsum([len(of_domain) for of_domain in rows.values()]).tolist()
+        self.shown_rows = {d: np.arange(end - len(rows[d]), end) for d, end in zip(rows, ends, strict=True)}
         now = self._now()
         self.started = now - progress.seconds
         self.logged = now, progress.pairs
@@ -102,9 +107,13 @@ class Loop:
 
     def run(self) -> None:
         """Train until the budget is used up or a signal asks to stop; ends with a checkpoint."""
-        self._preflight()
-        own_batch = self.processes.part_of(self.batch_size)
-        training_step = TrainingStep(self.method, self.pictures, own_batch, self.speed, *self.annotations)
+        with self.source.draws(self._draw, self.progress.step) as draws:
+            self._preflight()
+            self._run(draws)
+
+    def _run(self, draws: Iterator[BatchIndices]) -> None:
+        own_batch, source = self.processes.part_of(self.batch_size), self.source
+        training_step = TrainingStep(self.method, source.pictures, own_batch, self.speed, *source.annotations)
         ahead: deque[torch.cuda.Event] = deque()
         last_checkpoint = self._now()
         self.logged = last_checkpoint, self.progress.pairs
@@ -116,9 +125,9 @@ class Loop:
                     training_step.renew()
                 self._sample()
                 losses = training_step.step(
-                    self._draw(), self.schedule.learning_rate(self.progress), self.schedule.ema_weights(self.progress)
+                    next(draws), self.schedule.learning_rate(self.progress), self.schedule.ema_weights(self.progress)
                 )
-                if self.pictures.is_cuda:
+                if source.pictures.is_cuda:
                     ahead.append(torch.cuda.Event())
                     ahead[-1].record()
                     if len(ahead) > RUN_AHEAD:
@@ -164,9 +173,22 @@ class Loop:
         if records is not None:
             records.saver.save(self.method, self.progress)
 
-    def _draw(self, ahead: int = 0) -> BatchIndices:
+    def _source(self, pack: Pack) -> PictureSource:
+        """Where this process's pictures come from, as told in the log."""
+        device, batch = self.processes.device, self.processes.part_of(self.batch_size)
+        need = need_of(self.config.method, self.config.options, pack.size)
+        place = placing(pack, self.method, device, need, batch, stream=self.session.stream)
+        if place.gigabytes:
+            self.report(place.in_words())
+        if not place.streams:
+            return Resident(pack, self.method, device)
+        streamed = Streamed(pack, self.method, device, batch, self.session.workers)
+        self.report(streamed.told)
+        return streamed
+
+    def _draw(self, step: int) -> BatchIndices:
         """This process's part of a step's data."""
-        indices = self.sampler.draw(self.progress.step + ahead)
+        indices = self.sampler.draw(step)
         indices = replace(indices, real=self.method.arrange(indices.anime, indices.real, self.host_pictures))
         return indices.part(self.processes.rank, self.processes.world_size)
 
@@ -176,8 +198,8 @@ class Loop:
         while self.progress.sampled <= count and self.used() * count >= self.progress.sampled:
             if self.processes.is_first:
                 path = self.folder.samples / f"pairs-{self.progress.pairs:09d}.png"
-                landmarks, _, _, who, _ = self.annotations
-                sample_grid.write_grid(self.method, self.pictures, self.sample_rows, path, landmarks, who)
+                landmarks, _, _, who, _ = self.known_of_shown
+                sample_grid.write_grid(self.method, self.shown, self.shown_rows, path, landmarks, who)
             self.progress = replace(self.progress, sampled=math.floor(self.used() * count) + 1)
 
     def _preflight(self) -> None:
@@ -185,7 +207,8 @@ class Loop:
         if self.speed == Speed():
             return
         for batch in range(2):
-            parity = preflight(self.method, self.pictures, self._draw(batch), self.speed, *self.annotations)
+            draw = self.source.bring(self._draw(self.progress.step + batch))
+            parity = preflight(self.method, self.source.pictures, draw, self.speed, *self.source.annotations)
             self.report(
                 f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
                 f"losses by {parity.losses:.5f}"

@@ -43,7 +43,7 @@ def write_grid(
 
     Args:
         method: as it stands.
-        pictures: (P, S, S, 3) uint8, the pack.
+        pictures: (P, S, S, 3) uint8.
         rows: which of them, by domain.
         path: of the PNG.
         landmarks: (P, 5, 2) in [-1, 1], for translators that want a condition of the face's place.

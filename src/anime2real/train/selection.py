@@ -1,5 +1,9 @@
 """Which rows of a pack a method trains on, and what is known of its pictures."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,15 +11,19 @@ from torch import Tensor
 
 from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
+from anime2real.data.tar_pixels import TarPixels
 from anime2real.train.method import Method
 from anime2real.train.run.config import TrainError
 from anime2real.train.sampler import balanced, from_sources, matched, weighted
 
 Rows = NDArray[np.int64]
 
+READ_AT_ONCE: Final = 64
+"""Pictures that a thread reads at a time where all of a pack in shards go to the device."""
 
-def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tensor | None, ...]:
-    """What a method wants to know of a pack's P pictures, on the device, as `TrainingStep` takes it.
+
+def known_of(pack: Pack, method: Method) -> tuple[NDArray[Any] | None, ...]:
+    """What a method wants to know of a pack's P pictures, on the host; masks of hair are read when they are asked for.
 
     Returns:
         landmarks (P, 5, 2) in [-1, 1]; hair (P, S, S) uint8; (P,) bool, which pictures are softer than the method's
@@ -24,19 +32,17 @@ def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tenso
     Raises:
         TrainError: the pack has no landmarks, and the method wants them.
     """
-    landmarks, hair, soft = None, None, None
+    landmarks, soft = None, None
     if method.wants_landmarks:
         if pack.landmarks is None:
             raise TrainError(f"{pack.folder} has no landmarks, which tilt needs: prepare it with --crop face or tilted")
-        landmarks = torch.from_numpy(pack.landmarks).to(device)
-    if method.wants_hair and pack.hair is not None:
-        hair = torch.from_numpy(pack.hair).to(device)
+        landmarks = pack.landmarks
     if method.soft_scale:
         assert pack.scales is not None  # the method has asked for them
-        soft = torch.from_numpy(pack.scales < method.min_scale).to(device)
-    who = torch.from_numpy(_labels(pack, method)).to(device) if method.wants_who and pack.who is not None else None
-    frames = torch.from_numpy(pack.frames).to(device) if method.wants_frames and pack.frames is not None else None
-    return landmarks, hair, soft, who, frames
+        soft = pack.scales < method.min_scale
+    hair = pack.hair if method.wants_hair else None
+    who = _labels(pack, method) if method.wants_who and pack.who is not None else None
+    return landmarks, hair, soft, who, pack.frames if method.wants_frames else None
 
 
 def _labels(pack: Pack, method: Method) -> NDArray[np.float32]:
@@ -45,6 +51,23 @@ def _labels(pack: Pack, method: Method) -> NDArray[np.float32]:
         return pack.who
     assert pack.expressions is not None  # the method has asked for them
     return np.concatenate([pack.who, pack.expressions], 1)
+
+
+def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tensor | None, ...]:
+    """The same on the device, as `TrainingStep` takes it."""
+    return tuple(None if values is None else whole(values, device) for values in known_of(pack, method))
+
+
+def whole(values: NDArray[Any], device: torch.device) -> Tensor:
+    """All of what is known, or of a pack's pictures, on the device; on the CPU mapped files stay where they are."""
+    if not isinstance(values, TarPixels):
+        return torch.from_numpy(values).to(device)
+    result = torch.empty(values.shape, dtype=torch.uint8, device=device)
+    starts = range(0, len(values), READ_AT_ONCE)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start, part in zip(starts, pool.map(lambda s: values[s : s + READ_AT_ONCE], starts), strict=True):
+            result[start : start + READ_AT_ONCE] = torch.from_numpy(part)
+    return result
 
 
 def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], list[Rows]]:
@@ -70,7 +93,7 @@ def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], li
         inputs, real_set = ([weighted(r, pack.weights[r], seed) for r in of_both] for of_both in (rows, real_set))
     if method.hair_resampling:
         assert pack.hair is not None  # the method has asked for it
-        drawn = np.array([row for row in rows[0] if pack.index[row]["hair"] is not None], np.int64)
+        drawn = rows[0][~np.isnan(pack.index.column("hair")[rows[0]]).any(1)]
         wanted = hair_places(pack.hair, drawn)
         for of_both in filter(None, (inputs, real_set)):
             of_both[1] = matched(of_both[1], hair_places(pack.hair, of_both[1]), wanted, method.hair_resampling)

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 
 from anime2real.data.pack import Pack
+from anime2real.train.device import find_device
 from anime2real.train.distributed import PeerError, Processes, processes
 from anime2real.train.export.run import export_translators
 from anime2real.train.loop import Loop
 from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
+from anime2real.train.need import need_of
+from anime2real.train.picture_source import Placing, placing
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig, TrainError, TrainOptionError
@@ -172,6 +175,7 @@ class Plan:
         px: of its pictures.
         counts: of pictures, by domain and split.
         weights: of all networks together.
+        placing: where the pictures would lie.
     """
 
     config: TrainConfig
@@ -179,10 +183,12 @@ class Plan:
     px: int
     counts: dict[str, dict[str, int]]
     weights: int
+    placing: Placing
 
     def as_record(self) -> dict[str, Any]:
-        """For JSON: config, pack, px, counts, weights."""
+        """For JSON: config, pack, px, counts, weights, pictures."""
         facts = {"pack": str(self.data), "px": self.px, "counts": self.counts, "weights": self.weights}
+        facts["pictures"] = {"streamed": self.placing.streams, "gigabytes": self.placing.gigabytes}
         return {"config": self.config.as_table(), **facts}
 
     def in_words(self) -> str:
@@ -193,13 +199,17 @@ class Plan:
         time = f"{budget.minutes:g} minutes" if budget.minutes is not None else f"{budget.pairs:,} pairs"
         return (
             f"# {self.config.method} would learn from {learned} of {self.px} px for {time}, {batch} pairs a step;\n"
-            f"# its networks have {self.weights / 1e6:.1f} million weights. Nothing was written. Its config.toml:\n\n"
+            f"# its networks have {self.weights / 1e6:.1f} million weights. Nothing was written.\n"
+            f"# {self.placing.in_words()}. Its config.toml:\n\n"
             f"{self.config.as_toml()}"
         )
 
 
-def dry_run(config: TrainConfig, data: Path) -> Plan:
+def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> Plan:
     """What a training would be; nothing is written.
+
+    Args:
+        config, data, session: as of `train`.
 
     Raises:
         PackError: `data` is not a complete pack.
@@ -209,4 +219,7 @@ def dry_run(config: TrainConfig, data: Path) -> Plan:
     config = resolve(config, pack)
     method = build(config.method, config.options, pack.size)
     method.load_initial_weights()
-    return Plan(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()))
+    session = session or Session()
+    need, batch_size = need_of(config.method, config.options, pack.size), config.options.batch_size
+    place = placing(pack, method, find_device(session.device), need, batch_size, stream=session.stream)
+    return Plan(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()), place)

@@ -212,9 +212,8 @@ class TrainingStep:
                     else:
                         value.zero_()
         self._graph = torch.cuda.CUDAGraph()
-        # NCCL's own threads look after their communicators meanwhile.
-        mode = "thread_local" if world_size() > 1 else "global"
-        with torch.cuda.graph(self._graph, capture_error_mode=mode):
+        # Other threads look after NCCL's communicators meanwhile, or pin the pictures of the next steps.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._losses = self._body()
 
 

@@ -1,0 +1,191 @@
+"""Training speed with streamed pictures against the same with all of them on the device, in one run.
+
+    python benchmarks/streaming.py
+    python benchmarks/streaming.py --device cpu --toy
+
+`cyclegan` at 128 px with batches of 16, and `galatea`, the default recipe with a real set of its own and so four
+pictures a pair, at 256 px with batches of 8. For each a pack of `--pictures` made-up pictures, as hard to compress as
+photographs, is written in shards to a temporary folder. Then steps as training takes them are timed by turns: from a
+pack on the device, from the shards, and so on, `--rounds` times; the rates are those of all rounds together.
+`--one-piece` streams from images.npy instead. `--toy` rehearses all of it with tiny networks; its figures say nothing.
+The last line is JSON: `ratio` is streamed pairs a second over resident ones, `cost` the share of the speed that
+streaming takes; a line like it stands after each size, should the time run out.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from train_step import SHIPS, TOY_SIZE, TOYS, Subject, synchronise
+
+from anime2real.data.pack import Pack
+from anime2real.data.pack_files import sums_of, write_index, write_meta
+from anime2real.data.tar_shards import shard_pack
+from anime2real.domain import DOMAINS
+from anime2real.face.geometry import TEMPLATE
+from anime2real.train.device import find_device
+from anime2real.train.loop import RUN_AHEAD
+from anime2real.train.picture_source import PictureSource, Resident
+from anime2real.train.recipes import options_of
+from anime2real.train.sampler import BatchIndices, Sampler
+from anime2real.train.step import Speed, TrainingStep
+from anime2real.train.streaming import Streamed
+
+SIZES: Final = {"cyclegan": 128, "galatea": 256}
+BATCHES: Final = {"cyclegan": 16, "galatea": 8}
+WARMUP: Final = 6
+"""Steps before the clock starts, the first of which captures the graph; on a CPU one."""
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", nargs="+", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--pictures", type=int, default=2048, help="of the pack, drawings and photographs together")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of each of the two")
+    parser.add_argument("--workers", type=int, help="processes that read; as training chooses if not given")
+    parser.add_argument("--one-piece", action="store_true", help="stream from images.npy in place of shards")
+    parser.add_argument("--deadline", type=float, default=140.0, help="seconds after which no other size is begun")
+    parser.add_argument("--toy", action="store_true", help="tiny networks and pictures: a rehearsal")
+    return parser.parse_args(arguments)
+
+
+def write_pack(folder: Path, count: int, size: int) -> Path:
+    """A pack of made-up pictures: smooth colours with the grain of a photograph, so that WebP needs about as much."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
+    grain = random.normal(0, 5, (16, size, size, 3))
+    for row in range(count):
+        coarse = random.integers(20, 236, (8, 8, 3)).astype(np.float64)
+        smooth = np.repeat(np.repeat(coarse, size // 8, 0), size // 8, 1)
+        images[row] = (smooth + grain[row % 16]).clip(0, 255)
+    del images
+    points = (TEMPLATE * size).tolist()
+    entries = [
+        {"file": f"made-up/{row}.png", "sha256": f"{row:064x}", "domain": domain, "split": "train", "scale": 1.0}
+        | {"landmarks": points, "tilt": 0.0, "frame": None}
+        for row, domain in enumerate(["anime"] * (count // 2) + ["real"] * (count - count // 2))
+    ]
+    write_index(folder, entries)
+    halves = {"anime": {"train": count // 2, "test": 0}, "real": {"train": count - count // 2, "test": 0}}
+    meta = {"format_version": 1, "size": size, "crop": "face", "counts": halves, "dropped": {}, "bad": []}
+    write_meta(folder, {**meta, "sums": sums_of(folder)})
+    return folder
+
+
+class Turns:
+    """A training that goes on whenever its turn has come.
+
+    Args:
+        subject: what is trained.
+        source: of its pictures.
+        draws: of its steps.
+    """
+
+    def __init__(
+        self, subject: Subject, source: PictureSource, draws: Iterator[BatchIndices], batch: int, speed: Speed
+    ) -> None:
+        self.device, self.batch, self.draws = subject.device, batch, draws
+        self.step = TrainingStep(subject.build(batch), source.pictures, batch, speed, *source.annotations)
+        self.pairs, self.seconds = 0, 0.0
+        self.take(WARMUP if self.device.type == "cuda" else 1)
+
+    def take(self, least: int, seconds: float = 0.0) -> tuple[int, float]:
+        """Steps for so long, `least` of them at least; how many they were, and the seconds that they took."""
+        ahead: deque[torch.cuda.Event] = deque()
+        synchronise(self.device)
+        begun, steps = time.perf_counter(), 0
+        while steps < least or time.perf_counter() - begun < seconds:
+            self.step.step(next(self.draws), 2e-4, [0.001])
+            if self.device.type == "cuda":
+                ahead.append(torch.cuda.Event())
+                ahead[-1].record()
+                if len(ahead) > RUN_AHEAD:
+                    ahead.popleft().synchronize()
+            steps += 1
+        synchronise(self.device)
+        return steps, time.perf_counter() - begun
+
+    def measure(self, seconds: float) -> float:
+        """Pairs a second of one turn, after two steps that fill what has run dry."""
+        self.take(2)
+        steps, elapsed = self.take(2, seconds)
+        self.pairs, self.seconds = self.pairs + steps * self.batch, self.seconds + elapsed
+        return steps * self.batch / elapsed
+
+
+def measured(method: str, options: argparse.Namespace, device: torch.device, folder: Path) -> dict[str, Any]:
+    """Both rates of a method."""
+    size = TOY_SIZE if options.toy else SIZES[method]
+    batch = 2 if options.toy else BATCHES[method]
+    given: dict[str, Any] = dict(TOYS[method]) if options.toy else (dict(SHIPS) if method == "galatea" else {})
+    preset = "quick" if method == "galatea" and options.toy else "default"
+    given |= {"min_scale": 0.65} if method == "galatea" else {}
+    whole = write_pack(folder / "whole", 64 if options.toy else options.pictures, size)
+    if not options.one_piece:
+        shard_pack(whole, folder / "shards", quiet=True)
+    pack = Pack(whole if options.one_piece else folder / "shards")
+    speed = Speed.best(device)
+    subject = Subject(method, options_of(method, preset, **given), size, torch.empty(0, device=device))
+    told: dict[str, Any] = {"px": size, "batch": batch, "pictures": len(pack.index)}
+    with ExitStack() as open_sources:
+        built = subject.build(batch)
+        resident = Resident(Pack(whole), built, device)
+        streamed = Streamed(pack, built, device, batch, options.workers)
+        print(f"{method}, {size} px: {streamed.told}", flush=True)
+        rows = [pack.rows(domain, "train") for domain in DOMAINS]
+        draw_of = Sampler(rows[0], rows[1], batch, 0, rows if built.wants_real_set else ()).draw
+        turns = {
+            name: Turns(subject, source, open_sources.enter_context(source.draws(draw_of, 0)), batch, speed)
+            for name, source in (("resident", resident), ("streamed", streamed))
+        }
+        rounds = [
+            {name: turn.measure(0.1 if options.toy else options.seconds) for name, turn in turns.items()}
+            for _ in range(options.rounds)
+        ]
+        for turn in turns.values():
+            turn.step.renew()
+    rates = {name: turn.pairs / turn.seconds for name, turn in turns.items()}
+    ratio = rates["streamed"] / rates["resident"]
+    told |= {f"{name}_pairs_per_second": round(rate, 2) for name, rate in rates.items()}
+    told |= {"ratio": round(ratio, 4), "cost": round(1 - ratio, 4), "workers": streamed.workers, "rounds": rounds}
+    if not options.one_piece:
+        told["shard_bytes_a_picture"] = sum(pack.meta["shards"]["bytes"]) // len(pack.index)
+    if device.type == "cuda":
+        told["device_peak_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+    told["host_peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    return told | {"largest_worker_gb": round(children, 2)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    options, begun = parsed(arguments), time.perf_counter()
+    device = find_device(options.device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    lines: dict[str, Any] = {"torch": torch.__version__, "device": name}
+    for method in options.methods:
+        if time.perf_counter() - begun > options.deadline:
+            lines[method] = "not begun, the time had run out"
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            lines[method] = measured(method, options, device, Path(folder))
+        lines["seconds"] = round(time.perf_counter() - begun, 1)
+        print(json.dumps(lines), flush=True)
+
+
+if __name__ == "__main__":
+    main()
