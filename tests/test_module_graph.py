@@ -7,6 +7,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -145,3 +146,15 @@ def test_importing_all_else_leaves_torch_alone() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not set(done.stdout.split()) & {"torch", "triton", "onnxscript"}
+
+
+def test_no_file_is_longer_than_a_reader_holds_in_mind() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    modules = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES.values()]
+    classes = Counter(node.name for module in modules for node in ast.walk(module) if isinstance(node, ast.ClassDef))
+    assert len(classes) > 100
+    assert [name for name, count in classes.items() if count > 1] == []

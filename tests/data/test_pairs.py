@@ -160,7 +160,7 @@ def test_what_makes_no_pairs_is_refused_in_one_line(toy: Toy, tmp_path: Path) ->
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(toy.anime / "00.png", other / "a.png")
-    with pytest.raises(PackError, match="have no names in common"):
+    with pytest.raises(PackError, match="have no name in common"):
         make(other, toy.real, tmp_path / "pack")
     shutil.copy(toy.anime / "00.png", other / "a.webp")
     with pytest.raises(PackError, match=r"other/a.png and other/a.webp have one name"):

@@ -17,7 +17,7 @@ from anime2real.data.members import list_source
 from anime2real.data.pack import Pack
 from anime2real.image.provenance import read_marks
 from anime2real.measure import candidates, pairing_work
-from anime2real.measure.choice import MARKS, Seen, choose, marks, scores
+from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
 from anime2real.measure.foreign import Foreign
 from anime2real.measure.made_pairs import photographers
 from anime2real.measure.symmetry import steadiness
@@ -59,11 +59,11 @@ def content(pack: Path) -> list[bytes]:
     return [(pack / name).read_bytes() for name in ("images.npy", "index.jsonl", "meta.json")]
 
 
-def seen(**values: Any) -> Seen:
+def seen(**values: Any) -> Measurements:
     """Of two drawings with two results each, which differ in what is given."""
     alike: dict[str, Any] = {name: np.ones((2, 2)) for name in ("faces", "details", "symmetry", "steadiness")}
     alike |= {name: np.zeros((2, 2, 6)) for name in ("told", "after")}
-    return Seen(**{name: np.asarray(value, float) for name, value in (alike | values).items()})
+    return Measurements(**{name: np.asarray(value, float) for name, value in (alike | values).items()})
 
 
 def test_marks_by_hand() -> None:

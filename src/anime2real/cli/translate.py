@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.cli.streams import Destination
     from anime2real.face.who import Who
     from anime2real.image.files import Search
+    from anime2real.network import Networks
     from anime2real.outcome import ClipJob, Format, Outcome
     from anime2real.pipeline import FaceChoice
 
@@ -83,10 +84,8 @@ def translate(
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files
 
-    if method and bundle:
-        raise UsageError("give --method or --bundle, not both")
-    if overwrite and skip_existing:
-        raise UsageError("give --overwrite or --skip-existing, not both")
+    _refuse_both("--method", method, "--bundle", bundle)
+    _refuse_both("--overwrite", overwrite, "--skip-existing", skip_existing)
     _check_range("threads", threads, 1024)
     _check_range("variants", variants, MOST_VARIANTS)
     _check_range("quality", quality, 100)
@@ -97,15 +96,12 @@ def translate(
         if quality is not None and place.format == "png":
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
-        domain = None if to == "auto" else to
-        if given := _given_bundle(bundle, domain) if bundle else None:
-            domain = given.target
+        given, domain = _given_bundle(bundle, None if to == "auto" else to)
         once = variants == len(pictures) == 1 and Path(pictures[0]).is_file()
         networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once)
-        for found in networks.bundles([domain] if domain else ["real", "anime"]):
-            _check_can(found, "--bundle" if bundle else "--method", variants, asked)
-        if domain is not None:
-            _tell_of_label_maps(networks.bundle(domain), layout)
+        _check_can(networks, domain, "--bundle" if bundle else "--method", variants, asked)
+        if domain and (chosen := networks.bundle(domain)).classes:
+            _tell_of_label_maps(chosen, layout)
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
@@ -140,10 +136,7 @@ class _Folder:
     format: "Format"
     file: None = None
     to_stdout: bool = False
-
-    def words(self, text: str) -> str:
-        """As it is."""
-        return text
+    words: Callable[[str], str] = str
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -159,36 +152,42 @@ def _destination(
     return _Folder(pictures, output, format or "png")
 
 
+def _refuse_both(one: str, value: object, other: str, other_value: object) -> None:
+    if value and other_value:
+        raise UsageError(f"give {one} or {other}, not both")
+
+
 def _check_range(name: str, number: int | None, most: int) -> None:
     if number is not None and not 1 <= number <= most:
         raise UsageError(f"--{name} goes from 1 to {most}, not {number}")
 
 
-def _given_bundle(name: str, to: Domain | None) -> "Bundle":
-    """The bundle that --bundle names."""
+def _given_bundle(name: str | None, to: Domain | None) -> "tuple[Bundle | None, Domain | None]":
+    """The bundle that --bundle names, if it does, and the domain, if it is one for all pictures."""
+    if not name:
+        return None, to
     from anime2real.bundle.registry import open_bundle
 
     given = open_bundle(name)
     if to not in (None, given.target):
         raise UsageError(f"{name} translates to {given.target}, not to {to}: leave --to out")
-    return given
+    return given, given.target
 
 
-def _check_can(bundle: "Bundle", option: str, variants: int, who: "Who") -> None:
-    """Refuse what a bundle, which an option named or could name, cannot do."""
+def _check_can(networks: "Networks", to: Domain | None, option: str, variants: int, who: "Who") -> None:
+    """Refuse what the bundles, which an option names, cannot do."""
     from anime2real.pipeline import who_for
 
-    if variants > 1 and bundle.variants == 1:
-        raise UsageError(f"{bundle.name} makes one result of a picture: leave out --variants, or {option}")
-    who_for(bundle, who)
+    for bundle in networks.bundles([to] if to else ["real", "anime"]):
+        if variants > 1 and bundle.variants == 1:
+            raise UsageError(f"{bundle.name} makes one result of a picture: leave out --variants, or {option}")
+        who_for(bundle, who)
 
 
 def _tell_of_label_maps(bundle: "Bundle", layout: str | None) -> None:
-    """Say what a bundle takes if it is not pictures."""
+    """Say what a bundle takes in place of pictures."""
     from anime2real.image.label_map import said
 
-    if not bundle.classes:
-        return
     if layout not in (None, "face"):
         raise UsageError(f"{bundle.name} translates label maps, which are whole: leave --layout out")
     tell(f"note: {bundle.name} takes label maps of {said(bundle.classes)}: palette or grey PNGs of these values")

@@ -104,9 +104,7 @@ def prepare_pairs(
     pairs, unpaired = _paired(drawings.members, photographs.members)
     left_out = dict(sorted((drawings.left_out + photographs.left_out).items()))
     if not pairs:
-        raise PackError(
-            f"{drawn} and {real} have no names in common: a pair is 1.png in one and 1.png or 1.jpg in both"
-        )
+        raise PackError(f"{drawn} and {real} have no name in common: a pair is 1.png in one and 1.png or 1.jpg in both")
     recipe = _Recipe(size, crop, test_share, near, tuple(classes))
     try:
         with Progress(quiet=quiet) as progress, atomic_folder(output) as partial_folder:

@@ -46,7 +46,7 @@ class Shard:
         scales: (K,), px of the file for each px of the crop.
         landmarks: (K, 5, 2) px of the crop.
         frames: (K, 2, 3), from places of the crop to places of the file, both in [-1, 1].
-        faces, details, symmetry, steadiness, told, after: as of `Seen`.
+        faces, details, symmetry, steadiness, told, after: as of `Measurements`.
         reasons, lines: of those left out, as `Rejected`.
     """
 
@@ -106,33 +106,40 @@ def make_shard(members: Sequence[Member], bundles: Sequence[Bundle], size: int) 
     drawings = _stack([np.asarray(align(one.image, f, size)) for one, f in zip(found, frames, strict=True)], size)
     points = np.array([f(one.landmarks) * size for one, f in zip(found, frames, strict=True)]).reshape(-1, 5, 2)
     labels = read_labels(drawings, points).reshape(-1, 6)
-    each = [_translated(bundle, found, labels, share, size) for bundle in bundles] if found else []
-    ways = [result for mirrored in range(2) for result in (both[mirrored] for both in each)]
-    steady = [steadiness(*both, points) for both in each] * 2
-    told = [_told(bundle, labels)[0] for bundle in bundles] * 2
-    count = len(ways) or 2 * len(bundles)
-
-    def of_each(values: Sequence[Any], *shape: int) -> Any:
-        return np.stack(list(values), 1) if found else np.zeros((0, count, *shape))
-
     return Shard(
         places=np.array(places, np.int64),
         drawings=drawings,
-        results=of_each(ways, size, size, 3).astype(np.uint8),
         hashes=np.array([perceptual_hash(Image.fromarray(d)) for d in drawings], np.uint64),
         sums=np.array([one.sha256 for one in found], "S64"),
         scales=np.array([1 / (f.scale * size) for f in frames]),
         landmarks=points,
         frames=np.array([frame_of(f, one.image.size) for one, f in zip(found, frames, strict=True)]).reshape(-1, 2, 3),
-        faces=of_each([_faces(way) for way in ways]),
-        details=of_each([fine_detail(way) for way in ways]),
-        symmetry=of_each([symmetry(way, points) for way in ways]),
-        steadiness=of_each(steady),
-        told=of_each(told, 6),
-        after=of_each([read_labels(way, points) for way in ways], 6),
         reasons=np.array([one.reason for one in rejected], np.str_),
         lines=np.array([one.line for one in rejected], np.str_),
+        **_measured(found, bundles, labels, points, share, size),
     )
+
+
+def _measured(
+    found: Sequence[_Found], bundles: Sequence[Bundle], labels: Vectors, points: Points, share: float, size: int
+) -> dict[str, Any]:
+    """The results of drawings and what is measured of them, as a `Shard` has them."""
+    each = [_translated(bundle, found, labels, share, size) for bundle in bundles] if found else []
+    ways = [result for mirrored in range(2) for result in (both[mirrored] for both in each)]
+    count = len(ways) or 2 * len(bundles)
+
+    def of_each(values: Sequence[Any], *shape: int) -> Any:
+        return np.stack(list(values), 1) if found else np.zeros((0, count, *shape))
+
+    return {
+        "results": of_each(ways, size, size, 3).astype(np.uint8),
+        "faces": of_each([_faces(way) for way in ways]),
+        "details": of_each([fine_detail(way) for way in ways]),
+        "symmetry": of_each([symmetry(way, points) for way in ways]),
+        "steadiness": of_each([steadiness(*both, points) for both in each] * 2),
+        "told": of_each([_told(bundle, labels)[0] for bundle in bundles] * 2, 6),
+        "after": of_each([read_labels(way, points) for way in ways], 6),
+    }
 
 
 def read_shard(path: Path, *names: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ MARKS: Final = (*FULL, *KEPT)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Measurements:
     """What was measured of C results for each of N drawings.
 
     Attributes:
@@ -49,7 +49,7 @@ class Seen:
     after: Vectors
 
 
-def marks(seen: Seen) -> Vectors:
+def marks(seen: Measurements) -> Vectors:
     """(N, C, 7), the `MARKS` of each result, from 0 to 1.
 
     How well it is drawn counts by rank among all results, since there are no photographs to compare with, and in full
@@ -71,7 +71,7 @@ def _ranked(values: Vectors, full: float) -> Vectors:
     return np.asarray((smaller / max(values.size - 1, 1) / full).clip(0, 1))
 
 
-def scores(seen: Seen) -> Vectors:
+def scores(seen: Measurements) -> Vectors:
     """(N, C) from 0 to 1: how well a result is drawn counts two thirds, what it keeps of the drawing one.
 
     Times the share of the detectors that find a face.

@@ -31,7 +31,7 @@ from anime2real.domain import DOMAINS
 from anime2real.image.files import write
 from anime2real.locks import alone
 from anime2real.measure.candidates import pack_share
-from anime2real.measure.choice import MARKS, Seen, choose, marks, scores
+from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
 from anime2real.measure.choice_sheet import choice_sheet
 from anime2real.measure.distances import Vectors
 from anime2real.measure.foreign import foreign_detector
@@ -134,7 +134,7 @@ def _assemble(
     if not len(unique):
         work.remove()
         raise PackError(f"no drawing shows a face: {found.rejected[0][1]}")
-    seen = Seen(**{name: found.facts[name][unique] for name in SEEN})
+    seen = Measurements(**{name: found.facts[name][unique] for name in SEEN})
     scored = scores(seen)
     best, kept = choose(scored, keep)
     dropped.update({"poor results": len(unique) - len(kept), "not read": sum(left_out.values())})

@@ -24,7 +24,7 @@ from anime2real.measure.foreign import foreign_detector
 from anime2real.progress import Progress
 
 SEEN: Final = ("faces", "details", "symmetry", "steadiness", "told", "after")
-"""What a shard has of a `Seen`."""
+"""What a shard has of a `Measurements`."""
 
 _FACTS: Final = ("places", "hashes", "sums", "scales", "landmarks", "frames", *SEEN)
 

@@ -166,7 +166,7 @@ def _start(
 
 
 @dataclass(frozen=True)
-class Plan:
+class DryRun:
     """A training that is not begun.
 
     Attributes:
@@ -205,7 +205,7 @@ class Plan:
         )
 
 
-def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> Plan:
+def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> DryRun:
     """What a training would be; nothing is written.
 
     Args:
@@ -222,4 +222,4 @@ def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> 
     session = session or Session()
     need, batch_size = need_of(config.method, config.options, pack.size), config.options.batch_size
     place = placing(pack, method, find_device(session.device), need, batch_size, stream=session.stream)
-    return Plan(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()), place)
+    return DryRun(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()), place)

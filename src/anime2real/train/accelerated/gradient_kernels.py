@@ -4,6 +4,7 @@ import triton
 import triton.language as tl
 
 from anime2real.train.accelerated.kernel_addresses import (
+    pixels_of_part,
     reflection_of,
     share_of_program,
     source_of,
@@ -84,10 +85,7 @@ def _grad_sums(  # type: ignore[no-untyped-def]
     total = tl.zeros([ROWS, CHANNELS], tl.float32)
     product = tl.zeros([ROWS, CHANNELS], tl.float32)
     for start in range(0, share, ROWS):
-        place = start + tl.arange(0, ROWS)
-        p = part * share + place
-        inside = (place < share) & (p < H * W)
-        h, w = p // W, p % W
+        h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
         value = tl.load(x + source_of(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
         normal = (value.to(tl.float32) - mean[None, :]) * rate[None, :]
         grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, EDGE, KEEP)
@@ -148,10 +146,7 @@ def backward(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         else:
             for start in range(0, share, ROWS):
-                place = start + tl.arange(0, ROWS)
-                p = part * share + place
-                inside = (place < share) & (p < H * W)
-                h, w = p // W, p % W
+                h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
                 value = tl.load(x + source_of(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
                 grad = _arriving(grad_out, grad_plain, n, h, w, c, inside, C, H, W, PAD, HP, WP, B, EDGE, KEEP)
                 _return(
@@ -170,10 +165,7 @@ def deactivate(  # type: ignore[no-untyped-def]
     n, part, c = share_of_program(C, 1, SPLITS, CHANNELS)
     share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
     for start in range(0, share, ROWS):
-        place = start + tl.arange(0, ROWS)
-        p = part * share + place
-        inside = (place < share) & (p < H * W)
-        h, w = p // W, p % W
+        h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
         source = source_of(n, h, w, C, H, W, 0)[:, None] + c[None, :]
         value = tl.load(x + source, inside[:, None], 0.0)
         grad = _arriving(grad_out, grad_out, n, h, w, c, inside, C, H, W, PAD, HP, WP, 1, False, False)

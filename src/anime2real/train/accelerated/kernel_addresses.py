@@ -33,6 +33,15 @@ def reflection_of(place, PAD: tl.constexpr, SIDE: tl.constexpr, EDGE: tl.constex
 
 
 @triton.jit
+def pixels_of_part(part, start, H: tl.constexpr, W: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Rows and columns of ROWS pixels of a part of a picture, from its pixel `start` on, and which lie inside it."""
+    share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
+    place = start + tl.arange(0, ROWS)
+    p = part * share + place
+    return p // W, p % W, (place < share) & (p < H * W)
+
+
+@triton.jit
 def sums_of_parts(partial, n, c, C: tl.constexpr, SPLITS: tl.constexpr):  # type: ignore[no-untyped-def]
     """The two sums that the programs of the first stage left."""
     s = tl.arange(0, SPLITS)

@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 
 from anime2real.train.accelerated.kernel_addresses import (
+    pixels_of_part,
     reflection_of,
     share_of_program,
     source_of,
@@ -59,10 +60,8 @@ def _sums(  # type: ignore[no-untyped-def]
     total = tl.zeros([ROWS, CHANNELS], tl.float32)
     squares = tl.zeros([ROWS, CHANNELS], tl.float32)
     for start in range(0, share, ROWS):
-        place = start + tl.arange(0, ROWS)
-        p = part * share + place
-        inside = (place < share) & (p < H * W)
-        source = source_of(n, p // W, p % W, C, H, W, LAYOUT)
+        h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
+        source = source_of(n, h, w, C, H, W, LAYOUT)
         value = tl.load(x + source[:, None] + c[None, :], inside[:, None], 0.0).to(tl.float32)
         total += value
         squares += value * value
@@ -110,10 +109,7 @@ def forward(  # type: ignore[no-untyped-def]
             )  # fmt: skip
         else:
             for start in range(0, share, ROWS):
-                place = start + tl.arange(0, ROWS)
-                p = part * share + place
-                inside = (place < share) & (p < H * W)
-                h, w = p // W, p % W
+                h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
                 value = tl.load(x + source_of(n, h, w, C, H, W, LAYOUT)[:, None] + c[None, :], inside[:, None], 0.0)
                 _put(
                     value, factor, offset, residual, out, plain, n, h, w, c, inside,
@@ -132,10 +128,7 @@ def activate(  # type: ignore[no-untyped-def]
     share: tl.constexpr = (H * W + SPLITS - 1) // SPLITS
     factor, offset = tl.full([CHANNELS], 1.0, tl.float32), tl.zeros([CHANNELS], tl.float32)
     for start in range(0, share, ROWS):
-        place = start + tl.arange(0, ROWS)
-        p = part * share + place
-        inside = (place < share) & (p < H * W)
-        h, w = p // W, p % W
+        h, w, inside = pixels_of_part(part, start, H, W, SPLITS, ROWS)
         value = tl.load(x + source_of(n, h, w, C, H, W, 0)[:, None] + c[None, :], inside[:, None], 0.0)
         _put(
             value, factor, offset, x, out, out, n, h, w, c, inside,

@@ -32,7 +32,7 @@ from anime2real.train.losses.adversarial import absolute, squared
 from anime2real.train.method import Batch
 from anime2real.train.methods.options import Pix2PixHDConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
-from anime2real.train.networks.pix2pixhd import CoarseToFineGenerator, Discriminators, Stage
+from anime2real.train.networks.pix2pixhd import CoarseToFineGenerator, MultiScaleDiscriminator, Stage
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.source import Source
 from anime2real.train.networks.vgg import VGGFeatures
@@ -69,7 +69,7 @@ class Pix2PixHD(PairedMethod):
             self.generators[target] = CoarseToFineGenerator(
                 source, config.width, config.downsamplings, config.blocks, config.enhancer_blocks
             )
-            self.discriminators[target] = Discriminators(
+            self.discriminators[target] = MultiScaleDiscriminator(
                 source.channels + 3, config.discriminator_width, config.discriminators
             )
         initialise(self)

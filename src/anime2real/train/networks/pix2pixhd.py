@@ -166,7 +166,7 @@ class FeatureDiscriminator(nn.Module):
         return [*found, self.score(x)]
 
 
-class Discriminators(nn.Module):
+class MultiScaleDiscriminator(nn.Module):
     """D1, D2 …: one network each for the picture, its half, its quarter … (section 3.2).
 
     Args:
