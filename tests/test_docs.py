@@ -234,3 +234,15 @@ def test_the_formats_name_what_training_writes(trained: tuple[Path, list[str]]) 
     assert re.sub(r"\d+", "N", f"samples/{sample.name}") in told
     assert re.sub(r"\d+", "N", f"checkpoints/{point.name}/") in told
     assert {path.name for path in point.iterdir()} <= told
+
+
+def test_documents_are_written_in_lines_under_120_characters() -> None:
+    """Prose: tables, pictures, commands and headings are as long as they are."""
+    from anime2real.bundle.registry import shipped
+
+    cards = [bundle.folder / "README.md" for bundle in shipped()]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("research/**/*.md"), *cards]
+    for page in pages:
+        text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        prose = [line for line in text.splitlines() if not line.startswith(("|", "![", "#", "    "))]
+        assert [line for line in prose if len(line) > 120] == [], page

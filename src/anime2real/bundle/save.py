@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,9 @@ from anime2real.bundle.format import (
     check_model,
     read,
 )  # fmt: skip
+
+WIDTH: Final = 118
+"""Characters of a line of a model card at most."""
 
 LINEAGE: Final = ("averaged_from", "started_from")
 """Keys of `training` that tell of other bundles, which have such keys themselves."""
@@ -106,7 +110,7 @@ def model_card(bundle: Bundle) -> str:
         "",
         *(_rows({k: v for k, v in bundle.training.items() if k not in LINEAGE}) or ["Not recorded."]),
         f"- hardware: {bundle.hardware or 'not recorded'}",
-        *_lineage(bundle.training, set()),
+        *_lineage(bundle.training),
         "",
         "## Rights",
         "",
@@ -119,30 +123,33 @@ def model_card(bundle: Bundle) -> str:
         "",
         "## Limits",
         "",
-        "It learned from centred faces of the sets above, with their share of ages, origins and styles;",
-        "expect less elsewhere. It knows nothing of who is shown: a result proves nothing about anybody.",
-        "Do not use it to deceive. The pictures that it makes carry a machine-readable mark that says so.",
+        "It learned from centred faces of the sets above, with their share of ages, origins and styles; expect less "
+        "elsewhere. It knows nothing of who is shown: a result proves nothing about anybody. Do not use it to deceive. "
+        "The pictures that it makes carry a machine-readable mark that says so.",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(_wrapped, lines)) + "\n"
 
 
-def _lineage(training: Mapping[str, Any], listed: set[str], indent: str = "") -> Iterator[str]:
-    """The bundles that it is an average of or started from, a line each, with theirs; those in `listed` not again."""
+def _wrapped(line: str) -> str:
+    """A paragraph or an entry of a list in lines of at most `WIDTH` characters."""
+    indent = " " * (line.index("- ") + 2 if line.lstrip().startswith("- ") else 0)
+    return textwrap.fill(line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _lineage(training: Mapping[str, Any]) -> Iterator[str]:
+    """The bundles that it is an average of or started from, a line each."""
     for key in LINEAGE:
         parts: Sequence[Mapping[str, Any]] = training.get(key, ())
         if parts:
-            yield f"{indent}- {key.replace('_', ' ')}:"
+            yield f"- {key.replace('_', ' ')}:"
         known = [part["options"] for part in parts if "options" in part]
         every = known and len(known) == len(parts)  # what some do not tell is not said of them
         shared = {k: v for k, v in known[0].items() if all(k in o and o[k] == v for o in known)} if every else {}
-        for part in parts:
-            digest = part.get("sha256", "")
-            yield f"{indent}  - {_bundle(part, shared)}" + (" (as above)" if digest in listed else "")
-            if digest not in listed:
-                listed.add(digest)
-                yield from _lineage(part, listed, f"{indent}    ")
+        yield from (f"  - {_bundle(part, shared)}" for part in parts)
         if shared:
-            yield f"{indent}  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
+            yield f"  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
+        if any(further in part for part in parts for further in LINEAGE):
+            yield f"  - `{MANIFEST}` tells what they were made from in turn"
 
 
 def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
