@@ -121,7 +121,7 @@ def alone(source: Path, target: Path, translator: Translator, finder: Finder) ->
             faces = finder(frame.image)
             if faces:
                 crops = crop_faces(frame.image, faces, translator.bundle)
-                made = compose(crops, translate_crops(translator, [crops])[0], "paste", heads=False)[0]
+                made = compose(crops, translate_crops(translator, [crops])[0], "paste")[0]
                 frame = replace(frame, image=made)
             yield frame
 

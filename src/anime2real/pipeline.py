@@ -260,25 +260,28 @@ def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) 
     return np.split(results, np.cumsum([len(part.pixels) for part in crops])[:-1])
 
 
-def compose(crops: Crops, results: Pixels, layout: Layout, *, heads: bool = True) -> list[Image.Image]:
+def compose(
+    crops: Crops, results: Pixels, layout: Layout, *, masks: Sequence[NDArray[np.float32]] | None = None
+) -> list[Image.Image]:
     """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`), RGBA if transparent.
 
     Args:
         crops: as they were translated.
         results: of them.
         layout: what is asked for.
-        heads: whether heads are pasted along their outline (`paste_head`); if not, and where no face was looked for,
-            squares are, whose edges fade.
+        masks: where the heads are in crops and results, K of (2, S, S), if that is known already; they are pasted along
+            their outline (`paste_head`). Where no face was looked for, a square is, whose edges fade.
     """
     match layout:
         case "paste":
             image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
-            each = zip(crops.pixels, results, crops.frames, strict=True)
-            for crop, result, frame in reversed(list(each)):  # the first comes on top
-                if heads and crops.faces:
+            known = [None] * len(results) if masks is None else masks
+            each = zip(crops.pixels, results, crops.frames, known, strict=True)
+            for crop, result, frame, heads in reversed(list(each)):  # the first comes on top
+                if crops.faces:
                     from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
 
-                    image = paste_head(image, crop, result, frame)
+                    image = paste_head(image, crop, result, frame, heads)
                 else:
                     image = paste(image, Image.fromarray(result), frame)
             if crops.cutout is not None:

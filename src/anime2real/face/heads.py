@@ -33,8 +33,17 @@ def head_masks(crops: NDArray[np.uint8]) -> Masks:
     Args:
         crops: (N, S, S, 3) sRGB, of faces lined up or upright.
     """
+    return fine_masks(head_levels(crops), crops)
+
+
+def head_levels(crops: NDArray[np.uint8]) -> Masks:
+    """What the network says of crops (N, S, S, 3), (N, 64, 64) in [0, 1]: rough masks, which `fine_masks` completes."""
     small = np.stack([np.asarray(Image.fromarray(c).resize((SIDE, SIDE), Image.Resampling.BOX)) for c in crops])
-    levels = _session(1).run(["masks"], {"image": to_float(small)})[0].max(1)
+    return np.asarray(_session(1).run(["masks"], {"image": to_float(small)})[0].max(1))
+
+
+def fine_masks(levels: Masks, crops: NDArray[np.uint8]) -> Masks:
+    """Rough masks (N, 64, 64) at the size of their crops (N, S, S, 3) and along their edges, (N, S, S)."""
     return np.stack([_fine(*each) for each in zip(levels, crops, strict=True)])
 
 

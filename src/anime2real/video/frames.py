@@ -1,5 +1,6 @@
 """Translate the frames of a clip whose faces are known: crop them, translate those that changed, paste them back."""
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from anime2real.face.who import Who
 from anime2real.network import Network
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
 from anime2real.video.clip import Clip, Frame
+from anime2real.video.outlines import AHEAD_SECONDS, Outlines
 from anime2real.video.track import Track
 
 UNCHANGED: Final = 2.5
@@ -39,12 +41,14 @@ class _FrameFaces:
         crops: of its faces, the largest first; None if it has none.
         tracks: the number of the track that each face is of.
         fresh: whether each has to be translated anew.
+        since: when each was translated, s.
     """
 
     frame: Frame
     crops: Crops | None = None
     tracks: list[int] = field(default_factory=list)
     fresh: list[bool] = field(default_factory=list)
+    since: list[float] = field(default_factory=list)
 
 
 def who_of_tracks(clip: Clip, tracks: Sequence[Track], bundle: Bundle, asked: Who) -> list[Who]:
@@ -76,7 +80,8 @@ def who_of_tracks(clip: Clip, tracks: Sequence[Track], bundle: Bundle, asked: Wh
 def translated_frames(
     clip: Clip, start: int, tracks: Sequence[Track], translator: Network, segment: int, who: Sequence[Who]
 ) -> Generator[Frame, None, None]:
-    """The frames from `start` on, their faces replaced; the next ones are cut out while the network works.
+    """The frames from `start` on, their faces replaced; while the network works, the next ones are cut out, and the
+    ones before pasted back and written.
 
     Each segment begins with a batch of its own and without the faces of the one before: both may move a level in the
     result, and a resumed run is to give what a straight one gives.
@@ -90,10 +95,12 @@ def translated_frames(
         who: who each track's face becomes.
     """
     source = enumerate(clip.frames(start), start)
-    seen: dict[int, NDArray[np.int16]] = {}
+    seen: dict[int, tuple[float, NDArray[np.int16]]] = {}
 
-    def prepare() -> list[_FrameFaces]:
+    def prepare() -> tuple[list[_FrameFaces], bool]:
+        """The next batch, and whether it is a segment's last."""
         batch: list[_FrameFaces] = []
+        number = -1
         for number, frame in source:
             if number % segment == 0:
                 seen.clear()
@@ -101,14 +108,19 @@ def translated_frames(
             full = len(batch) == 4 * BATCH or sum(cut.fresh.count(True) for cut in batch) >= BATCH
             if full or (number + 1) % segment == 0:
                 break
-        return batch
+        return batch, (number + 1) % segment == 0
 
     made: dict[int, NDArray[np.uint8]] = {}
-    with ThreadPoolExecutor(1) as pool:
+    paste = _Paste()
+    with ThreadPoolExecutor(2) as pool:
         ahead = pool.submit(prepare)
-        while batch := ahead.result():
+        while (cut := ahead.result())[0]:
+            batch, last = cut
             ahead = pool.submit(prepare)
-            yield from _replaced(batch, translator, made)
+            coming = pool.submit(_translated, batch, translator, made)
+            yield from paste.ready()
+            paste.take(batch, coming.result(), last=last)
+    yield from paste.ready(end=True)
 
 
 def _face(track: Track, number: int) -> Face:
@@ -120,10 +132,10 @@ def _crop_frame(
     number: int,
     tracks: Sequence[Track],
     translator: Network,
-    seen: dict[int, NDArray[np.int16]],
+    seen: dict[int, tuple[float, NDArray[np.int16]]],
     who: Sequence[Who],
 ) -> _FrameFaces:
-    """Crop the faces of a frame; `seen` keeps, for each track, the reduced crop that was translated last."""
+    """Crop the faces of a frame; `seen` keeps, for each track, when a crop was translated last, and it, reduced."""
     here = [which for which, track in enumerate(tracks) if track.first <= number < track.end]
     if not here:
         return _FrameFaces(frame)
@@ -136,24 +148,58 @@ def _crop_frame(
     for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
         small = np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BOX)).astype(np.int16)
         before = seen.get(which)
-        cut.fresh.append(before is None or float(np.abs(small - before).mean(2).max()) > UNCHANGED)
+        cut.fresh.append(before is None or float(np.abs(small - before[1]).mean(2).max()) > UNCHANGED)
         if cut.fresh[-1]:
-            seen[which] = small
+            seen[which] = frame.time, small
+        cut.since.append(seen[which][0])
     return cut
 
 
-def _replaced(batch: Sequence[_FrameFaces], translator: Network, made: dict[int, NDArray[np.uint8]]) -> Iterator[Frame]:
-    """Translate and paste the faces of a batch of frames; `made` keeps the last result of each track."""
+def _translated(
+    batch: Sequence[_FrameFaces], translator: Network, made: dict[int, NDArray[np.uint8]]
+) -> list[NDArray[np.uint8] | None]:
+    """The results of each frame, (K, S, S, 3), None of one without faces; `made` keeps the last of each track."""
     fresh = [cut.crops.select(np.array(cut.fresh)) for cut in batch if cut.crops is not None]
     results = (face for faces in translate_crops(translator, fresh) for face in faces)
+    of_each: list[NDArray[np.uint8] | None] = []
     for cut in batch:
-        if cut.crops is None:
-            yield cut.frame
-            continue
         made.update({which: next(results) for which, anew in zip(cut.tracks, cut.fresh, strict=True) if anew})
-        faces = np.stack([made[which] for which in cut.tracks])
-        made_of_it = compose(cut.crops, faces, "paste", heads=False)[0]
-        if made_of_it.mode == "RGBA":
-            yield replace(cut.frame, cutout=made_of_it)
-        else:
-            yield replace(cut.frame, image=made_of_it)
+        of_each.append(np.stack([made[which] for which in cut.tracks]) if cut.tracks else None)
+    return of_each
+
+
+class _Paste:
+    """Pastes heads along outlines that are steady over time: a frame waits until those after it are known."""
+
+    def __init__(self) -> None:
+        self._outlines = Outlines()
+        self._waiting: deque[tuple[_FrameFaces, NDArray[np.uint8] | None]] = deque()
+        self._whole = False
+
+    def take(self, batch: Sequence[_FrameFaces], results: Sequence[NDArray[np.uint8] | None], *, last: bool) -> None:
+        """Take the next frames, and their results, (K, S, S, 3) each; `last` ends a segment."""
+        if self._whole:
+            self._outlines = Outlines()
+        self._whole = last
+        for cut, faces in zip(batch, results, strict=True):
+            self._waiting.append((cut, faces))
+            if cut.crops is not None and faces is not None:
+                for which, since, crop, face in zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True):
+                    self._outlines.look(which, since, crop, face)
+
+    def ready(self, *, end: bool = False) -> Iterator[Frame]:
+        """The frames whose outlines are known; all, if a segment or the clip is at its end."""
+        newest = self._waiting[-1][0].frame.time if self._waiting else 0.0
+        while self._waiting and (end or self._whole or self._waiting[0][0].frame.time <= newest - AHEAD_SECONDS):
+            yield self._pasted(*self._waiting.popleft())
+        if self._waiting:
+            first = self._waiting[0][0]
+            self._outlines.forget(min([first.frame.time, *first.since]))
+
+    def _pasted(self, cut: _FrameFaces, faces: NDArray[np.uint8] | None) -> Frame:
+        if cut.crops is None or faces is None:
+            return cut.frame
+        each = zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True)
+        masks = [self._outlines.masks(*face) for face in each]
+        made = compose(cut.crops, faces, "paste", masks=masks)[0]
+        return replace(cut.frame, cutout=made) if made.mode == "RGBA" else replace(cut.frame, image=made)
