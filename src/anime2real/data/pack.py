@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from anime2real.data.arrays import mapped
 from anime2real.data.chunk_sums import first_changed
-from anime2real.data.index import SPLITS, Index
+from anime2real.data.index import Index
+from anime2real.data.index_columns import SPLITS
 from anime2real.data.meta import read_meta
 from anime2real.data.remote import address_of, fetched
 from anime2real.data.tar_pixels import TarPixels
@@ -23,6 +24,8 @@ FORMAT_VERSION = 1
 
 NEXT: Final = ".index.next.jsonl"
 """The index that fits the new meta.json, while both are replaced."""
+
+_AT_ONCE: Final = 2**24
 
 UNKNOWN: Final = (0.0, 0.3)
 """Who a picture without a label is taken for: neither man nor woman, 30 years old."""
@@ -166,7 +169,9 @@ class Pack:
         """Hex SHA-256 of meta.json and index.jsonl, which hold the sums of what went in and of all pixels."""
         total = hashlib.sha256()
         for path in (self.folder / "meta.json", self.index_path):
-            total.update(path.read_bytes())
+            with path.open("rb") as file:
+                while part := file.read(_AT_ONCE):
+                    total.update(part)
         return total.hexdigest()
 
     @cached_property

@@ -1,0 +1,199 @@
+"""The columns of an index as a table of fixed records, which a large index keeps beside it and maps into memory.
+
+`index.columns` is a line of JSON, filled up with spaces, and the records. It belongs to one index.jsonl, whose SHA-256
+it names, is written when a large index is first opened, and can be deleted at any time.
+"""
+
+import hashlib
+import json
+import mmap
+import tempfile
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anime2real.atomic import atomic_file
+from anime2real.domain import DOMAINS
+
+SPLITS: Final = ("train", "test")
+
+WIDTHS: Final = {"scale": 1, "landmarks": 10, "frame": 6, "who": 2, "expression": 4, "weight": 1, "hair": 3}
+"""Numbers of a picture in each column; NaN where its line has none."""
+
+_EXACT: Final = ("scale", "weight")
+"""Columns of doubles, which are compared with what a user gives; the others are single."""
+
+RECORD: Final = np.dtype(
+    [("start", "<u8"), ("source", "<i4"), ("domain", "i1"), ("split", "i1")]
+    + [(name, "<f8" if name in _EXACT else "<f4", (width,)) for name, width in WIDTHS.items()]
+)
+"""Where a picture's line begins, what it says by numbers, and places in lists of names."""
+
+LARGE: Final = 2**26
+"""Bytes of an index from which on its columns are kept in a file; some 100,000 pictures."""
+
+_FORMAT: Final = 1
+
+_HEAD_UNIT: Final = 64
+
+_BLOCK: Final = 2**14
+"""Records that are made at a time."""
+
+_AT_ONCE: Final = 2**24
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a training reads of all lines.
+
+    Attributes:
+        records: (P,) of `RECORD`; memory-mapped where the index is large.
+        source_names: what `source` counts.
+        files_sha256: hex, over the pictures' names and sums in their order.
+    """
+
+    records: NDArray[Any]
+    source_names: list[str]
+    files_sha256: str
+
+
+def columns_of(path: Path, content: mmap.mmap | bytes) -> Columns:
+    """The columns of an index, read from the file beside it, or made of its lines and, if it is large, written there.
+
+    Args:
+        path: of the index.
+        content: all of it.
+
+    Raises:
+        ValueError: a line is none of an index; it says which.
+    """
+    blocks = _Blocks(_lines(content))
+    if len(content) < LARGE:
+        records = list(blocks)
+        return blocks.done(np.concatenate(records) if records else np.zeros(0, RECORD))
+    digest, kept = hashlib.sha256(content).hexdigest(), path.with_suffix(".columns")
+    return _read(kept, digest) or _written(kept, digest, blocks)
+
+
+def _lines(content: mmap.mmap | bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(content):
+        stop = content.find(b"\n", start) + 1 or len(content)
+        yield content[start:stop]
+        start = stop
+
+
+class _Blocks:
+    """Records made of lines, block by block; afterwards, what is known of all of them."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines, self._names, self._files = lines, dict[str, int](), hashlib.sha256()
+
+    def done(self, records: NDArray[Any]) -> Columns:
+        return Columns(records, list(self._names), self._files.hexdigest())
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        start, columns = 0, _empty()
+        for number, line in enumerate(self._lines, 1):
+            try:
+                self._add(columns, line)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+                raise ValueError(f"index.jsonl, line {number}: {_what(error)}") from error
+            columns["start"].append(start)
+            start += len(line)
+            if number % _BLOCK == 0:
+                yield _block(columns)
+                columns = _empty()
+        if columns["start"]:
+            yield _block(columns)
+
+    def _add(self, columns: "dict[str, array[Any]]", line: bytes) -> None:
+        entry = json.loads(line)
+        file = entry["file"]
+        columns["domain"].append(DOMAINS.index(entry["domain"]))
+        columns["split"].append(SPLITS.index(entry["split"]) if entry["split"] in SPLITS else -1)
+        columns["source"].append(self._names.setdefault(file.split("/", 1)[0], len(self._names)))
+        self._files.update(f"{file}\0{entry.get('sha256')}\n".encode(errors="surrogatepass"))
+        for name, width in WIDTHS.items():
+            columns[name].extend(_numbers(entry.get(name), width))
+
+
+def _empty() -> "dict[str, array[Any]]":
+    kinds = {"start": "Q", "source": "i", "domain": "b", "split": "b"}
+    return {name: array(kinds.get(name) or ("d" if name in _EXACT else "f")) for name in RECORD.names or ()}
+
+
+def _block(columns: "dict[str, array[Any]]") -> NDArray[Any]:
+    block = np.zeros(len(columns["start"]), RECORD)
+    for name, column in columns.items():
+        block[name] = np.frombuffer(column, column.typecode).reshape(block[name].shape)
+    return block
+
+
+def _numbers(value: Any, width: int) -> Iterator[float]:
+    """A number, or lists of them, one after the other; NaN where nothing is said."""
+    rows = value if isinstance(value, list) else [value]
+    flat = [number for row in rows for number in (row if isinstance(row, list) else [row])]
+    if value is None:
+        flat = [float("nan")] * width
+    elif len(flat) != width:
+        raise ValueError(f"{len(flat)} numbers where {width} should be")
+    elif any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in flat):
+        raise TypeError("words where numbers should be")
+    return iter(flat)
+
+
+def _what(error: Exception) -> str:
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+
+
+def _read(kept: Path, digest: str) -> Columns | None:
+    """What a file holds, if it is whole and belongs to the index of that sum."""
+    try:
+        with kept.open("rb") as file:
+            line = file.readline(2**20)
+            head = json.loads(line)
+            if head["format"] != _FORMAT or head["index_sha256"] != digest:
+                return None
+            crc = 0
+            while part := file.read(_AT_ONCE):
+                crc = zlib.crc32(part, crc)
+            if crc != head["crc32"] or file.tell() != len(line) + head["rows"] * RECORD.itemsize:
+                return None
+        records = np.memmap(kept, RECORD, "r", offset=len(line), shape=(head["rows"],))
+        return Columns(records, head["sources"], head["files_sha256"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _written(kept: Path, digest: str, blocks: _Blocks) -> Columns:
+    """Columns in a file beside the index or, where that cannot be, in one without a name; mapped."""
+    with tempfile.TemporaryFile() as records:
+        crc, rows = 0, 0
+        for block in blocks:
+            content = block.tobytes()
+            crc, rows = zlib.crc32(content, crc), rows + len(block)
+            records.write(content)
+        records.flush()
+        done = blocks.done(np.memmap(records, RECORD, "r", shape=(rows,)))
+        facts = {"format": _FORMAT, "index_sha256": digest, "crc32": crc, "rows": rows}
+        head = json.dumps({**facts, "sources": done.source_names, "files_sha256": done.files_sha256})
+        try:
+            with atomic_file(kept) as temporary, temporary.open("wb") as file:
+                file.write(head.encode() + b" " * (-(len(head) + 1) % _HEAD_UNIT) + b"\n")
+                _copy(records, file)
+        except OSError:  # a folder that is read by others, or a full disk
+            return done
+    return _read(kept, digest) or done
+
+
+def _copy(source: BinaryIO | Any, target: BinaryIO) -> None:
+    source.seek(0)
+    while part := source.read(_AT_ONCE):
+        target.write(part)
