@@ -133,19 +133,24 @@ class Turns:
         return steps * self.batch / elapsed
 
 
+def subject_of(method: str, toy: bool, device: torch.device) -> Subject:
+    """What is trained, without pictures."""
+    given: dict[str, Any] = dict(TOYS[method]) if toy else (dict(SHIPS) if method == "galatea" else {})
+    preset = "quick" if method == "galatea" and toy else "default"
+    given |= {"min_scale": 0.65} if method == "galatea" else {}
+    size = TOY_SIZE if toy else SIZES[method]
+    return Subject(method, options_of(method, preset, **given), size, torch.empty(0, device=device))
+
+
 def measured(method: str, options: argparse.Namespace, device: torch.device, folder: Path) -> dict[str, Any]:
     """Both rates of a method."""
-    size = TOY_SIZE if options.toy else SIZES[method]
-    batch = 2 if options.toy else BATCHES[method]
-    given: dict[str, Any] = dict(TOYS[method]) if options.toy else (dict(SHIPS) if method == "galatea" else {})
-    preset = "quick" if method == "galatea" and options.toy else "default"
-    given |= {"min_scale": 0.65} if method == "galatea" else {}
+    subject, batch = subject_of(method, options.toy, device), 2 if options.toy else BATCHES[method]
+    size = subject.size
     whole = write_pack(folder / "whole", 64 if options.toy else options.pictures, size)
     if not options.one_piece:
         shard_pack(whole, folder / "shards", quiet=True)
     pack = Pack(whole if options.one_piece else folder / "shards")
     speed = Speed.best(device)
-    subject = Subject(method, options_of(method, preset, **given), size, torch.empty(0, device=device))
     told: dict[str, Any] = {"px": size, "batch": batch, "pictures": len(pack.index)}
     told["pictures_per_second_a_core"] = round(pictures_per_second(pack), 1)
     with ExitStack() as open_sources:

@@ -82,6 +82,7 @@ PHOTOGRAPH: Final = (
         (
             Box("pipeline.crop_faces", "each face as the bundle wants it"),
             Box("face.geometry.align", "a similarity, which is kept"),
+            Box("face.finder.Labeller", "sex and age, where nobody says"),
         ),
         "crops (K, S, S, 3) uint8, their landmarks and frames",
     ),
@@ -89,14 +90,15 @@ PHOTOGRAPH: Final = (
         (
             Box("pipeline.translate_crops", "crops of several in one batch"),
             Box("network.Network", "ONNX Runtime, on the CPU"),
-            Box("network.Networks", "which bundle: own, installed, Hub"),
+            Box("network.Networks", "which bundle: core, installed, given"),
         ),
         "results (K, S, S, 3) uint8",
     ),
     Row(
         (
             Box("pipeline.compose", "the face, the pair, or pasted back"),
-            Box("face.geometry.paste", "the transform back, a soft edge"),
+            Box("face.paste_back.paste_head", "back along the head's outline"),
+            Box("face.geometry.paste", "or as a square whose edges fade"),
         ),
         "an RGB image",
     ),

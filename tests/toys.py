@@ -34,6 +34,8 @@ from anime2real.train.recipes import PRESETS
 from anime2real.train.step import TrainingStep
 
 SIZE = 32
+SHARD = 12
+"""Pictures in a shard."""
 
 QUICK: dict[str, Any] = {**PRESETS["galatea"]["quick"].options, "batch_size": 2}
 """Galatea without its generators and discriminators that take long."""

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import SIZE, Toy, smooth_picture, with_hair, with_pairs
+from toys import SHARD, SIZE, Toy, smooth_picture, with_hair, with_pairs
 
 from anime2real.data.prepare import prepare
+from anime2real.data.tar_shards import shard_pack
 from anime2real.train import start
 from anime2real.train.export import run as export
 from anime2real.train.export.run import export_translators
@@ -75,3 +76,17 @@ def _one_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (start, export):
         monkeypatch.setattr(module, "export_translators", first)
+
+
+@pytest.fixture(scope="module")
+def whole(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy pack, with hair, in one piece."""
+    return with_hair(toy.pack, tmp_path_factory.mktemp("whole") / "pack")
+
+
+@pytest.fixture(scope="module")
+def shards(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in shards of `SHARD` pictures."""
+    folder = tmp_path_factory.mktemp("shards") / "pack"
+    shard_pack(whole, folder, each=SHARD, quiet=True)
+    return folder

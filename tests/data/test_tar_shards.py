@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from toys import Toy, with_hair
+from toys import SHARD
 
 from anime2real.cli.main import main
 from anime2real.data import byte_ranges, tar_shards
@@ -25,20 +25,6 @@ from anime2real.data.labels import add_labels
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.remote import RemoteError, address_of
 from anime2real.data.tar_shards import shard_pack, usual_each
-
-EACH = 12
-
-
-@pytest.fixture(scope="module")
-def whole(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_hair(toy.pack, tmp_path_factory.mktemp("whole") / "pack")
-
-
-@pytest.fixture(scope="module")
-def shards(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shards") / "pack"
-    shard_pack(whole, folder, each=EACH, quiet=True)
-    return folder
 
 
 def assert_same_pack(one: Pack, two: Pack) -> None:
@@ -62,7 +48,7 @@ def test_pictures_masks_and_index_are_those_of_the_pack(whole: Path, shards: Pat
 
 
 def test_the_same_pack_gives_the_same_bytes(whole: Path, shards: Path, tmp_path: Path) -> None:
-    assert main(["pack", "shard", str(whole), "-o", str(tmp_path / "again"), "--each", str(EACH), "--quiet"]) == 0
+    assert main(["pack", "shard", str(whole), "-o", str(tmp_path / "again"), "--each", str(SHARD), "--quiet"]) == 0
     names = sorted(file.name for file in shards.iterdir())
     assert names == sorted(file.name for file in (tmp_path / "again").iterdir())
     assert names == ["index.jsonl", "meta.json", "samples.npy", *(f"shard-{i:06d}.tar" for i in range(4))]
@@ -112,9 +98,9 @@ def test_who_was_stopped_goes_on_at_the_next_shard(
 
     monkeypatch.setattr(tar_shards, "_write_shard", stopping)
     with pytest.raises(PackError, match="make room, and the same command goes on"):
-        shard_pack(whole, tmp_path / "pack", each=EACH, quiet=True)
+        shard_pack(whole, tmp_path / "pack", each=SHARD, quiet=True)
     assert not (tmp_path / "pack").exists()
-    shard_pack(whole, tmp_path / "pack", each=EACH, quiet=True)
+    shard_pack(whole, tmp_path / "pack", each=SHARD, quiet=True)
     assert written == [0, 1, 1, 2, 3]
     assert [path.name for path in tmp_path.iterdir()] == ["pack"]
     for file in shards.iterdir():
@@ -132,12 +118,12 @@ def test_damage_is_told_where_it_is_read(shards: Path, tmp_path: Path, capsys: p
     (copy / "shard-000001.tar").write_bytes(content)
     assert pack.images[0].any()
     with pytest.raises(UnreadableError, match=r"shard-000001\.tar is damaged \(picture 12 is not what was written\)"):
-        pack.images[EACH]
+        pack.images[SHARD]
     assert main(["pack", "show", str(copy), "--check"]) == 1
     assert "shard-000001.tar is not what was written" in capsys.readouterr().err
     (copy / "shard-000002.tar").unlink()
     with pytest.raises(UnreadableError, match=r"shard-000002\.tar cannot be read: No such file"):
-        pack.images[2 * EACH]
+        pack.images[2 * SHARD]
     (copy / "samples.npy").write_bytes(b"none")
     with pytest.raises(PackError, match="damaged pack"):
         Pack(copy)

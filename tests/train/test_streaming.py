@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toys import TINY, Toy, stop_at, with_hair
+from toys import TINY, Toy, stop_at
 from trainings import PLAIN, assert_same, config, run
 
 from anime2real.cli.main import main
 from anime2real.data.byte_ranges import UnreadableError
 from anime2real.data.pack import Pack
-from anime2real.data.tar_shards import shard_pack
 from anime2real.train import picture_source
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.need import Need
@@ -30,18 +29,6 @@ from anime2real.train.streaming import Streamed
 
 STREAMED = replace(PLAIN, stream=True, workers=0)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def whole(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_hair(toy.pack, tmp_path_factory.mktemp("whole") / "pack")
-
-
-@pytest.fixture(scope="module")
-def shards(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shards") / "pack"
-    shard_pack(whole, folder, each=12, quiet=True)
-    return folder
 
 
 def drawing(pack: Pack, batch_size: int, *, real_set: bool = False) -> Sampler:
