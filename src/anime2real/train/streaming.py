@@ -113,8 +113,8 @@ class Streamed:
         while True:
             try:
                 read = next(batches)
-            except RuntimeError as error:
-                if "worker" not in str(error):
+            except (RuntimeError, ConnectionError, EOFError) as error:  # the latter two where it died as it answered
+                if isinstance(error, RuntimeError) and "worker" not in str(error):
                     raise
                 raise TrainError(
                     "a process that reads pictures was killed, as systems do that run out of memory: the same command "
