@@ -21,6 +21,24 @@ DOCS: Final = Path(__file__).parents[1] / "docs"
 WIDTH: Final = 118
 NOTE: Final = "<!-- Written by scripts/write_reference.py: change the help or the docstrings, then run it again. -->"
 SECTIONS: Final = ("Args", "Attributes", "Returns", "Yields", "Raises")
+EXIT_CODES: Final = """\
+## Exit codes
+
+| code | what |
+|---|---|
+| 0 | all of it was done |
+| 1 | something failed that the command worked on: a picture, a file, a training; the rest was done |
+| 2 | the command cannot be meant as it stands; nothing was done |
+| 130 | you pressed Ctrl-C; the same command goes on |
+| 141 | nobody reads what is printed any more |
+
+2 is for what the command line itself says: an option that is unknown, missing, outside its range or at odds with
+another; an empty argument; a method, a bundle, a pack, a run or a source that is not there; the name of a result that
+no result can have. What is there but damaged, full or closed is 1, and so is a picture that is not there, since the
+others are translated all the same.
+"""
+"""What the exit code says; tests/cli/test_usage.py and tests/test_bad_files.py hold every command to it."""
+
 NAMES: Final = {
     "Translate": (
         "anime2real.Translator",
@@ -110,7 +128,7 @@ def _commands() -> str:
     own_words = after[: after.index("\n### ")]  # each method's options follow in another order
     page = before + own_words + "\n" + "\n".join(told) + "\n" + after[end:]
     page = re.sub(r" \*\[default: (False|\(\))\]\*", "", page)
-    return f"{NOTE}\n\n# Commands\n\nWhat `anime2real COMMAND --help` prints.\n\n{tidy(page)}"
+    return f"{NOTE}\n\n# Commands\n\nWhat `anime2real COMMAND --help` prints.\n\n{EXIT_CODES}\n{tidy(page)}"
 
 
 # --- Python --------------------------------------------------------------------------------------------------------

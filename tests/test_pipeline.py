@@ -14,11 +14,13 @@ from PIL import ExifTags, Image
 from anime2real import translator
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
+from anime2real.errors import UserError
+from anime2real.face.geometry import TEMPLATE, Face
 from anime2real.image.decode import PictureError
 from anime2real.image.given import to_image
 from anime2real.image.provenance import read_marks
 from anime2real.network import TranslatorError
-from anime2real.pipeline import NoFaceError
+from anime2real.pipeline import NoFaceError, direction
 from anime2real.translator import Translator, find_faces, translate_picture
 
 ROOT = Path(__file__).parent.parent
@@ -187,3 +189,31 @@ def test_results_carry_the_marks_however_they_are_saved(suffix: str, tmp_path: P
         marks = read_marks(tmp_path / f"{name}.{suffix}")
         assert marks["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
         assert marks["Software"].startswith("anime2real")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "tiff", "gif"])
+def test_what_pillow_alone_writes_is_marked_too(suffix: str, tmp_path: Path) -> None:
+    result = Translator.load(to="real")(DRAWING)
+    result.save(tmp_path / f"a.{suffix}")
+    with (tmp_path / f"b.{suffix}").open("wb") as file:
+        result.save(file, "tiff" if suffix.startswith("tif") else suffix)
+    assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+    assert read_marks(tmp_path / f"a.{suffix}")["DigitalSourceType"].endswith("trainedAlgorithmicMedia")
+    with Image.open(tmp_path / f"a.{suffix}") as read:
+        assert read.size == result.size
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.ppm", "a.jp2", "a.pdf", "a.unknown", "a"])
+def test_a_format_that_cannot_hold_the_mark_is_refused(name: str, tmp_path: Path) -> None:
+    result = Translator.load(to="real")(DRAWING)
+    with pytest.raises(UserError, match=r"cannot hold the mark|ends in its format"):
+        result.save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+    result.copy().save(tmp_path / "a.bmp")  # what Pillow makes of it is the caller's
+
+
+def test_the_largest_face_decides_where_as_many_are_drawn_as_photographed() -> None:
+    small, large = Face(TEMPLATE * 50, "real", 1.0), Face(TEMPLATE * 90, "anime", 1.0)
+    for faces in ([small, large], [large, small]):
+        assert direction(faces) == "real"
+    assert direction([small, large, small]) == "anime"

@@ -146,9 +146,9 @@ def choose_faces(faces: Sequence[Face], choice: FaceChoice, *, where: str = "the
 
 
 def direction(faces: Sequence[Face]) -> Domain:
-    """The domain that most of some faces, at least one, are not of; where they are as many, the first face decides."""
-    count = sum(face.domain == faces[0].domain for face in faces)
-    return other(faces[0].domain) if 2 * count >= len(faces) else faces[0].domain
+    """The domain that most of some faces, at least one, are not of; where they are as many, the largest decides."""
+    largest = min(faces, key=lambda face: face.crop.scale).domain  # in whatever order they are asked for
+    return other(largest) if 2 * sum(face.domain == largest for face in faces) >= len(faces) else largest
 
 
 def crop_faces(

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Literal, get_args, overload
 
+import numpy as np
 from PIL import Image
 
 from anime2real.bundle.format import Bundle, BundleError
@@ -80,7 +81,7 @@ class Translator(Network):
     @classmethod
     def _kept(cls, bundle: Bundle, threads: int | None) -> "Translator":
         """The translator of a bundle, out of the `CACHED` that were asked for last."""
-        key = (cls, bundle.folder, bundle.sha256, threads)
+        key = (cls, bundle.folder, bundle.sha256, repr(threads))
         with _LOADING:
             translator = _KEPT.pop(key, None) or cls(bundle, threads=threads)
             _KEPT[key] = translator  # the last of them
@@ -164,7 +165,7 @@ class Translator(Network):
         """
         _check_word("crop", crop, get_args(Crop))
         _check_word("on_error", on_error, get_args(OnError))
-        if isinstance(pictures, (str, bytes, Path)):
+        if not isinstance(pictures, (Sequence, np.ndarray)) or isinstance(pictures, (str, bytes)):
             raise TranslatorError("batch takes a list of pictures: give [picture], or call the translator itself")
         asked = who_for(self.bundle, who)
         results: list[Image.Image | UserError] = []
@@ -243,6 +244,7 @@ def translate_picture(
     _check_word("crop", crop, get_args(Crop))
     _check_word("to", to, (None, *get_args(Domain)))
     _check_name("method", method)
+    _check_name("bundle", bundle)
     if bundle is not None and method is not None:
         raise TranslatorError("give a method or a bundle, not both")
     asked = parse_who(who)
@@ -270,7 +272,7 @@ def _check_word(name: str, word: str | None, known: Sequence[str | None]) -> Non
 
 
 def _check_name(name: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
+    if value is not None and (not isinstance(value, str) or not value):
         raise TranslatorError(f"{name} is a name, not {value!r}")
 
 

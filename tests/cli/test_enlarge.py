@@ -150,7 +150,7 @@ def test_what_cannot_be_enlarged_is_named(tmp_path: Path, weights: str, capsys: 
         (["--least", "0"], "--least is 1 or more, not 0", 2),
         (["--quality", "101"], "--quality goes from 1 to 100, not 101", 2),
         (["--kind", "photograph"], "does not hold the model realesrgan-x4plus (", 1),
-        (["--weights", "nowhere"], "nowhere does not hold the model", 1),
+        (["--weights", "nowhere"], "nowhere is not there", 2),
         (["--device", "abacus"], "no device 'abacus' here", 2),
     ],
 )
@@ -181,8 +181,8 @@ def test_what_is_there_is_kept(source: Path, weights: str, tmp_path: Path, capsy
     assert run(output, "-o", output, "--overwrite") == 1
     assert "is one of the sources" in capsys.readouterr().err
     (tmp_path / "none").mkdir()
-    for nothing, message in ((tmp_path / "none", "no pictures in"), (tmp_path / "gone", "is not there")):
-        assert run(nothing, "-o", tmp_path / "p.zip") == 1
+    for nothing, code, message in ((tmp_path / "none", 1, "no pictures in"), (tmp_path / "gone", 2, "is not there")):
+        assert run(nothing, "-o", tmp_path / "p.zip") == code
         assert message in capsys.readouterr().err
     assert run(source, "-o", tmp_path) == 1
     assert "is a folder" in capsys.readouterr().err

@@ -45,12 +45,12 @@ SOURCE = Path(__file__).parent.parent.parent / "src"
             "none of the bundles",
         ),
         (["prepare", "-o", "p", "--size", "64", "--layout", "A:real"], "A=real"),
-        (["prepare", "-o", "p", "--size", "64", "--anime", "a"], "--real"),
+        (["prepare", "-o", "p", "--size", "64", "--anime", "."], "--real"),
         (
-            ["prepare", "-o", "p", "--size", "65", "--both", "a"],
+            ["prepare", "-o", "p", "--size", "65", "--both", "."],
             "multiple of 16 from 16 to 1024, not 65 (anime2real prepare --help)",
         ),
-        (["prepare", "-o", "p", "--size", "64", "--both", "a", "--near", "65"], "--near goes from 0 to 64"),
+        (["prepare", "-o", "p", "--size", "64", "--both", ".", "--near", "65"], "--near goes from 0 to 64"),
         (["tranlsate", "a.png"], "translate"),
     ],
 )
@@ -97,7 +97,11 @@ def test_shells_complete_commands_options_and_their_values(capsys: pytest.Captur
         assert capsys.readouterr().out.startswith(start)
 
 
-def test_export_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_hands_its_arguments_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
     module = types.ModuleType("anime2real.train.export.run")
     module.export_run = lambda run, output: [run / "bundles" if output is None else output]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "anime2real.train.export.run", module)
@@ -139,14 +143,34 @@ def test_an_error_is_one_line_and_a_traceback_only_if_asked_for(
     for command in (["--debug", "methods"], ["methods", "--debug"]):
         assert main(command) == 1
         told = capsys.readouterr().err
-        assert told.startswith("Traceback")
+        assert told.startswith("Traceback") != isinstance(error, UserError)  # which the line tells
         assert told.splitlines()[-1].split() == f"error: {said}".split()
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_what_is_behind_a_users_error_is_traced_if_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:200])
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "bundle.json").write_text("{")
+    command = ["translate", str(tmp_path / "a.jpg"), "-o", str(tmp_path / "o"), "--bundle", str(bundle)]
+    for debug in (False, True):
+        assert main([*command, *(["--debug"] if debug else [])]) == 1
+        told = capsys.readouterr().err
+        assert ("json.decoder.JSONDecodeError" in told) == debug
+        assert ("BundleError" in told) is False
+        assert told.splitlines()[-1].startswith(f"error: {bundle / 'bundle.json'} is damaged")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["methods", "help translate", "translate --help", "--help", "--version", "completion bash", "help"]
+)
+def test_a_reader_that_goes_away_is_no_error(arguments: str) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "anime2real", "methods"]
+    command = [sys.executable, "-m", "anime2real", *arguments.split()]
     with open(write, "w") as gone:
         environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, env=environment, check=False, text=True)
@@ -205,10 +229,10 @@ def test_an_encoding_with_few_letters_ends_nothing(tmp_path: Path, encoding: str
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
-        (["train", "galatea", "--data", "p", "-o", "r"], "train"),
-        (["average", "a", "b", "-o", "c"], "train"),
-        (["export", "r"], "train"),
-        (["evaluate", "galatea", "--data", "p"], "measure"),
+        (["train", "galatea", "--data", ".", "-o", "r"], "train"),
+        (["average", ".", "..", "-o", "c"], "train"),
+        (["export", "."], "train"),
+        (["evaluate", "galatea", "--data", "."], "measure"),
     ],
 )
 def test_without_its_extra_a_command_says_what_to_install(

@@ -53,7 +53,7 @@ def test_photographs_are_chosen_once_and_held_out_by_the_list(
         (["--of-each", "0"], "--of-each is 1 or more, not 0", 2),
         (["--of-each", "1000"], "it needs more than 1000", 1),
         (["--min-scale", "2"], "give --of-each too", 2),
-        ([], "cannot be read", 2),
+        ([], "names.txt is not there", 2),
     ],
 )
 def test_a_list_that_cannot_be_is_said_in_one_line(

@@ -33,6 +33,27 @@ def test_inspect_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert len(said.err.splitlines()) == 1
 
 
+HEADS = {
+    "mp4": b"\0\0\0\x18ftypisom", "mov": b"\0\0\0\x08wide\0\0\0\0mdat", "mkv": b"\x1a\x45\xdf\xa3\1", "flv": b"FLV\1\5",
+    "avi": b"RIFF\0\0\0\0AVI LIST", "ts": b"G" + bytes(187) + b"G", "mts": bytes(4) + b"G" + bytes(191) + b"G",
+    "mpg": b"\0\0\1\xba", "m2v": b"\0\0\1\xb3", "wmv": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+}  # fmt: skip
+
+
+def test_inspect_takes_for_a_video_what_begins_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for suffix, head in HEADS.items():
+        path = tmp_path / f"a.{suffix}"
+        path.write_bytes(head)
+        assert main(["inspect", str(path)]) == 0
+        assert capsys.readouterr().out == f"{path}: video; no mark of a generated video\n"
+    for content in (b"hello", b"G" * 5, b"G" + bytes(400), b"\0\0\0\x18free", b"<html>"[:4]):
+        (tmp_path / "five.mp4").write_bytes(content)
+        bad = content[4:8] != b"free"
+        assert main(["inspect", str(tmp_path / "five.mp4")]) == bad
+        said = capsys.readouterr()
+        assert ("is no video, whatever its name says" in said.err, said.out == "") == (bad, bad)
+
+
 def test_inspect_says_in_json_how_each_face_looks(capsys: pytest.CaptureFixture[str]) -> None:
     pictures = [ROOT / "examples" / "aoi.png", ROOT / "docs" / "pictures" / "astronaut.jpg"]
     assert main(["inspect", *map(str, pictures), "--json"]) == 0

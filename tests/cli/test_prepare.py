@@ -71,7 +71,7 @@ def test_what_was_seen_is_said_where_a_domain_has_nothing(tmp_path: Path, capsys
 def test_bad_values_exit_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
-    assert main(["prepare", "--anime", "a", "--real", "b", "-o", str(tmp_path / "pack"), *options]) == 2
+    assert main(["prepare", "--anime", ".", "--real", ".", "-o", str(tmp_path / "pack"), *options]) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1

@@ -136,10 +136,15 @@ def test_bad_usage_is_told(
 
 @pytest.mark.parametrize("there", ["", "runs", "runs/first"])
 @pytest.mark.parametrize(
-    ("method", "options", "message"),
+    ("method", "options", "code", "message"),
     [
-        ("cyclegan", ["--set", "maps=nowhere"], "nowhere is no run"),
-        ("galatea", ["--preset", "quick", "--width", "8", "--start-from", "difference"], "does not hold a generator"),
+        ("cyclegan", ["--set", "maps=nowhere"], 2, "nowhere is not there: a map is a run"),
+        (
+            "galatea",
+            ["--preset", "quick", "--width", "8", "--start-from", "difference"],
+            1,
+            "does not hold a generator",
+        ),
     ],
 )
 def test_what_fails_before_its_first_step_leaves_nothing(
@@ -149,12 +154,13 @@ def test_what_fails_before_its_first_step_leaves_nothing(
     there: str,
     method: str,
     options: list[str],
+    code: int,
     message: str,
 ) -> None:
     (tmp_path / there).mkdir(parents=True, exist_ok=True)
     before = sorted(tmp_path.rglob("*"))
     command = ["train", method, "--data", str(toy.pack), "-o", str(tmp_path / "runs" / "first"), "--steps", "1"]
-    assert main([*command, *options, "--device", "cpu"]) == 1
+    assert main([*command, *options, "--device", "cpu"]) == code
     assert message in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -202,7 +202,7 @@ def test_what_was_transparent_stays_so_when_faces_are_pasted(tmp_path: Path, bun
 
 def test_the_direction_is_that_of_most_faces() -> None:
     def faces(*domains: str) -> list[Face]:
-        return [Face(TEMPLATE * 10 + i, domain, 1.0) for i, domain in enumerate(domains)]  # type: ignore[arg-type]
+        return [Face(TEMPLATE * (20 - i) + 30 * i, domain, 1.0) for i, domain in enumerate(domains)]  # type: ignore[arg-type]
 
     assert direction(faces("real")) == "anime"
     assert direction(faces("anime", "real", "real")) == "anime"

@@ -180,8 +180,8 @@ def test_what_makes_no_pairs_is_refused_in_one_line(toy: Toy, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pairs", "a", "b", "--hair"], "--pairs goes without the other sources"),
-        (["--anime", "a", "--real", "b", "--classes", "skin", "hair"], "--pairs takes"),
+        (["--pairs", ".", ".", "--hair"], "--pairs goes without the other sources"),
+        (["--anime", ".", "--real", ".", "--classes", "skin", "hair"], "--pairs takes"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -55,6 +55,25 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
     assert not [pid for pid in children if _runs(pid)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="starts processes in another way")
+def test_a_parent_that_is_killed_as_it_starts_a_worker_leaves_no_traceback() -> None:
+    script = (
+        "import os, signal\nfrom multiprocessing import util\nfrom anime2real.data.workers import in_order\n"
+        "if __name__ == '__main__':\n"
+        "    start = util.spawnv_passfds\n"
+        "    def begin(path, arguments, fds):\n"
+        "        started = start(path, arguments, fds)\n"
+        "        if b'spawn_main' in b''.join(map(os.fsencode, arguments)): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return started\n"
+        "    util.spawnv_passfds = begin\n"
+        "    list(in_order(divmod, [(3, 2)] * 4, 4, 2))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    # The worker holds stdout, so that its end is waited for.
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+
+
 def _runs(pid: int) -> bool:
     try:
         return ") Z" not in (Path("/proc") / str(pid) / "stat").read_text()

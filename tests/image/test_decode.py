@@ -26,7 +26,7 @@ from pictures import (
 )
 from PIL import Image, ImageOps
 
-from anime2real.image.decode import decode
+from anime2real.image.decode import PictureError, decode
 from anime2real.image.given import to_image
 
 ORIENTATION = 0x0112
@@ -153,7 +153,7 @@ def test_transparent_colour_of_a_true_colour_png() -> None:
 
 @pytest.mark.parametrize("background", [(0, 0), (0, 0, 256), (0, 0, 0, 0)])
 def test_a_false_background_is_the_callers_mistake(background: Any) -> None:
-    with pytest.raises(ValueError, match="background"):
+    with pytest.raises(PictureError, match="background"):
         decode(saved(smooth(), "PNG"), background=background)
 
 

@@ -170,12 +170,13 @@ def test_bundles_of_one_method_are_told_apart_and_counted_once(tmp_path: Path) -
 
 def test_nothing_to_compare(tmp_path: Path, shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = write_pack(tmp_path / "pack", test=0)
-    for arguments, words in (
-        (["--data", str(pack)], "no anime pictures in its test split"),
-        (["--data", str(tmp_path / "nowhere")], "not a pack"),
-        (["--pictures", str(tmp_path / "none.png")], "none.png is not there"),
+    for arguments, code, words in (
+        (["--data", str(pack)], 1, "no anime pictures in its test split"),
+        (["--data", str(tmp_path)], 1, "not a pack"),
+        (["--data", str(tmp_path / "nowhere")], 2, "nowhere is not there"),
+        (["--pictures", str(tmp_path / "none.png")], 1, "none.png is not there"),
     ):
-        assert main(["compare", "difference", "-o", str(tmp_path / "r.html"), *arguments]) == 1
+        assert main(["compare", "difference", "-o", str(tmp_path / "r.html"), *arguments]) == code
         told = capsys.readouterr().err
         assert words in told
         assert told.count("\n") == 1

@@ -1,9 +1,7 @@
 """The commands whose results must survive kills and full disks: what each is given, and what of it is seen."""
 
 import hashlib
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +12,11 @@ import clips
 import numpy as np
 from PIL import Image
 from soak.tally import Tally
+from soak.warm import Warm, environment, line
 from toys import Toy, smooth_picture
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack
-
-SMALL: Final = Path(__file__).parent / "small.py"
-SOURCE: Final = Path(__file__).parents[2] / "src"
 
 TRACES: Final = ("Traceback (most recent call last)", "a fault of the program", "Exception ignored")
 """What no command may print."""
@@ -44,31 +40,6 @@ class Command:
     seen: Callable[[Path], Seen]
     begin: Callable[[Path], None] = lambda folder: None
     once: bool = False
-
-    def line(self, folder: Path) -> list[str]:
-        """What to run."""
-        return [sys.executable, str(SMALL), *self.arguments(folder)]
-
-
-def environment() -> dict[str, str]:
-    """For processes: this source, and one thread, as the tests'."""
-    path = os.pathsep.join((str(SOURCE), str(SMALL.parents[1]), os.environ.get("PYTHONPATH", "")))
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-
-
-HANGS: Final = 600.0
-"""Seconds that a command may take, on a busy machine."""
-
-
-def run(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run it to its end.
-
-    Raises:
-        subprocess.TimeoutExpired: it does not come to one.
-    """
-    return subprocess.run(
-        command.line(folder), env=environment(), capture_output=True, text=True, timeout=HANGS, check=False
-    )
 
 
 def _sum(path: Path) -> str:
@@ -112,7 +83,7 @@ def _run(folder: Path) -> Seen:
     return bundles | {"weights": " ".join(line for line in sums if not line.endswith("state.json"))}
 
 
-def commands(toy: Toy, root: Path) -> dict[str, Command]:
+def commands(toy: Toy, root: Path, warm: Warm) -> dict[str, Command]:
     """All of them by name; what they are given is made below `root`."""
     pictures = root / "pictures"
     for place, name in enumerate(("aoi", "hana", "mika", "rin")):
@@ -136,8 +107,8 @@ def commands(toy: Toy, root: Path) -> dict[str, Command]:
     translate = ("translate", "--method", "difference", "--skip-existing", "--recursive", "-o")
 
     def once(arguments: Sequence[str], folder: Path) -> None:
-        line = [sys.executable, str(SMALL), *arguments, str(folder)]
-        subprocess.run(line, env=environment(), capture_output=True, check=True)
+        done = warm.run([*arguments, str(folder)])
+        assert done.returncode == 0, done.stderr
 
     export = ("export", str(root / "run"), "-o")
 
@@ -165,6 +136,7 @@ class Straight:
     """A command, how long it takes, how much it writes, and what it gives when nothing is broken.
 
     Attributes:
+        warm: runs it.
         before: what is seen before it runs.
         after: what is seen when it has run.
         seconds: from its start to its end.
@@ -172,22 +144,29 @@ class Straight:
     """
 
     command: Command
+    warm: Warm
     before: Seen
     after: Seen
     seconds: float
     kilobytes: int
 
     @classmethod
-    def of(cls, command: Command, folder: Path) -> "Straight":
-        """Run a command once."""
-        folder.mkdir(parents=True)
-        command.begin(folder)
-        before, start = command.seen(folder), time.monotonic()
-        done = run(command, folder)
+    def of(cls, command: Command, warm: Warm, folder: Path) -> "Straight":
+        """Run a command in a process that begins with nothing, and again in one that has imported all, for its time."""
+        alone, folder = folder / "alone", folder / "warm"
+        for place in (alone, folder):
+            place.mkdir(parents=True)
+            command.begin(place)
+        before = command.seen(folder)
+        first = line(command.arguments(alone))
+        subprocess.run(first, env=environment(), capture_output=True, check=True)
+        start = time.monotonic()
+        done = warm.run(command.arguments(folder))
         assert done.returncode == 0, done.stderr
         seconds = time.monotonic() - start
+        assert command.seen(alone) == command.seen(folder)
         files = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        return cls(command, before, command.seen(folder), seconds, files >> 10)
+        return cls(command, warm, before, command.seen(folder), seconds, files >> 10)
 
     def check(self, folder: Path, seen: Seen, tally: Tally, words: str) -> Seen:
         """Note what is lost or wrong of what was `seen` before in a folder; returns what is seen now."""
@@ -212,9 +191,13 @@ class Straight:
         if left:
             tally.find("lost", f"{words}: left behind: {left[:3]}")
 
+    def run(self, folder: Path) -> "subprocess.CompletedProcess[str]":
+        """Run it to its end; subprocess.TimeoutExpired if it does not come to one."""
+        return self.warm.run(self.command.arguments(folder))
+
     def _repeat(self, folder: Path, tally: Tally, words: str) -> None:
         try:
-            done = run(self.command, folder)
+            done = self.run(folder)
         except subprocess.TimeoutExpired:
             tally.find("hung", f"{words}, then the same command")
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from soak.commands import Command, Straight, commands
 from soak.tally import BAD, Tally
+from soak.warm import Warm
 from toys import Toy
 
 KEY = pytest.StashKey[Tally]()
@@ -49,16 +50,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 class Straights(dict[str, Straight]):
     """Each command, and what it gives when nothing is broken; it runs when it is first asked for."""
 
-    def __init__(self, every: Mapping[str, Command], root: Path) -> None:
+    def __init__(self, every: Mapping[str, Command], warm: Warm, root: Path) -> None:
         super().__init__()
-        self._every, self._root = every, root
+        self._every, self._warm, self._root = every, warm, root
 
     def __missing__(self, name: str) -> Straight:
-        self[name] = Straight.of(self._every[name], self._root / name.replace(" ", ""))
+        self[name] = Straight.of(self._every[name], self._warm, self._root / name.replace(" ", ""))
         return self[name]
 
 
 @pytest.fixture(scope="session")
-def straight(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Straights:
-    root = tmp_path_factory.mktemp("straight")
-    return Straights(commands(toy, root), root)
+def straight(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Straights]:
+    root, warm = tmp_path_factory.mktemp("straight"), Warm()
+    yield Straights(commands(toy, root, warm), warm, root)
+    warm.close()

@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from soak.commands import TRACES, environment
+from soak.commands import TRACES
 from soak.tally import Tally
+from soak.warm import environment
 from soak.worker import Now
 
 HANGS: Final = 60.0

@@ -13,7 +13,7 @@ _NUMBERS: Final = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0
 
 WORDS: Final = (
     *("NaN", "Infinity", "-Infinity", "inf", "nan", "null", "true", "false", "[]", "{}", '""', "-1", "0", "2.5"),
-    *("-0.0", "1e308", "1e999", "-1e-320", "9" * 30, "9" * 5000, '"\\u0000"', '"\\ud800"', '"../../x"'),
+    *("-0.0", "1e308", "1e999", "-1e-320", "9" * 30, "9" * 400, "9" * 5000, '"\\u0000"', '"\\ud800"', '"../../x"'),
     *("[" * 3000, "{" * 3000, '"' + "a" * 70000 + '"', "1979-05-27T07:32:00Z", "0x7fffffffffffffff", "[[1, [2]], {}]"),
 )  # fmt: skip
 """What may stand in a text where something else should."""

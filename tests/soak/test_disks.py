@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from soak.commands import Straight, check_words, run
+from soak.commands import Straight, check_words
 from soak.tally import Tally
 from soak.test_kills import NAMES
 
@@ -103,14 +103,14 @@ def test_a_folder_that_cannot_be_written_to(
 def failed(one: Straight, folder: Path, tally: Tally, words: str, *, must: bool = False) -> None:
     """A command that fails says so in one line; what is seen is what was, or what should be."""
     try:
-        done = run(one.command, folder)
+        done = one.run(folder)
     except subprocess.TimeoutExpired:
         tally.find("hung", words)
         return
     check_words(done.stdout + done.stderr, tally, words)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     if done.returncode == 1 and len(errors) >= 1:
-        if len(errors) > 1 and "translate" not in one.command.line(folder):  # which says it for each picture
+        if len(errors) > 1 and "translate" not in one.command.arguments(folder):  # which says it for each picture
             tally.find("escaped", f"{words}: {errors}")
     elif done.returncode or must:
         tally.find("escaped", f"{words}: it ends with {done.returncode}: {done.stderr[-300:]}")

@@ -6,14 +6,14 @@ pytest -m soak tests/soak/test_kills.py --minutes 10
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from soak.commands import Straight, check_words, environment
+from soak.commands import Straight, check_words
 from soak.tally import Tally
+from soak.warm import HANGS
 
 SHARE = 0.35 / 6
 """Of the soak's time, for each command."""
@@ -38,7 +38,7 @@ def test_a_command_that_is_killed_loses_nothing(
         seen, before = one.command.seen(folder), kills
         while kills < before + IN_ONE_FOLDER and (kills == 0 or time.monotonic() < end):
             words = f"{name}, killed {kills - before + 1} times"
-            took = run_or_kill(one, folder, choose.uniform(0.2, 1.0) * whole, tally, words)
+            took = run_or_kill(one, folder, choose.uniform(0.0, 1.0) * whole, tally, words)
             if took is not None:
                 whole = min(took, whole)  # the machine may have more time for it now
                 break
@@ -54,26 +54,19 @@ def test_a_command_that_is_killed_loses_nothing(
 def run_or_kill(one: Straight, folder: Path, after: float, tally: Tally, words: str) -> float | None:
     """Run a command and kill it after so many seconds; how many it took if it had ended before."""
     start = time.monotonic()
-    with subprocess.Popen(
-        one.command.line(folder), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            said, _ = process.communicate(timeout=after)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            if not ended(process.pid):
-                tally.find("hung", f"{words}: it left processes behind")
-                os.killpg(process.pid, signal.SIGKILL)
-            said, _ = process.communicate()
-            if "spawn_main" in said:  # Python's own words, of a worker that was starting when its parent was gone
-                tally.add("left_out", "tracebacks of workers that had not begun when their parent was killed")
-                said = ""
-        check_words(said, tally, words)
-        if process.returncode not in (0, -signal.SIGKILL):
-            tally.find("lost", f"{words}: it ends with {process.returncode}: {said[-300:]}")
-        return None if process.returncode == -signal.SIGKILL else time.monotonic() - start
+    running = one.warm.start(one.command.arguments(folder))
+    code = running.wait(after)
+    if code is None:
+        running.kill()
+        code = running.wait(HANGS)
+        if not ended(running.number):
+            tally.find("hung", f"{words}: it left processes behind")
+            os.killpg(running.number, signal.SIGKILL)
+    said = "".join(running.said())
+    check_words(said, tally, words)
+    if code not in (0, -signal.SIGKILL):
+        tally.find("lost", f"{words}: it ends with {code}: {said[-300:]}")
+    return None if code == -signal.SIGKILL else time.monotonic() - start
 
 
 def ended(group: int, seconds: float = 10.0) -> bool:

@@ -7,15 +7,16 @@ are (`check.py`).
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.limits import BATCH
+from anime2real.bundle.limits import BATCH, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, MAX_PX, MIN_PX
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UserError, nearest
+from anime2real.errors import UsageError, UserError, nearest, path_of
 
 FORMAT_VERSION: Final = 1
 MODEL: Final = "model.onnx"
@@ -44,14 +45,13 @@ BEST: Final = "galatea"
 CLOSEST: Final = 0.5
 """The least share of a face's crop that a bundle's crops may have."""
 
-MIN_PX: Final = 16
-MAX_PX: Final = 2048
-MAX_MANIFEST_BYTES: Final = 2**20
-MAX_MODEL_BYTES: Final = 512 * 2**20
-
 
 class BundleError(UserError):
     """A bundle that is missing, damaged or foreign."""
+
+
+class MissingBundleError(BundleError, UsageError):
+    """A name that stands for no bundle."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,10 @@ def read(folder: Path | str, *, follow_links: bool = False, installed: bool = Fa
     Raises:
         BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
     """
-    folder = Path(folder)
+    folder = folder if isinstance(folder, Path) else path_of(folder, "a bundle", BundleError)
     if not folder.is_dir():
-        raise BundleError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}: a bundle is a folder")
+        kind = BundleError if os.path.lexists(folder) else MissingBundleError
+        raise kind(f"{folder} is not {'a folder' if kind is BundleError else 'there'}: a bundle is a folder")
     if not (folder / MANIFEST).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}")
     raw = _read_manifest(folder / MANIFEST)
@@ -283,7 +284,7 @@ def _check_training(training: Mapping[str, Any], path: Path) -> None:
 def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
     """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is a bounded translator.
 
-    A small file can loop for ever, ask for all memory or crash ONNX Runtime; `check.py` tells what is let through.
+    A small file can loop for ever, ask for all memory or crash ONNX Runtime.
     """
     unknown = [name for name in bundle.conditions if name not in CONDITIONS]
     if unknown:

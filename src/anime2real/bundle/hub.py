@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from anime2real import __version__
-from anime2real.bundle.format import CARD, MANIFEST, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, MODEL, BundleError
+from anime2real.bundle.format import CARD, MANIFEST, MODEL, BundleError
+from anime2real.bundle.limits import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
 from anime2real.errors import UserError
 
 SCHEME: Final = "hf://"

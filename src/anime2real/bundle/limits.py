@@ -1,4 +1,4 @@
-"""What holds for the model of every bundle: its input's name, how many pictures a call has, how much it may hold."""
+"""What holds for every bundle: its input's name, how many pictures a call has, how large it may be, and its files."""
 
 from typing import Final
 
@@ -10,3 +10,11 @@ BATCH: Final = 8
 
 MAX_BYTES: Final = 2 * 2**30
 """Of what it holds while it runs, besides the weights: twice what CycleGAN of 1024 px holds."""
+
+MIN_PX: Final = 16
+MAX_PX: Final = 2048
+"""Of a side of its pictures."""
+
+MAX_MANIFEST_BYTES: Final = 2**20
+MAX_MODEL_BYTES: Final = 512 * 2**20
+"""Of its files."""

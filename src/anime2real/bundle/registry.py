@@ -10,10 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from anime2real.bundle.format import BEST, CORE, MANIFEST, Bundle, BundleError, core_bundle, read
+from anime2real.bundle.format import (
+    BEST,
+    CORE,
+    MANIFEST,
+    Bundle,
+    BundleError,
+    MissingBundleError,
+    core_bundle,
+    read,
+)
 from anime2real.bundle.hub import fetch, is_hub_name
 from anime2real.domain import Domain, other
-from anime2real.errors import UsageError, nearest
+from anime2real.errors import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -34,7 +43,7 @@ PREFERRED: Final = (BEST, "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt
 """Methods, the best first: what `best_method` chooses from."""
 
 
-class UnknownMethodError(BundleError, UsageError):
+class UnknownMethodError(MissingBundleError):
     """No bundle of that method, or none that goes that way, is installed."""
 
     names_help = False
@@ -190,7 +199,7 @@ def find_bundles(name: str) -> list[Bundle]:
     if method in ELSEWHERE:
         raise UnknownMethodError(f"no bundle of {method!r} is installed: {install_command(method)}")
     names = sorted({n for bundle in known for n in (bundle.method, bundle.name)})
-    raise BundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")
+    raise MissingBundleError(f"{name} is neither a folder nor a bundle that ships{nearest(name, names)}")
 
 
 def _module_folder(point: "EntryPoint") -> Path:

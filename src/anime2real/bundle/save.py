@@ -8,16 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.atomic import atomic_folder
-from anime2real.bundle.format import (
-    CARD,
-    MANIFEST,
-    MODEL,
-    Bundle,
-    BundleError,
-    check_manifest,
-    check_model,
-    read,
-)  # fmt: skip
+from anime2real.bundle.format import CARD, MANIFEST, MODEL, Bundle, BundleError, check_manifest, check_model, read
 
 WIDTH: Final = 118
 """Characters of a line of a model card at most."""

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Many, Output
+from anime2real.cli.terminal import Many, Output, There
 from anime2real.errors import UsageError
 
 
 def average(
-    bundles: list[Path],
+    bundles: Annotated[list[Path], There],
     /,
     *,
     output: Output,

@@ -3,15 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Json, Output
+from anime2real.cli.terminal import Json, Output, There
 from anime2real.errors import UsageError
 
 
 def enlarge(
-    sources: list[Path],
+    sources: Annotated[list[Path], There],
     /,
     *,
     output: Output,
@@ -20,7 +20,7 @@ def enlarge(
     form: Literal["webp", "png"] = "webp",
     quality: int = 85,
     device: str = "auto",
-    weights: Path | None = None,
+    weights: Annotated[Path | None, There] = None,
     overwrite: bool = False,
     quiet: bool = False,
     as_json: Json = False,

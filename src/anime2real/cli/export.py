@@ -1,12 +1,13 @@
 """The command `export`."""
 
 from pathlib import Path
+from typing import Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Output
+from anime2real.cli.terminal import Output, There
 
 
-def export(run: Path, /, *, output: Output | None = None) -> int:
+def export(run: Annotated[Path, There], /, *, output: Output | None = None) -> int:
     """Write the bundles of a run as its newest checkpoint stands. Needs the extra `train`.
 
     Args:

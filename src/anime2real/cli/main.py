@@ -35,7 +35,7 @@ app = App(
     name="anime2real",
     version=__version__,
     help="Turn drawn faces into photographs of people, and people into drawings.\n\n"
-    f"{DEBUG}, anywhere in a command: where an error came from, as a traceback.",
+    f"{DEBUG}, anywhere in a command: the traceback of a fault of the program, or of what is behind an error.",
     help_format="plaintext",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in tokens
-    tokens = [_named(token, before) for before, token in pairwise(("", *tokens)) if token != DEBUG]
+    tokens = [token for token in tokens if token != DEBUG]
     _open_streams()
     warnings.filterwarnings("ignore", module="PIL")  # of damaged files, about which an error or a note is enough
     for stream in (sys.stdout, sys.stderr):
@@ -88,16 +88,26 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
             stream.reconfigure(errors="backslashreplace")
     try:
+        _check_empty(tokens)
+        tokens = [_named(token, before) for before, token in pairwise(("", *tokens))]
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # here, so that a reader that has gone is not taken for a failure
         return result if isinstance(result, int) else DONE
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # with the latter, the printer of help ends a program whose reader has gone
         _print_nowhere()
         return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
         if debug:
-            traceback.print_exc()
+            _trace(error)
         return _complain(error, tokens)
+
+
+def _trace(error: BaseException) -> None:
+    """Print where a fault of the program lies, or what is behind a user's error, which one line tells itself."""
+    is_told = isinstance(error, (UserError, CycloptsError, KeyboardInterrupt))
+    behind = error.__cause__ if is_told else error
+    if behind is not None:
+        traceback.print_exception(behind)
 
 
 def _complain(error: BaseException, tokens: list[str]) -> int:
@@ -124,6 +134,14 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
         case _:
             complain(f"{type(error).__name__}: {error} (a fault of the program: {DEBUG} says where)")
     return FAILED
+
+
+def _check_empty(tokens: list[str]) -> None:
+    """Refuse an argument without a letter, as an unset variable of a shell gives it: '' would name this folder."""
+    for before, token in pairwise(("anime2real", *tokens)):
+        name, _, value = token.partition("=")
+        if not token or (name.startswith("--") and token.endswith("=") and not value):
+            raise UsageError(f"the argument after {before} is empty" if not token else f"{name} is empty")
 
 
 def _named(token: str, before: str) -> str:

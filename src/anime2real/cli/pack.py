@@ -1,17 +1,20 @@
 """The commands on a pack that is there: `show`, `add-hair`, `add-labels`, `hold-out`, `shard`, `archive`, `restore`."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from anime2real.cli.terminal import Json, Output
-from anime2real.errors import UsageError
+from anime2real.cli.terminal import Json, Output, There
+from anime2real.errors import UsageError, UserError
 
 if TYPE_CHECKING:  # imported when a command runs: `--help` answers at once
     from anime2real.data.pack import Pack
+
+Folder = Annotated[Path, There]
 
 pack = App(
     name="pack",
@@ -21,7 +24,7 @@ pack = App(
 
 
 @pack.command
-def show(folder: Path, /, *, check: bool = False, as_json: Json = False) -> int:
+def show(folder: Folder, /, *, check: bool = False, as_json: Json = False) -> int:
     """Say what a pack holds.
 
     Args:
@@ -91,7 +94,7 @@ def _of_pairs(pack: "Pack") -> Iterator[str]:
 
 
 @pack.command
-def add_hair(folder: Path, /, *, processes: int | None = None, quiet: bool = False) -> int:
+def add_hair(folder: Folder, /, *, processes: int | None = None, quiet: bool = False) -> int:
     """Find the hair in a pack, as `prepare --hair` does; hair that was found before is found anew.
 
     The pack gets hair.npy and another sum, so a run on it cannot resume one from before.
@@ -111,7 +114,7 @@ def add_hair(folder: Path, /, *, processes: int | None = None, quiet: bool = Fal
 
 
 @pack.command
-def add_labels(folder: Path, /, *, labels_from: Path | None = None, quiet: bool = False) -> int:
+def add_labels(folder: Folder, /, *, labels_from: Annotated[Path | None, There] = None, quiet: bool = False) -> int:
     """Read sex and age off the faces of a pack, as `prepare --labels` does; labels that are there are read anew.
 
     The pack gets another sum, so a run on it cannot resume one from before.
@@ -131,7 +134,7 @@ def add_labels(folder: Path, /, *, labels_from: Path | None = None, quiet: bool 
 
 
 @pack.command
-def hold_out(folder: Path, names: Path, /, *, of_each: int | None = None, min_scale: float = 0.0) -> int:
+def hold_out(folder: Folder, names: Path, /, *, of_each: int | None = None, min_scale: float = 0.0) -> int:
     """Move photographs from a pack's training split to its test split, to measure by.
 
     Packs of other sizes of the same archives hold back the same people by the same list.
@@ -146,6 +149,7 @@ def hold_out(folder: Path, names: Path, /, *, of_each: int | None = None, min_sc
     from anime2real.data.hold_out import choose_held_out
     from anime2real.data.hold_out import hold_out as move
     from anime2real.data.pack import Pack
+    from anime2real.image.decode import reason
 
     if of_each is not None:
         if of_each < 1:
@@ -157,16 +161,18 @@ def hold_out(folder: Path, names: Path, /, *, of_each: int | None = None, min_sc
             temporary.write_text("".join(f"{name}\n" for name in chosen), encoding="utf-8")
     elif min_scale:
         raise UsageError("--min-scale chooses photographs: give --of-each too")
+    elif not os.path.lexists(names):
+        raise UsageError(f"{names} is not there: check the name, or give --of-each to make it")
     try:
         listed = {line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{names} cannot be read ({error}): give a text file with a name a line") from error
+        raise UserError(f"{names} cannot be read ({reason(error)}): give a text file with a name a line") from error
     print(json.dumps({"pack": str(folder), "held_out": move(folder, listed)}))
     return 0
 
 
 @pack.command
-def shard(folder: Path, /, *, output: Output, each: int | None = None, quiet: bool = False) -> int:
+def shard(folder: Folder, /, *, output: Output, each: int | None = None, quiet: bool = False) -> int:
     """Write a pack as shards, to train from a disk, a server or an object store on more pictures than memory holds.
 
     Tar archives in WebDataset's layout, without loss; copy their folder where you like. The same command goes on where
@@ -188,7 +194,7 @@ def shard(folder: Path, /, *, output: Output, each: int | None = None, quiet: bo
 
 
 @pack.command
-def archive(folder: Path, file: Path, /, *, quality: int = 80, parts: int = 1) -> int:
+def archive(folder: Folder, file: Path, /, *, quality: int = 80, parts: int = 1) -> int:
     """Write a pack to a zip archive of WebP pictures, a thirtieth of its size; `pack restore` undoes it.
 
     Args:
@@ -206,7 +212,7 @@ def archive(folder: Path, file: Path, /, *, quality: int = 80, parts: int = 1) -
 
 
 @pack.command
-def restore(archives: list[Path], /, *, output: Output) -> int:
+def restore(archives: Annotated[list[Path], There], /, *, output: Output) -> int:
     """Restore a pack from all of its archives; its meta.json says that the pictures were recoded.
 
     Args:

@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from anime2real.cli.prepare import in_words, tell_left_out
-from anime2real.cli.terminal import Json, Output
+from anime2real.cli.terminal import Json, Output, There
 from anime2real.errors import UserError
 
 
 def pairs(
-    sources: list[Path],
+    sources: Annotated[list[Path], There],
     /,
     *,
     output: Output,

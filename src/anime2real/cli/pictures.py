@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import FAILED, Json, Many, Output, Recursive, complain
+from anime2real.cli.terminal import FAILED, Json, Many, Output, Recursive, There, complain
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
 
@@ -77,12 +77,15 @@ def inspect(pictures: list[str], /, *, recursive: Recursive = None, as_json: Jso
 def _inspected(path: Path, *, labelled: bool) -> dict[str, Any]:
     """What `inspect --json` prints of a file; without the labels of its faces unless `labelled`."""
     from anime2real.face.finder import default_labeller
-    from anime2real.image.decode import decode
-    from anime2real.image.files import clip_kind
+    from anime2real.image.decode import decode, refuse
+    from anime2real.image.files import clip_kind, head_of
+    from anime2real.image.films import is_film
     from anime2real.image.provenance import film_marks, read_marks
     from anime2real.translator import find_faces
 
     if clip_kind(path) == "film":
+        if not is_film(head_of(path)):
+            refuse(path, "is no video, whatever its name says: it begins as none does")
         return {"input": str(path), "marks": film_marks(path), "format": "video"}
     decoded, marks = decode(path), read_marks(path)
     found = find_faces(decoded.image)
@@ -114,7 +117,7 @@ def compare(
     /,
     *,
     output: Output,
-    data: Path | None = None,
+    data: Annotated[Path | None, There] = None,
     pictures: Annotated[list[str] | None, Many] = None,
     to: Domain | None = None,
     count: int = 12,
@@ -162,10 +165,10 @@ def evaluate(
     bundles: list[str],
     /,
     *,
-    data: Path,
+    data: Annotated[Path, There],
     json_: Annotated[Path | None, Parameter(name="--json")] = None,
     features: Annotated[list[str] | None, Many] = None,
-    inception: Path | None = None,
+    inception: Annotated[Path | None, There] = None,
     images: int = 1000,
     turn: float = 0.0,
     px: int | None = None,

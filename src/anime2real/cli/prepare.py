@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from anime2real.cli.terminal import Json, Many, Output
+from anime2real.cli.terminal import Json, Many, Output, There
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
 
@@ -20,11 +20,11 @@ def prepare(
     *,
     output: Output,
     size: int,
-    anime: Annotated[list[Path] | None, Many] = None,
-    real: Annotated[list[Path] | None, Many] = None,
-    both: Annotated[list[Path] | None, Many] = None,
+    anime: Annotated[list[Path] | None, Many, There] = None,
+    real: Annotated[list[Path] | None, Many, There] = None,
+    both: Annotated[list[Path] | None, Many, There] = None,
     layout: Annotated[list[str] | None, Many] = None,
-    pairs: tuple[Path, Path] | None = None,
+    pairs: Annotated[tuple[Path, Path] | None, There] = None,
     classes: Annotated[list[str] | None, Many] = None,
     crop: Literal["face", "tilted", "auto", "centre", "celeba"] = "face",
     test_share: float = 0.05,
@@ -33,7 +33,7 @@ def prepare(
     near: int = 8,
     hair: bool = False,
     labels: bool = False,
-    labels_from: Path | None = None,
+    labels_from: Annotated[Path | None, There] = None,
     processes: int | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -110,6 +110,8 @@ def tell_left_out(summary: "PackSummary") -> None:
         print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
     if summary.left_out:
         print(printable(left_out_words(summary.left_out)), file=sys.stderr)
+    for note in summary.notes:
+        print(printable(f"note: {note}"), file=sys.stderr)
 
 
 def in_words(facts: dict[str, Any]) -> str:

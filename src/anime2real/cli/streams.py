@@ -10,11 +10,15 @@ from typing import Final
 
 from anime2real.cli.terminal import STDIN, STDOUT
 from anime2real.errors import UsageError
-from anime2real.image.files import WRITABLE
+from anime2real.image.files import SUFFIXES, WRITABLE, clip_kind
+from anime2real.image.films import FILM_SUFFIXES
 from anime2real.outcome import Format
 
 _CLIPS: Final = (".mp4", ".mkv", ".gif")
 """Suffixes of results of clips; those of animated WebP and PNG are among `WRITABLE`."""
+
+_NOT_WRITTEN: Final = (SUFFIXES | FILM_SUFFIXES) - {*WRITABLE, *_CLIPS}
+"""Suffixes of pictures and clips that are read alone: no folder is meant to be called so."""
 
 _FORMATS: Final[dict[str, Format]] = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "AVIF": "avif"}
 
@@ -47,11 +51,17 @@ class Destination:
         self.folder = output.parent if self.file else output
         self.format: Format = format or "png"
         self._stdin = ""
+        if not self.file and not self.to_stdout and not output.is_dir() and output.suffix.lower() in _NOT_WRITTEN:
+            ends = ", ".join((*WRITABLE, *_CLIPS))
+            raise UsageError(f"--output {output} cannot be: results end in {ends}; else name a folder")
         if (self.to_stdout or self.file) and (len(pictures) != 1 or Path(pictures[0]).is_dir()):
             name = "-" if self.to_stdout else output
             raise UsageError(f"--output {name} is one file: give one picture, or a folder for the results")
         if self.file:
             asked = WRITABLE.get(self.file.suffix.lower())
+            if asked is None and _is_still(pictures[0]):
+                ends = ", ".join(WRITABLE)
+                raise UsageError(f"--output {output} cannot be: results of a picture that is no clip end in {ends}")
             if format and asked != WRITABLE[f".{format}"]:
                 raise UsageError(f"--output ends in {self.file.suffix}, --format is {format}: leave --format out")
             self.format = _FORMATS.get(asked or "", self.format)
@@ -88,6 +98,12 @@ class Destination:
 
     def _temporary(self, until: ExitStack) -> Path:
         return Path(until.enter_context(tempfile.TemporaryDirectory(prefix="anime2real-")))
+
+
+def _is_still(picture: str) -> bool:
+    """Whether an argument is a file that does not move."""
+    path = Path(picture)
+    return path.is_file() and clip_kind(path) is None
 
 
 def is_file_name(output: Path) -> bool:

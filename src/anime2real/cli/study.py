@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Json, Many, Output
+from anime2real.cli.terminal import Json, Many, Output, check_there
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UsageError
+from anime2real.errors import UsageError, UserError
 
 if TYPE_CHECKING:  # imported when the command runs, so that `--help` answers at once
     from anime2real.study.trials import Study
@@ -104,8 +104,11 @@ def _open_or_create(
 
     if (output / STUDY_FILE).is_file():
         return read_study(output)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"{output} is no folder: a study is one")
     if not methods or data is None:
         raise UsageError(f"{output} is no study yet: name methods and --data PACK to make it")
+    check_there(data)
     from anime2real.study.create import create_study, translate_pack
 
     pictures = translate_pack(

@@ -79,7 +79,8 @@ def translate(
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
-    from anime2real.image.files import FILM_SUFFIXES, QUALITY, SUFFIXES, Search
+    from anime2real.image.files import QUALITY, SUFFIXES, Search
+    from anime2real.image.films import FILM_SUFFIXES
     from anime2real.network import Networks
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files

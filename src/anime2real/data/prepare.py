@@ -43,6 +43,7 @@ class PackSummary:
         bad: a line for each that could not be read.
         unpaired: a line for each that should have been one of a pair, and has no partner.
         left_out: what in the sources was passed over, by kind, such as `.heic`.
+        notes: lines of what the user should know beside.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class PackSummary:
     bad: list[str] = field(default_factory=list)
     unpaired: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare(

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
@@ -39,11 +40,13 @@ def in_order(
         for task in tasks:
             yield function(*task)
         return
-    pool = ProcessPoolExecutor(number, get_context("spawn"), _begin)
+    with _no_stderr():
+        pool = ProcessPoolExecutor(number, get_context("spawn"), _begin)
     waiting: deque[Future[T]] = deque()
     try:
         for task in tasks:
-            waiting.append(pool.submit(function, *task))
+            with _no_stderr():  # a process starts when there is work for it
+                waiting.append(pool.submit(function, *task))
             if len(waiting) >= _WAITING * number:
                 yield waiting.popleft().result()
         while waiting:
@@ -55,6 +58,27 @@ def in_order(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Give what is started meanwhile no stderr: if this process is killed, Python itself prints tracebacks there.
+
+    They come from processes that had not begun yet; what goes wrong in one that has comes back as an exception.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _begin() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import ExifTags, Image, features
 from PIL.ImageFile import ImageFile
 
-from anime2real.errors import UserError
+from anime2real.errors import UserError, path_of
 from anime2real.image.png_texts import LARGEST_TEXT, without_large_texts
 
 FORMATS: Final = {
@@ -94,11 +94,14 @@ def decode(
         name: what to call it in an error; the path otherwise.
 
     Raises:
-        PictureError: it is missing, too large, of a format that is not on the list, or damaged.
-        ValueError: the background is not three numbers of 0-255.
+        PictureError: it is missing, too large, of a format that is not on the list, or damaged; or arguments are not
+            those above.
     """
-    if len(background) != 3 or not all(0 <= channel <= 255 for channel in background):
-        raise ValueError(f"background must be three numbers of 0-255, not {background}")
+    levels = background if isinstance(background, (tuple, list)) else ()
+    if [isinstance(level, (int, np.integer)) and 0 <= level <= 255 for level in levels] != [True] * 3:
+        raise PictureError(f"background is three whole numbers from 0 to 255, not {background!r}")
+    if not isinstance(limits, Limits):
+        raise PictureError(f"limits are given as anime2real.Limits, not {type(limits).__name__}")
     with opened(source, name, limits) as picture:
         several = getattr(picture, "n_frames", 1) > 1
         what = "several pictures: only the first is used" if picture.format == "TIFF" else _ANIMATED
@@ -149,9 +152,10 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
     Raises:
         PictureError: for every failure here, and every failure of Pillow's while the picture is open.
     """
+    source = source if isinstance(source, (bytes, Path)) else path_of(source, "a picture", PictureError)
     name = name or (f"a picture of {len(source)} bytes" if isinstance(source, bytes) else str(source))
     try:
-        content = source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
+        content = source if isinstance(source, bytes) else _read(source, limits.max_bytes)
     except FileNotFoundError:
         refuse(name, "is not there: check the name")
     except IsADirectoryError:

@@ -15,15 +15,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from anime2real.atomic import atomic_files
+from anime2real.errors import path_of
 from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
+from anime2real.image.films import FILM_SUFFIXES, STILL_BRANDS, is_film
 
 SUFFIXES: Final = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 ) | {".heic", ".heif"}
-FILM_SUFFIXES: Final = frozenset(
-    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".flv", ".ogv", ".wmv", ".3gp")
-)
 WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
 
 QUALITY: Final = 92
@@ -32,12 +31,8 @@ QUALITY: Final = 92
 PNG_LEVEL: Final = 1
 """zlib's: a face of 256 px takes a third of the time of the usual 6, and a tenth more bytes."""
 
+
 Kind = Literal["film", "animation"]
-
-_HEADS: Final = (b"\x1a\x45\xdf\xa3", b"FLV\x01", b"OggS", b"\0\0\x01\xba", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")
-"""Matroska and WebM, Flash, Ogg, MPEG programme streams, Windows Media."""
-
-_STILL_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ class Search:
             else:
                 pattern = glob.has_magic(argument)
                 what = "matches no file: check the pattern" if pattern else "is not there: check the name"
-                yield PictureError(f"{printable(argument)} {what}")
+                yield PictureError(f"{printable(argument) or 'a picture without a name'} {what}")
         except (OSError, ValueError) as error:
             yield PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
 
@@ -199,19 +194,22 @@ def clip_kind(path: Path) -> Kind | None:
 
     The content decides, and nothing is decoded; the suffix decides only if the content is unknown.
     """
-    try:
-        with path.open("rb") if path.is_file() else io.BytesIO() as file:  # a pipe may never begin
-            head = file.read(4096)
-    except (OSError, ValueError):
-        return None
+    head = head_of(path)
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")) or webp:
         return "animation" if _moves(path, head) else None
-    if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in STILL_BRANDS:
         return None
-    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    is_film = is_avi or head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head.startswith(_HEADS)
-    return "film" if is_film or (head and path.suffix.lower() in FILM_SUFFIXES) else None
+    return "film" if is_film(head) or (head and path.suffix.lower() in FILM_SUFFIXES) else None
+
+
+def head_of(path: Path) -> bytes:
+    """How a file begins; empty if it cannot be read."""
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:  # a pipe may never begin
+            return file.read(4096)
+    except (OSError, ValueError):
+        return b""
 
 
 def _moves(path: Path, head: bytes) -> bool:
@@ -238,9 +236,11 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
         The path written.
 
     Raises:
-        PictureError: the suffix is unknown, the file exists, or it cannot be written.
+        PictureError: `image` is no picture, the suffix is unknown, the file exists, or it cannot be written.
     """
-    path = Path(path)
+    if not isinstance(image, Image.Image):
+        raise PictureError(f"a picture to write is Pillow's, not {type(image).__name__}: Image.fromarray makes one")
+    path = path_of(path, "a picture", PictureError)
     path = path if path.suffix else path.with_name(f"{path.name}.png")
     write_together([image], [path], overwrite=overwrite)
     return path

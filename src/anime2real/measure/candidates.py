@@ -13,7 +13,8 @@ from anime2real.atomic import atomic_file
 from anime2real.bundle.format import Bundle
 from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.members import Member
-from anime2real.data.sources import Rejected, face_place, frame_of, read_member, sha256_of
+from anime2real.data.sources import Rejected, frame_of, read_member, sha256_of
+from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Points, Similarity, align, closer, mirror, scaling
 from anime2real.face.who import AS_SEEN
 from anime2real.image.decode import PictureError, decode
@@ -46,6 +47,7 @@ class Shard:
         scales: (K,), px of the file for each px of the crop.
         landmarks: (K, 5, 2) px of the crop.
         frames: (K, 2, 3), from places of the crop to places of the file, both in [-1, 1].
+        photographed: (K,), whether our finder takes the drawing's face for a photographed one.
         faces, details, symmetry, steadiness, told, after: as of `Measurements`.
         reasons, lines: of those left out, as `Rejected`.
     """
@@ -58,6 +60,7 @@ class Shard:
     scales: Vectors
     landmarks: Points
     frames: Vectors
+    photographed: NDArray[np.bool_]
     faces: Vectors
     details: Vectors
     symmetry: Vectors
@@ -74,6 +77,7 @@ class _Found:
     sha256: str
     place: Similarity
     landmarks: Points
+    photographed: bool
 
 
 def translate_shard(path: Path, members: Sequence[Member], bundles: Sequence[Bundle], size: int) -> int:
@@ -114,6 +118,7 @@ def make_shard(members: Sequence[Member], bundles: Sequence[Bundle], size: int) 
         scales=np.array([1 / (f.scale * size) for f in frames]),
         landmarks=points,
         frames=np.array([frame_of(f, one.image.size) for one, f in zip(found, frames, strict=True)]).reshape(-1, 2, 3),
+        photographed=np.array([one.photographed for one in found], np.bool_),
         reasons=np.array([one.reason for one in rejected], np.str_),
         lines=np.array([one.line for one in rejected], np.str_),
         **_measured(found, bundles, labels, points, share, size),
@@ -166,10 +171,10 @@ def _read(member: Member) -> _Found | Rejected:
         image = decode(content, name=name).image
     except PictureError as error:
         return Rejected("unreadable", str(error) if str(error).startswith(name) else f"{name} {error}")
-    if (found := face_place(image, "face")) is None:
+    if not (faces := default_finder(1)(image)):
         return Rejected("no face", f"{name} shows no face")
-    place, landmarks = found
-    return _Found(image, sha256_of(content), place, place.inverse(landmarks))
+    face = faces[0]
+    return _Found(image, sha256_of(content), face.crop, face.landmarks, face.domain == "real")
 
 
 def _closer(place: Similarity, share: float) -> Similarity:

@@ -171,7 +171,15 @@ def _assemble(
             "sources": _sources(work, found, sources), **_origin(work.bundles, keep), "sums": sums_of(folder),
         }  # fmt: skip
         write_meta(folder, meta)
-    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=left_out)
+    notes = _photographed(found)
+    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=left_out, notes=notes)
+
+
+def _photographed(found: Drawings) -> list[str]:
+    """A note if some of what was given for drawings looks like photographs of people."""
+    names = [member.shown_as for member, real in zip(found.members, found.facts["photographed"], strict=True) if real]
+    told = f"{len(names)} of {len(found.members)} drawings with a face look like photographs"
+    return [f"{told}, such as {names[0]}: leave them out if they are"] if names else []
 
 
 def _without_copies(found: Drawings, splits: Sequence[str]) -> tuple[NDArray[np.int64], Counter[str]]:

@@ -26,7 +26,7 @@ from anime2real.progress import Progress
 SEEN: Final = ("faces", "details", "symmetry", "steadiness", "told", "after")
 """What a shard has of a `Measurements`."""
 
-_FACTS: Final = ("places", "hashes", "sums", "scales", "landmarks", "frames", *SEEN)
+_FACTS: Final = ("places", "hashes", "sums", "scales", "landmarks", "frames", "photographed", *SEEN)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Work:
         detector = foreign_detector()
         total = hashlib.sha256(
             json.dumps([
-                __version__, self.size, SHARD, self.stamps, detector and detector.name,
+                __version__, self.size, SHARD, _FACTS, self.stamps, detector and detector.name,
                 [bundle.manifest() for bundle in self.bundles], [member.shown_as for member in self.members],
                 [str(member.container.resolve()) for member in self.members],
             ]).encode()

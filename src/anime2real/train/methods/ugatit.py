@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anime2real.bundle.format import MAX_MODEL_BYTES
+from anime2real.bundle.limits import MAX_MODEL_BYTES
 from anime2real.train.losses.adversarial import absolute, cam_loss, discriminators_loss, generators_loss
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.options import UGATITConfig

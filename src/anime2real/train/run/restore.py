@@ -12,7 +12,7 @@ from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
-from anime2real.train.run.config import TrainConfig, TrainError
+from anime2real.train.run.config import TrainConfig, TrainError, TrainOptionError
 from anime2real.train.run.folder import RunFolder
 
 
@@ -73,6 +73,8 @@ def frozen_translators(run: Path, size: int) -> dict[Domain, nn.Module]:
     Raises:
         TrainError: if `run` is no run, is of another size, or goes one way only.
     """
+    if not run.exists():
+        raise TrainOptionError(f"{run} is not there: a map is a run")
     restored = restore_run(run)
     if restored.pack["size"] != size:
         raise TrainError(f"{run} translates {restored.pack['size']} px, this training {size}: maps must be of its size")
