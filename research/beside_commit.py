@@ -1,6 +1,6 @@
 """Whether this code is slower than that of an earlier commit: both run the same benchmarks, by turns, on the CPU.
 
-    python research/beside_commit.py 5176fcc [--rounds 5]
+    python research/beside_commit.py 9bfd74f [--rounds 5]
 
 `benchmarks/translate.py` and `benchmarks/train_step.py --toy` of each commit run on one thread with that commit's own
 source, in each round the one first, then the other first. A benchmark's figure is its ratio to a reference in plain
