@@ -11,7 +11,7 @@ import pytest
 from toys import SHARD, SIZE, Toy, smooth_picture, with_hair, with_pairs
 
 from anime2real.data.prepare import prepare
-from anime2real.data.tar_shards import shard_pack
+from anime2real.data.tar_shards import shard_packs
 from anime2real.train import start
 from anime2real.train.export import run as export
 from anime2real.train.export.run import export_translators
@@ -88,5 +88,5 @@ def whole(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shards(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same in shards of `SHARD` pictures."""
     folder = tmp_path_factory.mktemp("shards") / "pack"
-    shard_pack(whole, folder, each=SHARD, quiet=True)
+    shard_packs([whole], folder, each=SHARD, quiet=True)
     return folder

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from toys import SHARD
+from toys import SHARD, Toy, with_hair
 
 from anime2real.cli.main import main
 from anime2real.data import byte_ranges, tar_shards
 from anime2real.data.byte_ranges import UnreadableError
 from anime2real.data.hold_out import hold_out
+from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.labels import add_labels
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.remote import RemoteError, address_of
-from anime2real.data.tar_shards import shard_pack, usual_each
+from anime2real.data.tar_shards import shard_packs, usual_each
 
 
 def assert_same_pack(one: Pack, two: Pack) -> None:
@@ -90,17 +91,17 @@ def test_who_was_stopped_goes_on_at_the_next_shard(
     written: list[int] = []
     write = tar_shards._write_shard
 
-    def stopping(pack: Pack, work: Path, number: int, *rest: Any) -> None:
+    def stopping(packs: JoinedPacks, work: Path, number: int, *rest: Any) -> None:
         written.append(number)
         if written == [0, 1]:
             raise OSError(28, "No space left on device")
-        write(pack, work, number, *rest)
+        write(packs, work, number, *rest)
 
     monkeypatch.setattr(tar_shards, "_write_shard", stopping)
     with pytest.raises(PackError, match="make room, and the same command goes on"):
-        shard_pack(whole, tmp_path / "pack", each=SHARD, quiet=True)
+        shard_packs([whole], tmp_path / "pack", each=SHARD, quiet=True)
     assert not (tmp_path / "pack").exists()
-    shard_pack(whole, tmp_path / "pack", each=SHARD, quiet=True)
+    shard_packs([whole], tmp_path / "pack", each=SHARD, quiet=True)
     assert written == [0, 1, 1, 2, 3]
     assert [path.name for path in tmp_path.iterdir()] == ["pack"]
     for file in shards.iterdir():
@@ -231,6 +232,31 @@ def test_an_object_store_gives_what_is_asked_for(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert_same_pack(Pack(whole), Pack(Path("s3://pack")))
     assert any(re.match(r"/pack/shard-000000.tar\S* bytes=\d+-\d+", line) for line in handler.asked)
+
+
+def test_packs_prepared_in_parts_are_joined(
+    whole: Path, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shards go across the border between two packs."""
+    part = with_hair(toy.pack, tmp_path / "part")
+    assert main(["pack", "shard", str(whole), str(part), "-o", str(tmp_path / "both"), "--each", "30", "--quiet"]) == 0
+    one, two, both = Pack(whole), Pack(part), Pack(tmp_path / "both")
+    both.check()
+    assert np.array_equal(both.images[:], np.concatenate([one.images, two.images]))
+    assert one.hair is not None
+    assert two.hair is not None
+    assert both.hair is not None
+    assert np.array_equal(both.hair[:], np.concatenate([one.hair, two.hair]))
+    assert list(both.index) == [*one.index, *two.index]
+    assert both.meta["counts"]["anime"]["train"] == 2 * one.meta["counts"]["anime"]["train"]
+    assert len(both.meta["sources"]) == 2 * len(one.meta["sources"])
+    with tarfile.open(tmp_path / "both" / "shard-000001.tar") as tar:
+        assert tar.getnames()[0] == "000000030.webp"
+    for other, why in ((toy.pack, "one has no hair"), (toy.pairs, "do not go together")):
+        assert main(["pack", "shard", str(whole), str(other), "-o", str(tmp_path / "none")]) == 1
+        assert why in capsys.readouterr().err
+    assert main(["pack", "shard", str(toy.pairs), str(toy.pairs), "-o", str(tmp_path / "none")]) == 1
+    assert "packs of pairs are not joined" in capsys.readouterr().err
 
 
 def test_what_is_an_address() -> None:

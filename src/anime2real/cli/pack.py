@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from anime2real.cli.terminal import Json, Output, There
+from anime2real.cli.terminal import Json, Many, Output, There
 from anime2real.errors import UsageError, UserError
 
 if TYPE_CHECKING:  # imported when a command runs: `--help` answers at once
@@ -172,22 +172,24 @@ def hold_out(folder: Folder, names: Path, /, *, of_each: int | None = None, min_
 
 
 @pack.command
-def shard(folder: Folder, /, *, output: Output, each: int | None = None, quiet: bool = False) -> int:
-    """Write a pack as shards, to train from a disk, a server or an object store on more pictures than memory holds.
+def shard(
+    folders: Annotated[list[Path], Many, There], /, *, output: Output, each: int | None = None, quiet: bool = False
+) -> int:
+    """Write a pack, or several as one, as shards: to train on more pictures than memory holds, wherever these lie.
 
-    Tar archives in WebDataset's layout, without loss; copy their folder where you like. The same command goes on where
-    it was stopped.
+    Tar archives in WebDataset's layout, without loss; copy their folder to another disk, a server or an object store.
+    The same command goes on where it was stopped.
 
     Args:
-        folder: the pack.
+        folders: the pack; or packs that were prepared in parts, of one size, crop and kind.
         output: the folder of the shards.
         each: pictures of a shard; by default about a gigabyte of pixels, as WebP some 200 MB.
         quiet: no progress.
     """
-    from anime2real.data.tar_shards import shard_pack
+    from anime2real.data.tar_shards import shard_packs
     from anime2real.image.decode import printable
 
-    meta = shard_pack(folder, output, each=each, quiet=quiet)
+    meta = shard_packs(folders, output, each=each, quiet=quiet)
     lengths = meta["shards"]["bytes"]
     print(printable(f"{output}: {len(lengths):,} shards, {sum(lengths) / 1e6:,.1f} MB"))
     return 0

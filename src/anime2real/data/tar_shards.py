@@ -1,7 +1,7 @@
-"""A pack to shards: tar archives in WebDataset's layout, and where in them each picture lies (`tar_pixels.py`).
+"""Packs to shards: tar archives in WebDataset's layout, and where in them each picture lies (`tar_pixels.py`).
 
 Each shard is on the disk as soon as it is whole, in a hidden folder beside the result; whoever is stopped goes on at
-the next one. The same pack gives the same bytes.
+the next one. The same packs give the same bytes.
 """
 
 import errno
@@ -12,7 +12,7 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_file, move_into_place, remove_partial_files, remove_partial_folders
+from anime2real.data.index import Index
+from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import write_meta
 from anime2real.data.tar_pixels import SAMPLE, shard_name
@@ -41,11 +43,13 @@ def usual_each(size: int) -> int:
     return 1 << ((RAW_BYTES // (size**2 * 3)).bit_length() - 1)
 
 
-def shard_pack(folder: Path, output: Path, *, each: int | None = None, quiet: bool = False) -> dict[str, Any]:
-    """Write a pack as shards.
+def shard_packs(
+    folders: Sequence[Path], output: Path, *, each: int | None = None, quiet: bool = False
+) -> dict[str, Any]:
+    """Write packs as one pack in shards, whose pictures come one pack after the other.
 
     Args:
-        folder: of the pack.
+        folders: of the packs; what was prepared in parts is joined here.
         output: the folder of the shards, made here.
         each: pictures of a shard; about a gigabyte of pixels if not given.
         quiet: no progress on stderr.
@@ -54,16 +58,18 @@ def shard_pack(folder: Path, output: Path, *, each: int | None = None, quiet: bo
         its meta.json.
 
     Raises:
-        PackError: it is no whole pack, `output` is there or cannot be written to. The same call goes on.
+        PackError: one is no whole pack, they do not go together, `output` is there or cannot be written to. The same
+            call goes on.
     """
-    pack = Pack(folder)
+    packs = JoinedPacks([Pack(folder) for folder in folders])
     if each is not None and each < 1:
         raise PackOptionError(f"a shard has 1 picture or more, not {each}")
-    if "shards" in pack.meta:
-        raise PackError(f"{folder} is in shards already")
+    for pack in packs.packs:
+        if pack.in_shards:
+            raise PackError(f"{pack.folder} is in shards already")
     if output.exists():
         raise PackError(f"{output} is already there: name another folder")
-    each = each or usual_each(pack.size)
+    each = each or usual_each(packs.packs[0].size)
     output = Path(os.path.abspath(output))
     work = output.parent / f".{output.name.encode()[:200].decode(errors='ignore')}.sharding"
     refusal = PackError(f"{output} is being written by another process: wait for it, or name another folder")
@@ -71,14 +77,14 @@ def shard_pack(folder: Path, output: Path, *, each: int | None = None, quiet: bo
         output.parent.mkdir(parents=True, exist_ok=True)
         with alone(work.with_suffix(".lock"), refusal), Progress(quiet=quiet) as progress:
             remove_partial_folders(output)
-            _begin(work, f"{pack.digest} {each}")
+            _begin(work, f"{packs.digest} {each}")
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for number, start in enumerate(range(0, len(pack.index), each)):
-                    rows = range(start, min(start + each, len(pack.index)))
+                for number, start in enumerate(range(0, len(packs), each)):
+                    rows = range(start, min(start + each, len(packs)))
                     if not _facts(work, number).is_file():
-                        _write_shard(pack, work, number, rows, pool)
-                    progress("writing shards", rows.stop, len(pack.index))
-            meta = _finish(pack, work, each)
+                        _write_shard(packs, work, number, rows, pool)
+                    progress("writing shards", rows.stop, len(packs))
+            meta = _finish(packs, work, each)
             move_into_place(work, output)
     return meta
 
@@ -110,26 +116,35 @@ def _facts(work: Path, number: int) -> Path:
     return work / f"{number}.npz"
 
 
-def _write_shard(pack: Pack, work: Path, number: int, rows: range, pool: ThreadPoolExecutor) -> None:
-    pack.check(np.arange(rows.start, rows.stop))
+def _write_shard(packs: JoinedPacks, work: Path, number: int, rows: range, pool: ThreadPoolExecutor) -> None:
     samples = np.zeros(len(rows), SAMPLE)
     with atomic_file(work / shard_name(number)) as temporary:
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for start in range(0, len(rows), _SAMPLES_AT_ONCE):
-                part = rows[start : start + _SAMPLES_AT_ONCE]
-                pictures = pool.map(_picture, pack.images[part.start : part.stop])
-                masks = repeat(b"") if pack.hair is None else pool.map(_mask, pack.hair[part.start : part.stop])
-                for row, picture, mask in zip(part, pictures, masks, strict=False):
-                    key, sample = f"{row:09d}", samples[row - rows.start]
-                    _add(tar, f"{key}.webp", picture, sample, "picture")
-                    if mask:
-                        _add(tar, f"{key}.hair.png", mask, sample, "hair")
-                    _add(tar, f"{key}.json", json.dumps(pack.index[row], sort_keys=True).encode())
+            for pack, own, before in packs.parts(rows):
+                pack.check(np.arange(own.start, own.stop))
+                for start in range(0, len(own), _SAMPLES_AT_ONCE):
+                    part = own[start : start + _SAMPLES_AT_ONCE]
+                    first = before + part.start
+                    _write_samples(pack, tar, part, first, samples[first - rows.start :], pool)
         with temporary.open("rb") as file:
             total = hashlib.file_digest(file, "sha256").hexdigest()
         length = temporary.stat().st_size
     with atomic_file(_facts(work, number)) as temporary:
         np.savez(temporary, samples=samples, sum=np.array(total), bytes=np.array(length))
+
+
+def _write_samples(
+    pack: Pack, tar: tarfile.TarFile, rows: range, first: int, samples: NDArray[Any], pool: ThreadPoolExecutor
+) -> None:
+    """Some rows of a pack, the first of which gets the key `first`; `samples` take where they lie."""
+    pictures = pool.map(_picture, pack.images[rows.start : rows.stop])
+    masks = repeat(b"") if pack.hair is None else pool.map(_mask, pack.hair[rows.start : rows.stop])
+    for place, (row, picture, mask) in enumerate(zip(rows, pictures, masks, strict=False)):
+        key = f"{first + place:09d}"
+        _add(tar, f"{key}.webp", picture, samples[place], "picture")
+        if mask:
+            _add(tar, f"{key}.hair.png", mask, samples[place], "hair")
+        _add(tar, f"{key}.json", json.dumps(pack.index[row], sort_keys=True).encode())
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes, sample: Any = None, kind: str = "") -> None:
@@ -158,21 +173,27 @@ def _mask(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _finish(pack: Pack, work: Path, each: int) -> dict[str, Any]:
+def _finish(packs: JoinedPacks, work: Path, each: int) -> dict[str, Any]:
     """What makes shards a pack: samples.npy, index.jsonl and, last, meta.json."""
     parts, sums, lengths = [], [], []
-    for number in range(len(range(0, len(pack.index), each))):
+    for number in range(len(range(0, len(packs), each))):
         with np.load(_facts(work, number), allow_pickle=False) as facts:
             parts.append(facts["samples"])
             sums.append(str(facts["sum"]))
             lengths.append(int(facts["bytes"]))
     np.save(work / "samples.npy", np.concatenate(parts))
-    shutil.copyfile(pack.index_path, work / "index.jsonl")
+    with (work / "index.jsonl").open("wb") as file:
+        for pack in packs.packs:
+            with pack.index_path.open("rb") as part:
+                shutil.copyfileobj(part, file)
+    meta = packs.meta()
+    if "sums" not in meta:
+        meta["sums"] = {"pictures": 1, "images": [], "files": Index(work / "index.jsonl").files_sha256}
     files = {}
     for name in ("index.jsonl", "samples.npy"):
         with (work / name).open("rb") as file:
             files[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    meta = {**pack.meta, "shards": {"each": each, "sums": sums, "bytes": lengths, "files": files}}
+    meta["shards"] = {"each": each, "sums": sums, "bytes": lengths, "files": files}
     write_meta(work, meta)
     for number in range(len(parts)):
         _facts(work, number).unlink()
