@@ -193,3 +193,15 @@ def test_a_folder_that_is_no_pack_or_run_is_told(tmp_path: Path, capsys: pytest.
     assert "is not a pack" in capsys.readouterr().err
     assert main(["export", str(tmp_path)]) == 1
     assert "no run" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_says_what_to_do(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "round").symlink_to("round")
+    for name in ("file", "file/run", "round"):
+        command = ["train", "difference", "--data", str(toy.pack), "-o", str(tmp_path / name), "--steps", "1"]
+        assert main([*command, "--device", "cpu"]) == 1
+        assert capsys.readouterr().err.endswith("name another folder\n")
+    assert (tmp_path / "file").read_text() == "mine"

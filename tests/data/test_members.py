@@ -78,6 +78,9 @@ def test_a_listing_has_another_stamp_when_a_picture_is_another(tmp_path: Path) -
 def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="nowhere is not there"):
         list(members_of(tmp_path / "nowhere", "anime", None))
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(PackError, match="round is neither a folder nor an archive"):
+        list(members_of(tmp_path / "round", "anime", None))
     (tmp_path / "a.zip").write_bytes(b"PK\x05\x06")
     with pytest.raises(PackError, match="neither a folder nor a zip archive"):
         list_source(tmp_path / "a.zip", "anime", None)

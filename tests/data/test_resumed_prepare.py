@@ -259,3 +259,24 @@ def test_damaged_work_is_one_line(toy: Toy, tmp_path: Path, name: str, monkeypat
     (work_folder(tmp_path / "pack") / name).write_bytes(b"PK")
     with pytest.raises(PackError, match=rf"{name} is damaged: remove .*\.pack\.preparing, and run the same"):
         make(toy, tmp_path / "pack")
+
+
+def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pack is there, so that the same command refuses; what was left of the work goes then, and not before."""
+    output, work = tmp_path / "pack", work_folder(tmp_path / "pack")
+    stopped(monkeypatch, [(Shards, "remove")], 1, lambda: make(toy, output))
+    Pack(output).check()
+    assert work.is_dir()
+    with pytest.raises(PackError, match="is already there"):
+        make(toy, output)
+    assert os.listdir(tmp_path) == ["pack"]
+    stopped(monkeypatch, [(module, "assemble")], 1, lambda: make(toy, output, near=0, overwrite=True))
+    with pytest.raises(PackError, match="is already there"):
+        make(toy, output)
+    assert work.is_dir()  # of another pack, which the same command finishes
+    (work / shards.KEY).unlink()  # removing it has begun
+    with pytest.raises(PackError, match="is already there"):
+        make(toy, output)
+    assert os.listdir(tmp_path) == ["pack"]

@@ -262,6 +262,13 @@ def test_packs_prepared_in_parts_are_joined(
 def test_what_is_an_address() -> None:
     assert address_of(Path("s3://bucket/packs/one")) == "s3://bucket/packs/one"
     assert address_of("https://host:1/pack") == "https://host:1/pack"
+    assert address_of(Path("file:///packs/one")) == "file:///packs/one"
     assert address_of(Path("packs/one")) is None
     assert address_of(Path(os.path.abspath("pack"))) is None
     assert address_of(Path("C:/packs")) is None
+
+
+def test_a_server_that_nobody_answers_at_is_said_in_one_line() -> None:
+    """FTP is asked as its file system is made; port 1 of this machine is closed."""
+    with pytest.raises(RemoteError, match=r"ftp://127.0.0.1:1/pack cannot be reached .*: check the address"):
+        Pack(Path("ftp://127.0.0.1:1/pack"))

@@ -185,7 +185,10 @@ class Straight:
 
     def finish(self, folder: Path, tally: Tally, words: str) -> None:
         """Run it to its end: it must give what it gives when nothing is broken, and leave nothing else."""
-        if not (self.command.once and self.command.seen(folder) == self.after):
+        if self.command.once and self.command.seen(folder) == self.after:
+            done = self.run(folder)  # it refuses, and clears up what was left
+            check_words(done.stdout + done.stderr, tally, words)
+        else:
             self._repeat(folder, tally, words)
         left = [path.name for path in folder.rglob(".*") if not path.name.endswith(".lock")]
         if left:

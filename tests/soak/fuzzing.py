@@ -58,7 +58,7 @@ def fuzz(kind: str, engine: str, seconds: float, tally: Tally) -> None:
         tally.find("hung", f"{words}: {kept}")
     elif process.returncode:
         kept.write_bytes(content)
-        tally.find("escaped", f"{words}: the process ends with {process.returncode}: {printed[-300:]} ({kept})")
+        tally.find("escaped", f"{words}: the process ends with {process.returncode}: {printed[-3000:]} ({kept})")
     found = folder / "found.jsonl"
     lines = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()] if found.exists() else []
     for line in lines:

@@ -93,7 +93,7 @@ def list_source(path: Path, domain: Domain | None, layout: dict[str, Domain] | N
     elif path.is_file():
         names = _in_archive(path, left_out)
     else:
-        raise PackError(f"{path} is not there")
+        raise PackError(f"{path} is {'neither a folder nor an archive' if os.path.lexists(path) else 'not there'}")
     members, total = [], hashlib.sha256()
     for label, (name, stamp) in sorted(names.items()):
         pure = PurePosixPath(label)

@@ -18,6 +18,7 @@ from typing import cast, get_args
 from anime2real.atomic import move_into_place, remove_partial_folders
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
+from anime2real.data.finished import note_finished, removing_finished
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import Listing, Member, left_out_words, list_source
@@ -102,7 +103,8 @@ def prepare(
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
     labels = labels or labels_from is not None
-    check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
+    with removing_finished(work_folder(output), output):
+        check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
         read_table(labels_from)  # refused now, not when the faces have been found
     given: list[tuple[Path, str]] = [
@@ -129,6 +131,7 @@ def prepare(
             if labels:
                 add_labels(shards.pack, table=labels_from, progress=progress)
             meta = Pack(shards.pack).meta
+            note_finished(shards.folder, shards.pack)
             move_into_place(shards.pack, output)
             shards.remove()
     except OSError as error:

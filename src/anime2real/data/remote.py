@@ -28,7 +28,8 @@ class RemoteError(UserError):
 def address_of(place: Path | str) -> str | None:
     """The address that a place is; None where it is a folder. A `Path` has one of its two slashes."""
     matched = _URL.fullmatch(Path(place).as_posix())
-    return f"{matched[1]}://{matched[2]}" if matched and not Path(place).exists() else None
+    slashes = ":///" if matched and matched[1] == "file" else "://"
+    return f"{matched[1]}{slashes}{matched[2]}" if matched and not Path(place).exists() else None
 
 
 def file_system(address: str) -> tuple[Any, str]:
@@ -43,6 +44,8 @@ def file_system(address: str) -> tuple[Any, str]:
         raise RemoteError(f'{address} needs fsspec: pip install "anime2real[remote]"') from error
     try:
         system, root = url_to_fs(address)
+    except OSError as error:  # some file systems ask their server at once
+        raise RemoteError(f"{address} cannot be reached ({error.strerror or error}): check the address") from error
     except (ImportError, ValueError) as error:
         line = f'{address} cannot be opened ({str(error).splitlines()[0]}): pip install "anime2real[remote]"'
         raise RemoteError(line) from error

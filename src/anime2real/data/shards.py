@@ -35,6 +35,9 @@ from anime2real.face import finder
 SHARD: Final = 128
 """Pictures in one."""
 
+KEY: Final = "key"
+"""The file of a work folder that says what is in it; without it, nothing is."""
+
 _THUMBNAIL_BYTES: Final = 4 * FEATURES
 
 _FACTS_BYTES: Final = 400
@@ -98,7 +101,7 @@ class Shards:
         self.members, self.size, self.crop = members, size, crop
         self.bounds = range(0, len(members), SHARD)
         key = _key(members, stamps, size, crop)
-        mark = self.folder / "key"
+        mark = self.folder / KEY
         if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.pack.mkdir(parents=True)
@@ -191,7 +194,7 @@ class Shards:
 
     def remove(self) -> None:
         """Remove the folder; nothing in it counts from the first step on."""
-        (self.folder / "key").unlink(missing_ok=True)
+        (self.folder / KEY).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

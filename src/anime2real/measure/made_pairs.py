@@ -21,6 +21,7 @@ from anime2real.bundle.registry import find_bundles
 from anime2real.data.arrays import new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import NEAR, distinct, thumbnails_alike
+from anime2real.data.finished import note_finished, removing_finished
 from anime2real.data.members import Listing, Member, left_out_words, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
 from anime2real.data.pack_files import sums_of, write_index, write_meta
@@ -35,7 +36,7 @@ from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
 from anime2real.measure.choice_sheet import choice_sheet
 from anime2real.measure.distances import Vectors
 from anime2real.measure.foreign import foreign_detector
-from anime2real.measure.pairing_work import SEEN, Drawings, Work, read_all
+from anime2real.measure.pairing_work import SEEN, Drawings, Work, pairing_folder, read_all
 from anime2real.progress import Progress
 
 TEST_SHARE: Final = 0.05
@@ -72,7 +73,8 @@ def make_pairs(
         BundleError: a bundle cannot be had, or makes no photographs of drawings.
         PictureError: the sheet cannot be written.
     """
-    check_pack_options(output, size, "face", TEST_SHARE, NEAR, {}, overwrite)
+    with removing_finished(pairing_folder(output), output):
+        check_pack_options(output, size, "face", TEST_SHARE, NEAR, {}, overwrite)
     if not 0 < keep <= 1:
         raise PackOptionError(f"--keep is a share above 0 and up to 1, not {keep:g}")
     if sheet is not None and (sheet.suffix.lower() != ".png" or sheet.is_dir()):
@@ -171,6 +173,7 @@ def _assemble(
             "sources": _sources(work, found, sources), **_origin(work.bundles, keep), "sums": sums_of(folder),
         }  # fmt: skip
         write_meta(folder, meta)
+        note_finished(work.folder, folder)
     notes = _photographed(found)
     return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=left_out, notes=notes)
 

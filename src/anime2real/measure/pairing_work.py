@@ -29,6 +29,12 @@ SEEN: Final = ("faces", "details", "symmetry", "steadiness", "told", "after")
 _FACTS: Final = ("places", "hashes", "sums", "scales", "landmarks", "frames", "photographed", *SEEN)
 
 
+def pairing_folder(output: Path) -> Path:
+    """Where the work on a pack of made pairs lies."""
+    path = output.absolute()
+    return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.pairing"
+
+
 @dataclass(frozen=True)
 class Work:
     """The hidden folder, and all that decides what is in it."""
@@ -41,8 +47,7 @@ class Work:
 
     @property
     def folder(self) -> Path:
-        path = self.output.absolute()
-        return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.pairing"
+        return pairing_folder(self.output)
 
     @property
     def numbers(self) -> range:

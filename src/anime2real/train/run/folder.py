@@ -95,12 +95,15 @@ class RunFolder:
             pack: meta.json of its pack, kept beside it so that a run can be exported without the pack.
 
         Raises:
-            TrainError: it holds another training (the difference is named), something else altogether, or another
-                process trains in it.
+            TrainError: it cannot be made, holds another training (the difference is named), something else altogether,
+                or another process trains in it.
         """
         self._check(config)
         made = [path for path in (self.root, *self.root.parents) if not path.exists()]
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainError(f"{self.root} cannot be made ({error.strerror}): name another folder") from error
         before = set(self.root.iterdir())
         with locked(self.root / LOCK, f"another process trains in {self.root}: wait for it, or give another folder"):
             run = OpenRun(self.root, config, _identity(self.root / LOCK))
@@ -137,6 +140,8 @@ class RunFolder:
         Returns:
             whether the training has begun, and its configuration: with the budgets that it had before.
         """
+        if self.root.exists() and not self.root.is_dir():
+            raise TrainError(f"{self.root} is no folder: name another folder")
         path = self.root / CONFIG
         begun = any(self.checkpoints.glob("step-*"))
         if path.exists() and begun:  # what was refused before its first step is no training to protect
@@ -246,7 +251,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise TrainError(f"{path.parent} is no run that can be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise TrainError(f"{path.parent} is no run that can be read: {path.name}: {why}") from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
