@@ -51,20 +51,9 @@ class Destination:
         self.folder = output.parent if self.file else output
         self.format: Format = format or "png"
         self._stdin = ""
-        if not self.file and not self.to_stdout and not output.is_dir() and output.suffix.lower() in _NOT_WRITTEN:
-            ends = ", ".join((*WRITABLE, *_CLIPS))
-            raise UsageError(f"--output {output} cannot be: results end in {ends}; else name a folder")
-        if (self.to_stdout or self.file) and (len(pictures) != 1 or Path(pictures[0]).is_dir()):
-            name = "-" if self.to_stdout else output
-            raise UsageError(f"--output {name} is one file: give one picture, or a folder for the results")
+        self._refuse(output, pictures)
         if self.file:
-            asked = WRITABLE.get(self.file.suffix.lower())
-            if asked is None and _is_still(pictures[0]):
-                ends = ", ".join(WRITABLE)
-                raise UsageError(f"--output {output} cannot be: results of a picture that is no clip end in {ends}")
-            if format and asked != WRITABLE[f".{format}"]:
-                raise UsageError(f"--output ends in {self.file.suffix}, --format is {format}: leave --format out")
-            self.format = _FORMATS.get(asked or "", self.format)
+            self.format = self._format_of(self.file, pictures[0], format)
         if self.to_stdout:
             if sys.stdout.isatty():
                 raise UsageError("--output - writes a picture to standard output: send it to a file or a program")
@@ -74,6 +63,26 @@ class Destination:
         if STDIN in pictures:
             self._stdin = str(self._received(until))
         self.pictures = [self._stdin if picture == STDIN else picture for picture in pictures]
+
+    def _refuse(self, output: Path, pictures: Sequence[str]) -> None:
+        """Refuse a name that is of no result and no folder, and several results for one place."""
+        one = self.to_stdout or self.file
+        if not one and not output.is_dir() and output.suffix.lower() in _NOT_WRITTEN:
+            ends = ", ".join((*WRITABLE, *_CLIPS))
+            raise UsageError(f"--output {output} cannot be: results end in {ends}; else name a folder")
+        if one and (len(pictures) != 1 or Path(pictures[0]).is_dir()):
+            name = "-" if self.to_stdout else output
+            raise UsageError(f"--output {name} is one file: give one picture, or a folder for the results")
+
+    def _format_of(self, file: Path, picture: str, format: Format | None) -> Format:
+        """The format of the picture that a named result is, if it is no clip."""
+        asked = WRITABLE.get(file.suffix.lower())
+        if asked is None and _is_still(picture):
+            ends = ", ".join(WRITABLE)
+            raise UsageError(f"--output {file} cannot be: results of a picture that is no clip end in {ends}")
+        if format and asked != WRITABLE[f".{format}"]:
+            raise UsageError(f"--output ends in {file.suffix}, --format is {format}: leave --format out")
+        return _FORMATS.get(asked or "", self.format)
 
     def finish(self) -> None:
         """Send the result to standard output, if it goes there."""
