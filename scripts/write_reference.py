@@ -104,7 +104,7 @@ def commands() -> str:
 
 
 def _commands() -> str:
-    from anime2real.cli.main import app
+    from anime2real.cli.app import app
 
     training: Any = import_module("anime2real.cli.train").app
     page = app.generate_docs(recursive=True, heading_level=1)

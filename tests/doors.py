@@ -15,8 +15,8 @@ from cyclopts import App, Parameter
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from anime2real.cli.main import app
-from anime2real.cli.terminal import There
+from anime2real.cli.app import app
+from anime2real.cli.options import There
 
 _MADE: Final = {
     *("translate.output", "compare.output", "evaluate.json_", "enlarge.output", "prepare.output", "pairs.output"),

@@ -21,7 +21,7 @@ from documented import ROOT, Command
 from packaging.requirements import Requirement
 from torch.distributed.run import get_args_parser
 
-from anime2real.cli import main as cli
+from anime2real.cli.app import app
 
 
 class Parsed(Exception):
@@ -38,14 +38,14 @@ def parse_ours(command: Command) -> None:
     if command.prose:
         words = ["cyclegan" if word == "METHOD" else "translate" if word == "COMMAND" else word for word in words]
         if len(words) == 1:
-            assert words[0] in list(cli.app), command
+            assert words[0] in list(app), command
             return
     try:
         if words[0] == "train":
             training = importlib.import_module("anime2real.cli.train").app
             training.parse_args(words[1:], exit_on_error=False, print_error=False)
         else:
-            cli.app.parse_args(words, exit_on_error=False, print_error=False)
+            app.parse_args(words, exit_on_error=False, print_error=False)
     except Exception as error:
         refused(command, error)
 

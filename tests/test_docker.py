@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from anime2real.cli import main as cli
+from anime2real.cli.app import app
 from anime2real.cli.main import main
 
 ROOT = Path(__file__).parent.parent
@@ -113,7 +113,7 @@ class TestEach:
             assert main(command) == 0
             assert "Usage" in capsys.readouterr().out
         else:
-            cli.app.parse_args(command, exit_on_error=False, print_error=False)
+            app.parse_args(command, exit_on_error=False, print_error=False)
 
 
 def documented() -> list[list[str]]:
@@ -130,7 +130,7 @@ def test_the_documented_commands_are_ours() -> None:
         assert f"{image.removeprefix('anime2real-')}.Dockerfile" in {path.name for path in FILES}
         ours = words[words.index(image) + 1 :]
         if ours:
-            cli.app.parse_args(ours, exit_on_error=False, print_error=False)
+            app.parse_args(ours, exit_on_error=False, print_error=False)
         else:
             assert any(word.startswith("ANIME2REAL_TOKEN") for word in words)
 
@@ -140,7 +140,7 @@ def test_it_listens_to_others_and_the_health_check_tells(tmp_path: Path) -> None
     path = ROOT / "integrations" / "docker" / "serve.Dockerfile"
     command, check = json.loads(one(path, "CMD")), json.loads(one(path, "HEALTHCHECK").split("CMD ", 1)[1])
     assert one(path, "EXPOSE") == "8000"  # where `serve` listens by default
-    _, bound, _ = cli.app.parse_args(command, exit_on_error=False, print_error=False)
+    _, bound, _ = app.parse_args(command, exit_on_error=False, print_error=False)
     assert bound.arguments["host"] == "0.0.0.0"
     assert "port" not in bound.arguments
     with socket.socket() as free:

@@ -114,9 +114,17 @@ def test_importing_is_light(environment: dict[str, str]) -> None:
 
 
 def test_help_imports_nothing_heavy(environment: dict[str, str]) -> None:
-    code = "import sys, anime2real.cli.main; print(*sys.modules)"
+    code = "import sys, anime2real.cli.app; print(*sys.modules)"
     loaded = set(run(environment, "-c", code).split())
     assert not loaded & {"numpy", "PIL", "onnxruntime", "torch", "anime2real.cli.train"}
+
+
+def test_a_plain_translate_needs_no_cyclopts(environment: dict[str, str], tmp_path: Path) -> None:
+    code = "import sys; from anime2real.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    picture = Path(__file__).parents[1] / "examples" / "kuro.png"
+    told = run(environment, "-c", code, "translate", str(picture), "-o", str(tmp_path), "--method", "difference")
+    assert (tmp_path / "kuro.png").exists()
+    assert {"onnxruntime"} == set(told.split()) & {"onnxruntime", "cyclopts", "torch"}
 
 
 def test_public_names() -> None:

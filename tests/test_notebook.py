@@ -15,7 +15,7 @@ import pytest
 from drawn import drawn_set
 
 from anime2real.bundle.save import load
-from anime2real.cli import main as cli
+from anime2real.cli.app import app
 from anime2real.image.provenance import read_marks
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +80,7 @@ def test_its_commands_are_ours() -> None:
         if ours[0] == "train":
             training.parse_args(ours[1:], exit_on_error=False, print_error=False)
         else:
-            cli.app.parse_args(ours, exit_on_error=False, print_error=False)
+            app.parse_args(ours, exit_on_error=False, print_error=False)
 
 
 def test_the_extra_that_it_installs_is_there() -> None:

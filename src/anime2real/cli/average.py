@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Many, Output, There
+from anime2real.cli.options import Many, Output, There
 from anime2real.errors import UsageError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Json, Output, There
+from anime2real.cli.options import Json, Output, There
 from anime2real.errors import UsageError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Output, There
+from anime2real.cli.options import Output, There
 
 
 def export(run: Annotated[Path, There], /, *, output: Output | None = None) -> int:

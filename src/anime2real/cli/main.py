@@ -1,7 +1,4 @@
-"""The command line: its commands, and the exit code and the line for each kind of failure.
-
-What a command needs is imported when it runs, so that `--help` answers at once.
-"""
+"""The command line: it runs a command, and gives the exit code and the line for each kind of failure."""
 
 import contextlib
 import io
@@ -9,67 +6,19 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Final, Literal
+from pathlib import Path
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from cyclopts import App, CycloptsError, Parameter
-
-from anime2real import __version__
-from anime2real.cli.average import average
-from anime2real.cli.enlarge import enlarge
-from anime2real.cli.export import export
-from anime2real.cli.extras import TRAIN
-from anime2real.cli.pack import pack
-from anime2real.cli.pairs import pairs
-from anime2real.cli.pictures import compare, evaluate, inspect, methods
-from anime2real.cli.prepare import prepare
-from anime2real.cli.serve import serve
-from anime2real.cli.study import study
-from anime2real.cli.terminal import DONE, FAILED, INTERRUPTED, READER_GONE, STDIN, STDOUT, USAGE, complain
+from anime2real.cli.terminal import DEBUG, DONE, FAILED, INTERRUPTED, READER_GONE, STDIN, STDOUT, USAGE, complain
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
-DEBUG: Final = "--debug"
-
-app = App(
-    name="anime2real",
-    version=__version__,
-    help="Turn drawn faces into photographs of people, and people into drawings.\n\n"
-    f"{DEBUG}, anywhere in a command: the traceback of a fault of the program, or of what is behind an error.",
-    help_format="plaintext",
-    default_parameter=Parameter(negative=()),
-    suppress_keyboard_interrupt=False,
-)
-for command in (
-    translate, methods, inspect, compare, evaluate, enlarge, prepare, pairs, pack, export, average, serve, study,
-):  # fmt: skip
-    app.command(command)
-app.command("anime2real.cli.train:app", name="train", help=TRAIN)  # imported when called: its options take time to make
-
-
-@app.command
-def help(*command: str) -> int:
-    """Print the help of a command, or this page.
-
-    Args:
-        command: such as translate, or pack show.
-    """
-    _, _, unknown = app.parse_commands(command)
-    if unknown:
-        raise UsageError(f"there is no command {' '.join(command)!r}")
-    app.help_print(command)
-    return DONE
-
-
-@app.command
-def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
-    """Print what lets a shell complete commands and options; docs/translate.md says where it goes.
-
-    Args:
-        shell: bash, zsh or fish.
-    """
-    print(app.generate_completion(shell=shell))
-    return DONE
+_ODD: Final = {"-o": "output", "--json": "as_json", "--no-recursive": "recursive"}
+"""Options that have another name than their argument; `--as-json` is none."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _check_empty(tokens)
         tokens = [_named(token, before) for before, token in pairwise(("", *tokens))]
-        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        result = _run(tokens)
         sys.stdout.flush()  # here, so that a reader that has gone is not taken for a failure
         return result if isinstance(result, int) else DONE
     except (BrokenPipeError, SystemExit):  # with the latter, the printer of help ends a program whose reader has gone
@@ -102,8 +51,70 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(error, tokens)
 
 
+def _run(tokens: list[str]) -> Any:
+    """What a command returns. Cyclopts, whose import takes longer than finding a face, is left out where it can be."""
+    if call := quick(tokens):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy takes 25 ms to start threads that nobody here needs
+        return call()
+    from anime2real.cli.app import app
+
+    return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def quick(tokens: list[str]) -> Callable[[], int] | None:
+    """The call that a plain command line of `translate` asks for; None of any other.
+
+    Help, mistakes and unusual spellings are left to cyclopts; `tests/cli/test_quick.py` holds both to the same answers.
+    """
+    if tokens[:1] != ["translate"]:
+        return None
+    hints = get_type_hints(translate)
+    arguments = _ODD | {f"--{name}".replace("_", "-"): name for name in hints if name not in ("pictures", "as_json")}
+    left = iter(tokens[1:])
+    given: dict[str, Any] = {}
+    pictures: list[list[str]] = [[]]  # those between two options
+    for token in left:
+        if not token.startswith("-"):
+            pictures[-1].append(token)
+            continue
+        name = arguments.get(token, "")
+        value = None if name in given else _value(token, hints.get(name), left)
+        if value is None:
+            return None
+        given[name] = value
+        pictures.append([])
+    named = [some for some in pictures if some]
+    if len(named) != 1 or "" in named[0] or "output" not in given:
+        return None
+    return partial(translate, named[0], **given)
+
+
+def _value(token: str, hint: Any, left: Iterator[str]) -> Any:
+    """The value of an option, whose text is taken from what is left; None if it is not plain, or there is no hint."""
+    kinds = _kinds(hint)
+    if bool in kinds:
+        return token != "--no-recursive"
+    text = next(left, "")
+    if not text or text.startswith("-"):
+        return None
+    if int in kinds:
+        return int(text) if text.isascii() and text.isdecimal() else None
+    if Path in kinds:
+        return Path(text)
+    return text if str in kinds or text in kinds else None
+
+
+def _kinds(hint: Any) -> set[Any]:
+    """The types and the words that a hint allows."""
+    if get_origin(hint) is Literal:
+        return set(get_args(hint))
+    return {kind for part in get_args(hint) for kind in _kinds(part)} if get_args(hint) else {hint} - {NoneType, None}
+
+
 def _trace(error: BaseException) -> None:
     """Print where a fault of the program lies, or what is behind a user's error, which one line tells itself."""
+    from cyclopts import CycloptsError
+
     is_told = isinstance(error, (UserError, CycloptsError, KeyboardInterrupt))
     behind = error.__cause__ if is_told else error
     if behind is not None:
@@ -112,6 +123,10 @@ def _trace(error: BaseException) -> None:
 
 def _complain(error: BaseException, tokens: list[str]) -> int:
     """Say in one line what ended a command; returns the exit code."""
+    from cyclopts import CycloptsError
+
+    from anime2real.cli.app import app
+
     match error:
         case CycloptsError():
             complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from anime2real.cli.terminal import Json, Many, Output, There
+from anime2real.cli.options import Json, Many, Output, There
 from anime2real.errors import UsageError, UserError
 
 if TYPE_CHECKING:  # imported when a command runs: `--help` answers at once

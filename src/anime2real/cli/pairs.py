@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from anime2real.cli.options import Json, Output, There
 from anime2real.cli.prepare import in_words, tell_left_out
-from anime2real.cli.terminal import Json, Output, There
 from anime2real.errors import UserError
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import FAILED, Json, Many, Output, Recursive, There, complain
+from anime2real.cli.options import Json, Many, Output, Recursive, There
+from anime2real.cli.terminal import FAILED, complain
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from anime2real.cli.terminal import Json, Many, Output, There
+from anime2real.cli.options import Json, Many, Output, There
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
 

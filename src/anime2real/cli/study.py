@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.terminal import Json, Many, Output, check_there
+from anime2real.cli.options import Json, Many, Output, check_there
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, get_type_hints
 from cyclopts import App, Parameter
 
 from anime2real.cli.extras import TRAIN, need_extra
-from anime2real.cli.terminal import There
+from anime2real.cli.options import There
 from anime2real.errors import UsageError
 from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from anime2real.cli.terminal import FAILED, STDIN, STDOUT, Json, Output, Recursive, complain, tell
+from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
@@ -32,7 +32,7 @@ def translate(
     pictures: list[str],
     /,
     *,
-    output: Output,
+    output: Path,
     to: Literal["auto", "real", "anime"] = "auto",
     method: str | None = None,
     bundle: str | None = None,
@@ -44,11 +44,11 @@ def translate(
     background: str = "white",
     overwrite: bool = False,
     skip_existing: bool = False,
-    recursive: Recursive = None,
+    recursive: bool | None = None,
     variants: int = 1,
     who: str = "auto",
     threads: int | None = None,
-    as_json: Json = False,
+    as_json: bool = False,
 ) -> int:
     """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
 
