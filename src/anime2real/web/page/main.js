@@ -6,6 +6,7 @@ import { Failure } from "./failure.js";
 import { initial, itemOf, keyOf, next, resultOf, wanted } from "./machine.js";
 import { onBox } from "./marking.js";
 import { onPictures } from "./picture_input.js";
+import { FIRST_ALONE, isAnimated } from "./moving.js";
 import { fitting, pairOf } from "./pictures.js";
 import { announce, focusKept, render } from "./render.js";
 import * as store from "./store.js";
@@ -79,6 +80,9 @@ async function run(task) {
 
 async function find(id, options) {
   const item = itemOf(state, id);
+  if (isAnimated(new Uint8Array(await item.file.arrayBuffer()))) {
+    dispatch({ type: "reduced", id, file: item.file, note: FIRST_ALONE });
+  }
   const { file, note } = await fitting(item.file, state.offered.limits);
   if (note) dispatch({ type: "reduced", id, file, note });
   return backend.findFaces(itemOf(state, id), options);
