@@ -148,3 +148,15 @@ def test_an_example_is_a_click_away(seen: Seen) -> None:
         examples.nth(number).click()
         wait(page, f"document.querySelector('#status').textContent.startsWith('Done: an invented {to}')")
         page.get_by_role("button", name="New picture").click()
+
+
+def test_of_a_picture_that_moves_the_first_frame_is_taken_and_told_once(seen: Seen, tmp_path: Path) -> None:
+    with Image.open(EXAMPLES / "kuro.png") as image:
+        frames = [image.convert("RGB"), image.convert("RGB").rotate(5)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=200)
+    page = seen.open()
+    give(page, tmp_path / "moving.gif")
+    notes = page.locator("#notes li").all_inner_texts()
+    assert [note for note in notes if "first frame" in note] == [
+        "Animated: only the first frame is used; the command anime2real translate, without --layout, takes all."
+    ]
