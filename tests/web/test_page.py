@@ -158,5 +158,5 @@ def test_of_a_picture_that_moves_the_first_frame_is_taken_and_told_once(seen: Se
     give(page, tmp_path / "moving.gif")
     notes = page.locator("#notes li").all_inner_texts()
     assert [note for note in notes if "first frame" in note] == [
-        "Animated: only the first frame is used; the command anime2real translate, without --layout, takes all."
+        "Animated: only the first frame is used; anime2real translate, without --layout, takes all."
     ]

@@ -34,9 +34,7 @@ _HEADS: Final = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP",
     b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF", b"8BPS": "Photoshop",
 }  # fmt: skip
-_ANIMATED: Final = (
-    "animated: only the first frame is used; the command anime2real translate, without --layout, takes all"
-)
+_ANIMATED: Final = "animated: only the first frame is used; anime2real translate, without --layout, takes all"
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,

@@ -1,7 +1,6 @@
 // Whether a picture moves: the page translates its first frame alone, and says so.
 
-export const FIRST_ALONE =
-  "animated: only the first frame is used; the command anime2real translate, without --layout, takes all";
+export const FIRST_ALONE = "animated: only the first frame is used; anime2real translate, without --layout, takes all";
 
 const text = (bytes, at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
 const start = (bytes, letters) => text(bytes, 0, letters.length) === letters;
