@@ -2,7 +2,7 @@
 
     python research/head_masks/evaluate.py DATA
 
-DATA holds anime-256.zip and anime-96.zip. `by_hand.json` has the outline of face and hair of 20 drawings of their test
+DATA holds anime-256.zip and anime-96.zip. `by_hand.json` has the outline of face and hair of 50 drawings of their test
 sets, which nothing was trained on, polygons in hundredths of the crop that `paste` translates, drawn by eye to some two
 hundredths. The topmost tenth of a crop, which often lies beyond the picture, is left out. The last line is JSON.
 """
