@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from anime2real.image.cielab import EPSILON, KAPPA, WHITE, XYZ
+from anime2real.train.matting import matte
 
 VARIATION: Final = 0.4
 """Share of the hair's own differences in chroma that stays."""
@@ -21,15 +22,17 @@ LIFT: Final = 0.85
 REACH: Final = 42.0
 """… and L* by which it moves at most: black hair turns pink, not pastel."""
 
-SHINE: Final = 1.45
-"""Shares of the new mean lightness that a highlight has at most, unless it was as light before: what is not hair at the
-edge of a mask, as skin beside black hair, does not light up."""
+CONTRAST: Final = (0.75, 1.25)
+"""Least and greatest factor of differences in L*; between the two it grows with the root of the mean's own …"""
+
+BRIGHTEST: Final = 30.0
+"""… and L* above the new mean that highlights come near and never reach: dyed hair does not glow."""
+
+PALE: Final = 0.35
+"""Share of the chroma that the brightest highlights lose."""
 
 MIN_SHARE: Final = 0.04
 """Share of the picture below which hair is not recoloured: it is a bald head's rim, or no hair."""
-
-DOUBT: Final = 30.0
-"""L* by which a pixel differs from the hair's mean for its half mask to be squared."""
 
 KNEE: Final = 0.8
 """Share of the way from grey to the gamut's border after which colours are pressed together, not cut off."""
@@ -59,43 +62,50 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 def recoloured(image: Tensor, mask: Tensor, colour: Tensor, strength: Tensor) -> Tensor:
     """Photographs with their hair recoloured.
 
-    The hair's mean chroma becomes the colour's, brighter strands taking more of it; its own differences in chroma stay
-    in part. Its mean lightness goes part of the way, by a power of each pixel's share of the mean, which keeps black
-    black and, since dark hair has little contrast in L*, does not tear it apart.
+    The hair's mean chroma becomes the colour's, brighter strands taking more of it and highlights less; its own
+    differences in chroma stay in part. Its mean lightness goes part of the way, and strands keep their distance from
+    it: a power of each pixel's share of the mean tears dark hair into black and white, so that shadows follow it by
+    half and highlights do not. Only the hair in a pixel changes, not the skin or wall that it shares it with
+    (`matting.py`).
 
     Args:
-        image: (N, 3, H, W) in [-1, 1].
-        mask: (N, 1, H, W) in [0, 1], 1 where there is hair.
+        image: (N, 3, S, S) in [-1, 1], S a multiple of 16.
+        mask: (N, 1, S, S) in [0, 1], 1 where there is hair.
         colour: (N, 3), CIELAB.
         strength: (N,) in [0, 1]; 0 leaves a picture as it is.
 
     Returns:
-        (N, 3, H, W) in [-1, 1], bit-equal to `image` where mask or strength is 0, or hair covers less than `MIN_SHARE`.
+        (N, 3, S, S) in [-1, 1], bit-equal to `image` where mask or strength is 0, or hair covers less than `MIN_SHARE`.
     """
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         picture, mask, colour = image.float(), mask.float(), colour.float()[:, :, None, None]
-        lab = rgb_to_lab(picture)
+        share, hair = matte(picture, mask)
+        lab = rgb_to_lab(hair)
         light, chroma = lab[:, :1], lab[:, 1:]
-        weight = mask / mask.sum((2, 3), keepdim=True).clamp_min(1e-6)
+        weight = share / share.sum((2, 3), keepdim=True).clamp_min(1e-6)
         mean_light = _mean(light, weight).clamp_min(4.0)
         wanted = mean_light + (LIFT * (colour[:, :1] - mean_light)).clamp(-REACH, REACH)
-        share = (light / mean_light).clamp(1e-3, 4.0)
-        curve = wanted * share ** (wanted / mean_light) ** -0.25
-        knee = (1.1 * wanted).clamp_max(88.0)
-        brightest = torch.maximum(torch.maximum(light, SHINE * wanted).clamp_max(97.0), knee + 1.0)
-        new_light = _pressed(curve, knee, brightest)
-        depth = (new_light / wanted).clamp(0.2, 1.3)
+        new_light = _relit(light, mean_light, wanted)
+        depth = (new_light / wanted).clamp(0.2, 1.0) - PALE * ((new_light - wanted) / BRIGHTEST).clamp(0, 1)
         depth = depth / _mean(depth, weight).clamp_min(1e-3)
         new_chroma = colour[:, 1:] * depth + VARIATION * (chroma - _mean(chroma, weight))
         changed = lab_to_rgb(torch.cat([new_light, new_chroma], 1))
-        # Where the mask is unsure, a pixel of another lightness than the hair's is less likely hair.
-        doubt = 1 + ((light - mean_light).abs() / DOUBT).clamp_max(1.0)
-        opacity = mask.clamp_min(1e-6) ** doubt * (mask > 0) * strength.float()[:, None, None, None]
+        opacity = share * strength.float()[:, None, None, None]
         opacity = opacity * (mask.mean((2, 3), keepdim=True) >= MIN_SHARE)
-        result = torch.where(opacity > 0, picture + opacity * (changed - picture), picture).to(image.dtype)
+        mixed = (picture + opacity * (changed - hair)).clamp(-1, 1)
+        result = torch.where(opacity > 0, mixed, picture).to(image.dtype)
         if image.is_contiguous(memory_format=torch.channels_last):
             result = result.contiguous(memory_format=torch.channels_last)
         return result
+
+
+def _relit(light: Tensor, mean: Tensor, wanted: Tensor) -> Tensor:
+    """L* (N, 1, H, W) of hair of the given mean as that of hair of the mean `wanted`, (N, 1, 1, 1) both."""
+    away = (light - mean) * (wanted / mean).sqrt().clamp(*CONTRAST)
+    highlight = BRIGHTEST * torch.tanh(away.clamp_min(0) / BRIGHTEST)
+    by_share = wanted * (light / mean).clamp(0.02, 1.0) ** (wanted / mean) ** -0.3
+    shadow = (wanted + away + by_share) / 2
+    return torch.where(away > 0, wanted + highlight, shadow).clamp(0, 97)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
