@@ -32,6 +32,9 @@ PX = 320
 ENLARGED = 0.5
 """Weight of an enlarged photograph beside one as it was taken."""
 
+ENLARGED_SOURCE = "ffhq-enlarged.zip"
+"""What the enlarger drew has painted hair and melted eyes now and then: `--set real_set=` leaves it out."""
+
 GENERATED = 0.7
 """Weight of a generated photograph."""
 
@@ -152,9 +155,14 @@ def _save(pixels: Any, path: Path) -> None:
 
 
 def prepare(pictures: Path, pack: Path, table: Path, processes: int | None) -> dict[str, Any]:
-    """Make the pack, labelled by the table."""
+    """Make the pack, labelled by the table; enlarged photographs are a source of their own, `ENLARGED_SOURCE`."""
     from anime2real.data.prepare import prepare as make
 
+    for path in sorted((pictures / "ffhq.zip").rglob("*.webp")):
+        if int(path.stem[-5:]) > LAST_LARGE:
+            place = pictures / ENLARGED_SOURCE / path.relative_to(pictures / "ffhq.zip")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
     folders = sorted(p for p in pictures.iterdir() if p.is_dir())
     summary = make(
         [p for p in folders if p.name.startswith("anime")],
@@ -190,6 +198,8 @@ def table(photographs: Path, drawings: Path, output: Path) -> dict[str, Any]:
                         own["sex"] = round(min(max(SURE * float(row["sex"]), -1.0), 1.0), 3)
                     if row["age"]:
                         own["age"] = max(float(row["age"]), 0.0)  # estimates of babies' go below
+                    if _ffhq_small(row):
+                        own["archive"] = ENLARGED_SOURCE
                     weight = GENERATED if "generated" in row["archive"] else ENLARGED if _ffhq_small(row) else 1.0
                     lines.writerow({**own, "weight": weight, "keep": row.get("keep") or 1})
                     count += 1

@@ -9,6 +9,7 @@ without gradients and without a look by the host.
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.face_colours import EYES, Irises, iris_colours, iris_weight, places_of, skin_colour
@@ -37,6 +38,9 @@ LIFT: Final = 0.7
 
 REACH: Final = 14.0
 """… and L* by which it moves at most."""
+
+UNLIKE: Final = 14.0
+"""Distance between both irises' colours from which on one lies in shadow or a reflection: neither is recoloured."""
 
 LIKE_SKIN: Final = 9.0
 """Distance in a*, b* and half of L* at which a drawing's pixel is skin by a third."""
@@ -68,7 +72,8 @@ def recoloured_irises(image: Tensor, landmarks: Tensor, colours: Irises, strengt
         strength: (N,) in [0, 1]; 0 leaves a picture as it is.
 
     Returns:
-        (N, 3, S, S) in [-1, 1], bit-equal to `image` outside irises, and where an iris is hidden or the drawing's are.
+        (N, 3, S, S) in [-1, 1], bit-equal to `image` outside irises, where one of the two is hidden or in
+        shadow, since a face with one blue eye would be taken for a real one, and where the drawing's are hidden.
     """
     with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
         picture = image.float()
@@ -77,11 +82,14 @@ def recoloured_irises(image: Tensor, landmarks: Tensor, colours: Irises, strengt
         wanted = (colours.colour * colours.seen[..., None]).sum(1) / shown.clamp_min(1)[:, None]
         skin, _ = skin_colour(picture, landmarks)
         places, lab = places_of(landmarks, image.shape[-1]), rgb_to_lab(picture)
-        weight = iris_weight(lab, skin) * (1 - _lid(lab, skin))
+        # Pixel by pixel it is speckled; an iris has no holes.
+        weight = F.avg_pool2d(iris_weight(lab, skin) * (1 - _lid(lab, skin)), 3, 1, 1)
+        unlike = torch.linalg.vector_norm(own.colour[:, 0] - own.colour[:, 1], dim=1)
+        strength = strength * own.seen.amin(1) * (unlike < UNLIKE) * (shown > 0)
         opacity, changed = torch.zeros_like(weight), torch.zeros_like(lab)
         for eye in range(len(EYES)):
             disc = _disc(places, own.middle[:, eye])
-            one = disc * weight.clamp_max(0.8) / 0.8 * (own.seen[:, eye] * (shown > 0) * strength)[:, None, None, None]
+            one = disc * weight.clamp_max(0.8) / 0.8 * strength[:, None, None, None]
             changed = torch.where(disc > 0, _iris(lab, own.colour[:, eye], wanted), changed)
             opacity = torch.maximum(opacity, one)
         return _blended(image, picture, lab_to_rgb(changed), opacity)
@@ -157,7 +165,7 @@ def _iris(lab: Tensor, own: Tensor, wanted: Tensor) -> Tensor:
     colour = wanted[:, 1:] * (new_mean / wanted[:, :1].clamp_min(4)).clamp_max(1.0)
     colour = colour * (VIVID / colour.square().sum(1, keepdim=True).sqrt().clamp_min(1)).clamp_max(1.0)
     # A pupil stays black and a highlight white: colour belongs to what is as light as the iris.
-    depth = (lab[:, :1] / mean).clamp(0.0, 1.2) * ((95 - lab[:, :1]) / 30).clamp(0, 1)
+    depth = (lab[:, :1] / mean).clamp(0.0, 1.0) * ((95 - lab[:, :1]) / 30).clamp(0, 1)
     chroma = colour * depth + TEXTURE * (lab[:, 1:] - own[:, 1:])
     return torch.cat([torch.where(lab[:, :1] > 65, lab[:, :1], light.clamp(0, 97)), chroma], 1)
 
