@@ -7,9 +7,9 @@ in the second, by the features named. A translator that drew perfectly in the ma
 source's figure, not zero. The last line is JSON.
 
 With `--hair` also for what Galatea's discriminators see as real in a pack with hair: photographs of all sources,
-drawn so that fringes and long hair are commoner (`--hair-resampling 0.5`), and those with all hair recoloured as drawn
-hair, which is what a translator that keeps the hair should reach. `--min-scale` leaves out pictures of fewer pixels,
-as Galatea's option does, `--test-min-scale` does so among the test pictures; `--px` measures at another size.
+drawn so that fringes and long hair are commoner (`--set hair_resampling=0.5`), and those with all hair recoloured as
+drawn hair, which is what a translator that keeps the hair should reach. `--min-scale` leaves out pictures of fewer
+pixels, as Galatea's option does, `--test-min-scale` does so among the test pictures; `--px` measures at another size.
 """
 
 import argparse

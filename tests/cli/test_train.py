@@ -56,10 +56,12 @@ def test_a_preset_is_printed_whole_and_overridden_by_what_is_given(
     assert table["budget"] == {"pairs": 750_000}
     assert (table["options"]["tilt"], table["options"]["batch_size"]) == ("none", 16)
     assert not (tmp_path / "nowhere").exists()
-    assert main([*command, "tilt", "--turn", "10", "--epochs", "1", "--set", "pool_size=7"]) == 0
+    assert main([*command, "paper-15", "--width", "32", "--epochs", "1", "--set", "pool_size=7"]) == 0
     table = tomllib.loads(capsys.readouterr().out)
     assert table["budget"] == {"pairs": 15_000}
-    assert [table["options"][name] for name in ("tilt", "turn", "pool_size")] == ["coordinates", 10.0, 7]
+    assert [table["options"][name] for name in ("width", "blocks", "pool_size")] == [32, 9, 7]
+    assert main([*command, "tilt"]) == 1
+    assert "has no landmarks, which tilt needs" in capsys.readouterr().err
     assert main([*command, "paper-50", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["config"]["budget"], plan["counts"]) == ({"pairs": 750_000}, Pack(toy.pack).meta["counts"])

@@ -27,7 +27,7 @@ from anime2real.train.sampler import BatchIndices, Sampler
 from anime2real.train.start import dry_run, train
 from anime2real.train.streaming import Streamed
 
-STREAMED = replace(PLAIN, stream=True, workers=0)
+STREAMED = replace(PLAIN, readers=0)
 CPU = torch.device("cpu")
 
 
@@ -98,7 +98,7 @@ def test_a_reader_that_dies_or_finds_damage_ends_the_training_in_a_line(shards: 
             for _ in range(10):
                 next(draws)
 
-    with pytest.raises(TrainError, match="with fewer --workers"):
+    with pytest.raises(TrainError, match="with fewer --readers"):
         until_it_fails()
     copy = tmp_path / "pack"
     copy.mkdir()
@@ -134,6 +134,6 @@ def test_what_fits_is_not(shards: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["train", "cyclegan", *options]) == 0
     pictures = json.loads(capsys.readouterr().out)["pictures"]
     assert pictures == {"streamed": False, "gigabytes": pytest.approx(Pack(shards).images[:].nbytes / 1e9)}
-    assert main(["train", "cyclegan", *options, "--workers", "-1"]) == 2
-    assert main(["train", "cyclegan", *options, "--stream"]) == 0
+    assert main(["train", "cyclegan", *options, "--readers", "-1"]) == 2
+    assert main(["train", "cyclegan", *options, "--readers", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["pictures"]["streamed"]

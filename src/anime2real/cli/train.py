@@ -55,9 +55,8 @@ class Common:
             go to bundles/ema-SHARE.
         device: auto, cpu, cuda, cuda:1.
         plain: without mixed precision, fused kernels, graph capture and streams, also on a GPU.
-        stream: read pictures as the steps need them, also where all of them fit into the device's memory; where they do
-            not, that is done anyway.
-        workers: processes that read streamed pictures; by default a core less than there are, 16 at most.
+        readers: processes that read pictures as the steps need them, also where all of them fit into the device's
+            memory; where they do not, that is done anyway, by a process less than there are cores, 16 at most.
         tensorboard: write events for TensorBoard beside stats.jsonl. Needs the extra `tensorboard`.
         dry_run: say what would be trained, print the whole configuration, and stop.
         as_json: print that as a line of JSON.
@@ -77,8 +76,7 @@ class Common:
     ema_shares: Annotated[tuple[float, ...], Parameter(show_default=False)] = ()
     device: str = "auto"
     plain: bool = False
-    stream: bool = False
-    workers: int | None = None
+    readers: int | None = None
     tensorboard: bool = False
     dry_run: bool = False
     as_json: Annotated[bool, Parameter(name="--json")] = False
@@ -92,8 +90,8 @@ def budget_of(method: str, common: Common, options: Any) -> Budget:
         TrainError: if more than one was given.
     """
     given = {k: v for k in ("minutes", "epochs", "pairs", "steps") if (v := getattr(common, k)) is not None}
-    if common.workers is not None and common.workers < 0:
-        raise TrainError(f"--workers is 0 or more, not {common.workers}")
+    if common.readers is not None and common.readers < 0:
+        raise TrainError(f"--readers is 0 or more, not {common.readers}")
     if len(given) > 1:
         raise TrainError(f"give one budget, not {' and '.join('--' + key for key in given)}")
     if common.minutes is not None:
@@ -148,8 +146,7 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
         speed=Speed() if common.plain else None,
         tensorboard=common.tensorboard,
         quiet=common.quiet,
-        stream=common.stream,
-        workers=common.workers,
+        readers=common.readers,
     )
     if common.as_json and not common.dry_run:
         raise UsageError("--json is for --dry-run: a training writes stats.jsonl")

@@ -177,12 +177,12 @@ class Loop:
         """Where this process's pictures come from, as told in the log."""
         device, batch = self.processes.device, self.processes.part_of(self.batch_size)
         need = need_of(self.config.method, self.config.options, pack.size)
-        place = placing(pack, self.method, device, need, batch, stream=self.session.stream)
+        place = placing(pack, self.method, device, need, batch, stream=self.session.readers is not None)
         if place.gigabytes:
             self.report(place.in_words())
         if not place.streams:
             return Resident(pack, self.method, device)
-        streamed = Streamed(pack, self.method, device, batch, self.session.workers)
+        streamed = Streamed(pack, self.method, device, batch, self.session.readers)
         self.report(streamed.told)
         return streamed
 

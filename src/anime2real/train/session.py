@@ -18,8 +18,8 @@ class Session:
         log_seconds: between lines of stats.jsonl and of progress.
         tensorboard: write events for TensorBoard beside stats.jsonl.
         quiet: no progress on stderr.
-        stream: read pictures as the steps need them, also where all of them fit into the device's memory.
-        workers: processes that read streamed pictures; `None` for the cores that there are to spare.
+        readers: processes that read pictures as the steps need them, also where all fit into the device's memory;
+            `None` for as many as there are cores to spare, and only where not all fit.
     """
 
     device: str = "auto"
@@ -28,8 +28,7 @@ class Session:
     log_seconds: float = 5.0
     tensorboard: bool = False
     quiet: bool = False
-    stream: bool = False
-    workers: int | None = None
+    readers: int | None = None
 
 
 @dataclass

@@ -221,5 +221,5 @@ def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> 
     method.load_initial_weights()
     session = session or Session()
     need, batch_size = need_of(config.method, config.options, pack.size), config.options.batch_size
-    place = placing(pack, method, find_device(session.device), need, batch_size, stream=session.stream)
+    place = placing(pack, method, find_device(session.device), need, batch_size, stream=session.readers is not None)
     return DryRun(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()), place)

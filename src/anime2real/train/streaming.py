@@ -118,7 +118,7 @@ class Streamed:
                     raise
                 raise TrainError(
                     "a process that reads pictures was killed, as systems do that run out of memory: the same command "
-                    "resumes, with fewer --workers"
+                    "resumes, with fewer --readers"
                 ) from error
             draw = drawn.popleft()
             copies.put(self._with_known(_rows(draw), read))

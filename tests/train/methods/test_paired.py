@@ -280,7 +280,7 @@ def test_the_vgg_loss_trains_the_generator(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ({"downsamplings": 4}, "need pictures of 64 px or a larger multiple of 32, not 32: set --downsamplings lower"),
         ({"downsamplings": 0}, "--downsamplings is 1 or more, not 0"),
-        ({"discriminators": 0}, "--discriminators is 1 or more, not 0"),
+        ({"discriminators": 0}, "discriminators is 1 or more, not 0"),
         ({"global_share": 0.9, "enhancer_share": 0.2}, "shares of one budget, 1 at most, not 0.9 and 0.2"),
     ],
 )
@@ -294,7 +294,7 @@ def test_from_the_command_line_to_a_picture(toy: Toy, tmp_path: Path, capsys: py
     command = ["train", "pix2pixhd", "--data", str(maps), "-o", str(tmp_path / "run"), "--preset", "small"]
     command += ["--steps", "3", "--device", "cpu", "--quiet", "--batch-size", "2", "--vgg-weight", "0", "--boundaries"]
     command += ["--width", "8", "--downsamplings", "2", "--blocks", "1", "--set", "enhancer_blocks=1"]
-    assert main([*command, "--discriminators", "2", "--discriminator-width", "4"]) == 0
+    assert main([*command, "--set", "discriminators=2", "--discriminator-width", "4"]) == 0
     folder = tmp_path / "run" / "bundles" / "pix2pixhd-anime-to-real"
     assert read(folder).classes == CLASSES
     assert "Turns label maps of faces into photographs of faces" in (folder / "README.md").read_text()

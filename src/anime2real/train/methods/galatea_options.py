@@ -32,7 +32,7 @@ OF_LANDMARKS: Final = (
 """Options that need to know where eyes, nose and mouth are, unless they are 0."""
 
 FLAGS: Final = (
-    *("width", "blocks", "style_weight", "hair_recolouring", "hair_weight", "hair_resampling"),
+    *("width", "blocks", "style_weight", "hair_recolouring", "hair_weight"),
     *("real_set", "min_scale", "start_from", "learning_rate", "batch_size"),
 )
 """The options that the command line offers by name; presets and `--set` reach the others, too."""
@@ -256,7 +256,7 @@ def _check_hair(options: GalateaConfig, pack: "Pack") -> None:
     if _knows_hair(pack) and asked and not pack.marks_drawn_hair:
         raise TrainError(
             f"{pack.folder} does not know where drawn hair is: find its hair again (anime2real pack add-hair), or give "
-            "--hair-weight 0 --hair-resampling 0"
+            "--hair-weight 0 --set hair_resampling=0"
         )
 
 

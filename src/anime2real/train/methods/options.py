@@ -204,7 +204,7 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "difference": ("learning_rate", "snapshot_every", "snapshots", "batch_size"),
     "autoencoder": ("pairing", "loss", "width", "learning_rate", "batch_size"),
     "cyclegan": (
-        *("width", "blocks", "discriminator_width", "cycle_weight", "identity_weight", "pool_size"),
+        *("width", "blocks", "discriminator_width", "cycle_weight", "identity_weight"),
         *("tilt", "turn", "maps", "learning_rate", "batch_size"),
     ),
     "galatea": galatea_options.FLAGS,
@@ -214,7 +214,7 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "pix2pix": ("to", "width", "blocks", "discriminator_width", "l1_weight", "learning_rate", "batch_size"),
     "pix2pixhd": (
-        *("to", "width", "downsamplings", "blocks", "discriminators", "discriminator_width"),
+        *("to", "width", "downsamplings", "blocks", "discriminator_width"),
         *("vgg_weight", "boundaries", "global_share", "learning_rate", "batch_size"),
     ),
 }
