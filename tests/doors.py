@@ -79,7 +79,7 @@ def _holds_path(hint: Any) -> bool:
 def bound(line: str) -> tuple[str, dict[str, Any]]:
     """The command of a line, and what it gives for each argument; nothing runs, and nothing has to be there."""
     words, _, _ = app.parse_commands(line.split())
-    with patch("anime2real.cli.terminal.os.path.lexists", return_value=True):
+    with patch("anime2real.cli.options.os.path.lexists", return_value=True):
         _, arguments, _ = app.parse_args(line.split(), exit_on_error=False, print_error=False)
     return " ".join(words), dict(arguments.arguments)
 

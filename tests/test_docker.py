@@ -17,6 +17,8 @@ import pytest
 from anime2real.cli.app import app
 from anime2real.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("nothing_has_to_be_there")
+
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "integrations" / "docker").glob("*.Dockerfile"))
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}

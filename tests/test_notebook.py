@@ -18,6 +18,8 @@ from anime2real.bundle.save import load
 from anime2real.cli.app import app
 from anime2real.image.provenance import read_marks
 
+pytestmark = pytest.mark.usefixtures("nothing_has_to_be_there")
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "train_your_own.ipynb"
 FIRST = "settings"

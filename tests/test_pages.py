@@ -16,6 +16,8 @@ from documented import PAGES, RESEARCH, ROOT, Command, commands_of
 from page_runs import NOT_RUN, RUN
 from parsing import OTHERS, parse
 
+pytestmark = pytest.mark.usefixtures("nothing_has_to_be_there")
+
 RECORDS = {
     "docs/results.md": "how its figures came to be: archives that are not here, hours, a GPU",
     "docs/faces.md": "the same",

@@ -124,7 +124,7 @@ def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeyp
     for change in ({"target": "anime", "source": "real"}, {"px": 64}, {"conditions": ("style",)}):
         with pytest.raises(TrainError, match="differs from"):
             averaged([pair[0], replace(pair[1], **change)], [1.0, 1.0])  # type: ignore[arg-type]
-    assert average("no", "where", "-o", "x") == 1
+    assert average("no", "where", "-o", "x") == 2
     widths = iter([32, 40])
     monkeypatch.setattr(weight_averaging, "network_of", lambda _: generator(2, next(widths)))
     with pytest.raises(TrainError, match="another shape"):

@@ -61,7 +61,7 @@ def annotations(pack: Pack, method: Method, device: torch.device) -> tuple[Tenso
 def whole(values: NDArray[Any], device: torch.device) -> Tensor:
     """All of what is known, or of a pack's pictures, on the device; on the CPU mapped files stay where they are."""
     if not isinstance(values, TarPixels):
-        return torch.from_numpy(values).to(device)
+        return torch.from_numpy(np.ascontiguousarray(values)).to(device)  # a table's columns lie apart
     result = torch.empty(values.shape, dtype=torch.uint8, device=device)
     starts = range(0, len(values), READ_AT_ONCE)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
