@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.geometry import Similarity, align, around, scaling
+from anime2real.face.geometry import Similarity, align, around, paste, scaling
 from anime2real.face.heads import head_masks
 from anime2real.face.paste_back import grain, paste_head
 from anime2real.translator import find_faces
@@ -104,3 +104,15 @@ def test_beside_a_narrower_head_the_surroundings_go_on_and_missed_hair_stays(mon
     assert np.quantile(abs(pasted[beside] - (90, 110, 130)).max(-1), 0.95) < 12  # the wall, not the white of the result
     assert pasted[strand & (abs(x - 28) < 2) & (abs(y - 50) < 15)].mean() < 60
     assert pasted[70:90, 55:75].mean() > 140  # dimmed, as the picture is dark
+
+
+def test_a_small_face_shows_the_mean_of_its_results_pixels_not_a_few_of_them() -> None:
+    """Black and white lines, one pixel wide, are grey from afar."""
+    lines = np.zeros((256, 256, 3), np.uint8)
+    lines[:, ::2] = 255
+    picture = Image.new("RGB", (64, 64), "white")
+    frame = around((32.0, 32.0), 32.0, 0.3)
+    heads = np.ones((2, 256, 256), np.float32)
+    for result in (paste_head(picture, lines, lines, frame, heads), paste(picture, Image.fromarray(lines), frame)):
+        middle = np.asarray(result, float)[26:38, 26:38]
+        assert abs(middle - 127.5).max() < 4

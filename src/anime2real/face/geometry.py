@@ -241,10 +241,10 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
     """
     side = crop.width
     from_picture = to_unit.then(scaling(side))
-    enlarged = int(1.0 / to_unit.scale / side)
-    if enlarged >= 2:  # bicubic by many times would show the crop's pixels
-        crop = crop.resize((side * enlarged, side * enlarged), Image.Resampling.LANCZOS)
-        return paste(image, crop, to_unit, feather=feather)
+    reduced = min(int(from_picture.scale), side)
+    across = side // reduced if reduced else side * int(1.0 / to_unit.scale / side)
+    if across != side:  # bicubic would show the crop's pixels, or but a few of them
+        return paste(image, square(crop, across), to_unit, feather=feather)
     left, top, right, bottom = extent(from_picture.inverse, (side, side), image.size, margin=1.0)
     if right <= left or bottom <= top:
         return image.copy()

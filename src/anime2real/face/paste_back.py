@@ -146,7 +146,13 @@ def _fading(side: int) -> Image.Image:
 
 
 def _warped(part: Image.Image, back: Similarity, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
-    """A crop as it lies in a part of the picture; resampled to many times its size, it would show its pixels."""
+    """A crop as it lies in a part of the picture.
+
+    Resampled to many times its size, it would show its pixels; to a fraction, but a few of them.
+    """
+    reduced = int(back.scale)
+    if reduced >= 2:
+        part, back = part.reduce(reduced), back.then(scaling(1 / reduced))
     enlarged = int(1.0 / back.scale)
     if enlarged >= 2:
         part = part.resize((part.width * enlarged, part.height * enlarged), Image.Resampling.LANCZOS)
