@@ -31,6 +31,11 @@ class UsageError(UserError):
     names_help: ClassVar[bool] = True
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; where it says nothing, what it is called."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """` (did you mean 'x'?)` for the known name nearest to `name`, or nothing where none is near."""
     matches = difflib.get_close_matches(name.lower(), known, n=1)

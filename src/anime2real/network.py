@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UserError
+from anime2real.errors import UserError, first_line
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
 Loaded = TypeVar("Loaded")
@@ -61,7 +61,7 @@ class Network:
         try:
             self._session = open_session(content, threads or available_cores(), bounded=True, optimised=not once)
         except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
-            raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {_first_line(error)}") from error
+            raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
         self._output = self._session.get_outputs()[0].name
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class Network:
         try:
             result: Any = self._session.run([self._output], inputs)[0]
         except Exception as error:  # as above
-            raise TranslatorError(f"{self.bundle.folder}: the network fails: {_first_line(error)}") from error
+            raise TranslatorError(f"{self.bundle.folder}: the network fails: {first_line(error)}") from error
         if result.shape != (len(pixels), 3, self.px, self.px):
             raise TranslatorError(f"{self.bundle.folder}: the network gives {kind_of(result)}, no pictures of its size")
         if not np.isfinite(result).all():
@@ -294,7 +294,3 @@ def _conditions(
         "who": who,
     }
     return {name: values[name].astype(np.float32) for name in names}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -123,7 +124,7 @@ def test_damage_is_told_where_it_is_read(shards: Path, tmp_path: Path, capsys: p
     assert main(["pack", "show", str(copy), "--check"]) == 1
     assert "shard-000001.tar is not what was written" in capsys.readouterr().err
     (copy / "shard-000002.tar").unlink()
-    with pytest.raises(UnreadableError, match=r"shard-000002\.tar cannot be read: No such file"):
+    with pytest.raises(UnreadableError, match=r"shard-000002\.tar cannot be read \(No such file.*\): copy it there"):
         pack.images[2 * SHARD]
     (copy / "samples.npy").write_bytes(b"none")
     with pytest.raises(PackError, match="damaged pack"):
@@ -255,7 +256,8 @@ def test_packs_prepared_in_parts_are_joined(
     for other, why in ((toy.pack, "one has no hair"), (toy.pairs, "do not go together")):
         assert main(["pack", "shard", str(whole), str(other), "-o", str(tmp_path / "none")]) == 1
         assert why in capsys.readouterr().err
-    assert main(["pack", "shard", str(toy.pairs), str(toy.pairs), "-o", str(tmp_path / "none")]) == 1
+    pairs = shutil.copytree(toy.pairs, tmp_path / "pairs")
+    assert main(["pack", "shard", str(toy.pairs), str(pairs), "-o", str(tmp_path / "none")]) == 1
     assert "packs of pairs are not joined" in capsys.readouterr().err
 
 
@@ -272,3 +274,64 @@ def test_a_server_that_nobody_answers_at_is_said_in_one_line() -> None:
     """FTP is asked as its file system is made; port 1 of this machine is closed."""
     with pytest.raises(RemoteError, match=r"ftp://127.0.0.1:1/pack cannot be reached .*: check the address"):
         Pack(Path("ftp://127.0.0.1:1/pack"))
+
+
+def copied(shards: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shards, tmp_path / "copy"))
+
+
+def test_places_that_are_damaged_are_told(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also an empty file, as a full disk leaves it, and one of zeros, which would make every picture black."""
+    copy = copied(shards, tmp_path)
+    whole = (copy / "samples.npy").read_bytes()
+    archive = io.BytesIO()
+    np.savez(archive, samples=np.load(copy / "samples.npy"))
+    for content in (b"", whole[:60], whole[:-1], archive.getvalue()):
+        (copy / "samples.npy").write_bytes(content)
+        with pytest.raises(PackError, match=r"samples\.npy is damaged\): make the shards again"):
+            Pack(copy)
+    samples = np.load(io.BytesIO(whole))
+    samples[:] = 0
+    np.save(copy / "samples.npy", samples)
+    with pytest.raises(UnreadableError, match="is damaged"):
+        Pack(copy).images[0]
+    assert main(["pack", "show", str(copy), "--check"]) == 1
+    assert "samples.npy is not what was written): make the shards again" in capsys.readouterr().err
+    (copy / "samples.npy").unlink()
+    with pytest.raises(PackError, match=r"samples\.npy: No such file or directory\): make the shards again"):
+        Pack(copy)
+
+
+def test_an_index_that_was_changed_is_told(shards: Path, tmp_path: Path) -> None:
+    copy = copied(shards, tmp_path)
+    lines = (copy / "index.jsonl").read_text().replace('"scale": 1.25', '"scale": 1.5')
+    (copy / "index.jsonl").write_text(lines)
+    with pytest.raises(PackError, match=r"index\.jsonl is not what was written"):
+        Pack(copy).check()
+
+
+def test_shards_that_meta_does_not_name_are_told(shards: Path, tmp_path: Path) -> None:
+    copy = copied(shards, tmp_path)
+    meta = json.loads((copy / "meta.json").read_text())
+    for sums, lengths in ((2, 4), (4, 2), (2, 2)):
+        less = {**meta["shards"], "sums": meta["shards"]["sums"][:sums], "bytes": meta["shards"]["bytes"][:lengths]}
+        (copy / "meta.json").write_text(json.dumps({**meta, "shards": less}))
+        with pytest.raises(PackError, match="damaged pack"):
+            Pack(copy)
+
+
+def test_an_archive_of_shards_becomes_a_pack(shards: Path, tmp_path: Path) -> None:
+    assert main(["pack", "archive", str(shards), str(tmp_path / "a.zip")]) == 0
+    assert main(["pack", "restore", str(tmp_path / "a.zip"), "-o", str(tmp_path / "restored")]) == 0
+    restored = Pack(tmp_path / "restored")
+    restored.check()
+    assert not restored.in_shards
+    assert restored.index == Pack(shards).index
+
+
+def test_a_pack_that_is_given_twice_is_refused(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(whole.parent)
+    assert main(["pack", "shard", str(whole), whole.name, "-o", str(tmp_path / "twice")]) == 1
+    assert "is given twice" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from anime2real import __version__
 from anime2real.bundle.format import CARD, MANIFEST, MODEL, BundleError
 from anime2real.bundle.limits import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
-from anime2real.errors import UserError
+from anime2real.errors import UserError, first_line
 
 SCHEME: Final = "hf://"
 FORM: Final = "hf://OWNER/NAME[@REVISION][/FOLDER]"
@@ -128,4 +128,4 @@ def _why(error: Exception, place: HubName) -> str:
         case errors.EntryNotFoundError():
             where = f"the folder {place.folder} of {place.repo}" if place.folder else place.repo
             return f"there is no bundle ({MANIFEST} and {MODEL}) in {where}; name its folder, as in {FORM}"
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)

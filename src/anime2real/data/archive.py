@@ -106,6 +106,7 @@ def _opened(held: dict[str, zipfile.ZipFile], archives: Sequence[Path]) -> tuple
     if len(marks) != part["parts"]:
         raise PackError(f"the pack has {part['parts']} parts, {len(marks)} are given: give all of them")
     meta = json.loads(held["meta.json"].read("meta.json"))
+    meta.pop("shards", None)  # it becomes a pack in one piece
     meta["recoded"] = f"WebP, quality {part['quality']}"
     return meta, held["index.jsonl"].read("index.jsonl")
 

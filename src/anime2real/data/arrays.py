@@ -7,10 +7,12 @@ before the first byte.
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+BYTES: Final = np.dtype(np.uint8)
 
 _AT_ONCE: Final = 2**24
 
@@ -22,12 +24,12 @@ def header(shape: tuple[int, ...]) -> bytes:
     return head.getvalue()
 
 
-def mapped(path: Path) -> NDArray[np.uint8]:
-    """The bytes of a .npy file, memory-mapped copy-on-write: torch wants writable memory, the file stays as it is.
+def mapped(path: Path, dtype: np.dtype[Any] = BYTES) -> NDArray[Any]:
+    """The array of a .npy file, memory-mapped copy-on-write: torch wants writable memory, the file stays as it is.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it holds no array of bytes, or is damaged; the message says so.
+        ValueError: it holds no array of that type, or is damaged; the message says so.
     """
     try:
         array = np.lib.format.open_memmap(path, "c")
@@ -35,8 +37,8 @@ def mapped(path: Path) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # its header is parsed as Python: SyntaxError, TokenError, RecursionError, MemoryError …
         raise ValueError(f"{path.name} is damaged") from error
-    if array.dtype != np.uint8:
-        raise ValueError(f"{path.name} holds no bytes")
+    if array.dtype != dtype:
+        raise ValueError(f"{path.name} holds something else")
     return array
 
 

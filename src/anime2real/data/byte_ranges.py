@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from anime2real.data.remote import file_system
-from anime2real.errors import UserError
+from anime2real.errors import UserError, first_line
 
 Range = tuple[str, int, int]
 """A file's name, the first byte, and the one behind the last."""
@@ -47,7 +47,9 @@ class Folder:
                     file.seek(start)
                     result.append(file.read(stop - start))
             except OSError as error:
-                raise UnreadableError(f"{self._folder / name} cannot be read: {error.strerror or error}") from error
+                why = error.strerror or error
+                line = f"{self._folder / name} cannot be read ({why}): copy it there, or make the shards again"
+                raise UnreadableError(line) from error
         return result
 
 
@@ -70,7 +72,6 @@ class Remote:
                 return list(system.cat_ranges(paths, starts, stops, on_error="raise"))
             except Exception as error:  # of aiohttp, botocore … each has its own
                 if isinstance(error, (FileNotFoundError, PermissionError)) or not left:
-                    why = str(error).splitlines()[0] if str(error) else type(error).__name__
-                    raise UnreadableError(f"{self._address} cannot be read: {why}") from error
+                    raise UnreadableError(f"{self._address} cannot be read: {first_line(error)}") from error
                 time.sleep(_WAIT_SECONDS * 2 ** (TRIES - 1 - left))
         raise AssertionError("the last try returns or raises")

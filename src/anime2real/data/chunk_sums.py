@@ -26,6 +26,12 @@ def chunk_sum(pixels: NDArray[np.uint8], number: int, chunk: int) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels[number * chunk : (number + 1) * chunk]).data).hexdigest()
 
 
+def file_sum(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def first_changed(
     pixels: NDArray[np.uint8], sums: Sequence[str], chunk: int, numbers: Iterable[int], known: set[int]
 ) -> int | None:

@@ -35,6 +35,9 @@ class JoinedPacks:
         self.packs = packs
         self._ends = list(accumulate(len(pack.index) for pack in packs))
         first = packs[0]
+        folders = Counter(pack.folder.resolve() for pack in packs)
+        if (twice := folders.most_common(1)[0])[1] > 1:
+            raise PackError(f"{twice[0]} is given twice: name each pack once")
         for other in packs[1:]:
             for key in _ALIKE:
                 if first.meta.get(key) != other.meta.get(key):

@@ -42,7 +42,9 @@ def _shards(value: Any) -> bool:
     files = value.get("files")
     if not isinstance(files, dict) or files.keys() != {"index.jsonl", "samples.npy"}:
         return False
-    return _mapping_to(_text)(files) and _list_of(_text)(value.get("sums")) and _list_of(_count)(value.get("bytes"))
+    if not _list_of(_text)(value.get("sums")) or not _list_of(_count)(value.get("bytes")):
+        return False
+    return _mapping_to(_text)(files) and len(value["sums"]) == len(value["bytes"])
 
 
 def _share(value: Any) -> bool:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.data.arrays import mapped
-from anime2real.data.chunk_sums import first_changed
+from anime2real.data.chunk_sums import file_sum, first_changed
 from anime2real.data.index import Index
 from anime2real.data.index_columns import SPLITS
 from anime2real.data.meta import read_meta
-from anime2real.data.remote import address_of, fetched
+from anime2real.data.remote import ADDRESS, address_of, fetched
 from anime2real.data.tar_pixels import TarPixels
 from anime2real.domain import DOMAINS, Domain
-from anime2real.errors import UsageError, UserError
+from anime2real.errors import UsageError, UserError, first_line
 
 FORMAT_VERSION = 1
 
@@ -65,6 +65,7 @@ class Pack:
         address = address_of(folder)
         self.folder = folder = folder if address is None else fetched(address)
         self._whole: dict[str, set[int]] = {}
+        self.meta: dict[str, Any] = {}
         if not (folder / "meta.json").is_file():
             raise PackError(f"{folder} is not a pack (no meta.json): make one with `anime2real prepare`")
         try:
@@ -79,14 +80,14 @@ class Pack:
             self._sums = {"images": sums.get("images", []), "hair": sums and self.meta.get("hair", {}).get("sums", [])}
             self._chunk: int = sums.get("pictures", 1)
         except (OSError, ValueError, RecursionError) as error:
-            why = str(error).splitlines()[0] or type(error).__name__
-            raise PackError(f"{folder} is a damaged pack ({why}): prepare it again") from error
+            why = f"{Path(error.filename).name}: {error.strerror}" if isinstance(error, FileNotFoundError) else ""
+            raise self._damaged(why or first_line(error)) from error
         if version != FORMAT_VERSION:
             raise PackError(
                 f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again"
             )
         if self.images.shape != (len(self.index), self.size, self.size, 3) or self.images.dtype != np.uint8:
-            raise PackError(f"{folder} is a damaged pack (images.npy does not fit index.jsonl): prepare it again")
+            raise self._damaged(f"{'samples' if self.in_shards else 'images'}.npy does not fit index.jsonl")
         if self.hair is not None and (self.hair.shape != self.images.shape[:3] or self.hair.dtype != np.uint8):
             raise PackError(f"{folder} is a damaged pack (hair.npy does not fit images.npy): add its hair again")
         if sums:
@@ -96,8 +97,18 @@ class Pack:
         """All pictures or masks, mapped or, of shards, as what reads them."""
         if not self.in_shards:
             return mapped(self.folder / name)
-        read = TarPixels(self.folder, kind, self.size, self.meta["shards"]["each"])
+        shards = self.meta["shards"]
+        read = TarPixels(self.folder, kind, self.size, shards["each"])
+        if len(shards["sums"]) != len(range(0, len(read), shards["each"])):
+            raise ValueError("meta.json names more or fewer shards than samples.npy")
         return cast(NDArray[np.uint8], read)  # as far as anybody here uses an array
+
+    def _damaged(self, why: str) -> PackError:
+        """The error that says what is wrong with it, and how to get a whole one."""
+        again = "make the shards again" if self.in_shards else "prepare it again"
+        if (self.folder / ADDRESS).is_file():
+            again = "delete that folder, and it is fetched again"
+        return PackError(f"{self.folder} is a damaged pack ({why}): {again}")
 
     @property
     def in_shards(self) -> bool:
@@ -111,7 +122,7 @@ class Pack:
             with contextlib.suppress(OSError, ValueError):
                 self.index = Index(self.index_path)
         if why := self._misfit(sums):
-            raise PackError(f"{self.folder} is a damaged pack ({why}): prepare it again")
+            raise self._damaged(why)
 
     def _misfit(self, sums: Mapping[str, Any]) -> str:
         if sums.get("files") != self.index.files_sha256:
@@ -131,7 +142,8 @@ class Pack:
     def check(self, rows: NDArray[np.int64] | None = None) -> None:
         """Compare pictures, and masks of hair, with their sums, by chunks; what was found whole is not read again.
 
-        Those of shards are compared when they are read; here all shards are, where no rows are given.
+        Those of shards are compared when they are read; here all shards and what lies beside them are, where no rows
+        are given.
 
         Args:
             rows: (R,) that will be read; all if not given.
@@ -142,6 +154,9 @@ class Pack:
         if isinstance(self.images, TarPixels):
             if rows is None:
                 shards = self.meta["shards"]
+                for name, wanted in shards["files"].items():
+                    if file_sum(self.folder / name) != wanted:
+                        raise self._damaged(f"{name} is not what was written")
                 self.images.check(shards["sums"], shards["bytes"])
             return
         for name, pixels in (("images", self.images), ("hair", self.hair)):
@@ -149,15 +164,12 @@ class Pack:
             if pixels is None or not sums:
                 continue
             if len(sums) != len(range(0, len(pixels), self._chunk)):
-                raise PackError(f"{self.folder} is a damaged pack (too few sums in meta.json): prepare it again")
+                raise self._damaged("too few sums in meta.json")
             chunks = range(len(sums)) if rows is None else np.unique(rows // self._chunk).tolist()
             changed = first_changed(pixels, sums, self._chunk, chunks, known)
             if changed is not None:
                 last = min(len(pixels), (changed + 1) * self._chunk) - 1
-                raise PackError(
-                    f"{self.folder} is a damaged pack ({name}.npy, pictures {changed * self._chunk} to {last}, is not"
-                    " what was written): prepare it again"
-                )
+                raise self._damaged(f"{name}.npy, pictures {changed * self._chunk} to {last}, is not what was written")
 
     def need_one_piece(self, to: str) -> None:
         """Refuse, with a PackError, to change what is in shards."""

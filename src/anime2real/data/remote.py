@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from anime2real.atomic import atomic_folder
 from anime2real.data.meta import read_meta
-from anime2real.errors import UserError
+from anime2real.errors import UserError, first_line
 
 ADDRESS: Final = "address.txt"
 """Of the folder of a fetched pack: says where its shards are."""
@@ -45,9 +45,11 @@ def file_system(address: str) -> tuple[Any, str]:
     try:
         system, root = url_to_fs(address)
     except OSError as error:  # some file systems ask their server at once
-        raise RemoteError(f"{address} cannot be reached ({error.strerror or error}): check the address") from error
+        raise RemoteError(
+            f"{address} cannot be reached ({error.strerror or first_line(error)}): check the address"
+        ) from error
     except (ImportError, ValueError) as error:
-        line = f'{address} cannot be opened ({str(error).splitlines()[0]}): pip install "anime2real[remote]"'
+        line = f'{address} cannot be opened ({first_line(error)}): pip install "anime2real[remote]"'
         raise RemoteError(line) from error
     return system, root.rstrip("/")
 
@@ -66,8 +68,7 @@ def fetched(address: str) -> Path:
     try:
         content = system.cat_file(f"{root}/meta.json")
     except Exception as error:  # of aiohttp, botocore … each has its own
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RemoteError(f"{address} is not a pack, or cannot be read (meta.json: {why})") from error
+        raise RemoteError(f"{address} is not a pack, or cannot be read (meta.json: {first_line(error)})") from error
     try:
         if (folder / "meta.json").is_file() and (folder / "meta.json").read_bytes() == content:
             return folder
@@ -79,7 +80,7 @@ def fetched(address: str) -> Path:
                     raise RemoteError(f"{address}/{name} is not what meta.json says: copy the whole pack there again")
             (partial / ADDRESS).write_text(address, encoding="utf-8")
     except OSError as error:
-        raise RemoteError(f"{address} cannot be fetched to {folder}: {error.strerror or error}") from error
+        raise RemoteError(f"{address} cannot be fetched to {folder}: {error.strerror or first_line(error)}") from error
     return folder
 
 
@@ -88,7 +89,7 @@ def _sums(path: Path, address: str) -> dict[str, str]:
     try:
         meta = read_meta(path)
     except (ValueError, RecursionError) as error:
-        raise RemoteError(f"{address} is a damaged pack (meta.json: {str(error).splitlines()[0]})") from error
+        raise RemoteError(f"{address} is a damaged pack (meta.json: {first_line(error)})") from error
     if "shards" not in meta:
         raise RemoteError(
             f"{address} is a pack in one piece: copy it here, or make shards with `anime2real pack shard`"
@@ -108,5 +109,5 @@ def _fetch(system: Any, source: str, target: Path) -> str:
     except OSError:
         raise
     except Exception as error:
-        raise RemoteError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
+        raise RemoteError(f"{source} cannot be read: {first_line(error)}") from error
     return total.hexdigest()

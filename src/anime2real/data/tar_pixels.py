@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.data.arrays import mapped
 from anime2real.data.byte_ranges import ByteRanges, Folder, Remote, UnreadableError
 from anime2real.data.remote import ADDRESS
 
@@ -62,8 +63,8 @@ class TarPixels:
 
     def __init__(self, folder: Path, kind: Kind, size: int, each: int) -> None:
         self.folder, self.kind, self.size, self.each = folder, kind, size, each
-        self._samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
-        if self._samples.dtype != SAMPLE or self._samples.ndim != 1:
+        self._samples = mapped(folder / "samples.npy", SAMPLE)
+        if self._samples.ndim != 1:
             raise ValueError("samples.npy holds no places")
         self.shape: tuple[int, ...] = (len(self._samples), size, size, *((3,) if kind == "picture" else ()))
 
@@ -102,7 +103,8 @@ class TarPixels:
             part = rows[start : start + _AT_ONCE]
             samples = self._samples[part]
             begins, counts, sums = (samples[f"{self.kind}_{what}"].tolist() for what in ("start", "bytes", "crc"))
-            held = [i for i, count in enumerate(counts) if count]  # a mask without hair is not written
+            # A mask without hair is not written, each picture is.
+            held = [i for i, count in enumerate(counts) if count or self.kind == "picture"]
             names = [shard_name(part[i] // self.each) for i in held]
             ranges = [(name, begins[i], begins[i] + counts[i]) for name, i in zip(names, held, strict=True)]
             for i, name, content in zip(held, names, self._ranges.read(ranges), strict=True):
@@ -134,4 +136,6 @@ class TarPixels:
             for start in range(0, length, _CHECKED_AT_ONCE):
                 total.update(self._ranges.read([(name, start, min(length, start + _CHECKED_AT_ONCE))])[0])
             if total.hexdigest() != wanted:
-                raise UnreadableError(f"{self._told(name)} is not what was written: make the shards again")
+                raise UnreadableError(
+                    f"{self._told(name)} is not what was written: copy it there again, or make the shards again"
+                )

@@ -5,7 +5,6 @@ the next one. The same packs give the same bytes.
 """
 
 import errno
-import hashlib
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.atomic import atomic_file, move_into_place, remove_partial_files, remove_partial_folders
+from anime2real.data.chunk_sums import file_sum
 from anime2real.data.index import Index
 from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.pack import Pack, PackError, PackOptionError
@@ -126,8 +126,7 @@ def _write_shard(packs: JoinedPacks, work: Path, number: int, rows: range, pool:
                     part = own[start : start + _SAMPLES_AT_ONCE]
                     first = before + part.start
                     _write_samples(pack, tar, part, first, samples[first - rows.start :], pool)
-        with temporary.open("rb") as file:
-            total = hashlib.file_digest(file, "sha256").hexdigest()
+        total = file_sum(temporary)
         length = temporary.stat().st_size
     with atomic_file(_facts(work, number)) as temporary:
         np.savez(temporary, samples=samples, sum=np.array(total), bytes=np.array(length))
@@ -189,10 +188,7 @@ def _finish(packs: JoinedPacks, work: Path, each: int) -> dict[str, Any]:
     meta = packs.meta()
     if "sums" not in meta:
         meta["sums"] = {"pictures": 1, "images": [], "files": Index(work / "index.jsonl").files_sha256}
-    files = {}
-    for name in ("index.jsonl", "samples.npy"):
-        with (work / name).open("rb") as file:
-            files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    files = {name: file_sum(work / name) for name in ("index.jsonl", "samples.npy")}
     meta["shards"] = {"each": each, "sums": sums, "bytes": lengths, "files": files}
     write_meta(work, meta)
     for number in range(len(parts)):

@@ -2,6 +2,7 @@
 
 import torch
 
+from anime2real.errors import first_line
 from anime2real.train.run.config import TrainOptionError
 
 
@@ -21,5 +22,5 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name if name != "cuda" else "cuda:0")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise NoDeviceError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+        raise NoDeviceError(f"no device {name!r} here: {first_line(error)}") from error
     return device

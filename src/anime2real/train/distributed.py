@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from anime2real.errors import first_line
 from anime2real.train import joined_batch
 from anime2real.train.device import NoDeviceError, find_device
 from anime2real.train.method import Method
@@ -153,7 +154,7 @@ class Processes:
         """What to raise for an error here: the first to fail tells all others, which then end by its message."""
         if self.world_size == 1 or isinstance(error, PeerError):
             return error
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = first_line(error)
         if _is_lost(error):
             said = "another process of the training is gone or does not answer; the same command resumes"
         elif not self.is_first:
@@ -229,7 +230,7 @@ def _form(device: torch.device) -> None:
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     except (ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise TrainError(f"the processes of this training do not find each other ({reason}): use torchrun") from error
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.save import model_card, save, without_repeats
 from anime2real.domain import Domain
+from anime2real.errors import first_line
 from anime2real.train.export.comparison import (
     INPUT,
     LIMIT,
@@ -185,7 +186,7 @@ def _exported(module: nn.Module, px: int, conditions: Sequence[str] = ()) -> Any
     try:
         network = rewritten(module, torch.zeros(1, 3, px, px), *(value[:1] for value in samples))
     except RuntimeError as error:
-        raise ExportError(f"the network does not take pictures of {px} px: {_first_line(error)}") from error
+        raise ExportError(f"the network does not take pictures of {px} px: {first_line(error)}") from error
     network = (_ConditionedTranslation if samples else _Translation)(network).eval()
     batch = {0: torch.export.Dim("N")}
     sizes = tuple(batch for _ in (INPUT, *samples))
@@ -226,7 +227,7 @@ def _model(
                 verbose=False,
             )
     except Exception as error:  # torch raises many kinds here, none of them documented
-        raise ExportError(f"torch cannot export {name} to ONNX: {_first_line(error)}") from error
+        raise ExportError(f"torch cannot export {name} to ONNX: {first_line(error)}") from error
     if program is None:
         raise ExportError(f"torch exported nothing for {name}")
     model = program.model_proto
@@ -278,10 +279,6 @@ def _halve(model: onnx.ModelProto) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextmanager

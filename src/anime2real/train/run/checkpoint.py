@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anime2real.atomic import atomic_folder
+from anime2real.errors import first_line
 from anime2real.train.method import Method
 from anime2real.train.run.config import TrainError
 
@@ -184,7 +185,7 @@ def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
         try:
             progress = _load(path, method)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            reasons.append(f"{path.name} is damaged ({(str(error) or type(error).__name__).splitlines()[0]})")
+            reasons.append(f"{path.name} is damaged ({first_line(error)})")
         else:
             return progress, [f"checkpoint {reason}: going on from the one before" for reason in reasons]
     if complete(folder) != found:  # a training goes on there, and has put newer ones in their place
