@@ -36,5 +36,7 @@ def test_a_picture_is_translated_another_face_chosen_and_the_whole_shown(
     assert page.run(pressed) == ["false", "true"]
     page.run("document.querySelector('input[name=layout][value=paste]').click()")
     page.wait("document.querySelector('#after').naturalWidth === 700")
+    page.run("window.drawn = performance.now()")
+    page.wait("performance.now() > window.drawn + 1000")  # what is drawn is written soon, not at once
     page.reload()
     page.wait("document.querySelector('#after').naturalWidth === 700")  # the work is still there

@@ -9,6 +9,7 @@ const lockOf = (tab) => `anime2real ${tab}`;
 
 let tab = null;
 let timer = 0;
+let latest = null; // the state to write
 let saved = null; // the items that were written last
 let forgetting = Promise.resolve();
 
@@ -59,23 +60,28 @@ export async function restored() {
   return kept?.items.length ? kept : null;
 }
 
-/** Write the state soon. */
+/** Write the state soon: the first change of several decides when, so that pictures that follow one another are kept. */
 export function keep(state) {
   if (!tab || state.items === saved || !state.items.length) return;
-  clearTimeout(timer);
-  timer = setTimeout(() => {
-    saved = state.items;
-    const items = state.items.map((item) => ({
-      ...item,
-      results: Object.fromEntries(Object.entries(item.results).filter(([, result]) => result.phase === "done")),
-    }));
-    forgetting.then(() => run("readwrite", (tabs) => tabs.put({ items, current: state.current }, tab)));
-  }, PAUSE);
+  latest = state;
+  timer ||= setTimeout(write, PAUSE);
+}
+
+function write() {
+  timer = 0;
+  saved = latest.items;
+  const items = latest.items.map((item) => ({
+    ...item,
+    results: Object.fromEntries(Object.entries(item.results).filter(([, result]) => result.phase === "done")),
+  }));
+  const kept = { items, current: latest.current };
+  forgetting.then(() => run("readwrite", (tabs) => tabs.put(kept, tab)));
 }
 
 /** Delete what this tab keeps. */
 export function forget() {
   clearTimeout(timer);
+  timer = 0;
   if (tab) forgetting = run("readwrite", (tabs) => tabs.delete(tab));
   return forgetting;
 }
