@@ -10,9 +10,11 @@ const FEATHER = 0.12;
 /** A copy of a picture with a square crop put back where the similarity from px to the unit square took it from. */
 export function paste(picture, crop, toUnit) {
   const side = crop.width;
-  const enlarged = Math.trunc(1 / scaleOf(toUnit) / side);
-  if (enlarged >= 2) return paste(picture, resize(crop, side * enlarged, side * enlarged, "lanczos"), toUnit);
   const fromPicture = compose(toUnit, scaling(side));
+  const reduced = Math.min(Math.trunc(scaleOf(fromPicture)), side);
+  const enlarged = Math.max(1, Math.trunc(1 / scaleOf(toUnit) / side));
+  const across = reduced ? Math.trunc(side / reduced) : side * enlarged;
+  if (across !== side) return paste(picture, resize(crop, across, across, "lanczos"), toUnit);
   const [left, top, right, bottom] = extent(inverse(fromPicture), side, picture, 1);
   const place = compose(moving(left, top), fromPicture);
   const warped = sample(crop, place, [right - left, bottom - top], "edge");

@@ -242,7 +242,7 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
     side = crop.width
     from_picture = to_unit.then(scaling(side))
     reduced = min(int(from_picture.scale), side)
-    across = side // reduced if reduced else side * int(1.0 / to_unit.scale / side)
+    across = side // reduced if reduced else side * max(1, int(1.0 / to_unit.scale / side))
     if across != side:  # bicubic would show the crop's pixels, or but a few of them
         return paste(image, square(crop, across), to_unit, feather=feather)
     left, top, right, bottom = extent(from_picture.inverse, (side, side), image.size, margin=1.0)
