@@ -131,3 +131,13 @@ def test_a_writer_leaves_the_unfinished_folder_of_another_alone(tmp_path: Path) 
         (other / "a").write_text("2")
     assert (tmp_path / "pack" / "a").read_text() == "1"  # the last one to end
     assert os.listdir(tmp_path) == ["pack"]
+
+
+def test_what_cannot_be_written_is_called_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught, atomic_file(tmp_path / "none" / "result.png"):
+        pass
+    assert caught.value.filename == str(tmp_path / "none" / "result.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file") as caught, atomic_folder(tmp_path / "file" / "result"):
+        pass
+    assert ".partial" not in str(caught.value)

@@ -55,12 +55,23 @@ def _named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def _asked_for(path: Path) -> Iterator[None]:
+    """Name this path in errors, not the hidden one beside it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A hidden file beside `path`, removed at the end; it is locked, which tells it from one of a killed writer."""
     # A short name of its own: one made from path.name could pass the 255 bytes that path.name keeps to.
     while True:
         temporary = path.parent / f".{secrets.token_hex(8)}.partial{path.suffix}"
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with _asked_for(path):
+            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         if not (locked := _lock(descriptor, wait=True)) or os.fstat(descriptor).st_nlink:
             break
         os.close(descriptor)  # another process took it for a leftover before it was locked
@@ -124,7 +135,8 @@ def _new_folder(path: Path) -> tuple[Path, int | None]:
     """A hidden folder beside `path`, and what holds its lock, where the system can lock folders."""
     while True:
         temporary = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.partial"
-        temporary.mkdir()
+        with _asked_for(path):
+            temporary.mkdir()
         if os.name != "posix":
             return temporary, None
         try:

@@ -13,6 +13,7 @@ from toys import Toy, with_hair
 
 from anime2real.cli.main import main
 from anime2real.data import pack_files as module
+from anime2real.data.byte_ranges import UnreadableError
 from anime2real.data.index import Index
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.pack_files import sums_of, write_both, write_index, write_meta
@@ -173,3 +174,20 @@ def test_a_picture_costs_the_index_little_memory(tmp_path: Path) -> None:
     as_lines = tracemalloc.get_traced_memory()[0] / len(lines) - held
     tracemalloc.stop()
     assert held < 200 < 1000 < as_lines
+
+
+def test_what_cannot_be_read_is_not_called_damaged(folder: Path) -> None:
+    (folder / "images.npy").unlink()
+    (folder / "images.npy").mkdir()
+    with pytest.raises(PackError, match=r"cannot be read \(images\.npy: Is a directory\): allow reading it"):
+        Pack(folder)
+
+
+def test_shards_without_rights_are_not_to_be_made_again(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    pack = Pack(shards)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnreadableError, match=r"tar cannot be read \(Permission denied\): allow reading it"):
+        pack.images[0]

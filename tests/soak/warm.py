@@ -6,6 +6,7 @@ A training spends ten times as long on its imports as on eight small steps; a ki
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,9 @@ class Warm:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
-        return Running(self, int(self.told(HANGS) or 0), said)
+        number = self.told(HANGS)
+        assert number, "the process that forks does not answer"
+        return Running(self, int(number), said)
 
     def told(self, seconds: float) -> str | None:
         """The next line that it prints, if it comes within so many seconds."""
@@ -86,6 +89,7 @@ class Warm:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Running:

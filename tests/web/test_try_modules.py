@@ -358,7 +358,7 @@ def test_halves_are_rounded_as_in_python(page: javascript.Modules) -> None:
 
 @pytest.mark.parametrize(("side", "scale"), [(128, 0.9), (64, 1.7), (64, 3.4), (256, 0.23)])
 def test_a_crop_is_pasted_back_as_in_python(page: javascript.Modules, side: int, scale: float) -> None:
-    """Also one that is enlarged or reduced, turned, and beyond the edge; the blurred edge is the normal distribution's."""
+    """Also one enlarged or reduced, turned, and beyond the edge; the blurred edge is the normal distribution's."""
     picture, crop = noise(300, 220), decode(EXAMPLES / "mika.png").image.resize((side, side))
     frame = python.around((70.5, 90.25), side * scale, 0.3)
     wanted = np.asarray(python.paste(Image.fromarray(picture), crop, frame)).astype(int)

@@ -23,6 +23,7 @@ from anime2real.atomic import atomic_file, atomic_folder
 from anime2real.data.arrays import new_array
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import note_hair, sums_of, write_meta
+from anime2real.errors import first_line
 
 MASK_QUALITY: Final = 60
 
@@ -93,8 +94,11 @@ def restore_pack(archives: Sequence[Path], output: Path) -> None:
         with atomic_folder(output) as partial:
             (partial / "index.jsonl").write_bytes(index)
             _restore_pictures(held, partial, len(index.splitlines()), meta)
-    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-        raise PackError(f"{archives[0]} cannot be restored: {error}") from error
+    except OSError as error:
+        why = error.strerror or first_line(error)
+        raise PackError(f"{archives[0]} cannot be restored ({error.filename or output}: {why})") from error
+    except (KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        raise PackError(f"{archives[0]} cannot be restored ({first_line(error)})") from error
 
 
 def _opened(held: dict[str, zipfile.ZipFile], archives: Sequence[Path]) -> tuple[dict[str, Any], bytes]:

@@ -47,9 +47,10 @@ class Folder:
                     file.seek(start)
                     result.append(file.read(stop - start))
             except OSError as error:
-                why = error.strerror or error
-                line = f"{self._folder / name} cannot be read ({why}): copy it there, or make the shards again"
-                raise UnreadableError(line) from error
+                is_there = isinstance(error, PermissionError)
+                advice = "allow reading it" if is_there else "copy it there, or make the shards again"
+                why = error.strerror or first_line(error)
+                raise UnreadableError(f"{self._folder / name} cannot be read ({why}): {advice}") from error
         return result
 
 

@@ -79,9 +79,13 @@ class Pack:
             sums: Mapping[str, Any] = self.meta.get("sums", {})
             self._sums = {"images": sums.get("images", []), "hair": sums and self.meta.get("hair", {}).get("sums", [])}
             self._chunk: int = sums.get("pictures", 1)
-        except (OSError, ValueError, RecursionError) as error:
-            why = f"{Path(error.filename).name}: {error.strerror}" if isinstance(error, FileNotFoundError) else ""
-            raise self._damaged(why or first_line(error)) from error
+        except OSError as error:
+            why = f"{Path(error.filename or folder).name}: {error.strerror or first_line(error)}"
+            if isinstance(error, FileNotFoundError):
+                raise self._damaged(why) from error
+            raise PackError(f"{folder} cannot be read ({why}): allow reading it, or copy it elsewhere") from error
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(first_line(error)) from error
         if version != FORMAT_VERSION:
             raise PackError(
                 f"{folder} has pack format {version}, this program reads {FORMAT_VERSION}: prepare it again"
