@@ -16,7 +16,7 @@ from anime2real.cli.main import main
 from anime2real.data.members import list_source
 from anime2real.data.pack import Pack
 from anime2real.image.provenance import read_marks
-from anime2real.measure import candidates, pairing_work
+from anime2real.measure import candidates, made_pairs, pairing_work
 from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
 from anime2real.measure.foreign import Foreign
 from anime2real.measure.made_pairs import photographers
@@ -169,6 +169,30 @@ def test_a_stopped_command_goes_on(
     assert done == ["0.npz", "1.npz"]
     assert content(tmp_path / "straight") == content(tmp_path / "stopped")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "stopped", "straight"]
+
+
+def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
+    few: Path, bundles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pack is there, so that the same command refuses; what was left of the work goes then, and not before."""
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    output, work = tmp_path / "pack", pairing_work.pairing_folder(tmp_path / "pack")
+    with monkeypatch.context() as patch:
+        patch.setattr(pairing_work.Work, "remove", stopped)
+        assert pairs(few, bundles[1:], output, "--keep", "1") == 130
+    Pack(output).check()
+    assert work.is_dir()
+    assert pairs(few, bundles[1:], output, "--keep", "1") == 1
+    assert "is already there" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "pack"]
+    with monkeypatch.context() as patch:
+        patch.setattr(made_pairs, "_assemble", stopped)
+        assert pairs(few, bundles[1:], output, "--keep", "0.5", "--overwrite") == 130
+    assert pairs(few, bundles[1:], output, "--keep", "1") == 1
+    assert work.is_dir()  # of another pack, which the same command finishes
 
 
 def test_bundles_of_several_crops_show_the_same(drawn: Path, bundles: list[str], tmp_path: Path) -> None:

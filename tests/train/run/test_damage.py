@@ -226,6 +226,35 @@ def test_a_configuration_that_is_damaged_is_one_line(stopped: Path) -> None:
     assert 100 < refused < 200
 
 
+LONG = "9" * 400
+HEX = "0x" + "f" * 5000
+
+
+@pytest.mark.parametrize(
+    ("where", "line", "said"),
+    [
+        ("[budget]", f"minutes = {LONG}", r"budget\.minutes is of the type float, not '9{80}'"),
+        ("[options]", f"learning_rate = {LONG}", r"options\.learning_rate is of the type float, not '9{80}'"),
+        ("", f"seed = {LONG}", "seed is of the type int, not '9{80}'"),
+        ("", f"samples = {HEX}", "samples is of the type int, not a number of more digits than can be written"),
+        ("", f"ema_shares = [[{HEX}]]", "ema_shares is of the type float, not a number of more digits"),
+        ("", f"method = {HEX}", "method a number of more digits than can be written is none"),
+        ("", r'"two\nlines" = 1', "two lines is not known"),
+        ("[options]", r'"two\nlines" = 1', r"options\.two lines is not known"),
+    ],
+)
+def test_what_no_configuration_holds_is_one_line(stopped: Path, where: str, line: str, said: str) -> None:
+    """Numbers that no float holds or that cannot be written, and names of two lines."""
+    path = stopped / "config.toml"
+    name = line.split(" = ")[0]
+    kept = [old for old in path.read_text().splitlines() if not old.startswith(f"{name} = ")]
+    kept.insert(kept.index(where) + 1 if where else 0, line)
+    path.write_text("\n".join(kept))
+    with pytest.raises(TrainError, match=said) as raised:
+        RunFolder(stopped).records()
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("name", ["pack.json", "environment.json", "started_from.json"])
 @pytest.mark.parametrize("content", ["[1", "null", "[" * 100_000])
 def test_a_record_that_is_damaged_is_one_line(stopped: Path, name: str, content: str) -> None:

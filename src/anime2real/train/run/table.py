@@ -28,7 +28,7 @@ def config_from(table: Mapping[str, Any], path: Path) -> TrainConfig:
     try:
         method = table.get("method")
         if not isinstance(method, str) or method not in CONFIGS:
-            raise TrainError(f"method {method!r} is none: they are {', '.join(CONFIGS)}")
+            raise TrainError(f"method {_shown(method)} is none: they are {', '.join(CONFIGS)}")
         given = dict(table)
         options = _typed(dict[str, Any], given.pop("options", None), "options")
         known: TrainConfig = _of(TrainConfig, {**given, "options": None}, "")
@@ -77,7 +77,15 @@ def _typed(kind: Any, value: Any, name: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return value
     wanted = f"one of {', '.join(arguments)}" if origin is Literal else f"of the type {getattr(kind, '__name__', kind)}"
-    raise TrainError(f"{name} is {wanted}, not {str(value)[:80]!r}")
+    raise TrainError(f"{name} is {wanted}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a value; Python writes no numbers of more than 4300 digits, and TOML has them, in base 16."""
+    try:
+        return repr(str(value)[:80])
+    except ValueError:
+        return "a number of more digits than can be written"
 
 
 def _is_number(value: Any) -> bool:
