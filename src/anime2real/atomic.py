@@ -110,6 +110,18 @@ def remove_partial_files(folder: Path) -> None:
 
 
 @contextmanager
+def removed_if_empty(folder: Path) -> Iterator[None]:
+    """Remove a folder, and those around it, that are made inside and empty at the end: of what has failed."""
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    try:
+        yield
+    finally:
+        for path in missing:
+            with contextlib.suppress(OSError, ValueError):  # not empty, or never made; a NUL in the name
+                path.rmdir()
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path` to fill: on success flushed and renamed to it, on failure removed.
 
@@ -119,16 +131,17 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_partial_folders(path)
-    temporary, held = _new_folder(path)
-    try:
-        yield temporary
-        move_into_place(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if held is not None:
-            os.close(held)
+    with removed_if_empty(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_partial_folders(path)
+        temporary, held = _new_folder(path)
+        try:
+            yield temporary
+            move_into_place(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if held is not None:
+                os.close(held)
 
 
 def _new_folder(path: Path) -> tuple[Path, int | None]:

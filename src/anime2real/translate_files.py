@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.atomic import removed_if_empty
 from anime2real.bundle.limits import BATCH
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
@@ -86,8 +87,8 @@ def translate_files(
     Args:
         networks: to run.
         search: finds the files.
-        output: the folder of the results; it is made once there is something to translate. What killed commands left
-            half written in it and in its folders is removed.
+        output: the folder of the results; it is made once there is something to translate, and removed where nothing
+            came of it. What killed commands left half written in it and in its folders is removed.
         options: how results are made.
         take_clip: asked about each clip; by default every clip is treated as a picture.
         file: the result of the only picture, in `output`.
@@ -101,13 +102,14 @@ def translate_files(
     """
     work = _Work(networks, Places(search, output, options, take_clip, file), options)
     loaders, writer = ThreadPoolExecutor(min(LOADERS, available_cores())), ThreadPoolExecutor(1)
-    try:
-        for outcome in _run(work, loaders, writer):
-            gone = next((path for path in outcome.outputs if not os.path.lexists(path)), None)
-            yield replace(outcome, outputs=(), error=f"{gone} was written, and removed since") if gone else outcome
-    finally:
-        for pool in (loaders, writer):
-            pool.shutdown(cancel_futures=True)
+    with removed_if_empty(output):
+        try:
+            for outcome in _run(work, loaders, writer):
+                gone = next((path for path in outcome.outputs if not os.path.lexists(path)), None)
+                yield replace(outcome, outputs=(), error=f"{gone} was written, and removed since") if gone else outcome
+        finally:
+            for pool in (loaders, writer):
+                pool.shutdown(cancel_futures=True)
 
 
 def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> Iterator[Outcome]:
@@ -195,11 +197,12 @@ def _batch(waiting: _Waiting) -> list[tuple[Item, _Loaded | Outcome]]:
 
 
 def _run_clip(item: Item, job: ClipJob) -> Outcome:
-    try:
-        make_folder(item.target.parent)
-    except UserError as error:
-        return Outcome(item.source, error=str(error))
-    outcome = job.run(item.target)
+    with removed_if_empty(item.target.parent):
+        try:
+            make_folder(item.target.parent)
+        except UserError as error:
+            return Outcome(item.source, error=str(error))
+        outcome = job.run(item.target)
     return outcome if outcome.error else replace(outcome, notes=(*outcome.notes, *item.notes))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
-from anime2real.atomic import move_into_place, remove_partial_folders
+from anime2real.atomic import move_into_place, remove_partial_folders, removed_if_empty
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
 from anime2real.data.finished import note_finished, removing_finished
@@ -163,11 +163,12 @@ def _members(found: Sequence[Listing], domains: Sequence[str]) -> list[Member]:
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
     """Hold the pack's name against other processes, and tidy what one that was killed left of it."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    remove_partial_folders(output)
     refusal = PackError(f"{output} is being prepared by another process: wait for it, or name another folder")
-    with alone(work_folder(output).with_suffix(".lock"), refusal):
-        yield
+    with removed_if_empty(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        remove_partial_folders(output)
+        with alone(work_folder(output).with_suffix(".lock"), refusal):
+            yield
 
 
 def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, processes: int | None, quiet: bool) -> None:

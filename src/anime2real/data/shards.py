@@ -104,9 +104,13 @@ class Shards:
         mark = self.folder / KEY
         if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.pack.mkdir(parents=True)
-            with atomic_file(mark) as temporary:
-                temporary.write_text(key, encoding="utf-8")
+            try:
+                self.pack.mkdir(parents=True)
+                with atomic_file(mark) as temporary:
+                    temporary.write_text(key, encoding="utf-8")
+            except OSError:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                raise
         for left in [*self.folder.glob(".*.partial*"), *self.pack.glob(".*.partial*")]:
             left.unlink()  # of a writer that was killed
         with (self.folder / "thumbnails").open("ab") as file:

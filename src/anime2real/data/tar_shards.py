@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import atomic_file, move_into_place, remove_partial_files, remove_partial_folders
+from anime2real.atomic import (
+    atomic_file,
+    move_into_place,
+    remove_partial_files,
+    remove_partial_folders,
+    removed_if_empty,
+)
 from anime2real.data.chunk_sums import file_sum
 from anime2real.data.index import Index
 from anime2real.data.joined_packs import JoinedPacks
@@ -73,7 +79,7 @@ def shard_packs(
     output = Path(os.path.abspath(output))
     work = output.parent / f".{output.name.encode()[:200].decode(errors='ignore')}.sharding"
     refusal = PackError(f"{output} is being written by another process: wait for it, or name another folder")
-    with _told(work):
+    with _told(work), removed_if_empty(output.parent):
         output.parent.mkdir(parents=True, exist_ok=True)
         with alone(work.with_suffix(".lock"), refusal), Progress(quiet=quiet) as progress:
             remove_partial_folders(output)
@@ -105,9 +111,10 @@ def _begin(work: Path, key: str) -> None:
     mark = work / "key"
     if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        with atomic_file(mark) as temporary:
-            temporary.write_text(key, encoding="utf-8")
+        with removed_if_empty(work):
+            work.mkdir()
+            with atomic_file(mark) as temporary:
+                temporary.write_text(key, encoding="utf-8")
     remove_partial_files(work)
 
 

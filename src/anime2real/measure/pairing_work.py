@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, remove_partial_files
+from anime2real.atomic import atomic_file, remove_partial_files, removed_if_empty
 from anime2real.bundle.format import Bundle
 from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
@@ -63,9 +63,10 @@ class Work:
         key = self.folder / "key"
         if not key.is_file() or key.read_text(encoding="utf-8") != self._key():
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir()
-            with atomic_file(key) as temporary:
-                temporary.write_text(self._key(), encoding="utf-8")
+            with removed_if_empty(self.folder):
+                self.folder.mkdir()
+                with atomic_file(key) as temporary:
+                    temporary.write_text(self._key(), encoding="utf-8")
         remove_partial_files(self.folder)
         undone = [number for number in self.numbers if not self.path(number).is_file()]
         self._need_room(len(undone))

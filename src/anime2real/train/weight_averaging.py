@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import torch
 
+from anime2real.atomic import removed_if_empty
 from anime2real.bundle.format import Bundle
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
@@ -102,9 +103,15 @@ def save_average(
     network = averaged(bundles, shares, parts)
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
     normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent / f".{folder.name}.lock", f"another process writes {folder}: wait for it"):
-        return _save(network, bundles, normalised, folder)
+    lock = folder.parent / f".{folder.name}.lock"
+    with removed_if_empty(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(lock, f"another process writes {folder}: wait for it"):
+            try:
+                return _save(network, bundles, normalised, folder)
+            finally:
+                if list(folder.parent.iterdir()) == [lock]:
+                    lock.unlink()
 
 
 def _save(

@@ -15,6 +15,7 @@ from toys import TINY, Toy, stop_at
 from trainings import PLAIN, assert_same, config, run
 
 from anime2real.train.export import run as export
+from anime2real.train.export.comparison import ExportError
 from anime2real.train.run import checkpoint
 from anime2real.train.run.config import TrainError
 from anime2real.train.run.folder import LOCK, RunFolder
@@ -189,6 +190,20 @@ def test_two_processes_do_not_write_the_same_bundles(stopped: Path, monkeypatch:
                 export.export_run(stopped, output)
             assert export.export_run(stopped, stopped.parent / "third") == [stopped.parent / "third"]
             other.communicate("")
+
+
+def test_an_export_that_fails_leaves_no_folder(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ExportError("the pictures differ")
+
+    monkeypatch.setattr(export, "export_bundle", refused)
+    with pytest.raises(ExportError):
+        export.export_run(stopped, stopped.parent / "new" / "bundles")
+    assert [path.name for path in stopped.parent.iterdir()] == ["run"]
+    (mine := stopped.parent / "mine").mkdir()
+    with pytest.raises(ExportError):
+        export.export_run(stopped, mine)
+    assert list(mine.iterdir()) == []
 
 
 def test_a_configuration_that_is_damaged_is_one_line(stopped: Path) -> None:

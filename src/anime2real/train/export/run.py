@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from anime2real.atomic import removed_if_empty
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
@@ -105,9 +106,15 @@ def export_run(run: Path, output: Path | None = None) -> list[Path]:
     if output is None:  # where a training that ends writes, too
         with locked(folder.root / LOCK, f"another process trains in {run}: wait for it, or give --output"):
             return _export(restored, folder.bundles)
-    output.mkdir(parents=True, exist_ok=True)
-    with locked(output / LOCK, f"another process writes to {output}: wait for it, or give another folder"):
-        return _export(restored, output)
+    lock = output / LOCK
+    with removed_if_empty(output):
+        output.mkdir(parents=True, exist_ok=True)
+        with locked(lock, f"another process writes to {output}: wait for it, or give another folder"):
+            try:
+                return _export(restored, output)
+            finally:
+                if list(output.iterdir()) == [lock]:
+                    lock.unlink()
 
 
 def _export(restored: Restored, output: Path) -> list[Path]:
