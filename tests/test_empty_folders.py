@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import studies
 import tiny
+from filelock import FileLock, Timeout
 from PIL import Image
 from toys import Toy
 from translating import draw, translating
 
-from anime2real import atomic, locks
+from anime2real import atomic
 from anime2real.cli.main import main
 from anime2real.errors import UserError
 from anime2real.locks import alone
@@ -121,9 +122,9 @@ def test_a_lock_that_is_let_go_of_meanwhile_was_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def held(*_: object, **__: object) -> None:
-        raise locks.Timeout(str(tmp_path / "lock"))
+        raise Timeout(str(tmp_path / "lock"))
 
-    monkeypatch.setattr(locks.FileLock, "acquire", held)
+    monkeypatch.setattr(FileLock, "acquire", held)
     with pytest.raises(LookupError, match="another"), alone(tmp_path / "lock", LookupError("another")):
         pass
     assert not any(tmp_path.iterdir())

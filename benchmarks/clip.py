@@ -1,0 +1,83 @@
+"""Processor time of a clip beside the network: decoding, following the face, outlines, pasting, encoding.
+
+    python benchmarks/clip.py [--frames 75] [--width 1280] [--height 720] [--face 480] [--method galatea]
+
+The clip is that of `video.py`, one face that sways, another drawing in each frame. The method's network is taken out:
+its crops come back as they are, so that what is left is the program's own. Decoding and following are measured alone,
+too. Milliseconds of processor time a frame, of all cores together, since a machine may be busy; the last line is JSON.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from video import make
+
+from anime2real.face.finder import FaceFinder
+from anime2real.network import Network
+from anime2real.translator import Translator
+from anime2real.video.clip import ClipLimits
+from anime2real.video.film import Film
+from anime2real.video.follow import FollowingFinder
+from anime2real.video.track import Tracker
+from anime2real.video.translate import ClipOptions, translate_clip
+
+
+class Unchanged(Network):
+    """A bundle's network that is not run."""
+
+    def _run(self, pixels: NDArray[Any], *_: Any) -> NDArray[Any]:
+        return pixels
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=75)
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=720)
+    parser.add_argument("--face", type=float, default=480, help="side of a drawing, px")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--method", default="galatea")
+    options = parser.parse_args()
+    unchanged = Unchanged(Translator.load(options.method).bundle, threads=options.threads)
+    finder = FollowingFinder(FaceFinder(threads=options.threads))
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "clip.mp4"
+        make(source, options.frames, (options.width, options.height), options.face, 1, finder)
+
+        def decode() -> None:
+            for _ in Film(source, ClipLimits()).frames():
+                pass
+
+        def follow() -> None:
+            tracker = Tracker(finder)
+            for frame in Film(source, ClipLimits()).frames():
+                tracker(frame)
+
+        def translate() -> None:
+            translate_clip(
+                source, Path(folder) / "result.mp4", lambda to: unchanged, ClipOptions(to="real"), finder=finder
+            )
+
+        def milliseconds(work: Callable[[], None]) -> float:
+            begun = time.process_time()
+            work()
+            return round(1000 * (time.process_time() - begun) / options.frames, 1)
+
+        translate()  # what is loaded once
+        decoding, followed, all_of_it = map(milliseconds, (decode, follow, translate))
+    line = {"cpu_ms_a_frame": all_of_it, "of_that_decoding_once": decoding}
+    line |= {"of_that_following": round(followed - decoding, 1)}
+    settings = {k: getattr(options, k) for k in ("frames", "width", "height", "face", "threads", "method")}
+    print(json.dumps(line | settings | {"cores": len(os.sched_getaffinity(0))}))
+
+
+if __name__ == "__main__":
+    main()
