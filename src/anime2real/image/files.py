@@ -31,7 +31,6 @@ QUALITY: Final = 92
 PNG_LEVEL: Final = 1
 """zlib's: a face of 256 px takes a third of the time of the usual 6, and a tenth more bytes."""
 
-
 Kind = Literal["film", "animation"]
 
 
