@@ -333,5 +333,5 @@ def test_a_pack_that_is_given_twice_is_refused(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(whole.parent)
-    assert main(["pack", "shard", str(whole), whole.name, "-o", str(tmp_path / "twice")]) == 1
+    assert main(["pack", "shard", str(whole), whole.name, "-o", str(tmp_path / "twice")]) == 2
     assert "is given twice" in capsys.readouterr().err

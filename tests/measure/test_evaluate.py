@@ -295,7 +295,7 @@ def test_sharp_test_pictures_alone(pack: Path, tmp_path: Path, capsys: pytest.Ca
     assert report["protocol"]["min_scale"] == 0.9
     assert report["protocol"]["images"] == {"anime": 2, "real": 3}
     assert report["results"][0]["images"] == 3
-    with pytest.raises(EvaluationError, match=r"0 anime test pictures: .* of a scale of at least 1\.5"):
+    with pytest.raises(EvaluationError, match=r"0 anime test pictures: .* of a scale of at least 1\.5; prepare it"):
         evaluate([bundle], scaled, [Colours()], min_scale=1.5, quiet=True)
     write_index(folder, [{**entry, "scale": None} for entry in plain.index])
     old = Pack(folder)

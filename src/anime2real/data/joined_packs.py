@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.domain import DOMAINS
 
 _ALIKE: Final = ("format_version", "size", "crop", "near", "classes", "crop_share", "generated")
@@ -37,7 +37,7 @@ class JoinedPacks:
         first = packs[0]
         folders = Counter(pack.folder.resolve() for pack in packs)
         if (twice := folders.most_common(1)[0])[1] > 1:
-            raise PackError(f"{twice[0]} is given twice: name each pack once")
+            raise PackOptionError(f"{twice[0]} is given twice: name each pack once")
         for other in packs[1:]:
             for key in _ALIKE:
                 if first.meta.get(key) != other.meta.get(key):

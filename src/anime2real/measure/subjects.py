@@ -65,7 +65,10 @@ def subjects_of(pack: Pack, domain: Domain, images: int, turn_degrees: float, mi
     rows = pack.of_scale(pack.rows(domain, "test"), min_scale)[:images]
     if len(rows) < 2:
         asked = f", of a scale of at least {min_scale:g}" if min_scale else ""
-        raise EvaluationError(f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{asked}")
+        raise EvaluationError(
+            f"{pack.folder} has {len(rows)} {domain} test pictures: at least two are needed{asked}; prepare it with"
+            " more pictures, or a larger --test-share"
+        )
     pack.check(rows)
     if pack.classes and domain == "anime":
         return _label_maps(pack, rows, turn_degrees)
