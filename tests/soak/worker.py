@@ -180,11 +180,12 @@ def by_atheris(worker: Worker, seed: int) -> None:
             worker(labels[data[0] % len(labels)], data[1:])
 
     seconds = max(1, round(worker.end - time.monotonic()))
+    # Its watch looks once a second and ends the process: at 0 a machine that is busy for a second would do.
     options = [
         f"-max_total_time={seconds}",
         f"-seed={seed % 2**31 or 1}",
         "-rss_limit_mb=0",
-        "-timeout=0",
+        "-timeout=60",
         "-verbosity=0",
     ]
     options += ["-max_len=65536", "-len_control=0", str(corpus)]
