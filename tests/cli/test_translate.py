@@ -172,7 +172,7 @@ def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
     said = capsys.readouterr()
     assert said.err.startswith(f"error: {bundle}")
     assert said.err.count("\n") == 1
-    assert not any((tmp_path / "o").iterdir())
+    assert not (tmp_path / "o").exists()
 
 
 def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
