@@ -7,6 +7,7 @@ processors round otherwise.
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from PIL import Image, ImageOps
 TOP = Path(__file__).parent.parent
 EXAMPLES = TOP / "examples"
 PHOTOGRAPH = TOP / "docs" / "pictures" / "astronaut.jpg"
+
+os.environ["OMP_NUM_THREADS"] = "1"  # torch rounds a training otherwise with every number of threads
 
 RUNS: dict[str, tuple[str, list[str]]] = {
     "difference": ("difference", ["--learning-rate", "0.1", "--batch-size", "4"]),
