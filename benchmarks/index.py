@@ -10,15 +10,13 @@ one that opens a pack of a single picture.
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import in_a_process, memory
 
 from anime2real.data.index import Index
 
@@ -48,16 +46,8 @@ def opened(path: Path) -> dict[str, Any]:
         assert index[row]["file"] == f"pictures/{row:012d}.jpg"
     assert not np.isnan(index.column("landmarks")[rows]).any()
     found = {"rows": len(index), "seconds": round(seconds, 2), "ms_a_row": round(time.perf_counter() - begun, 4)}
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    told = {name: int(kb) for name, kb in re.findall(r"(\w+):\s+(\d+) kB", status)}
+    told = memory()
     return found | {"own_kb": told["RssAnon"], "peak_kb": told["VmHWM"]}
-
-
-def in_a_process(path: Path) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--open", str(path)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def main() -> None:
@@ -73,7 +63,7 @@ def main() -> None:
         few, path = Path(folder) / "few.jsonl", Path(folder) / "index.jsonl"
         write(few, 1)
         write(path, round(options.rows))
-        nothing, made, again = (in_a_process(p) for p in (few, path, path))
+        nothing, made, again = (in_a_process(__file__, "--open", str(p)) for p in (few, path, path))
         kept = path.with_suffix(".columns")
         lines = {"rows": made["rows"], "bytes_a_line": round(path.stat().st_size / made["rows"], 1)}
         if kept.is_file():

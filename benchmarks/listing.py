@@ -9,14 +9,13 @@ that lists a single one, at the peak, and of the list and the columns, which sta
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
+
+from memory import in_a_process, memory
 
 from anime2real.data.members import list_source
 from anime2real.data.shards import Facts
@@ -33,24 +32,12 @@ def listed(path: Path) -> dict[str, Any]:
     """List an archive, fill the columns, and say what that took."""
     begun = time.process_time()
     listing = list_source(path, "anime", None)
-    seconds, peak = time.process_time() - begun, _memory()["VmHWM"]
+    seconds, peak = time.process_time() - begun, memory()["VmHWM"]
     facts = Facts.empty(len(listing.members))
     for column in facts.columns().values():
         column[...] = 1  # memory that nobody has written to is none
     assert len(facts.sums) == len(listing.members)
-    return {"cpu_seconds": round(seconds, 2), "peak_kb": peak, "kept_kb": _memory()["RssAnon"]}
-
-
-def _memory() -> dict[str, int]:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return {name: int(kb) for name, kb in re.findall(r"(\w+):\s+(\d+) kB", status)}
-
-
-def in_a_process(path: Path) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--list", str(path)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return {"cpu_seconds": round(seconds, 2), "peak_kb": peak, "kept_kb": memory()["RssAnon"]}
 
 
 def main() -> None:
@@ -67,7 +54,7 @@ def main() -> None:
         few, path = Path(folder) / "few.zip", Path(folder) / "pictures.zip"
         write(few, 1)
         write(path, pictures)
-        nothing, found = in_a_process(few), in_a_process(path)
+        nothing, found = (in_a_process(__file__, "--list", str(each)) for each in (few, path))
     line = {name: round((found[f"{name}_kb"] - nothing[f"{name}_kb"]) * 1024 / pictures) for name in ("peak", "kept")}
     print(json.dumps({
         "pictures": pictures, "bytes_a_picture_at_the_peak": line["peak"], "bytes_a_picture_kept": line["kept"],

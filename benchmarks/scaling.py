@@ -34,8 +34,8 @@ from anime2real.train.loop import RUN_AHEAD
 from anime2real.train.recipes import options_of
 from anime2real.train.step import Speed, TrainingStep
 
-SIZES: Final = {"galatea": 256, "cyclegan": 128}
-BATCHES: Final = {"galatea": 8, "cyclegan": 16}
+SIZES: Final = {"cyclegan": 128, "galatea": 256}
+BATCHES: Final = {"cyclegan": 16, "galatea": 8}
 """Pairs a GPU."""
 WARMUP: Final = 8
 """Steps before the clock starts."""

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from scaling import BATCHES, SIZES
 from train_step import SHIPS, TOY_SIZE, TOYS, Subject, synchronise
 
 from anime2real.data.pack import Pack
@@ -40,8 +41,6 @@ from anime2real.train.sampler import BatchIndices, Sampler
 from anime2real.train.step import Speed, TrainingStep
 from anime2real.train.streaming import Streamed
 
-SIZES: Final = {"cyclegan": 128, "galatea": 256}
-BATCHES: Final = {"cyclegan": 16, "galatea": 8}
 WARMUP: Final = 6
 """Steps before the clock starts, the first of which captures the graph; on a CPU one."""
 
@@ -53,7 +52,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=2048, help="of the pack, drawings and photographs together")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each of the two")
-    parser.add_argument("--workers", type=int, help="processes that read; as training chooses if not given")
+    parser.add_argument("--readers", type=int, help="processes that read; as training chooses if not given")
     parser.add_argument("--one-piece", action="store_true", help="stream from images.npy in place of shards")
     parser.add_argument("--deadline", type=float, default=140.0, help="seconds after which no other size is begun")
     parser.add_argument("--toy", action="store_true", help="tiny networks and pictures: a rehearsal")
@@ -156,7 +155,7 @@ def measured(method: str, options: argparse.Namespace, device: torch.device, fol
     with ExitStack() as open_sources:
         built = subject.build(batch)
         resident = Resident(Pack(whole), built, device)
-        streamed = Streamed(pack, built, device, batch, options.workers)
+        streamed = Streamed(pack, built, device, batch, options.readers)
         print(f"{method}, {size} px: {streamed.told}", flush=True)
         rows = [pack.rows(domain, "train") for domain in DOMAINS]
         draw_of = Sampler(rows[0], rows[1], batch, 0, rows if built.wants_real_set else ()).draw
@@ -173,7 +172,7 @@ def measured(method: str, options: argparse.Namespace, device: torch.device, fol
     rates = {name: turn.pairs / turn.seconds for name, turn in turns.items()}
     ratio = rates["streamed"] / rates["resident"]
     told |= {f"{name}_pairs_per_second": round(rate, 2) for name, rate in rates.items()}
-    told |= {"ratio": round(ratio, 4), "cost": round(1 - ratio, 4), "workers": streamed.workers, "rounds": rounds}
+    told |= {"ratio": round(ratio, 4), "cost": round(1 - ratio, 4), "readers": streamed.readers, "rounds": rounds}
     if not options.one_piece:
         told["shard_bytes_a_picture"] = sum(pack.meta["shards"]["bytes"]) // len(pack.index)
     if device.type == "cuda":

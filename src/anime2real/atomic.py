@@ -122,6 +122,18 @@ def removed_if_empty(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and those around it; those that are made here and empty at the end are removed.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    with removed_if_empty(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path` to fill: on success flushed and renamed to it, on failure removed.
 
@@ -131,8 +143,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to.
     """
-    with removed_if_empty(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with made_folder(path.parent):
         remove_partial_folders(path)
         temporary, held = _new_folder(path)
         try:
@@ -147,7 +158,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def _new_folder(path: Path) -> tuple[Path, int | None]:
     """A hidden folder beside `path`, and what holds its lock, where the system can lock folders."""
     while True:
-        temporary = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.partial"
+        temporary = hidden_beside(path, f"{secrets.token_hex(8)}.partial")
         with _asked_for(path):
             temporary.mkdir()
         if os.name != "posix":
@@ -191,7 +202,7 @@ def move_into_place(folder: Path, path: Path) -> None:
     if not path.exists():
         folder.rename(path)
     elif not _exchange(folder, path):
-        aside = path.parent / f"{_hidden(path)}{secrets.token_hex(8)}.old"
+        aside = hidden_beside(path, f"{secrets.token_hex(8)}.old")
         path.rename(aside)
         try:
             folder.rename(path)
@@ -241,11 +252,11 @@ def _flush_entries(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _hidden(path: Path) -> str:
-    """What the hidden names beside `path` begin with, short enough for the 255 bytes that a name may have."""
-    return f".{path.name.encode()[:200].decode(errors='ignore')}."
+def hidden_beside(path: Path, end: str) -> Path:
+    """A hidden name beside `path` that begins as it does, short enough for the 255 bytes that a name may have."""
+    return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.{end}"
 
 
 def _pattern(path: Path) -> str:
     """The glob pattern of those names, without their ends."""
-    return glob.escape(_hidden(path)) + "[0-9a-f]" * 16
+    return glob.escape(hidden_beside(path, "").name) + "[0-9a-f]" * 16

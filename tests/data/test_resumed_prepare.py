@@ -22,7 +22,8 @@ from anime2real.data import assemble, shards
 from anime2real.data import prepare as module
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.prepare import prepare
-from anime2real.data.shards import Shards, work_folder
+from anime2real.data.shards import Shards, preparing_folder
+from anime2real.data.work_folder import KEY
 
 FILES = ("images.npy", "index.jsonl", "meta.json")
 
@@ -236,7 +237,7 @@ def test_overwriting_leaves_the_old_pack_or_the_new_one(
 
 
 def test_two_do_not_prepare_one_pack(toy: Toy, tmp_path: Path) -> None:
-    lock = FileLock(work_folder(tmp_path / "pack").with_suffix(".lock"))
+    lock = FileLock(preparing_folder(tmp_path / "pack").with_suffix(".lock"))
     with lock, pytest.raises(PackError, match="is being prepared by another process"):
         make(toy, tmp_path / "pack")
     make(toy, tmp_path / "pack")
@@ -256,7 +257,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(
 @pytest.mark.parametrize("name", ["3.npz", "2.npy"])
 def test_damaged_work_is_one_line(toy: Toy, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(monkeypatch, [(Shards, "let_go")], 1, lambda: make(toy, tmp_path / "pack"))
-    (work_folder(tmp_path / "pack") / name).write_bytes(b"PK")
+    (preparing_folder(tmp_path / "pack") / name).write_bytes(b"PK")
     with pytest.raises(PackError, match=rf"{name} is damaged: remove .*\.pack\.preparing, and run the same"):
         make(toy, tmp_path / "pack")
 
@@ -265,7 +266,7 @@ def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pack is there, so that the same command refuses; what was left of the work goes then, and not before."""
-    output, work = tmp_path / "pack", work_folder(tmp_path / "pack")
+    output, work = tmp_path / "pack", preparing_folder(tmp_path / "pack")
     stopped(monkeypatch, [(Shards, "remove")], 1, lambda: make(toy, output))
     Pack(output).check()
     assert work.is_dir()
@@ -276,7 +277,7 @@ def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
     with pytest.raises(PackError, match="is already there"):
         make(toy, output)
     assert work.is_dir()  # of another pack, which the same command finishes
-    (work / shards.KEY).unlink()  # removing it has begun
+    (work / KEY).unlink()  # removing it has begun
     with pytest.raises(PackError, match="is already there"):
         make(toy, output)
     assert os.listdir(tmp_path) == ["pack"]

@@ -119,7 +119,7 @@ def test_several_processes_are_measured_against_one(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("method", ["cyclegan", pytest.param("galatea", marks=pytest.mark.slow)])
 def test_streamed_pictures_are_measured_against_resident_ones(method: str, capsys: pytest.CaptureFixture[str]) -> None:
-    streaming.main(["--device", "cpu", "--toy", "--rounds", "1", "--workers", "0", "--methods", method])
+    streaming.main(["--device", "cpu", "--toy", "--rounds", "1", "--readers", "0", "--methods", method])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])[method]
     (rates,) = found["rounds"]
     assert found["ratio"] == pytest.approx(rates["streamed"] / rates["resident"], rel=0.01)

@@ -127,6 +127,18 @@ def test_gradients_reach_the_result_alone_where_irises_and_skin_are() -> None:
     assert total < loss
 
 
+def test_both_irises_are_recoloured_or_neither() -> None:
+    """A face with one blue eye would be taken for a real one."""
+    drawing, photograph = iris_colours(batch(face(iris=RED)), ONE, "anime"), batch(face())
+    x, y = POINTS[1].round().astype(int)
+    hidden, shaded = photograph.clone(), photograph.clone()
+    hidden[:, :, y - 8 : y + 9, x - 12 : x + 13] = photograph[:, :, -30:-29, SIDE // 2 : SIDE // 2 + 1]
+    shaded[:, :, y - 8 : y + 9, x - 12 : x + 13] -= 0.5
+    for image, changes in ((photograph, True), (hidden, False), (shaded.clamp(-1, 1), False)):
+        result = recoloured_irises(image, ONE, drawing, torch.ones(1))
+        assert torch.equal(result, image) != changes
+
+
 def test_recoloured_irises_are_of_the_drawings_colour_and_nothing_else_changes() -> None:
     photograph, drawing = batch(face(), face(), face()), batch(face(iris=RED), face(iris=RED), face(iris=RED))
     drawing[2] = drawing[2, :, :1, :1]

@@ -103,6 +103,46 @@ def test_what_is_no_hair_stays_bit_by_bit() -> None:
     assert torch.equal(result[1:], image[1:])
 
 
+def fringe(hair: float, mask_reaches: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Dark hair above light skin, mixed half and half in two rows, and a mask that reaches so far beyond the hair."""
+    side = 256
+    rows = torch.full((side,), 1.0)
+    rows[: side // 2], rows[side // 2 : side // 2 + 2] = 0.0, 0.5
+    dark, skin = (torch.tensor(c)[:, None, None] for c in ([hair, 0.9 * hair, 0.8 * hair], [0.85, 0.65, 0.55]))
+    image = (dark + rows[None, :, None] * (skin - dark)).expand(3, side, side) * 2 - 1
+    mask = torch.zeros(1, 1, side, side)
+    mask[:, :, : side // 2 + 2 + mask_reaches] = 1
+    return image[None].contiguous(), mask
+
+
+def test_where_hair_meets_skin_no_rim_lights_up() -> None:
+    """Pixels that both share are lighter than hair: taken for highlights of it they would be the lightest of all."""
+    for level in (0.06, 0.2):
+        image, mask = fringe(level)
+        light = rgb_to_lab(recoloured(image, mask, torch.tensor([PINK]), torch.ones(1)))[0, 0, :, 128]
+        inside, skin = light[40:100].mean(), light[200:].mean()
+        between = light[120:136]
+        assert between.max() <= torch.maximum(inside, skin) + 2
+        assert between.min() >= torch.minimum(inside, skin) - 2
+
+
+def test_a_mask_that_reaches_over_the_forehead_leaves_the_skin_as_it_is() -> None:
+    image, mask = fringe(0.1, mask_reaches=3)
+    result = recoloured(image, mask, torch.tensor([PINK]), torch.ones(1))
+    before, after = (rgb_to_lab(picture)[0, :, 131:133, 128] for picture in (image, result))
+    assert (after - before).norm(dim=0).max() < 4
+    assert rgb_to_lab(result)[0, 1, 60, 128] > 25  # the hair is pink
+
+
+def test_black_hair_that_becomes_light_is_not_torn() -> None:
+    image = strands(0.08)
+    spread = [
+        rgb_to_lab(picture)[0, 0, : SIZE // 2].quantile(torch.tensor([0.02, 0.98])).diff()
+        for picture in (image, recoloured(image, upper(), torch.tensor([BLOND]), torch.ones(1)))
+    ]
+    assert spread[1] < 3 * spread[0]
+
+
 def test_a_bald_heads_rim_stays() -> None:
     mask = torch.zeros(2, 1, SIZE, SIZE)
     mask[0, :, 0] = mask[1, :, :2] = 1

@@ -87,7 +87,7 @@ def assert_same_pictures(one: Any, draw: BatchIndices, two: Any, found: BatchInd
 def test_a_reader_that_dies_or_finds_damage_ends_the_training_in_a_line(shards: Path, tmp_path: Path) -> None:
     method = METHODS["cyclegan"](TINY["cyclegan"], 32)
     pack = Pack(shards)
-    streamed = Streamed(pack, method, CPU, 2, workers=1)
+    streamed = Streamed(pack, method, CPU, 2, readers=1)
 
     def until_it_fails() -> None:
         with streamed.draws(drawing(pack, 2).draw, 0) as draws:

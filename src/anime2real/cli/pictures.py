@@ -196,7 +196,7 @@ def evaluate(
         quiet: print no progress.
     """
     need_extra("measure", "measuring")
-    from anime2real.atomic import atomic_file, removed_if_empty
+    from anime2real.atomic import atomic_file, made_folder
     from anime2real.bundle.registry import find_bundles
     from anime2real.data.pack import Pack
     from anime2real.measure.evaluate import evaluate as measure
@@ -218,8 +218,6 @@ def evaluate(
     )
     print(table(report), rates_table(report), sep="\n\n")
     if json_ is not None:
-        with removed_if_empty(json_.parent):
-            json_.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_file(json_) as temporary:
-                temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        with made_folder(json_.parent), atomic_file(json_) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import atomic_file, atomic_folder, removed_if_empty
+from anime2real.atomic import atomic_file, atomic_folder, made_folder
 from anime2real.data.arrays import new_array
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import note_hair, sums_of, write_meta
@@ -52,8 +52,7 @@ def archive_pack(folder: Path, archive: Path, *, quality: int = 80, parts: int =
     paths = [archive] if parts == 1 else [archive.with_stem(f"{archive.stem}-{i + 1}") for i in range(parts)]
     bounds = np.linspace(0, len(pack.images), parts + 1).astype(int)
     try:
-        with removed_if_empty(archive.parent), ThreadPoolExecutor(os.cpu_count()) as pool:
-            archive.parent.mkdir(parents=True, exist_ok=True)
+        with made_folder(archive.parent), ThreadPoolExecutor(os.cpu_count()) as pool:
             for i, path in enumerate(paths):
                 _write_part(pack, path, i, range(bounds[i], bounds[i + 1]), {"quality": quality, "parts": parts}, pool)
     except OSError as error:

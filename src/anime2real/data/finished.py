@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real.data.pack import PackError
-from anime2real.data.shards import KEY
+from anime2real.data.work_folder import KEY
 from anime2real.locks import alone
 
 FINISHED: Final = "finished"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
-from anime2real.atomic import move_into_place, remove_partial_folders, removed_if_empty
+from anime2real.atomic import made_folder, move_into_place, remove_partial_folders
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
 from anime2real.data.finished import note_finished, removing_finished
@@ -24,7 +24,7 @@ from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import Listing, Member, left_out_words, list_source
 from anime2real.data.near_hashes import BITS
 from anime2real.data.pack import Pack, PackError, PackOptionError
-from anime2real.data.shards import Shards, cannot_write, decode_shard, work_folder
+from anime2real.data.shards import Shards, cannot_write, decode_shard, preparing_folder
 from anime2real.data.sources import Crop
 from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS, Domain
@@ -103,7 +103,7 @@ def prepare(
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
     labels = labels or labels_from is not None
-    with removing_finished(work_folder(output), output):
+    with removing_finished(preparing_folder(output), output):
         check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
         read_table(labels_from)  # refused now, not when the faces have been found
@@ -135,7 +135,7 @@ def prepare(
             move_into_place(shards.pack, output)
             shards.remove()
     except OSError as error:
-        raise PackError(cannot_write(work_folder(output), error)) from error
+        raise PackError(cannot_write(preparing_folder(output), error)) from error
     return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=meta["left_out"])
 
 
@@ -164,10 +164,9 @@ def _members(found: Sequence[Listing], domains: Sequence[str]) -> list[Member]:
 def _alone(output: Path) -> Iterator[None]:
     """Hold the pack's name against other processes, and tidy what one that was killed left of it."""
     refusal = PackError(f"{output} is being prepared by another process: wait for it, or name another folder")
-    with removed_if_empty(output.parent):
-        output.parent.mkdir(parents=True, exist_ok=True)
+    with made_folder(output.parent):
         remove_partial_folders(output)
-        with alone(work_folder(output).with_suffix(".lock"), refusal):
+        with alone(preparing_folder(output).with_suffix(".lock"), refusal):
             yield
 
 

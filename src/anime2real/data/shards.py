@@ -30,13 +30,11 @@ from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
 from anime2real.data.sources import Crop, Cropped, Reason, Rejected, decode_chunk
+from anime2real.data.work_folder import begin, remove, work_folder
 from anime2real.face import finder
 
 SHARD: Final = 128
 """Pictures in one."""
-
-KEY: Final = "key"
-"""The file of a work folder that says what is in it; without it, nothing is."""
 
 _THUMBNAIL_BYTES: Final = 4 * FEATURES
 
@@ -96,23 +94,11 @@ class Shards:
     """
 
     def __init__(self, output: Path, members: list[Member], stamps: Sequence[str], size: int, crop: Crop) -> None:
-        self.folder = work_folder(output)
+        self.folder = preparing_folder(output)
         self.pack = self.folder / "pack"
         self.members, self.size, self.crop = members, size, crop
         self.bounds = range(0, len(members), SHARD)
-        key = _key(members, stamps, size, crop)
-        mark = self.folder / KEY
-        if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            try:
-                self.pack.mkdir(parents=True)
-                with atomic_file(mark) as temporary:
-                    temporary.write_text(key, encoding="utf-8")
-            except OSError:
-                shutil.rmtree(self.folder, ignore_errors=True)
-                raise
-        for left in [*self.folder.glob(".*.partial*"), *self.pack.glob(".*.partial*")]:
-            left.unlink()  # of a writer that was killed
+        begin(self.folder, _key(members, stamps, size, crop), self.pack)
         with (self.folder / "thumbnails").open("ab") as file:
             file.truncate(len(members) * _THUMBNAIL_BYTES)
 
@@ -197,15 +183,13 @@ class Shards:
         self.pixels(number).unlink()
 
     def remove(self) -> None:
-        """Remove the folder; nothing in it counts from the first step on."""
-        (self.folder / KEY).unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder."""
+        remove(self.folder)
 
 
-def work_folder(output: Path) -> Path:
+def preparing_folder(output: Path) -> Path:
     """Where a pack's shards lie."""
-    output = Path(os.path.abspath(output))
-    return output.parent / f".{output.name.encode()[:200].decode(errors='ignore')}.preparing"
+    return work_folder(output, "preparing")
 
 
 def _key(members: list[Member], stamps: Sequence[str], size: int, crop: Crop) -> str:

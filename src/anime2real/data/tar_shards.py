@@ -22,19 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import (
-    atomic_file,
-    move_into_place,
-    remove_partial_files,
-    remove_partial_folders,
-    removed_if_empty,
-)
+from anime2real.atomic import atomic_file, made_folder, move_into_place, remove_partial_folders
 from anime2real.data.chunk_sums import file_sum
 from anime2real.data.index import Index
 from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import write_meta
 from anime2real.data.tar_pixels import SAMPLE, shard_name
+from anime2real.data.work_folder import KEY, begin, work_folder
 from anime2real.locks import alone
 from anime2real.progress import Progress
 
@@ -77,21 +72,20 @@ def shard_packs(
         raise PackError(f"{output} is already there: name another folder")
     each = each or usual_each(packs.packs[0].size)
     output = Path(os.path.abspath(output))
-    work = output.parent / f".{output.name.encode()[:200].decode(errors='ignore')}.sharding"
+    work = work_folder(output, "sharding")
     refusal = PackError(f"{output} is being written by another process: wait for it, or name another folder")
-    with _told(work), removed_if_empty(output.parent):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with alone(work.with_suffix(".lock"), refusal), Progress(quiet=quiet) as progress:
-            remove_partial_folders(output)
-            _begin(work, f"{packs.digest} {each}")
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for number, start in enumerate(range(0, len(packs), each)):
-                    rows = range(start, min(start + each, len(packs)))
-                    if not _facts(work, number).is_file():
-                        _write_shard(packs, work, number, rows, pool)
-                    progress("writing shards", rows.stop, len(packs))
-            meta = _finish(packs, work, each)
-            move_into_place(work, output)
+    lock = alone(work.with_suffix(".lock"), refusal)
+    with _told(work), made_folder(output.parent), lock, Progress(quiet=quiet) as progress:
+        remove_partial_folders(output)
+        begin(work, f"{packs.digest} {each}")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for number, start in enumerate(range(0, len(packs), each)):
+                rows = range(start, min(start + each, len(packs)))
+                if not _facts(work, number).is_file():
+                    _write_shard(packs, work, number, rows, pool)
+                progress("writing shards", rows.stop, len(packs))
+        meta = _finish(packs, work, each)
+        move_into_place(work, output)
     return meta
 
 
@@ -104,18 +98,6 @@ def _told(work: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = "make room, and the same command goes on" if full else "allow writing there, or name another folder"
         raise PackError(f"{work} cannot be written: {error.strerror or error}; {advice}") from error
-
-
-def _begin(work: Path, key: str) -> None:
-    """Have the folder ready for one pack in shards of one length; what was begun for another goes."""
-    mark = work / "key"
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != key:
-        shutil.rmtree(work, ignore_errors=True)
-        with removed_if_empty(work):
-            work.mkdir()
-            with atomic_file(mark) as temporary:
-                temporary.write_text(key, encoding="utf-8")
-    remove_partial_files(work)
 
 
 def _facts(work: Path, number: int) -> Path:
@@ -200,5 +182,5 @@ def _finish(packs: JoinedPacks, work: Path, each: int) -> dict[str, Any]:
     write_meta(work, meta)
     for number in range(len(parts)):
         _facts(work, number).unlink()
-    (work / "key").unlink()
+    (work / KEY).unlink()
     return meta

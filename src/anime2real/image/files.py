@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from anime2real.atomic import atomic_files, removed_if_empty
+from anime2real.atomic import atomic_files, made_folder
 from anime2real.errors import path_of
 from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
@@ -264,11 +264,9 @@ def write_together(
         except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
             refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
     try:
-        with removed_if_empty(paths[0].parent):
-            paths[0].parent.mkdir(parents=True, exist_ok=True)
-            with atomic_files(paths) as temporaries:
-                for temporary, content in zip(temporaries, contents, strict=True):
-                    temporary.write_bytes(content)
+        with made_folder(paths[0].parent), atomic_files(paths) as temporaries:
+            for temporary, content in zip(temporaries, contents, strict=True):
+                temporary.write_bytes(content)
     except (OSError, ValueError) as error:
         refuse(paths[0], f"cannot be written ({reason(error)}): choose another folder or format", error)
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, removed_if_empty
+from anime2real.atomic import atomic_file, made_folder
 from anime2real.bundle.format import Bundle
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain, other
@@ -116,10 +116,8 @@ def write_report(bundles: Sequence[Bundle], subjects: Mapping[Domain, Sequence[S
             sections.append(_section(chosen, _labels(chosen), subjects[source]))
     page = _PAGE.format(style=_STYLE, sections="\n".join(sections), version=html.escape(__version__))
     try:
-        with removed_if_empty(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_file(path) as temporary:
-                temporary.write_text(page, encoding="utf-8")
+        with made_folder(path.parent), atomic_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise CompareError(f"{path} cannot be written ({error.strerror or error}): choose another place") from error
     return path

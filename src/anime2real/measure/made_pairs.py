@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.atomic import atomic_folder, removed_if_empty
+from anime2real.atomic import atomic_folder, made_folder
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.registry import find_bundles
 from anime2real.data.arrays import new_array
@@ -84,13 +84,12 @@ def make_pairs(
     work = Work(output, _members(listed), bundles, size, [listing.stamp for listing in listed])
     refusal = PackError(f"{output} is being made by another process: wait for it, or name another folder")
     try:
-        with removed_if_empty(output.parent), Progress(quiet=quiet) as progress:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            with alone(work.folder.with_suffix(".lock"), refusal):
-                work.translate(processes, progress)
-                left_out = sum((listing.left_out for listing in listed), Counter[str]())
-                summary = _assemble(work, output, sources, keep, dict(sorted(left_out.items())), sheet)
-                work.remove()
+        lock = alone(work.folder.with_suffix(".lock"), refusal)
+        with made_folder(output.parent), Progress(quiet=quiet) as progress, lock:
+            work.translate(processes, progress)
+            left_out = sum((listing.left_out for listing in listed), Counter[str]())
+            summary = _assemble(work, output, sources, keep, dict(sorted(left_out.items())), sheet)
+            work.remove()
     except OSError as error:
         raise PackError(cannot_write(work.folder, error)) from error
     return summary

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, remove_partial_files, removed_if_empty
 from anime2real.bundle.format import Bundle
 from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
+from anime2real.data.work_folder import begin, remove, work_folder
 from anime2real.data.workers import in_order
 from anime2real.face import finder
 from anime2real.measure.candidates import SHARD, read_shard, translate_shard
@@ -31,8 +31,7 @@ _FACTS: Final = ("places", "hashes", "sums", "scales", "landmarks", "frames", "p
 
 def pairing_folder(output: Path) -> Path:
     """Where the work on a pack of made pairs lies."""
-    path = output.absolute()
-    return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.pairing"
+    return work_folder(output, "pairing")
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,7 @@ class Work:
 
     def translate(self, processes: int | None, progress: Progress) -> None:
         """Translate the shards that are not there yet."""
-        key = self.folder / "key"
-        if not key.is_file() or key.read_text(encoding="utf-8") != self._key():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            with removed_if_empty(self.folder):
-                self.folder.mkdir()
-                with atomic_file(key) as temporary:
-                    temporary.write_text(self._key(), encoding="utf-8")
-        remove_partial_files(self.folder)
+        begin(self.folder, self._key())
         undone = [number for number in self.numbers if not self.path(number).is_file()]
         self._need_room(len(undone))
         tasks = [(self.path(n), self.members[n * SHARD :][:SHARD], self.bundles, self.size) for n in undone]
@@ -100,9 +92,8 @@ class Work:
         return total.hexdigest()
 
     def remove(self) -> None:
-        """Remove the folder; nothing in it counts from the first step on."""
-        (self.folder / "key").unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder."""
+        remove(self.folder)
 
     def read(self, number: int, *names: str) -> dict[str, Any]:
         """Some arrays of a shard."""

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, removed_if_empty
+from anime2real.atomic import atomic_file, made_folder
 from anime2real.data.members import Member, members_of
 from anime2real.data.sources import Rejected, read_member
 from anime2real.errors import UserError
@@ -118,15 +118,13 @@ def enlarge(
     model = load_esrgan(kind, weights)
     enlarger = Enlarger(model.network, find_device(device))
     try:
-        with removed_if_empty(output.parent):
-            output.parent.mkdir(parents=True, exist_ok=True)
-            # Pictures are compressed already.
-            with atomic_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-                writing = _Writing(archive, enlarger, form, quality, least)
-                summary = writing.all_of(members, progress or Progress(quiet=True))
-                if not summary.enlarged and not summary.copied:
-                    raise EnlargeError(f"no picture is left to enlarge: {summary.bad[0]}")
-                archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(_index(kind, model, summary.enlarged), indent=1))
+        # Pictures are compressed already.
+        with made_folder(output.parent), atomic_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            writing = _Writing(archive, enlarger, form, quality, least)
+            summary = writing.all_of(members, progress or Progress(quiet=True))
+            if not summary.enlarged and not summary.copied:
+                raise EnlargeError(f"no picture is left to enlarge: {summary.bad[0]}")
+            archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(_index(kind, model, summary.enlarged), indent=1))
     except OSError as error:
         raise EnlargeError(f"{output} cannot be written: {reason(error)}") from error
     except torch.OutOfMemoryError as error:

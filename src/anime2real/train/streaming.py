@@ -29,7 +29,7 @@ from anime2real.train.sampler import BatchIndices
 from anime2real.train.selection import known_of
 from anime2real.train.step_reader import Rows, StepReader, begin
 
-MOST_WORKERS: Final = 16
+MOST_READERS: Final = 16
 
 AHEAD: Final = 2
 """Steps that each process reads ahead."""
@@ -42,7 +42,7 @@ class Streamed:
     """A `PictureSource` whose tensors hold one step's pictures.
 
     Attributes:
-        workers: processes that read.
+        readers: processes that read.
         told: what they take, in words.
 
     Args:
@@ -50,7 +50,7 @@ class Streamed:
         method: says what it wants to know of the pictures.
         device: of the training.
         batch_size: N, of this process.
-        workers: processes; 0 reads between the steps; if not given, as many as there are cores to spare.
+        readers: processes; 0 reads between the steps; if not given, as many as there are cores to spare.
 
     Raises:
         PackError: a pack in one piece is not what was written.
@@ -58,7 +58,7 @@ class Streamed:
     """
 
     def __init__(
-        self, pack: Pack, method: Method, device: torch.device, batch_size: int, workers: int | None = None
+        self, pack: Pack, method: Method, device: torch.device, batch_size: int, readers: int | None = None
     ) -> None:
         if not pack.in_shards:
             pack.check()
@@ -72,10 +72,10 @@ class Streamed:
         self._slots = [self.pictures, *(of for of in self.annotations if of is not None)]
         self._stagings = [[torch.empty_like(slot) for slot in self._slots] for _ in range(2 * (device.type == "cuda"))]
         a_step = sum(slot.nbytes for slot in self._slots)
-        self.workers = _workers(workers, a_step)
-        ahead = self.workers * AHEAD + 1
+        self.readers = _readers(readers, a_step)
+        ahead = self.readers * AHEAD + 1
         self.told = (
-            f"streaming: {self.workers} processes read up to {ahead} steps ahead, {ahead * a_step / 1e6:,.1f} MB of"
+            f"streaming: {self.readers} processes read up to {ahead} steps ahead, {ahead * a_step / 1e6:,.1f} MB of"
             f" the host's memory and {(1 + len(self._stagings)) * a_step / 1e6:,.1f} MB of the device's"
         )
 
@@ -93,11 +93,11 @@ class Streamed:
             self._steps,
             batch_size=None,
             sampler=rows(),
-            num_workers=self.workers,
-            prefetch_factor=AHEAD if self.workers else None,
+            num_workers=self.readers,
+            prefetch_factor=AHEAD if self.readers else None,
             pin_memory=self._device.type == "cuda",
-            multiprocessing_context="spawn" if self.workers else None,
-            worker_init_fn=begin if self.workers else None,
+            multiprocessing_context="spawn" if self.readers else None,
+            worker_init_fn=begin if self.readers else None,
         )
         batches = iter(loader)  # the processes start now
         try:
@@ -195,14 +195,14 @@ def _rows(draw: BatchIndices) -> Rows:
     return np.concatenate([rows for part in parts for rows in (part.anime, part.real)])
 
 
-def _workers(asked: int | None, a_step: int) -> int:
+def _readers(asked: int | None, a_step: int) -> int:
     """How many processes read: as asked, or one less than this process's share of the cores, as shared memory allows.
 
     Batches come through shared memory, of which containers have 64 MB unless they are told otherwise; where it is
     full, processes are killed.
     """
     cores = (os.cpu_count() or 1) // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    number = min(MOST_WORKERS, max(1, cores - 1)) if asked is None else asked
+    number = min(MOST_READERS, max(1, cores - 1)) if asked is None else asked
     shared = Path("/dev/shm")
     if asked is None and shared.is_dir():
         number = min(number, int(shutil.disk_usage(shared).free / 2 / a_step - 1) // AHEAD)

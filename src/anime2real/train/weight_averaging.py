@@ -19,13 +19,12 @@ from typing import Any, Final
 
 import torch
 
-from anime2real.atomic import removed_if_empty
 from anime2real.bundle.format import Bundle
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
 from anime2real.train.run.config import TrainError
-from anime2real.train.run.lock import locked
+from anime2real.train.run.lock import locked_folder
 
 _EQUAL: Final = ("source", "target", "px", "crop", "conditions")
 """Fields that averaged bundles have in common."""
@@ -103,15 +102,8 @@ def save_average(
     network = averaged(bundles, shares, parts)
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
     normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
-    lock = folder.parent / f".{folder.name}.lock"
-    with removed_if_empty(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(lock, f"another process writes {folder}: wait for it"):
-            try:
-                return _save(network, bundles, normalised, folder)
-            finally:
-                if list(folder.parent.iterdir()) == [lock]:
-                    lock.unlink()
+    with locked_folder(folder.parent, f".{folder.name}.lock", f"another process writes {folder}: wait for it"):
+        return _save(network, bundles, normalised, folder)
 
 
 def _save(

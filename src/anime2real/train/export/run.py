@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.atomic import removed_if_empty
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import TrainConfig
 from anime2real.train.run.folder import LOCK, RunFolder
-from anime2real.train.run.lock import locked
+from anime2real.train.run.lock import locked, locked_folder
 from anime2real.train.run.restore import Restored, restore_run
 
 _NOTED: Final = ("recoded", "children", "generated", "crop_share")
@@ -106,15 +105,8 @@ def export_run(run: Path, output: Path | None = None) -> list[Path]:
     if output is None:  # where a training that ends writes, too
         with locked(folder.root / LOCK, f"another process trains in {run}: wait for it, or give --output"):
             return _export(restored, folder.bundles)
-    lock = output / LOCK
-    with removed_if_empty(output):
-        output.mkdir(parents=True, exist_ok=True)
-        with locked(lock, f"another process writes to {output}: wait for it, or give another folder"):
-            try:
-                return _export(restored, output)
-            finally:
-                if list(output.iterdir()) == [lock]:
-                    lock.unlink()
+    with locked_folder(output, LOCK, f"another process writes to {output}: wait for it, or give another folder"):
+        return _export(restored, output)
 
 
 def _export(restored: Restored, output: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from anime2real.atomic import made_folder
 from anime2real.train.run.config import TrainError
 
 
@@ -29,3 +30,25 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def locked_folder(folder: Path, name: str, refusal: str) -> Iterator[None]:
+    """Make a folder and hold a lock in it until the end; where nothing else lies in it then, both go.
+
+    Args:
+        folder: what is written to.
+        name: of the lock's file.
+        refusal: as of `locked`.
+
+    Raises:
+        TrainError: another process holds it.
+        OSError: the folder cannot be made.
+    """
+    lock = folder / name
+    with made_folder(folder), locked(lock, refusal):
+        try:
+            yield
+        finally:
+            if list(folder.iterdir()) == [lock]:
+                lock.unlink()
