@@ -3,9 +3,10 @@
     python benchmarks/command.py [PICTURE …] [--before CHECKOUT] [--copies 4] [--rounds 5]
 
 Each command is a process of its own; the two checkouts take turns. The network alone is timed in this process, in the
-batches of the command, so that what is left is all else: Python, reading, finding, pasting, writing. CPU seconds say
-more than wall seconds on a machine with other work. Each command runs once untimed, which compiles its modules. The
-last line is JSON, of medians and of the fastest.
+batches of the command, so that what is left is all else: Python, reading, finding, pasting, writing. The start is
+shared by a folder's pictures: what each further one costs is the difference of that folder and one with a copy of each
+picture. CPU seconds say more than wall seconds on a machine with other work. Each command runs once untimed, which
+compiles its modules. The last line is JSON, of medians and of the fastest.
 """
 
 import argparse
@@ -27,13 +28,12 @@ from anime2real.bundle.registry import find
 from anime2real.network import Network
 
 ROOT = Path(__file__).parent.parent
-PROGRAM = "import sys; from anime2real.cli.main import main; sys.exit(main())"
 
 
 def timed(checkout: Path, pictures: list[Path], out: Path, compiled: Path) -> tuple[float, float]:
     """Wall and CPU seconds of one command of a checkout, whose compiled modules lie in a folder."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-c", PROGRAM, "translate", *map(str, pictures), "-o", str(out)]
+    command = [sys.executable, "-m", "anime2real", "translate", *map(str, pictures), "-o", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "PYTHONPYCACHEPREFIX": str(compiled)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -64,13 +64,16 @@ def main() -> None:
     checkouts = {"now": ROOT} | ({"before": options.before.resolve()} if options.before else {})
     line: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder, out, compiled = (Path(scratch) / name for name in ("in", "out", "compiled"))
-        folder.mkdir()
-        for number in range(options.copies):
-            for picture in options.pictures:
-                shutil.copy(picture, folder / f"{number}-{picture.name}")
-        count = options.copies * len(options.pictures)
-        for what, given, share in (("one", options.pictures[:1], 1), ("folder", [folder], count)):
+        few, folder, out, compiled = (Path(scratch) / name for name in ("few", "in", "out", "compiled"))
+        for place, copies in ((few, 1), (folder, options.copies)):
+            place.mkdir()
+            for number in range(copies):
+                for picture in options.pictures:
+                    shutil.copy(picture, place / f"{number}-{picture.name}")
+        less, count = len(options.pictures), options.copies * len(options.pictures)
+        for what, given, share in (
+            ("one", options.pictures[:1], 1), ("few", [few], less), ("folder", [folder], count)
+        ):  # fmt: skip
             alone = share * network_seconds(min(share, BATCH))
             seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
             for number in range(options.rounds + 1):
@@ -85,6 +88,11 @@ def main() -> None:
                 least = [round(1000 * min(column) / share, 1) for column in zip(*pairs, strict=True)]
                 line |= {f"{what}_{name}_least_wall_ms": least[0], f"{what}_{name}_least_cpu_ms": least[1]}
             print(what, json.dumps({key: value for key, value in line.items() if key.startswith(what)}))
+        for name in checkouts if count > less else ():
+            beside = {what: line[f"{what}_{name}_beside_network_cpu_ms"] for what in ("few", "folder")}
+            each = (count * beside["folder"] - less * beside["few"]) / (count - less)
+            line[f"further_{name}_beside_network_cpu_ms"] = round(each, 1)
+    line["network_cpu_ms"] = round(1000 * network_seconds(BATCH), 1)
     print(json.dumps(line))
 
 

@@ -1,8 +1,6 @@
 """`python -m anime2real`."""
 
-import sys
-
-from anime2real.cli.main import main
+from anime2real.cli.main import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

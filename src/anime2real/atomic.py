@@ -4,8 +4,6 @@ import contextlib
 import ctypes
 import glob
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -69,7 +67,7 @@ def _temporary(path: Path) -> Iterator[Path]:
     """A hidden file beside `path`, removed at the end; it is locked, which tells it from one of a killed writer."""
     # A short name of its own: one made from path.name could pass the 255 bytes that path.name keeps to.
     while True:
-        temporary = path.parent / f".{secrets.token_hex(8)}.partial{path.suffix}"
+        temporary = path.parent / f".{_random_name()}.partial{path.suffix}"
         with _asked_for(path):
             descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         if not (locked := _lock(descriptor, wait=True)) or os.fstat(descriptor).st_nlink:
@@ -150,7 +148,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield temporary
             move_into_place(temporary, path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_tree(temporary)
             if held is not None:
                 os.close(held)
 
@@ -158,7 +156,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def _new_folder(path: Path) -> tuple[Path, int | None]:
     """A hidden folder beside `path`, and what holds its lock, where the system can lock folders."""
     while True:
-        temporary = hidden_beside(path, f"{secrets.token_hex(8)}.partial")
+        temporary = hidden_beside(path, f"{_random_name()}.partial")
         with _asked_for(path):
             temporary.mkdir()
         if os.name != "posix":
@@ -202,14 +200,14 @@ def move_into_place(folder: Path, path: Path) -> None:
     if not path.exists():
         folder.rename(path)
     elif not _exchange(folder, path):
-        aside = hidden_beside(path, f"{secrets.token_hex(8)}.old")
+        aside = hidden_beside(path, f"{_random_name()}.old")
         path.rename(aside)
         try:
             folder.rename(path)
         except OSError:
             aside.rename(path)
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove_tree(aside)
     _flush_entries(path.parent)
 
 
@@ -227,12 +225,12 @@ def remove_partial_folders(path: Path) -> None:
     """Remove what killed writers of the folder `path` left; one that was moved aside goes back if none is there."""
     for aside in path.parent.glob(f"{_pattern(path)}.old"):
         if path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove_tree(aside)
         else:
             aside.rename(path)
     for partial in path.parent.glob(f"{_pattern(path)}.partial"):
         if _is_left(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove_tree(partial)
 
 
 def flush(path: Path) -> None:
@@ -255,6 +253,18 @@ def _flush_entries(folder: Path) -> None:
 def hidden_beside(path: Path, end: str) -> Path:
     """A hidden name beside `path` that begins as it does, short enough for the 255 bytes that a name may have."""
     return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.{end}"
+
+
+def _random_name() -> str:
+    """16 hexadecimal digits; not by `secrets`, whose import takes longer than writing a picture."""
+    return os.urandom(8).hex()
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder and what is in it, as far as that can be done."""
+    import shutil  # not above: few commands make folders
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pattern(path: Path) -> str:

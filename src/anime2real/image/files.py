@@ -4,6 +4,7 @@ import glob
 import io
 import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEB
 QUALITY: Final = 92
 """Of JPEG, WebP and AVIF, unless another is asked for."""
 
-PNG_LEVEL: Final = 1
-"""zlib's: a face of 256 px takes a third of the time of the usual 6, and a tenth more bytes."""
+PNG_WAY: Final[dict[str, Any]] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+"""zlib's: a face of 256 px takes a fifth of the time of the usual level 6, and a fiftieth more bytes."""
 
 Kind = Literal["film", "animation"]
 
@@ -289,7 +290,7 @@ def encode(image: Image.Image, kind: str, quality: int = QUALITY) -> bytes:
         texts = PngInfo()
         texts.add_itxt("XML:com.adobe.xmp", provenance.PACKET)
         texts.add_text("Software", provenance.SOFTWARE)
-        clean.save(buffer, kind, pnginfo=texts, compress_level=PNG_LEVEL)
+        clean.save(buffer, kind, pnginfo=texts, **PNG_WAY)
     else:
         options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
         clean.save(

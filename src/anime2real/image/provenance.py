@@ -5,7 +5,6 @@ The European AI Act (Art. 50) requires that machines can recognise generated pic
 not write XMP into GIF and MP4; this module does, as Adobe's XMP Specification Part 3 (2020) describes.
 """
 
-import uuid
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +27,7 @@ PACKET: Final = (
 """The XMP packet of a generated picture."""
 
 _GIF_HEAD: Final = b"\x21\xff\x0bXMP DataXMP"
-_MP4_BOX: Final = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
+_MP4_BOX: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _MAX_BYTES: Final = 2**20
 """Largest packet that is read."""
 
