@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from toys import SHARD, Toy, with_hair
+from toys import SHARD
 
 from anime2real.cli.main import main
 from anime2real.data import byte_ranges, tar_shards
@@ -233,32 +233,6 @@ def test_an_object_store_gives_what_is_asked_for(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert_same_pack(Pack(whole), Pack(Path("s3://pack")))
     assert any(re.match(r"/pack/shard-000000.tar\S* bytes=\d+-\d+", line) for line in handler.asked)
-
-
-def test_packs_prepared_in_parts_are_joined(
-    whole: Path, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Shards go across the border between two packs."""
-    part = with_hair(toy.pack, tmp_path / "part")
-    assert main(["pack", "shard", str(whole), str(part), "-o", str(tmp_path / "both"), "--each", "30", "--quiet"]) == 0
-    one, two, both = Pack(whole), Pack(part), Pack(tmp_path / "both")
-    both.check()
-    assert np.array_equal(both.images[:], np.concatenate([one.images, two.images]))
-    assert one.hair is not None
-    assert two.hair is not None
-    assert both.hair is not None
-    assert np.array_equal(both.hair[:], np.concatenate([one.hair, two.hair]))
-    assert list(both.index) == [*one.index, *two.index]
-    assert both.meta["counts"]["anime"]["train"] == 2 * one.meta["counts"]["anime"]["train"]
-    assert len(both.meta["sources"]) == 2 * len(one.meta["sources"])
-    with tarfile.open(tmp_path / "both" / "shard-000001.tar") as tar:
-        assert tar.getnames()[0] == "000000030.webp"
-    for other, why in ((toy.pack, "one has no hair"), (toy.pairs, "do not go together")):
-        assert main(["pack", "shard", str(whole), str(other), "-o", str(tmp_path / "none")]) == 1
-        assert why in capsys.readouterr().err
-    pairs = shutil.copytree(toy.pairs, tmp_path / "pairs")
-    assert main(["pack", "shard", str(toy.pairs), str(pairs), "-o", str(tmp_path / "none")]) == 1
-    assert "packs of pairs are not joined" in capsys.readouterr().err
 
 
 def test_what_is_an_address() -> None:

@@ -178,7 +178,8 @@ def shard(
     """Write a pack, or several as one, as shards: to train on more pictures than memory holds, wherever these lie.
 
     Tar archives in WebDataset's layout, without loss; copy their folder to another disk, a server or an object store.
-    The same command goes on where it was stopped.
+    Copies across several packs are left out, as `prepare` leaves them out of one. The same command goes on where it
+    was stopped.
 
     Args:
         folders: the pack; or packs that were prepared in parts, of one size, crop and kind.
@@ -186,12 +187,14 @@ def shard(
         each: pictures of a shard; by default about a gigabyte of pixels, as WebP some 200 MB.
         quiet: no progress.
     """
+    from anime2real.cli.prepare import dropped_in_words
     from anime2real.data.tar_shards import shard_packs
     from anime2real.image.decode import printable
 
     meta = shard_packs(folders, output, each=each, quiet=quiet)
     lengths = meta["shards"]["bytes"]
-    print(printable(f"{output}: {len(lengths):,} shards, {sum(lengths) / 1e6:,.1f} MB"))
+    copies = dropped_in_words(meta["shards"].get("copies", {}))
+    print(printable(f"{output}: {len(lengths):,} shards, {sum(lengths) / 1e6:,.1f} MB{copies}"))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -121,9 +122,13 @@ def in_words(facts: dict[str, Any]) -> str:
         f"{counts.get('train', 0):,} {kinds[domain]} to train on and {counts.get('test', 0):,} to test on"
         for domain, counts in facts["counts"].items()
     ]
-    dropped = [f"{count:,} {reason}" for reason, count in facts["dropped"].items() if count]
-    left_out = f"; left out: {', '.join(dropped)}" if dropped else ""
-    return f"{facts['pack']}: {', '.join(kept)}{left_out}"
+    return f"{facts['pack']}: {', '.join(kept)}{dropped_in_words(facts['dropped'])}"
+
+
+def dropped_in_words(dropped: Mapping[str, int]) -> str:
+    """The end of a line that says how many pictures were left out, by reason."""
+    words = [f"{count:,} {reason}" for reason, count in dropped.items() if count]
+    return f"; left out: {', '.join(words)}" if words else ""
 
 
 def _meanings(pairs: list[str]) -> dict[str, Domain] | None:

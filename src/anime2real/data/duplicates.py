@@ -5,7 +5,10 @@ The hash alone will not do for faces that are all aligned the same way: of 274 p
 the pairs of hashes.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +26,16 @@ THUMBNAIL = 16
 
 FEATURES = THUMBNAIL * THUMBNAIL * 3
 
+COARSE = 4 * 4 * 3
+"""Numbers that are compared before the thumbnails are."""
+
 Alike = Callable[[Places, Places], NDArray[np.bool_]]
 
 _BLOCK = 512
 """Pictures that are compared each with each."""
+
+_JOINED_AT_ONCE = 2**23
+"""Pictures of either side of a join that are in memory at a time: less than 1 GB."""
 
 _COMPARED_AT_ONCE = 2**13
 
@@ -34,41 +43,83 @@ _ROUNDING = 0.01
 """By which half precision may be wrong about a squared distance, several times over."""
 
 
-def distinct(hashes: NDArray[np.uint64], near: int, alike: Alike | None = None) -> NDArray[np.bool_]:
+def distinct(
+    hashes: NDArray[np.uint64],
+    near: int,
+    alike: Alike | None = None,
+    *,
+    staying: NDArray[np.bool_] | None = None,
+    parts: Sequence[int] = (),
+) -> NDArray[np.bool_]:
     """Which pictures are no near-duplicate of an earlier one that stays: (N,) of bool.
 
     By halves: those that stay of the first half are joined with the second, then what is left of the second is
     searched in itself. So every picture meets only earlier ones that stay, many copies of one picture cost no more than
-    as many others, and each join is one large search by an index of hashes.
+    as many others, and each join is one large search by an index of hashes. Of more than `_JOINED_AT_ONCE` pictures a
+    join is made in pieces, so that what is in memory does not grow further.
 
     Args:
-        hashes: (N,), see `perceptual_hash`.
+        hashes: (N,), see `perceptual_hash`; may be a memory map.
         near: bits by which those of near-duplicates differ at most; 0 finds none.
         alike: given places (K,) and earlier ones (K,) whose hashes are near, says which of the pairs show the same;
             all, if not given.
+        staying: (N,), those that are still there; all, if not given.
+        parts: where each part but the first begins, ascending, if there are parts whose pictures are known to be no
+            copies of each other; these are not searched again.
     """
-    stays = np.ones(len(hashes), bool)
+    stays = np.ones(len(hashes), bool) if staying is None else staying.copy()
     if near > 0 and len(hashes):
-        _search(scattered(hashes), stays, 0, len(hashes), near, alike)
+        _Search(hashes, stays, near, alike, parts).between(0, len(hashes))
     return stays
 
 
-def _search(
-    hashes: NDArray[np.uint64], stays: NDArray[np.bool_], start: int, stop: int, near: int, alike: Alike | None
-) -> None:
-    """Decide between `start` and `stop`, of which some may have been found to be copies of pictures before `start`."""
-    if stop - start <= _BLOCK:
-        _search_block(hashes, stays, start, stop, near, alike)
-        return
-    middle = (start + stop) // 2
-    _search(hashes, stays, start, middle, near, alike)
-    early, late = (a + np.flatnonzero(stays[a:b]) for a, b in ((start, middle), (middle, stop)))
-    known = np.ones(len(late), bool)  # those that no pair has shown to be a copy
-    for of_late, of_early in near_pairs(hashes[early], hashes[late], near, known):
-        same = True if alike is None else alike(late[of_late], early[of_early])
-        known[of_late[same]] = False
-    stays[late] = known
-    _search(hashes, stays, middle, stop, near, alike)
+@dataclass(frozen=True)
+class _Search:
+    """See `distinct`."""
+
+    hashes: NDArray[np.uint64]
+    stays: NDArray[np.bool_]
+    near: int
+    alike: Alike | None
+    parts: Sequence[int]
+
+    def between(self, start: int, stop: int) -> None:
+        """Decide from `start` to `stop`, of which some may have been found to be copies of pictures before `start`."""
+        first, last = bisect_right(self.parts, start), bisect_left(self.parts, stop)
+        if self.parts and first == last:  # in one part
+            return
+        if stop - start <= _BLOCK:
+            _search_block(self.hashes, self.stays, start, stop, self.near, self.alike)
+            return
+        middle = (start + stop) // 2
+        if self.parts:
+            middle = min(self.parts[first:last], key=lambda border: abs(border - middle))
+        self.between(start, middle)
+        for late in _pieces(middle, stop):
+            self._join(range(start, middle), late)
+        self.between(middle, stop)
+
+    def _join(self, before: range, piece: range) -> None:
+        """Find those of a piece that are copies of pictures before."""
+        late = self._staying(piece)
+        known = np.ones(len(late), bool)  # those that no pair has shown to be a copy
+        right = scattered(self.hashes[late])
+        for some in _pieces(before.start, before.stop):
+            early = self._staying(some)
+            for of_late, of_early in near_pairs(scattered(self.hashes[early]), right, self.near, known):
+                same = True if self.alike is None else self.alike(late[of_late], early[of_early])
+                known[of_late[same]] = False
+        self.stays[late] = known
+
+    def _staying(self, piece: range) -> Places:
+        return piece.start + np.flatnonzero(self.stays[piece.start : piece.stop])
+
+
+def _pieces(start: int, stop: int) -> list[range]:
+    """From `start` to `stop` in equal pieces of `_JOINED_AT_ONCE` at most."""
+    count = -(-(stop - start) // _JOINED_AT_ONCE)
+    edges = [start + (stop - start) * i // count for i in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(edges)]
 
 
 def _search_block(
@@ -84,32 +135,38 @@ def _search_block(
             stays[place] = False
 
 
-def thumbnails_alike(thumbnails: NDArray[np.float32]) -> Alike:
+def thumbnails_alike(thumbnails: NDArray[np.float32], coarse: NDArray[np.float16] | None = None) -> Alike:
     """`alike` for `distinct`: thumbnails correlate by `LIKENESS` at least.
 
     Thumbnails of mean 0 and length 1 that correlate by c are √(2 − 2c) apart, and their projections no farther. So
-    their 4×4 means, in memory, rule most pairs out: of lined-up faces with near hashes 24 in 25.
+    their 4×4 means rule most pairs out: of lined-up faces with near hashes 24 in 25.
 
     Args:
         thumbnails: (N, FEATURES), see `thumbnail`; may be a memory map, only what is asked for is read again.
+        coarse: (N, COARSE), see `coarse_of`, and as that; made here and kept in memory if not given.
     """
-    coarse = np.empty((len(thumbnails), 48), np.float16)
-    for start in range(0, len(thumbnails), _COMPARED_AT_ONCE):
-        some = thumbnails[start : start + _COMPARED_AT_ONCE].reshape(-1, 4, 4, 4, 4, 3)
-        coarse[start : start + _COMPARED_AT_ONCE] = some.sum((2, 4)).reshape(-1, 48) / 4  # sums of 16, of length 4
+    small = np.empty((len(thumbnails), COARSE), np.float16) if coarse is None else coarse
+    for start in range(0, 0 if coarse is not None else len(thumbnails), _COMPARED_AT_ONCE):
+        small[start : start + _COMPARED_AT_ONCE] = coarse_of(thumbnails[start : start + _COMPARED_AT_ONCE])
     farthest = 2 - 2 * LIKENESS + _ROUNDING
 
     def alike(places: Places, earlier: Places) -> NDArray[np.bool_]:
         result = np.zeros(len(places), bool)
         for start in range(0, len(places), _COMPARED_AT_ONCE):
             one, other = (of[start : start + _COMPARED_AT_ONCE] for of in (places, earlier))
-            apart = coarse[one].astype(np.float32) - coarse[other]
+            apart = small[one].astype(np.float32) - small[other]
             near = np.flatnonzero(np.einsum("kf,kf->k", apart, apart) <= farthest)
             likenesses = np.einsum("kf,kf->k", thumbnails[one[near]], thumbnails[other[near]])
             result[start + near] = likenesses >= LIKENESS
         return result
 
     return alike
+
+
+def coarse_of(thumbnails: NDArray[np.float32]) -> NDArray[np.float16]:
+    """4×4 means of thumbnails (K, FEATURES): (K, COARSE), of length 1 where the thumbnails show nothing finer."""
+    means = thumbnails.reshape(-1, 4, 4, 4, 4, 3).sum((2, 4)).reshape(-1, COARSE) / 4  # sums of 16, of length 4
+    return np.asarray(means, np.float16)
 
 
 def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

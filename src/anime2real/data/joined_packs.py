@@ -3,10 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from anime2real.data.index_columns import SPLITS
+from anime2real.data.joined_copies import Copies
 from anime2real.data.pack import Pack, PackError, PackOptionError
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 
 _ALIKE: Final = ("format_version", "size", "crop", "near", "classes", "crop_share", "generated")
 """What has to be the same in all of them."""
@@ -23,6 +28,7 @@ class JoinedPacks:
 
     Attributes:
         packs: one or more.
+        copies: what in them is left out; nothing at first.
 
     Args:
         packs: of pictures that go together.
@@ -33,7 +39,7 @@ class JoinedPacks:
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = packs
-        self._ends = list(accumulate(len(pack.index) for pack in packs))
+        self.leave_out(Copies([np.ones(len(pack.index), bool) for pack in packs], {}))
         first = packs[0]
         folders = Counter(pack.folder.resolve() for pack in packs)
         if (twice := folders.most_common(1)[0])[1] > 1:
@@ -51,6 +57,11 @@ class JoinedPacks:
         if len(packs) > 1 and any(len(pack.pairs(split)) for pack in packs for split in ("train", "test")):
             raise PackError("packs of pairs are not joined: their names may be the same")
 
+    def leave_out(self, copies: Copies) -> None:
+        """Read them without these copies."""
+        self.copies = copies
+        self._ends = list(accumulate(int(np.count_nonzero(stays)) for stays in copies.stays))
+
     def __len__(self) -> int:
         return self._ends[-1]
 
@@ -59,13 +70,14 @@ class JoinedPacks:
         """Of all of them."""
         return " ".join(pack.digest for pack in self.packs)
 
-    def parts(self, rows: range) -> Iterator[tuple[Pack, range, int]]:
-        """The packs that some rows lie in, their rows there, and how many rows of other packs come before these."""
-        for pack, end in zip(self.packs, self._ends, strict=True):
-            before = end - len(pack.index)
-            own = range(max(rows.start, before) - before, min(rows.stop, end) - before)
-            if own:
-                yield pack, own, before
+    def parts(self, rows: range) -> Iterator[tuple[Pack, NDArray[np.int64], int]]:
+        """The packs that some rows lie in, their rows (R,) there, ascending, and which of all rows the first is."""
+        begin = 0
+        for pack, stays, end in zip(self.packs, self.copies.stays, self._ends, strict=True):
+            first, last = max(rows.start, begin), min(rows.stop, end)
+            if first < last:
+                yield pack, np.flatnonzero(stays)[first - begin : last - begin], first
+            begin = end
 
     def meta(self) -> dict[str, Any]:
         """meta.json of all; of one, its own."""
@@ -74,16 +86,12 @@ class JoinedPacks:
             return dict(metas[0])
         joined = dict(metas[0])
         joined.pop("sums", None)  # of its pixels; shards have sums of their own
-        joined["counts"] = {
-            domain: {
-                split: sum(m["counts"].get(domain, {}).get(split, 0) for m in metas) for split in ("train", "test")
-            }
-            for domain in DOMAINS
-        }
+        joined["counts"] = {domain: {split: self._count(domain, split) for split in SPLITS} for domain in DOMAINS}
         for key in _LISTS:
             joined[key] = [line for meta in metas for line in meta.get(key, [])]
         for key in _COUNTS:
-            joined[key] = dict(sum((Counter(meta.get(key, {})) for meta in metas), Counter[str]()))
+            found = [meta.get(key, {}) for meta in metas] + [self.copies.dropped] * (key == "dropped")
+            joined[key] = {name: sum(of.get(name, 0) for of in found) for name in sorted(set().union(*found))}
         for key in _TEXTS:
             joined[key] = "; ".join(dict.fromkeys(meta[key] for meta in metas if meta.get(key)))
         if "hair" in joined:  # the sums of its masks are of files that are not there
@@ -92,6 +100,10 @@ class JoinedPacks:
         if "labels" in joined:
             joined["labels"] = _labels([meta["labels"] for meta in metas])
         return joined
+
+    def _count(self, domain: Domain, split: Literal["train", "test"]) -> int:
+        each = zip(self.packs, self.copies.stays, strict=True)
+        return sum(int(np.count_nonzero(stays[pack.rows(domain, split)])) for pack, stays in each)
 
 
 def _labels(of_each: Sequence[dict[str, Any]]) -> dict[str, Any]:

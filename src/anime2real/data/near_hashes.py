@@ -24,6 +24,12 @@ BITS: Final = 64
 _WIDEST: Final = 24
 """Bits of a band: its table of buckets has 2^24 entries at most, 64 MB."""
 
+_ASKING_AT_ONCE: Final = 2**16
+"""Hashes that ask at a time."""
+
+_FLIPS_BETWEEN: Final = 16
+"""Sets of flipped bits after which those who have been found to be copies ask no more."""
+
 _PAIRS_AT_ONCE: Final = 2**21
 """Candidates in memory at a time, some 100 MB."""
 
@@ -61,10 +67,21 @@ def scattered(hashes: Hashes) -> Hashes:
 
     Neighbouring bits of a dHash are alike in most pictures, and a band of them would have few full buckets.
     """
-    result = np.zeros_like(hashes)
-    for bit in range(BITS):
-        result |= ((hashes >> np.uint64(bit)) & np.uint64(1)) << np.uint64(bit * 29 % BITS)
+    result = np.zeros(len(hashes), np.uint64)
+    for number, places in enumerate(_SCATTERED):
+        result |= places[(hashes >> np.uint64(8 * number)).astype(np.uint8)]
     return result
+
+
+def _scattered_bytes() -> Hashes:
+    """(8, 256): where the bits of each byte of a hash go, for each of its values."""
+    bits = np.arange(BITS, dtype=np.uint64)
+    of_bits = (np.uint64(1) << (bits * np.uint64(29) % np.uint64(BITS))).reshape(8, 1, 8)
+    values = (np.arange(256, dtype=np.uint64)[:, None] >> np.arange(8, dtype=np.uint64)) & np.uint64(1)
+    return np.asarray(np.bitwise_or.reduce(of_bits * values, axis=2))
+
+
+_SCATTERED: Final = _scattered_bytes()
 
 
 def pairs_within(hashes: Hashes, near: int) -> Pairs:
@@ -114,51 +131,56 @@ def _bands(left: int, right: int, near: int) -> list[_Band]:
 
 
 def _join(left: Hashes, right: Hashes, near: int, band: _Band, wanted: NDArray[np.bool_]) -> Iterator[Pairs]:
-    """The pairs within `near` bits whose bands are within the band's radius."""
+    """The pairs within `near` bits whose bands are within the band's radius.
+
+    Few enough ask at a time that what is known of them stays in the processor's cache, sorted by key, so that a look
+    into the table is near the one before.
+    """
     keys = band.keys(left)
     order = np.argsort(keys, kind="stable")
     table = np.zeros(2**band.width + 1, np.int32 if len(left) < 2**31 else np.int64)
     np.cumsum(np.bincount(keys, minlength=2**band.width), out=table[1:])
     occupied = table[1:] != table[:-1]
     sorted_left = left[order]
-    asking = _asking(right, band, wanted)
-    for flip in band.flips():
-        of_right, hashes, keys = asking
-        probes = keys ^ flip
-        full = np.flatnonzero(occupied[probes])  # bytes: the table itself is four times as far to read
-        first = table[probes[full]]
-        counts = table[probes[full] + 1] - first
-        for some, candidates in _expanded(full, first, counts):
-            close = np.flatnonzero(np.bitwise_count(sorted_left[candidates] ^ hashes[some]) <= near)
-            if len(close):
-                yield of_right[some[close]], order[candidates[close]]
-        if np.count_nonzero(wanted) < 0.9 * len(of_right):
-            asking = _asking(right, band, wanted)
-
-
-def _asking(right: Hashes, band: _Band, wanted: NDArray[np.bool_]) -> tuple[Places, Hashes, NDArray[np.int64]]:
-    """Places, hashes and keys of the wanted, sorted by key, so that a look into the table is near the one before."""
+    flips = np.array(list(band.flips()), np.int32)
     places = np.flatnonzero(wanted)
-    keys = band.keys(right[places])
-    order = np.argsort(keys, kind="stable")
-    places = places[order]
-    return places, right[places], keys[order]
+    places = places[np.argsort(band.keys(right[places]), kind="stable")]
+    for start in range(0, len(places), _ASKING_AT_ONCE):
+        asking = places[start : start + _ASKING_AT_ONCE]
+        hashes, asked = right[asking], band.keys(right[asking]).astype(np.int32)
+        for number, flip in enumerate(flips):
+            if number % _FLIPS_BETWEEN == 0:
+                still = wanted[asking]
+                asking, hashes, asked = asking[still], hashes[still], asked[still]
+            probes = asked ^ flip
+            full = np.flatnonzero(occupied[probes])  # bytes: the table itself is four times as far to read
+            full_probes = probes[full]
+            first = table[full_probes]
+            counts = table[full_probes + 1] - first
+            for some, who, met in _expanded(first, counts):
+                differ = sorted_left[met]
+                differ ^= hashes[full[some]][who]
+                close = np.flatnonzero(np.bitwise_count(differ) <= near)
+                if len(close):
+                    yield asking[full[some][who[close]]], order[met[close]]
 
 
-def _expanded(full: Places, first: NDArray[np.integer], counts: NDArray[np.integer]) -> Iterator[Pairs]:
-    """Who asks and whom it meets, for buckets of `counts` (F,) that begin at `first` (F,); in parts that fit memory.
+def _expanded(
+    first: NDArray[np.signedinteger], counts: NDArray[np.signedinteger]
+) -> Iterator[tuple[slice, NDArray[np.int32], NDArray[np.signedinteger]]]:
+    """Who asks and whom it meets, for buckets of `counts` (F,), none of them 0, that begin at `first` (F,).
 
-    Args:
-        full: (F,), who asks for each of them.
-        first, counts: (F,), none of the counts 0.
+    In parts that fit memory: which of those who ask, and, of each pair, its place among them and whom it meets.
     """
     ends = np.cumsum(counts, dtype=np.int64)
     start, begun = 0, 0
-    while start < len(full):
+    while start < len(first):
         stop = max(start + 1, int(np.searchsorted(ends, begun + _PAIRS_AT_ONCE)))
         part = counts[start:stop]
-        shift = first[start:stop] - (ends[start:stop] - part - begun)
-        yield np.repeat(full[start:stop], part), np.repeat(shift, part) + np.arange(ends[stop - 1] - begun)
+        who = np.repeat(np.arange(len(part), dtype=np.int32), part)
+        met = (first[start:stop] - (ends[start:stop] - part - begun)).astype(first.dtype)[who]
+        met += np.arange(len(met), dtype=met.dtype)
+        yield slice(start, stop), who, met
         begun, start = int(ends[stop - 1]), stop
 
 

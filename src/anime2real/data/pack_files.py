@@ -19,7 +19,12 @@ def write_index(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         PackError: it cannot be written.
     """
-    _replace(folder / "index.jsonl", (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
+    _replace(folder / "index.jsonl", map(index_line, entries))
+
+
+def index_line(entry: Mapping[str, Any]) -> str:
+    """A picture's line of index.jsonl."""
+    return json.dumps(entry, sort_keys=True) + "\n"
 
 
 def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
@@ -37,7 +42,7 @@ def write_both(folder: Path, entries: Iterable[Mapping[str, Any]], meta: Mapping
     Raises:
         PackError: they cannot be written.
     """
-    _replace(folder / NEXT, (json.dumps(entry, sort_keys=True) + "\n" for entry in entries))
+    _replace(folder / NEXT, map(index_line, entries))
     write_meta(folder, meta)
     (folder / NEXT).replace(folder / "index.jsonl")
 

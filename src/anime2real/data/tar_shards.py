@@ -25,9 +25,10 @@ from PIL import Image
 from anime2real.atomic import atomic_file, made_folder, move_into_place, remove_partial_folders
 from anime2real.data.chunk_sums import file_sum
 from anime2real.data.index import Index
+from anime2real.data.joined_copies import Copies, find_copies
 from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.pack import Pack, PackError, PackOptionError
-from anime2real.data.pack_files import write_meta
+from anime2real.data.pack_files import index_line, write_meta
 from anime2real.data.tar_pixels import SAMPLE, shard_name
 from anime2real.data.work_folder import KEY, begin, work_folder
 from anime2real.locks import alone
@@ -38,6 +39,9 @@ RAW_BYTES: Final = 2**30
 
 _SAMPLES_AT_ONCE: Final = 512
 
+_FINGERPRINTS: Final = "fingerprints"
+"""The folder of what copies are found by, in the work folder; removed when they are found."""
+
 
 def usual_each(size: int) -> int:
     """Pictures of a shard, a power of two."""
@@ -47,10 +51,10 @@ def usual_each(size: int) -> int:
 def shard_packs(
     folders: Sequence[Path], output: Path, *, each: int | None = None, quiet: bool = False
 ) -> dict[str, Any]:
-    """Write packs as one pack in shards, whose pictures come one pack after the other.
+    """Write packs as one pack in shards, whose pictures come one pack after the other, without copies among them.
 
     Args:
-        folders: of the packs; what was prepared in parts is joined here.
+        folders: of the packs; what was prepared in parts is joined here, and copies across them are left out.
         output: the folder of the shards, made here.
         each: pictures of a shard; about a gigabyte of pixels if not given.
         quiet: no progress on stderr.
@@ -65,6 +69,7 @@ def shard_packs(
     packs = JoinedPacks([Pack(folder) for folder in folders])
     if each is not None and each < 1:
         raise PackOptionError(f"a shard has 1 picture or more, not {each}")
+    several = len(packs.packs) > 1
     for pack in packs.packs:
         if pack.in_shards:
             raise PackError(f"{pack.folder} is in shards already")
@@ -77,7 +82,9 @@ def shard_packs(
     lock = alone(work.with_suffix(".lock"), refusal)
     with _told(work), made_folder(output.parent), lock, Progress(quiet=quiet) as progress:
         remove_partial_folders(output)
-        begin(work, f"{packs.digest} {each}")
+        begin(work, f"{packs.digest} {each}" + (" without copies" if several else ""))
+        if several:
+            packs.leave_out(_copies(packs, work, progress))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for number, start in enumerate(range(0, len(packs), each)):
                 rows = range(start, min(start + each, len(packs)))
@@ -100,6 +107,20 @@ def _told(work: Path) -> Iterator[None]:
         raise PackError(f"{work} cannot be written: {error.strerror or error}; {advice}") from error
 
 
+def _copies(packs: JoinedPacks, work: Path, progress: Progress) -> Copies:
+    """The copies among packs, found once."""
+    found = work / "copies.npz"
+    if not found.is_file():
+        with made_folder(work / _FINGERPRINTS):
+            copies = find_copies(packs.packs, work / _FINGERPRINTS, progress)
+        with atomic_file(found) as temporary:
+            np.savez(temporary, stays=np.concatenate(copies.stays), dropped=np.array(json.dumps(copies.dropped)))
+    shutil.rmtree(work / _FINGERPRINTS, ignore_errors=True)
+    ends = np.cumsum([len(pack.index) for pack in packs.packs])
+    with np.load(found, allow_pickle=False) as known:
+        return Copies(np.split(known["stays"], ends[:-1]), json.loads(str(known["dropped"])))
+
+
 def _facts(work: Path, number: int) -> Path:
     """The file of what is known of a finished shard, written after it."""
     return work / f"{number}.npz"
@@ -109,11 +130,10 @@ def _write_shard(packs: JoinedPacks, work: Path, number: int, rows: range, pool:
     samples = np.zeros(len(rows), SAMPLE)
     with atomic_file(work / shard_name(number)) as temporary:
         with tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for pack, own, before in packs.parts(rows):
-                pack.check(np.arange(own.start, own.stop))
+            for pack, own, begin in packs.parts(rows):
+                pack.check(own)
                 for start in range(0, len(own), _SAMPLES_AT_ONCE):
-                    part = own[start : start + _SAMPLES_AT_ONCE]
-                    first = before + part.start
+                    part, first = own[start : start + _SAMPLES_AT_ONCE], begin + start
                     _write_samples(pack, tar, part, first, samples[first - rows.start :], pool)
         total = file_sum(temporary)
         length = temporary.stat().st_size
@@ -122,12 +142,17 @@ def _write_shard(packs: JoinedPacks, work: Path, number: int, rows: range, pool:
 
 
 def _write_samples(
-    pack: Pack, tar: tarfile.TarFile, rows: range, first: int, samples: NDArray[Any], pool: ThreadPoolExecutor
+    pack: Pack,
+    tar: tarfile.TarFile,
+    rows: NDArray[np.int64],
+    first: int,
+    samples: NDArray[Any],
+    pool: ThreadPoolExecutor,
 ) -> None:
-    """Some rows of a pack, the first of which gets the key `first`; `samples` take where they lie."""
-    pictures = pool.map(_picture, pack.images[rows.start : rows.stop])
-    masks = repeat(b"") if pack.hair is None else pool.map(_mask, pack.hair[rows.start : rows.stop])
-    for place, (row, picture, mask) in enumerate(zip(rows, pictures, masks, strict=False)):
+    """Some rows (R,) of a pack, the first of which gets the key `first`; `samples` take where they lie."""
+    pictures = pool.map(_picture, pack.images[rows])
+    masks = repeat(b"") if pack.hair is None else pool.map(_mask, pack.hair[rows])
+    for place, (row, picture, mask) in enumerate(zip(rows.tolist(), pictures, masks, strict=False)):
         key = f"{first + place:09d}"
         _add(tar, f"{key}.webp", picture, samples[place], "picture")
         if mask:
@@ -171,16 +196,22 @@ def _finish(packs: JoinedPacks, work: Path, each: int) -> dict[str, Any]:
             lengths.append(int(facts["bytes"]))
     np.save(work / "samples.npy", np.concatenate(parts))
     with (work / "index.jsonl").open("wb") as file:
-        for pack in packs.packs:
-            with pack.index_path.open("rb") as part:
-                shutil.copyfileobj(part, file)
+        for pack, stays in zip(packs.packs, packs.copies.stays, strict=True):
+            if stays.all():
+                with pack.index_path.open("rb") as part:
+                    shutil.copyfileobj(part, file)
+            else:
+                file.writelines(index_line(pack.index[row]).encode() for row in np.flatnonzero(stays).tolist())
     meta = packs.meta()
     if "sums" not in meta:
         meta["sums"] = {"pictures": 1, "images": [], "files": Index(work / "index.jsonl").files_sha256}
     files = {name: file_sum(work / name) for name in ("index.jsonl", "samples.npy")}
     meta["shards"] = {"each": each, "sums": sums, "bytes": lengths, "files": files}
+    if len(packs.packs) > 1:
+        meta["shards"]["copies"] = packs.copies.dropped
     write_meta(work, meta)
     for number in range(len(parts)):
         _facts(work, number).unlink()
+    (work / "copies.npz").unlink(missing_ok=True)
     (work / KEY).unlink()
     return meta
