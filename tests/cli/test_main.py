@@ -260,7 +260,8 @@ def test_a_damaged_tag_says_nothing_of_pillows_source(tmp_path: Path) -> None:
 
 def test_a_process_that_translates_ends_with_its_exit_code_its_text_and_what_is_due_at_its_end() -> None:
     code = (
-        "import atexit, sys; atexit.register(print, 'at the end'); sys.argv[1:] = ['translate', 'no.png', '-o', 'out']\n"
+        "import atexit, sys; atexit.register(print, 'at the end')\n"
+        "sys.argv[1:] = ['translate', 'no.png', '-o', 'out']\n"
         "from anime2real.cli.main import program; program()"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -31,7 +31,7 @@ class Scripted:
     def __init__(self, script: Sequence[Sequence[Face]]) -> None:
         self.script, self.whole = script, 0
 
-    def __call__(self, image: Image.Image) -> list[Face]:
+    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
         self.whole += 1
         return list(self.script[number(image)])
 
@@ -67,9 +67,9 @@ class Counted:
     def __init__(self, finder: Finder) -> None:
         self.finder, self.whole = finder, 0
 
-    def __call__(self, image: Image.Image) -> list[Face]:
+    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
         self.whole += 1
-        return self.finder(image)
+        return self.finder(image, quick=quick)
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         return self.finder.follow(image, faces)
@@ -117,6 +117,23 @@ def test_a_face_that_comes_between_two_looks_is_followed_back() -> None:
     assert (track.first, track.end) == (5, 20)
 
 
+def test_a_small_face_outlives_quick_looks_and_is_followed_back_from_a_whole_one() -> None:
+    class Hasty(Scripted):
+        """A quick look sees no faces under 12 px."""
+
+        quick = 0
+
+        def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+            self.quick += quick
+            return [face for face in super().__call__(image) if not quick or to_template(face.landmarks).scale < 1 / 12]
+
+    finder = Hasty([[a_face(20, side=6.0), *([a_face(300, side=6.0)] if i >= 9 else [])] for i in range(80)])
+    frames = [image.resize((640, 360), Image.Resampling.NEAREST) for image in numbered(80)]
+    first, second = run(finder, frames)
+    assert (first.first, first.end, second.first, second.end) == (0, 80, 9, 80)
+    assert (finder.whole, finder.quick) == (10, 7)
+
+
 def test_a_short_gap_is_bridged_by_a_straight_line() -> None:
     script = [[a_face(20 + 2 * i)] if not 10 <= i < 14 else [] for i in range(30)]
     (track,) = run(Scripted(script), numbered(30))
@@ -149,7 +166,7 @@ def test_what_the_whole_finder_does_not_confirm_ends() -> None:
     class Stubborn(Scripted):
         """Its landmark network sees a face for ever, the whole finder only at first."""
 
-        def __call__(self, image: Image.Image) -> list[Face]:
+        def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
             return super().__call__(image) if number(image) == 0 else []
 
     (track,) = run(Stubborn([[a_face(20)]] * 60), numbered(60))

@@ -73,7 +73,7 @@ def _lit(
     sure = closed * (1 - ground) / (closed * (1 - ground) + (1 - closed) * ground + 1e-6)  # Bayes
     bare = _image(ground * (1 - sure) * 255).resize(size, BILINEAR)
     around = Image.composite(_surroundings(crop, near, beside), carried, bare)
-    lit = result.point([min(255, max(0, round(v + more / 2))) for more in light for v in range(256)])
+    lit = result.point([level for more in light for level in level_table(np.arange(256) + more / 2)])
     kept = ImageChops.darker(after, _image(sure * 255).resize(size, BILINEAR))
     lost = _dilated((2 * (_plane(before, 2 * SMALL) - _plane(after, 2 * SMALL)) - 1).clip(0), MARGIN)
     gone = ImageChops.multiply(_image(lost * 255).resize(size, BILINEAR), bare)
@@ -133,9 +133,15 @@ def _toned(crop: Image.Image, result: Image.Image) -> Image.Image:
     strays = np.maximum.reduce([abs(grey * slope[c] + offset[c] - levels[:, c]) for c in range(3)])
     if np.quantile(strays, 0.98) > COLOURLESS:
         return result
-    lines = zip(slope, offset, strict=True)
+    lines = zip(slope.tolist(), offset.tolist(), strict=True)
     plain = Image.merge("RGB", [result.convert("L")] * 3)
-    return plain.point([min(255, max(0, round(v * float(m) + float(b)))) for m, b in lines for v in range(256)])
+    return plain.point([level for m, b in lines for level in level_table(np.arange(256) * m + b)])
+
+
+def level_table(levels: Plane) -> list[int]:
+    """What `Image.point` makes of each of 256 levels, rounded."""
+    table: list[int] = np.rint(levels).clip(0, 255).astype(int).tolist()
+    return table
 
 
 BOX: Final = Image.Resampling.BOX

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from anime2real.face.blend import blended
+from anime2real.face.blend import blended, level_table
 from anime2real.face.geometry import Similarity, extent, scaling
 from anime2real.face.heads import Masks, head_masks
 
@@ -57,7 +57,7 @@ def paste_head(
     masks = whole_heads(head_masks(np.stack([crop, result])) if masks is None else masks)
     before, after = (Image.fromarray(np.asarray(mask * 255 + 0.5, np.uint8)) for mask in masks)
     dim = _dimming(image)
-    dimmed = Image.fromarray(result).point([round(v * dim) for v in range(256)] * 3)
+    dimmed = Image.fromarray(result).point(level_table(np.arange(256) * dim) * 3)
     made, opacity = blended(Image.fromarray(crop), dimmed, before, after)
     opacity = ImageChops.darker(opacity, _fading(side)).point(_LEAST)
     seen = opacity.getbbox()

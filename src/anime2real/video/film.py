@@ -7,7 +7,7 @@ frame, so that segments can be joined by copying packets.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any, Final, NoReturn
 
 import av
 import av.container
-import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image
 
@@ -31,10 +30,11 @@ _OPTIONS: Final = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf",
 }
 _ENCODERS: Final = {
-    "libx264": {"crf": "18", "preset": "veryfast", "bf": "0", "x264-params": "mbtree=0"},
+    "libx264": {"crf": "18", "preset": "superfast", "bf": "0", "x264-params": "mbtree=0"},
     "mpeg4": {"qscale": "2", "bf": "0"},
 }
-"""Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original.
+"""Encoders and their options, the best first. At CRF 18 a copy can hardly be told from the original. The preset before,
+veryfast, makes grainy films a quarter smaller, as alike to 0.1 dB, in twice the time.
 
 With x264's macroblock tree a file is a sixth smaller, but the same frames give other bytes in one run of ten, and a
 resumed clip is to be the one that was made at once.
@@ -116,7 +116,7 @@ class Film:
         """As `Clip.notes`; what is damaged or missing is known once all frames have been read."""
         return (*self._stated, *self._found)
 
-    def frames(self, start: int = 0) -> Iterator[Frame]:
+    def frames(self, start: int = 0, only: Container[int] | None = None) -> Iterator[Frame]:
         """As `Clip.frames`."""
         with self._as_clip_errors(), self._open() as container:
             stream = container.streams.video[0]
@@ -141,7 +141,7 @@ class Film:
                 seconds = float((pts - began) * self._base)
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
-                if number >= start:
+                if number >= start and (only is None or number in only):
                     yield Frame(upright(frame), seconds, pts, int(frame.duration or 0))
             if number < 0:
                 self._refuse("has no picture that can be decoded: get it again")
@@ -190,7 +190,8 @@ class Film:
 
     def _coded(self, frame: Frame, stream: Any) -> av.VideoFrame:
         space = Colorspace.ITU709 if frame.image.height >= HD_HEIGHT else Colorspace.ITU601
-        rgb = av.VideoFrame.from_ndarray(np.asarray(frame.image), format="rgb24")
+        rgb = av.VideoFrame(*frame.image.size, "rgb0")  # four bytes a pixel, as Pillow has them
+        rgb.planes[0].update(frame.image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
         made = rgb.reformat(format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
         finer = self._base / self._coded_base
         made.pts, made.time_base = round(frame.pts * finer), self._coded_base

@@ -65,11 +65,10 @@ def who_of_tracks(clip: Clip, tracks: Sequence[Track], bundle: Bundle, asked: Wh
             number = track.first + (2 * part + 1) * len(track.landmarks) // (2 * LOOKS)
             wanted.setdefault(number, []).append(which)
     seen: dict[int, list[tuple[float, float]]] = {which: [] for which in range(len(tracks))}
-    for number, frame in zip(range(max(wanted) + 1), clip.frames(), strict=False):
-        if number in wanted:
-            faces = [_face(tracks[which], number) for which in wanted[number]]
-            for which, labels in zip(wanted[number], default_labeller(1)(frame.image, faces), strict=True):
-                seen[which].append((labels.sex, labels.age))
+    for number, frame in zip(sorted(wanted), clip.frames(only=wanted), strict=False):
+        faces = [_face(tracks[which], number) for which in wanted[number]]
+        for which, labels in zip(wanted[number], default_labeller(1)(frame.image, faces), strict=True):
+            seen[which].append((labels.sex, labels.age))
     people = []
     for looks in seen.values():
         sex, age = np.median(looks, axis=0)

@@ -1,10 +1,11 @@
 """Follow faces through the frames of a clip.
 
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
-where each face was in the frame before. A face that the finder finds for the first time is followed back to the
-finder's last run, so that its track does not begin late. A face that is gone for less than a third of a second stays
-one track, and is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run
-on every frame.
+where each face was in the frame before. Of the runs on every eighth frame, three in four are quick, and see no faces
+under a sixteenth of the frame's longer side. A face that the finder finds for the first time is followed back to the
+finder's last whole run, as far as frames are kept, so that its track does not begin late. A face that is gone for less
+than a third of a second stays one track, and is interpolated linearly in between. Trackers that match boxes (SORT and
+its kin) want the finder to run on every frame.
 """
 
 from collections.abc import Sequence
@@ -20,27 +21,28 @@ from anime2real.domain import Domain
 from anime2real.face.finder import square_of
 from anime2real.face.geometry import Face
 from anime2real.video.clip import Frame
+from anime2real.video.nearness import distance, jumped, same
 
 EVERY: Final = 8
 """Frames from one run of the finder to the next."""
 
+WHOLE: Final = 4
+"""Runs of the finder on every eighth frame from one that sees small faces, too, to the next."""
+
+QUICK: Final = 1 / 16
+"""Least side of a face that a quick run is sure to see, in shares of the frame's longer side."""
+
 BACK: Final = 32
-"""Most frames for which a new face is followed back; more than `EVERY`, because repeated drawings are not counted."""
+"""Most frames for which a new face is followed back, repeated ones among them."""
+
+BACK_PIXELS: Final = 32 * 1280 * 720
+"""Of larger frames, fewer are kept to be followed back, but `EVERY` at least."""
 
 SEARCH: Final = 3
 """Frames from one run of the finder to the next while a face is lost."""
 
 KEPT: Final = 0.5
 """Lowest score of the landmark network at which a face is followed on; a new face needs the finder's score."""
-
-JUMP: Final = 0.3
-"""A face is lost if it seems to move by more than this share of its side from one frame to the next."""
-
-GROWTH: Final = 1.35
-"""A face is lost if its size seems to change by more than this factor from one frame to the next."""
-
-SAME: Final = 0.35
-"""Two faces are one if their middles are nearer than this share of the larger one's side."""
 
 MISSES: Final = 3
 """Runs of the finder in a row that may miss a face which the landmark network still finds."""
@@ -61,8 +63,8 @@ HELD: Final = 1.5
 class Finder(Protocol):
     """The part of `follow.FollowingFinder` that tracking uses."""
 
-    def __call__(self, image: Image.Image) -> list[Face]:
-        """The faces in a picture."""
+    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+        """The faces in a picture; if it is to be quick, small ones may be missing."""
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
@@ -126,11 +128,11 @@ class Tracker:
         self._finder, self._every = finder, every
         self._live: list[_Live] = []
         self._done: list[Track] = []
-        self._recent: list[Image.Image] = []  # the frames since the finder's last run
+        self._recent: list[Image.Image] = []  # the frames since the finder's last whole run
         self._thumbnail: NDArray[np.float64] | None = None
         self._number = 0
         self.held: list[bool] = []
-        self._since = every
+        self._since, self._quick = every, WHOLE  # frames since the finder's last run; its quick runs since a whole one
 
     def __call__(self, frame: Frame) -> None:
         """Take the next frame."""
@@ -141,19 +143,26 @@ class Tracker:
         if self.held[-1]:
             for live in self._live:
                 live.seen.append(live.seen[-1])
-            self._recent.append(self._recent[-1] if self._recent else image)  # a clip may stand still for long
+            self._keep(self._recent[-1] if self._recent else image)  # a clip may stand still for long
             return
         if changed is not None and float(changed.mean()) > CUT:
             for live in self._live:
                 self._finish(live, lost=False)
-            self._live, self._recent, self._since = [], [], self._every
+            self._live, self._recent, self._since, self._quick = [], [], self._every, WHOLE
         lost = self._follow(image, frame.time)
         self._since += 1
         if lost or self._since >= (SEARCH if self._gone() else self._every):
-            self._look(image)
-            self._recent, self._since = [], 0
-        else:
-            self._recent.append(image)
+            quick = not self._gone() and self._quick + 1 < WHOLE
+            self._look(image, quick=quick)
+            self._since, self._quick = 0, self._quick + 1 if quick else 0
+            if not quick:
+                self._recent = []
+                return
+        self._keep(image)
+
+    def _keep(self, image: Image.Image) -> None:
+        self._recent.append(image)
+        del self._recent[: -max(self._every, min(BACK, BACK_PIXELS // (image.width * image.height)))]
 
     def tracks(self) -> list[Track]:
         """All tracks, by their first frame; no more frames may come."""
@@ -169,7 +178,8 @@ class Tracker:
         live = [[one.first, list(map(_face_record, one.seen)), one.misses, one.lost_at] for one in self._live]
         thumbnail = None if self._thumbnail is None else self._thumbnail.tolist()
         done = [track.as_record() for track in self._done]
-        return {"live": live, "done": done, "thumbnail": thumbnail, "held": self.held, "since": self._since}
+        since = self._since, self._quick
+        return {"live": live, "done": done, "thumbnail": thumbnail, "held": self.held, "since": since}
 
     @classmethod
     def resumed(cls, finder: Finder, state: dict[str, Any]) -> "Tracker":
@@ -182,7 +192,8 @@ class Tracker:
         tracker._live = [_Live(a, list(map(_face_of, seen)), misses, lost) for a, seen, misses, lost in state["live"]]
         tracker._done = [Track.of_record(record) for record in state["done"]]
         tracker._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.float64)
-        tracker.held, tracker._since = list(state["held"]), int(state["since"])
+        tracker.held = list(state["held"])
+        tracker._since, tracker._quick = map(int, state["since"])
         tracker._number = len(tracker.held)
         return tracker
 
@@ -204,10 +215,10 @@ class Tracker:
         any_lost = False
         kept: list[Face] = []
         for live, face in zip(here, self._finder.follow(image, [live.last for live in here]), strict=True):
-            if face.score < KEPT or _jumped(live.last, face):
+            if face.score < KEPT or jumped(live.last, face):
                 live.lost_at, any_lost = time, True
                 live.seen.append(None)
-            elif any(_same(face, other) for other in kept):  # two tracks on one face: the older keeps it
+            elif any(same(face, other) for other in kept):  # two tracks on one face: the older keeps it
                 self._end(live)
             else:
                 kept.append(face)
@@ -219,20 +230,21 @@ class Tracker:
                 self._end(live)
         return any_lost
 
-    def _look(self, image: Image.Image) -> None:
+    def _look(self, image: Image.Image, *, quick: bool) -> None:
         """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
-        found = self._finder(image)
+        found = self._finder(image, quick=quick)
         for live in [live for live in self._live if live.lost_at is None]:
-            same = next((face for face in found if _same(face, live.last)), None)
-            live.misses = 0 if same else live.misses + 1
-            if same:
-                found = [face for face in found if face is not same]
-            elif live.misses >= MISSES:
+            again = next((face for face in found if same(face, live.last)), None)
+            if again:
+                live.misses, found = 0, [face for face in found if face is not again]
+                continue
+            live.misses += not quick or square_of(live.last.landmarks)[2] >= QUICK * max(image.size)
+            if live.misses >= MISSES:
                 self._end(live)
         for live in self._gone():
-            near = [face for face in found if not _jumped(live.last, face, 3)]
+            near = [face for face in found if not jumped(live.last, face, 3)]
             if near:
-                again = min(near, key=lambda face: _distance(live.last, face))
+                again = min(near, key=lambda face: distance(live.last, face))
                 found = [face for face in found if face is not again]
                 live.seen[-1], live.lost_at, live.misses = again, None, 0
         for face in found:
@@ -245,7 +257,7 @@ class Tracker:
         for back, earlier in enumerate(islice(reversed(self._recent), BACK), start=2):
             before = self._finder.follow(earlier, seen[-1:])[0]
             others = (live.seen[-back] for live in taken if len(live.seen) >= back)
-            if before.score < KEPT or _jumped(seen[-1], before) or any(o and _same(o, before) for o in others):
+            if before.score < KEPT or jumped(seen[-1], before) or any(o and same(o, before) for o in others):
                 break
             seen.append(before)
         return _Live(self._number - len(seen), list(reversed(seen)))
@@ -276,21 +288,3 @@ def _face_of(record: list[Any] | None) -> Face | None:
         return None
     landmarks, domain, score = record
     return Face(np.array(landmarks, np.float64).reshape(5, 2), domain, float(score))
-
-
-def _distance(one: Face, two: Face) -> float:
-    """Distance between the middles of two faces, in sides of the larger one."""
-    (ax, ay, a, _), (bx, by, b, _) = square_of(one.landmarks), square_of(two.landmarks)
-    return float(np.hypot(ax - bx, ay - by)) / max(a, b)
-
-
-def _same(one: Face, two: Face) -> bool:
-    return _distance(one, two) < SAME
-
-
-def _jumped(before: Face, after: Face, frames: float = 1) -> bool:
-    """Whether a face has moved or changed its size by more than a face does in so many frames."""
-    sides = square_of(before.landmarks)[2], square_of(after.landmarks)[2]
-    if min(sides) <= 0:
-        return True
-    return _distance(before, after) > JUMP * frames or max(sides) / min(sides) > GROWTH**frames

@@ -56,11 +56,13 @@ def upright(frame: av.VideoFrame) -> Image.Image:
         space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     if is_hdr(int(frame.color_trc)):
         deep: Any = frame.reformat(format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
-        pixels = tone_mapped(deep.to_ndarray(), int(frame.color_trc))
+        image = Image.fromarray(tone_mapped(deep.to_ndarray(), int(frame.color_trc)))
     else:
-        plain: Any = frame.reformat(format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG)
-        pixels = plain.to_ndarray()
-    image = Image.fromarray(pixels)
+        # Four bytes a pixel are what Pillow has; at other widths FFmpeg leaves the last columns of such frames wrong.
+        kind, mode = ("rgba", "RGBX") if frame.width % 16 == 0 else ("rgb24", "RGB")
+        plain: Any = frame.reformat(format=kind, src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        plane, size = plain.planes[0], (plain.width, plain.height)
+        image = Image.frombytes("RGB", size, plane, "raw", mode, plane.line_size, 1)
     facts: Any = frame.side_data  # its stubs know names of a kind, and not the kind
     turn = turn_of(facts.get(Type.DISPLAYMATRIX))
     return image if turn is None else image.transpose(turn)
