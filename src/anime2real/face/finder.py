@@ -94,8 +94,7 @@ class FaceFinder:
         Args:
             image: of any size.
             score: lowest score of a face, in [0, 1]; small faces need `MORE_IF_SMALL` more.
-            largest: longer side of the largest picture that the detector gets, px; half of it takes a quarter of the
-                time, and faces twice as large are missed.
+            largest: longer side of the largest picture that the detector gets, px: half of it takes a quarter as long.
         """
         candidates = self.candidates(image, largest)
         best = suppressed(candidates)
