@@ -6,10 +6,11 @@
 
 `galatea` is the default recipe at 256 px with batches of 8 a GPU, `cyclegan` the paper's at 128 px with 16. Each is
 measured with one process and with several, one a GPU: steps as training takes them, with all that the processes tell
-each other (gradients, losses' counts, pools, the clock), on random pictures that lie on the device. Several count only
-if the captured step passes the parity check that every training run makes. `--toy` rehearses all of it on a CPU, where
-processes share the cores; its figures say nothing. The last line is JSON: `ratio` is pairs a second of several
-processes over those of one.
+each other (gradients, losses' counts, pools, the clock), on random pictures that lie on the device. The processes start
+once: the first measures alone, while the others take the steps of its warm-up and then wait, so that kernels are built
+and convolutions chosen once for both. Several count only if the captured step passes the parity check that every
+training run makes. `--toy` rehearses all of it on a CPU, where processes share the cores; its figures say nothing. The
+last line is JSON: `ratio` is pairs a second of several processes over those of one, `seconds` when each part was done.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import torch
 from train_step import SHIPS, SPEEDS, TOY_SIZE, TOYS, Subject, synchronise
 
 from anime2real.train.accelerated.parity import preflight
-from anime2real.train.distributed import Processes, processes
+from anime2real.train.distributed import Processes, processes, started
 from anime2real.train.loop import RUN_AHEAD
 from anime2real.train.recipes import options_of
 from anime2real.train.step import Speed, TrainingStep
@@ -44,7 +45,7 @@ WARMUP: Final = 8
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", choices=list(SIZES), default=list(SIZES))
-    parser.add_argument("--processes", type=int, default=2, help="against one")
+    parser.add_argument("--processes", type=int, default=2, help="against one; two or more")
     parser.add_argument("--batch", type=int, help="pairs a GPU; 8 of galatea and 16 of cyclegan if not given")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement, after its warm-up")
     parser.add_argument("--speed", choices=list(SPEEDS), help="the fastest that the device has if not given")
@@ -73,8 +74,8 @@ def pairs_per_second(subject: Subject, together: Processes, speed: Speed, batch:
         subject.build(batch * together.world_size), subject.pictures, batch, speed, subject.landmarks
     )
     ahead: deque[torch.cuda.Event] = deque()
-    started, now, steps = 0.0, 0.0, -WARMUP
-    while steps < 0 or now - started < seconds:
+    begun, now, steps = 0.0, 0.0, -WARMUP
+    while steps < 0 or now - begun < seconds:
         draw = sampler.draw(steps + WARMUP).part(together.rank, together.world_size)
         training_step.step(draw, 2e-4, [0.001])
         if subject.device.type == "cuda":
@@ -86,42 +87,55 @@ def pairs_per_second(subject: Subject, together: Processes, speed: Speed, batch:
         if steps == 0:
             synchronise(subject.device)
         now = together.clock(time.perf_counter())[0]
-        started = now if steps == 0 else started
+        begun = now if steps == 0 else begun
     synchronise(subject.device)
-    elapsed = together.clock(time.perf_counter())[0] - started
+    elapsed = together.clock(time.perf_counter())[0] - begun
     training_step.renew()
     return batch * together.world_size * steps / elapsed
 
 
 def work(options: argparse.Namespace) -> None:
     """Be one of the processes; the first prints what they found as JSON."""
+    begun = time.perf_counter()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
+    if options.toy:
+        torch.set_num_threads(1)
+    (method,), (rank, world_size) = options.methods, started()
+    device = torch.device("cpu" if options.toy or not torch.cuda.is_available() else f"cuda:{rank}")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    subject = subject_of(method, device, toy=options.toy)
+    speed = SPEEDS[options.speed] if options.speed else Speed.best(device)
+    if device.type != "cuda":
+        speed = replace(speed, graph=False, streams=False)
+    batch = options.batch or (2 if options.toy else BATCHES[method])
+    told: dict[str, Any] = {"px": subject.size, "batch_a_gpu": batch, "speed": vars(speed)}
+    seconds: dict[str, float] = {"started": time.perf_counter() - begun}
+    alone = pairs_per_second(subject, Processes(device), speed, batch, 0.0 if rank else options.seconds)
+    told["one_pairs_per_second"], seconds["alone"] = alone, time.perf_counter() - begun
+    if not rank:
+        print(f"{method}: {alone:.1f} pairs/s with one, after {seconds['alone']:.0f} s", file=sys.stderr, flush=True)
     with processes("cpu" if options.toy else "auto") as together:
-        if together.device.type == "cuda":
-            torch.cuda.set_device(together.device)
-        (method,) = options.methods
-        subject = subject_of(method, together.device, toy=options.toy)
-        speed = SPEEDS[options.speed] if options.speed else Speed.best(together.device)
-        if together.device.type != "cuda":
-            speed = replace(speed, graph=False, streams=False)
-        batch = options.batch or (2 if options.toy else BATCHES[method])
-        told: dict[str, Any] = {"px": subject.size, "batch_a_gpu": batch, "speed": vars(speed)}
-        if together.world_size > 1 and speed != Speed():
-            whole = batch * together.world_size
-            draw = subject.sampler(whole).draw(0).part(together.rank, together.world_size)
+        if speed != Speed():
+            whole = batch * world_size
+            draw = subject.sampler(whole).draw(0).part(rank, world_size)
             parity = preflight(subject.build(whole), subject.pictures, draw, speed, subject.landmarks)
             told |= {"parity_holds": together.all_of(parity.holds), "parity": vars(parity)}
+        seconds["parity"] = time.perf_counter() - begun
         told["pairs_per_second"] = pairs_per_second(subject, together, speed, batch, options.seconds)
-        if together.device.type == "cuda":
-            told["device"] = torch.cuda.get_device_name(together.device)
-            told["peak_gb"] = torch.cuda.max_memory_allocated(together.device) / 1e9
-    if together.is_first:
+        seconds["together"] = time.perf_counter() - begun
+        if device.type == "cuda":
+            told["device"] = torch.cuda.get_device_name(device)
+            told["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+    if not rank:
+        told["seconds"] = {name: round(value, 1) for name, value in seconds.items()}
         print(json.dumps(told), flush=True)
 
 
-def measured(method: str, count: int, options: argparse.Namespace) -> dict[str, Any]:
-    """What `count` processes find, each told of the others as torchrun does."""
+def measured(method: str, options: argparse.Namespace) -> dict[str, Any]:
+    """What the processes find, each told of the others as torchrun does."""
+    count = options.processes
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -132,7 +146,7 @@ def measured(method: str, count: int, options: argparse.Namespace) -> dict[str, 
     source = str(Path(__file__).parents[1] / "src")
     told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
     told |= {"LOCAL_WORLD_SIZE": str(count), "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
-    started = [
+    processes_of_it = [
         subprocess.Popen(
             command,
             env={**os.environ, **told, "RANK": str(rank), "LOCAL_RANK": str(rank)},
@@ -142,13 +156,15 @@ def measured(method: str, count: int, options: argparse.Namespace) -> dict[str, 
         for rank in range(count)
     ]
     try:
-        output, _ = started[0].communicate(timeout=options.timeout)
-        for process in started[1:]:
+        output, _ = processes_of_it[0].communicate(timeout=options.timeout)
+        for process in processes_of_it[1:]:
             process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"{method}: not done after {options.timeout:g} s; what was found by then is above")
     finally:
-        for process in started:
+        for process in processes_of_it:
             process.kill()
-    if any(process.returncode for process in started):
+    if any(process.returncode for process in processes_of_it):
         sys.exit(f"{method} with {count} processes failed: see above")
     found: dict[str, Any] = json.loads(output.splitlines()[-1])
     return found
@@ -162,12 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     lines: dict[str, Any] = {}
     for method in options.methods:
-        one, several = (measured(method, count, options) for count in (1, options.processes))
-        ratio = several["pairs_per_second"] / one["pairs_per_second"]
-        lines[method] = several | {"one_pairs_per_second": one["pairs_per_second"], "ratio": ratio}
-        what = f"{method}, {several['px']} px, {several['batch_a_gpu']} pairs a GPU"
-        rates = f"{one['pairs_per_second']:.1f} pairs/s with one, {several['pairs_per_second']:.1f} with"
-        print(f"{what}: {rates} {options.processes}: {ratio:.2f} times", flush=True)
+        found = measured(method, options)
+        one, several = found["one_pairs_per_second"], found["pairs_per_second"]
+        lines[method] = found | {"ratio": several / one}
+        what = f"{method}, {found['px']} px, {found['batch_a_gpu']} pairs a GPU"
+        rates = f"{one:.1f} pairs/s with one, {several:.1f} with"
+        print(f"{what}: {rates} {options.processes}: {several / one:.2f} times", flush=True)
     print(json.dumps({"torch": torch.__version__, "processes": options.processes, **lines}))
 
 
