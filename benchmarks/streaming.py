@@ -1,20 +1,23 @@
 """Training speed with streamed pictures against the same with all of them on the device, in one run.
 
     python benchmarks/streaming.py
+    python benchmarks/streaming.py --data pack-128 shards-256
     python benchmarks/streaming.py --device cpu --toy
 
 `cyclegan` at 128 px with batches of 16, and `galatea`, the default recipe with a real set of its own and so four
 pictures a pair, at 256 px with batches of 8. For each a pack of `--pictures` made-up pictures, harder to unpack than
-photographs, is written in shards to a temporary folder. Then steps as training takes them are timed by turns: from a
-pack on the device, from the shards, and so on, `--rounds` times; the rates are those of all rounds together.
-`--one-piece` streams from images.npy instead. `--toy` rehearses all of it with tiny networks; its figures say nothing.
-The last line is JSON: `ratio` is streamed pairs a second over resident ones, `cost` the share of the speed that
-streaming takes; a line like it stands after each size, should the time run out.
+photographs, is written in shards to a temporary folder, unless `--data` names one of that size. Then steps as training
+takes them are timed by turns: from a pack on the device, from the shards, and so on, `--rounds` times; the rates are
+those of all rounds together. `--one-piece` streams from images.npy instead. `--toy` rehearses all of it with tiny
+networks; its figures say nothing. The last line is JSON: `ratio` is streamed pairs a second over resident ones, `cost`
+the share of the speed that streaming takes, `after` when each part was done; a line like it stands after each round,
+should the time run out.
 """
 
 import argparse
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections import deque
@@ -41,6 +44,8 @@ from anime2real.train.sampler import BatchIndices, Sampler
 from anime2real.train.step import Speed, TrainingStep
 from anime2real.train.streaming import Streamed
 
+BEGUN: Final = time.perf_counter()
+
 WARMUP: Final = 6
 """Steps before the clock starts, the first of which captures the graph; on a CPU one."""
 
@@ -49,12 +54,17 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--pictures", type=int, default=2048, help="of the pack, drawings and photographs together")
+    parser.add_argument(
+        "--pictures", type=int, default=1024, help="of a made-up pack, drawings and photographs together"
+    )
+    parser.add_argument("--data", nargs="+", type=Path, default=[], help="packs, in one piece or in shards")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each of the two")
     parser.add_argument("--readers", type=int, help="processes that read; as training chooses if not given")
     parser.add_argument("--one-piece", action="store_true", help="stream from images.npy in place of shards")
-    parser.add_argument("--deadline", type=float, default=140.0, help="seconds after which no other size is begun")
+    parser.add_argument(
+        "--deadline", type=float, default=80.0, help="seconds after which no other size or round is begun"
+    )
     parser.add_argument("--toy", action="store_true", help="tiny networks and pictures: a rehearsal")
     return parser.parse_args(arguments)
 
@@ -64,11 +74,10 @@ def write_pack(folder: Path, count: int, size: int) -> Path:
     random = np.random.default_rng(0)
     folder.mkdir()
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (count, size, size, 3))
-    grain = random.normal(0, 2, (16, size, size, 3))
+    grain = random.normal(0, 2, (16, size, size, 3)).round().astype(np.uint8)  # negative ones wrap, as do the sums
     for row in range(count):
-        coarse = random.integers(20, 236, (8, 8, 3)).astype(np.float64)
-        smooth = np.repeat(np.repeat(coarse, size // 8, 0), size // 8, 1)
-        images[row] = (smooth + grain[row % 16]).clip(0, 255)
+        coarse = random.integers(20, 236, (8, 8, 3), np.uint8)
+        images[row] = np.repeat(np.repeat(coarse, size // 8, 0), size // 8, 1) + grain[row % 16]
     del images
     points = (TEMPLATE * size).tolist()
     entries = [
@@ -141,63 +150,81 @@ def subject_of(method: str, toy: bool, device: torch.device) -> Subject:
     return Subject(method, options_of(method, preset, **given), size, torch.empty(0, device=device))
 
 
-def measured(method: str, options: argparse.Namespace, device: torch.device, folder: Path) -> dict[str, Any]:
-    """Both rates of a method."""
+def packs_of(size: int, options: argparse.Namespace, folder: Path) -> tuple[Pack, Pack]:
+    """A pack of so many pixels a side for the device, and the one of the same pictures that is streamed."""
+    given = next((pack for pack in map(Pack, options.data) if pack.size == size), None)
+    whole = given or Pack(write_pack(folder / "whole", 64 if options.toy else options.pictures, size))
+    if options.one_piece or whole.in_shards:
+        return whole, whole
+    shard_packs([whole.folder], folder / "shards", quiet=True)
+    return whole, Pack(folder / "shards")
+
+
+def measured(method: str, options: argparse.Namespace, device: torch.device, folder: Path) -> Iterator[dict[str, Any]]:
+    """Both rates of a method, after each round."""
     subject, batch = subject_of(method, options.toy, device), 2 if options.toy else BATCHES[method]
-    size = subject.size
-    whole = write_pack(folder / "whole", 64 if options.toy else options.pictures, size)
-    if not options.one_piece:
-        shard_packs([whole], folder / "shards", quiet=True)
-    pack = Pack(whole if options.one_piece else folder / "shards")
-    speed = Speed.best(device)
-    told: dict[str, Any] = {"px": size, "batch": batch, "pictures": len(pack.index)}
+    whole, pack = packs_of(subject.size, options, folder)
+    speed, after = Speed.best(device), {"packs": since_start()}
+    told: dict[str, Any] = {"px": subject.size, "batch": batch, "pictures": len(pack.index)}
     told["pictures_per_second_a_core"] = round(pictures_per_second(pack), 1)
+    if pack.in_shards:
+        told["shard_bytes_a_picture"] = sum(pack.meta["shards"]["bytes"]) // len(pack.index)
     with ExitStack() as open_sources:
         built = subject.build(batch)
-        resident = Resident(Pack(whole), built, device)
         streamed = Streamed(pack, built, device, batch, options.readers)
-        print(f"{method}, {size} px: {streamed.told}", flush=True)
+        sources: dict[str, PictureSource] = {"resident": Resident(whole, built, device), "streamed": streamed}
+        print(f"{method}, {subject.size} px: {streamed.told}", file=sys.stderr, flush=True)
         rows = [pack.rows(domain, "train") for domain in DOMAINS]
         draw_of = Sampler(rows[0], rows[1], batch, 0, rows if built.wants_real_set else ()).draw
-        turns = {
-            name: Turns(subject, source, open_sources.enter_context(source.draws(draw_of, 0)), batch, speed)
-            for name, source in (("resident", resident), ("streamed", streamed))
-        }
-        rounds = [
-            {name: turn.measure(0.1 if options.toy else options.seconds) for name, turn in turns.items()}
-            for _ in range(options.rounds)
-        ]
+        # The processes that read start while the first step is captured.
+        draws = {name: open_sources.enter_context(source.draws(draw_of, 0)) for name, source in sources.items()}
+        turns = {}
+        for name, source in sources.items():
+            turns[name] = Turns(subject, source, draws[name], batch, speed)
+            after[name] = since_start()
+        rounds: list[dict[str, float]] = []
+        while len(rounds) < options.rounds and not (rounds and since_start() > options.deadline):
+            seconds = 0.1 if options.toy else options.seconds
+            rounds.append({name: round(turn.measure(seconds), 2) for name, turn in turns.items()})
+            rates = {name: turn.pairs / turn.seconds for name, turn in turns.items()}
+            ratio = rates["streamed"] / rates["resident"]
+            told |= {f"{name}_pairs_per_second": round(rate, 2) for name, rate in rates.items()}
+            told |= {"ratio": round(ratio, 4), "cost": round(1 - ratio, 4), "readers": streamed.readers}
+            yield told | {"rounds": rounds, "after": after | {"rounds": since_start()}} | peaks(device)
         for turn in turns.values():
             turn.step.renew()
-    rates = {name: turn.pairs / turn.seconds for name, turn in turns.items()}
-    ratio = rates["streamed"] / rates["resident"]
-    told |= {f"{name}_pairs_per_second": round(rate, 2) for name, rate in rates.items()}
-    told |= {"ratio": round(ratio, 4), "cost": round(1 - ratio, 4), "readers": streamed.readers, "rounds": rounds}
-    if not options.one_piece:
-        told["shard_bytes_a_picture"] = sum(pack.meta["shards"]["bytes"]) // len(pack.index)
+
+
+def peaks(device: torch.device) -> dict[str, float]:
+    """Memory at its peak, GB."""
+    found = {"host_peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
     if device.type == "cuda":
-        told["device_peak_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
-    told["host_peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    return told | {"largest_worker_gb": round(children, 2)}
+        found["device_peak_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+    return found
+
+
+def since_start() -> float:
+    """Seconds since this script began."""
+    return round(time.perf_counter() - BEGUN, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    options, begun = parsed(arguments), time.perf_counter()
+    options = parsed(arguments)
     device = find_device(options.device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     lines: dict[str, Any] = {"torch": torch.__version__, "device": name}
     for method in options.methods:
-        if time.perf_counter() - begun > options.deadline:
+        if lines.keys() & set(SIZES) and since_start() > options.deadline:
             lines[method] = "not begun, the time had run out"
+            print(json.dumps(lines), flush=True)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            lines[method] = measured(method, options, device, Path(folder))
-        lines["seconds"] = round(time.perf_counter() - begun, 1)
-        print(json.dumps(lines), flush=True)
+            for found in measured(method, options, device, Path(folder)):
+                lines[method] = found
+                print(json.dumps(lines), flush=True)
 
 
 if __name__ == "__main__":
