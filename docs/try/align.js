@@ -13,7 +13,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 export function align(picture, toUnit, side, beyond = "quiet") {
   const place = compose(toUnit, scaling(side));
   const scale = scaleOf(place);
-  const [left, top, right, bottom] = extent(inverse(place), side, picture, 4 / Math.min(1, scale));
+  const [left, top, right, bottom] = extent(inverse(place), [side, side], picture, 4 / Math.min(1, scale));
   let part = crop(picture, left, top, right, bottom);
   let back = compose(inverse(place), moving(-left, -top));
   const factor = Math.trunc(1 / scale);
@@ -22,7 +22,7 @@ export function align(picture, toUnit, side, beyond = "quiet") {
     back = compose(back, scaling(1 / factor));
   }
   const square = sample(part, back, [side, side], beyond);
-  const inside = corners(inverse(toUnit), 1).every(
+  const inside = corners(inverse(toUnit), [1, 1]).every(
     ([x, y]) => x >= 0 && y >= 0 && x <= picture.width && y <= picture.height,
   );
   return beyond !== "quiet" || inside ? square : fillQuietly(square, (n) => outside(toUnit, picture, n));
@@ -37,17 +37,17 @@ function outside(toUnit, { width, height }, n) {
   };
 }
 
-const corners = (toPicture, side) =>
+const corners = (toPicture, [width, height]) =>
   [
     [0, 0],
-    [side, 0],
-    [0, side],
-    [side, side],
+    [width, 0],
+    [0, height],
+    [width, height],
   ].map((point) => apply(toPicture, point));
 
-/** Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin. */
-export function extent(toPicture, side, { width, height }, margin) {
-  const points = corners(toPicture, side);
+/** Left, top, right and bottom, whole px, of what a crop of a width and a height covers of a picture, with a margin. */
+export function extent(toPicture, crop, { width, height }, margin) {
+  const points = corners(toPicture, crop);
   const [low, high] = [[], []];
   [width, height].forEach((size, axis) => {
     const values = points.map((point) => point[axis]);
@@ -74,7 +74,7 @@ export function crop({ width, data }, left, top, right, bottom) {
  * Pillow's `Image.reduce`: the mean of each block; the blocks at the right and the bottom may be smaller.
  * Pillow multiplies by a whole multiple of 2^-24 in place of dividing, so most halves are rounded down.
  */
-function reduce({ width, height, data }, factor) {
+export function reduce({ width, height, data }, factor) {
   const small = { width: Math.ceil(width / factor), height: Math.ceil(height / factor), data: null };
   small.data = new Uint8Array(small.width * small.height * 3);
   for (let y = 0, to = 0; y < small.height; y++) {

@@ -38,7 +38,7 @@ export function blend(one, other, share) {
 }
 
 /** Pull-push filling: n × n colours where known is 1; where it is less, those of coarser grids show. */
-function spread(colours, known, n) {
+export function spread(colours, known, n) {
   if (n === 1) return colours;
   const half = n / 2;
   const [means, weights] = [new Float32Array(half * half * 3), new Float32Array(half * half)];

@@ -3,7 +3,8 @@
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
 import { Finder, inBox } from "./finder.js";
-import { paste } from "./paste.js";
+import { headMasks } from "./heads.js";
+import { pasteHead } from "./paste.js";
 import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
 import { prepare } from "./translate.js";
@@ -11,6 +12,8 @@ import { asking, goesByFace, labelsOf, told } from "./who.js";
 
 /** A failure whose message is shown to the user. */
 class Problem extends Error {}
+
+const HEAD = "models/head.onnx";
 
 const here = (name) => new URL(name, import.meta.url);
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
@@ -166,6 +169,17 @@ async function translated(picture, faces, { face: number, box, to, who: asked },
   return { square, result, frame };
 }
 
+/** A picture with results along the outline of their heads, the first on top. */
+async function pasted(picture, results, report) {
+  const network = await session(HEAD, loading(report, "the network that finds heads"));
+  let whole = picture;
+  for (const { square, result, frame } of [...results].reverse()) {
+    const masks = await headMasks([square, result], (inputs) => run(network, inputs));
+    whole = pasteHead(whole, square, result, frame, masks);
+  }
+  return whole;
+}
+
 const tasks = {
   async start() {
     manifest = JSON.parse(new TextDecoder().decode(await download("manifest.json")));
@@ -195,9 +209,7 @@ const tasks = {
     const results = [];
     for (const part of parts) results.push(await translated(picture, faces, part, report));
     const whole = layout === "paste";
-    const last = whole
-      ? results.reduceRight((below, { result, frame }) => paste(below, result, frame), picture) // the first on top
-      : results[0].result;
+    const last = whole ? await pasted(picture, results, report) : results[0].result;
     return {
       png: await marked(await toPng(last), manifest),
       before: whole ? null : await toPng(results[0].square),

@@ -13,7 +13,6 @@ from typing import Any
 import build_try
 import javascript
 import numpy as np
-import onnxruntime
 import pytest
 import tiny
 import write_picture_way
@@ -37,34 +36,22 @@ from anime2real.network import to_float, to_uint8
 from anime2real.pipeline import crop_faces, who_input
 from anime2real.translator import find_faces
 
-Network = Callable[[dict[str, Any]], dict[str, NDArray[np.float32]]]
-
 CONDITIONS = ("tilt", "landmarks", "style")
 
 
-def network(content: bytes) -> Network:
-    """A network as docs/try calls it: [values, shape] by input name to values by output name."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-
-    def run(inputs: dict[str, Any]) -> dict[str, NDArray[np.float32]]:
-        arrays = {name: values.reshape(shape) for name, (values, shape) in inputs.items()}
-        return {name: values.ravel() for name, values in zip(names, session.run(names, arrays), strict=True)}
-
-    return run
-
-
 @functools.cache
-def best(to: Domain) -> tuple[Translator, Network]:
+def best(to: Domain) -> tuple[Translator, javascript.Network]:
     """The best translator to a domain, and its network as docs/try calls it."""
     translator = Translator.load(None, to)
-    return translator, network(translator.bundle.model())
+    return translator, javascript.network(translator.bundle.model())
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")} | {"labels": who.LABELS}
-    callbacks = {name: network(path.read_bytes()) for name, path in models.items()}
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")}
+    callbacks = {
+        name: javascript.network(path.read_bytes()) for name, path in (models | {"labels": who.LABELS}).items()
+    }
     with javascript.modules(build_try.PAGE, callbacks) as modules:
         yield modules
 
@@ -156,7 +143,7 @@ def translated(
     image: Image.Image,
     face: dict[str, Any],
     bundle: Bundle,
-    run: Network,
+    run: javascript.Network,
     asked: dict[str, str] | None = None,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The crop that goes in, and the result; of whom the picture has, unless somebody else is asked for."""
@@ -189,7 +176,7 @@ def test_labels_are_python_s(page: javascript.Modules, golden: dict[str, Any]) -
     faces = find_faces(image)
     assert faces
     for face, labels in zip(faces, default_labeller(1)(image, faces), strict=True):
-        here = labels_of(page, image, {"crop": matrix(face.crop)})
+        here = labels_of(page, image, {"crop": javascript.similarity(face.crop)})
         assert here == pytest.approx(vars(labels), abs=1e-3)
 
 
@@ -226,7 +213,7 @@ def test_who_is_asked_for_is_told_as_python_tells_it(
     assert crops.who is not None
     here = told(page, image, face, bundle, asked)
     assert here == pytest.approx(crops.who[0].tolist(), abs=1e-3)
-    square, result = translated(page, image, face, bundle, network(bundle.model()), asked)
+    square, result = translated(page, image, face, bundle, javascript.network(bundle.model()), asked)
     assert difference(javascript.picture(square), Image.fromarray(crops.pixels[0])) < 0.5
     assert np.array_equal(javascript.pixels(result), np.asarray(Translator(bundle)(image, who=who)))
 
@@ -278,12 +265,6 @@ def test_the_golden_cases(page: javascript.Modules, golden: dict[str, Any]) -> N
     assert_alike({"faces": records, "crops": crops}, golden)
 
 
-def matrix(similarity: python.Similarity) -> dict[str, float]:
-    """A similarity as geometry.js has it."""
-    linear, shift = similarity.linear, similarity.shift
-    return {"a": linear.real, "b": linear.imag, "x": shift.real, "y": shift.imag}
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_geometry(page: javascript.Modules, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -297,13 +278,15 @@ def test_geometry(page: javascript.Modules, seed: int) -> None:
     crop = python.to_template(landmarks)
     other = python.around((3.0, 4.0), 5.0, 0.3)
     assert call("tiltOf", points) == pytest.approx(python.tilt_of(landmarks))
-    assert call("toTemplate", points, python.TEMPLATE.tolist()) == pytest.approx(matrix(crop))
-    assert call("around", [3, 4], 5, 0.3) == pytest.approx(matrix(other))
-    assert call("inverse", matrix(crop)) == pytest.approx(matrix(crop.inverse))
-    assert call("compose", matrix(crop), matrix(other)) == pytest.approx(matrix(crop.then(other)))
-    assert call("upright", matrix(crop)) == pytest.approx(matrix(python.upright(crop)))
-    assert call("scaleOf", matrix(crop)) == pytest.approx(crop.scale)
-    np.testing.assert_allclose(call("apply", matrix(crop), points[0]), crop(landmarks[0]))
+    assert call("toTemplate", points, python.TEMPLATE.tolist()) == pytest.approx(javascript.similarity(crop))
+    assert call("around", [3, 4], 5, 0.3) == pytest.approx(javascript.similarity(other))
+    assert call("inverse", javascript.similarity(crop)) == pytest.approx(javascript.similarity(crop.inverse))
+    assert call("compose", javascript.similarity(crop), javascript.similarity(other)) == pytest.approx(
+        javascript.similarity(crop.then(other))
+    )
+    assert call("upright", javascript.similarity(crop)) == pytest.approx(javascript.similarity(python.upright(crop)))
+    assert call("scaleOf", javascript.similarity(crop)) == pytest.approx(crop.scale)
+    np.testing.assert_allclose(call("apply", javascript.similarity(crop), points[0]), crop(landmarks[0]))
 
 
 def noise(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -332,7 +315,7 @@ def test_align_is_python_s(
     image = Image.fromarray(noise(120, 90)).resize((480, 360), Image.Resampling.BICUBIC).crop((0, 0, 120, 90))
     frame = python.around(centre, side, angle)
     given = javascript.picture(np.asarray(image))
-    cut = javascript.pixels(page("align.js", "align", given, matrix(frame), 48, beyond))
+    cut = javascript.pixels(page("align.js", "align", given, javascript.similarity(frame), 48, beyond))
     expected = np.asarray(python.align(image, frame, 48, beyond=beyond)).astype(int)
     assert np.abs(cut - expected).max() <= 1
     assert (cut != expected).mean() < 0.01
@@ -354,20 +337,6 @@ def test_pixels_become_floats_and_floats_pixels_as_in_python(page: javascript.Mo
 def test_halves_are_rounded_as_in_python(page: javascript.Modules) -> None:
     for value in (0.5, 1.5, 2.5, 2.4999, 7.0):
         assert page("pixels.js", "round", value) == round(value)
-
-
-@pytest.mark.parametrize(("side", "scale"), [(128, 0.9), (64, 1.7), (64, 3.4), (256, 0.23)])
-def test_a_crop_is_pasted_back_as_in_python(page: javascript.Modules, side: int, scale: float) -> None:
-    """Also one enlarged or reduced, turned, and beyond the edge; the blurred edge is the normal distribution's."""
-    picture, crop = noise(300, 220), decode(EXAMPLES / "mika.png").image.resize((side, side))
-    frame = python.around((70.5, 90.25), side * scale, 0.3)
-    wanted = np.asarray(python.paste(Image.fromarray(picture), crop, frame)).astype(int)
-    parts = {"a": frame.linear.real, "b": frame.linear.imag, "x": frame.shift.real, "y": frame.shift.imag}
-    pasted = page("paste.js", "paste", javascript.picture(picture), javascript.picture(np.asarray(crop)), parts)
-    apart = np.abs(javascript.pixels(pasted).astype(int) - wanted)
-    assert apart.max() <= 6
-    assert apart.mean() < 0.35
-    assert np.abs(wanted - picture).max() > 100
 
 
 def test_a_face_in_a_box_is_that_of_python(page: javascript.Modules) -> None:
