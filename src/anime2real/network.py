@@ -150,13 +150,17 @@ class Networks:
         threads: int | None = None,
         once: bool = False,
     ) -> None:
-        self._method, self._with_variants = method, with_variants
+        self._method, self._given, self._with_variants = method, given, with_variants
         self._threads, self._once, self._lock = threads, once, Lock()
         self._known: dict[Domain, Bundle | UserError] = {}
         self._loaded: dict[Domain, Network] = {}
         if given is not None:
             wrong_way = BundleError(f"{given.folder} translates to {given.target} alone")
             self._known = {to: given if to == given.target else wrong_way for to in DOMAINS}
+
+    def __reduce__(self) -> tuple[Any, ...]:  # as `Network`
+        made = partial(type(self), with_variants=self._with_variants, threads=self._threads, once=self._once)
+        return made, (self._method, self._given)
 
     def __call__(self, to: Domain) -> Network:
         """The network of a direction, loaded once; a UserError if there is none, or it is damaged."""

@@ -5,7 +5,9 @@ that would share one get longer names, all of them, so that none is ever given t
 """
 
 import os
+import sys
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +17,28 @@ from pathlib import Path
 from anime2real.atomic import remove_partial_files
 from anime2real.errors import UserError
 from anime2real.image.decode import PictureError, reason
-from anime2real.image.files import Found, Search, clip_kind
+from anime2real.image.files import Search, clip_kind
+from anime2real.image.folders import Found
 from anime2real.image.provenance import SOFTWARE, read_marks
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 
 _Jobs = dict[Path, ClipJob | UserError | None]
+
+
+@dataclass(frozen=True)
+class Named:
+    """One file and what its usual result is called.
+
+    Attributes:
+        source: the file.
+        name: below the folder of the results, without a suffix.
+        taken: of the other results, the names that begin with this one and a hyphen, as further results of this file
+            do: they must not get them.
+    """
+
+    source: Path
+    name: Path
+    taken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,8 @@ class Places:
         options: how results are made.
         take_clip: asked about each clip.
         file: the result of the only picture, in `output`.
+        begun_ns: when work began that goes on elsewhere if it is cut off, by the clock of the folder's disk. Results
+            that are no older are those of an attempt that was cut off: they may be replaced.
     """
 
     search: Search
@@ -63,30 +84,39 @@ class Places:
     options: Options
     take_clip: TakeClip
     file: Path | None = None
+    begun_ns: int | None = None
 
     def __iter__(self) -> Iterator[Item]:
+        """The files in order, each with its place, after `named`."""
+        jobs: _Jobs = {}
+        return (self.planned(named, jobs) for named in self.named(jobs))
+
+    def named(self, jobs: _Jobs) -> Iterator[Named | PictureError]:
         """The files in order. What killed commands left half written in the folders of the results is removed.
+
+        Args:
+            jobs: gets those of the clips that had to be opened.
 
         Raises:
             PictureError: `output` cannot be made.
         """
         swept: set[Path] = set()
         for group in [list(self.search)] if self.search.several else _by_folder(self.search):
-            jobs: _Jobs = {}
             found = [item for item in group if isinstance(item, Found)]
             suffix = partial(self._suffix, jobs)
             names = dict(zip(found, result_names(found, suffix), strict=True))
-            taken = frozenset(map(_key, names.values()))
+            taken = sorted(map(_key, names.values()))
             for item in group:
                 if isinstance(item, PictureError):
-                    yield Item(Path(), outcome=Outcome(None, error=str(item)))
+                    yield item
                     continue
-                planned = self._planned(item.path, names[item], taken, jobs)
-                if planned.target.parent not in swept:
-                    swept.add(planned.target.parent)
+                name = names[item]
+                folder = (self.output / name).parent
+                if folder not in swept:
+                    swept.add(folder)
                     make_folder(self.output)
-                    remove_partial_files(planned.target.parent)
-                yield planned
+                    remove_partial_files(folder)
+                yield Named(item.path, name, _beginning(f"{_key(name)}-", taken))
 
     def of_all(self, item: Item, faces: int) -> list[Path]:
         """The places of all results of a picture: the variants of its first face, then those of the next one.
@@ -114,10 +144,14 @@ class Places:
         job = jobs[source]
         return job.suffix if isinstance(job, ClipJob) else self.options.format
 
-    def _planned(self, source: Path, name: Path, taken: frozenset[str], jobs: _Jobs) -> Item:
+    def planned(self, named: Named | PictureError, jobs: _Jobs) -> Item:
+        """A file with its place, after a look at what is there; `jobs` are those of clips that are open already."""
+        if isinstance(named, PictureError):
+            return Item(Path(), outcome=Outcome(None, error=str(named)))
+        source = named.source
         suffix = self._suffix(jobs, source)
         job = jobs.pop(source)
-        target = self.file or self.output / f"{name}.{suffix}"
+        target = self.file or self.output / f"{named.name}.{suffix}"
         if self.options.skip_existing and not self.search.holds(target) and self._is_done(target):
             return Item(source, target, outcome=Outcome(source, (target,), skipped=True))
         refusal = str(job) if isinstance(job, UserError) else self._refusal(target)
@@ -127,13 +161,17 @@ class Places:
             return Item(source, target, outcome=Outcome(source, error=refusal))
         told = f"written as {target.relative_to(self.output)}: another picture is called {source.stem}"
         notes = () if self.file or target.stem == source.stem else (told,)
-        return Item(source, target, taken, job if isinstance(job, ClipJob) else None, notes=notes)
+        return Item(source, target, named.taken, job if isinstance(job, ClipJob) else None, notes=notes)
 
     def _is_done(self, target: Path) -> bool:
         """Whether all results are there: the usual one is written last, so that it stands for all faces."""
         numbers = range(2, self.options.variants + 1)
         further = (target.with_stem(f"{target.stem}-variant-{number}") for number in numbers)
-        return all(os.path.lexists(path) for path in (target, *further))
+        return all(os.path.lexists(path) for path in (target, *further)) and not self._is_own(target)
+
+    def _is_own(self, target: Path) -> bool:
+        """Whether a result was written since `begun_ns`."""
+        return self.begun_ns is not None and os.lstat(target).st_mtime_ns >= self.begun_ns
 
     def _refusal(self, target: Path) -> str | None:
         """Why nothing may be written to a path; asked before any work is done."""
@@ -141,7 +179,7 @@ class Places:
             return None
         if self.search.holds(target):
             return f"{target} is one of the pictures to translate: choose another folder"
-        if self.options.overwrite:
+        if self.options.overwrite or self._is_own(target):
             return None
         return f"{target} is already there: give --overwrite or --skip-existing, or choose another folder"
 
@@ -219,6 +257,11 @@ def _free(name: Path, taken: Iterable[str]) -> Path:
 def _by_folder(search: Search) -> Iterator[list[Found | PictureError]]:
     folders = groupby(search, key=lambda item: item.path.parent if isinstance(item, Found) else None)
     return (list(items) for _, items in folders)
+
+
+def _beginning(start: str, names: Sequence[str]) -> frozenset[str]:
+    """Those of sorted names that begin so."""
+    return frozenset(names[bisect_left(names, start) : bisect_left(names, start + chr(sys.maxunicode))])
 
 
 def _key(name: Path) -> str:

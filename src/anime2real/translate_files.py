@@ -6,7 +6,7 @@ One bad picture never stops the rest. Files are opened as their turn comes, and 
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,11 +100,17 @@ def translate_files(
         PictureError: `output` cannot be made.
         BundleError: a network cannot be loaded.
     """
-    work = _Work(networks, Places(search, output, options, take_clip, file), options)
+    places = Places(search, output, options, take_clip, file)
+    yield from translate_items(networks, places, places)
+
+
+def translate_items(networks: Networks, places: Places, items: Iterable[Item]) -> Iterator[Outcome]:
+    """Translate some of the files that are looked for, as `translate_files` does."""
+    work, output = _Work(networks, places, places.options), places.output
     loaders, writer = ThreadPoolExecutor(min(LOADERS, available_cores())), ThreadPoolExecutor(1)
     with removed_if_empty(output):
         try:
-            for outcome in _run(work, loaders, writer):
+            for outcome in _run(work, iter(items), loaders, writer):
                 gone = next((path for path in outcome.outputs if not os.path.lexists(path)), None)
                 yield replace(outcome, outputs=(), error=f"{gone} was written, and removed since") if gone else outcome
         finally:
@@ -112,9 +118,11 @@ def translate_files(
                 pool.shutdown(cancel_futures=True)
 
 
-def _run(work: _Work, loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> Iterator[Outcome]:
+def _run(
+    work: _Work, items: Iterator[Item], loaders: ThreadPoolExecutor, writer: ThreadPoolExecutor
+) -> Iterator[Outcome]:
     """Run the network on batches, while further pictures are decoded and those before are written."""
-    items, waiting = iter(work.places), _Waiting()
+    waiting = _Waiting()
     _fill(waiting, work, items, loaders)
     for to in _likely(work.options, waiting):  # while the first picture is decoded
         loaders.submit(work.networks, to)  # a failure is told when it is asked for
@@ -263,7 +271,8 @@ def _write(work: _Work, item: Item, loaded: _Loaded, results: NDArray[np.uint8],
     images = [image for variants in zip(*by_variant, strict=True) for image in variants]
     try:
         targets = work.places.of_all(item, len(by_variant[0]))
-        overwrite = work.options.overwrite or work.options.skip_existing  # `of_all` has said what may be replaced
+        # `of_all` has said what may be replaced.
+        overwrite = work.options.overwrite or work.options.skip_existing or work.places.begun_ns is not None
         write_together(images, targets, overwrite=overwrite, quality=work.options.quality)
     except UserError as error:
         return Outcome(item.source, error=str(error))

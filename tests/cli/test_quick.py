@@ -46,7 +46,8 @@ def test_every_option_alone_and_with_each_other_is_read_as_cyclopts_does() -> No
             continue
         assert told == by_cyclopts(line), line
     names = {name for line in lines for name in by_us(line) or {}}
-    assert names == set(inspect.signature(translate).parameters)  # a new option has to be tried here, too
+    # A new option has to be tried here, too; --ray, which imports much, is left to cyclopts.
+    assert names == set(inspect.signature(translate).parameters) - {"ray"}
     assert by_us(["translate", "a", "-o", "out"]) == {"pictures": ["a"], "output": Path("out")}
 
 
@@ -59,7 +60,8 @@ def test_every_option_alone_and_with_each_other_is_read_as_cyclopts_does() -> No
         "translate a -o out --no-overwrite", "translate a -o out --skip_existing", "translate a -oout",
         "translate a --output=out", "translate a -o out --to", "translate a -o out -o out",
         "translate a -o out -- -b", "translate a -o out --method --json", "translate a -o out -x",
-        "translate a -o out b", "translate a -o out --pictures b",
+        "translate a -o out b", "translate a -o out --ray", "translate a -o out --ray h:1",
+        "translate a -o out --pictures b",
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_left_to_cyclopts(words: str) -> None:

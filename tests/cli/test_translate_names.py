@@ -12,7 +12,8 @@ from translating import colour, draw, translating
 
 from anime2real.cli.main import main
 from anime2real.image.decode import PictureError
-from anime2real.image.files import Found, Search, collect
+from anime2real.image.files import Search, collect
+from anime2real.image.folders import Found
 from anime2real.results import result_names
 
 

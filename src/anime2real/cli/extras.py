@@ -11,6 +11,7 @@ TRAIN: Final = "Train a method on a pack; the same command again resumes. Needs 
 
 MODULES: Final[dict[str, Collection[str]]] = {
     "measure": ("torch",),
+    "ray": ("ray", "pyarrow", "pandas"),
     "study": ("fastapi", "uvicorn", "scipy"),
     "train": ("torch", "safetensors", "scipy", "filelock", "onnx", "onnxscript", "tomli_w"),
     "web": ("fastapi", "uvicorn", "python_multipart"),

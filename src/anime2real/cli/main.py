@@ -86,7 +86,8 @@ def quick(tokens: list[str]) -> Callable[[], int] | None:
     if tokens[:1] != ["translate"]:
         return None
     hints = get_type_hints(translate)
-    arguments = _ODD | {f"--{name}".replace("_", "-"): name for name in hints if name not in ("pictures", "as_json")}
+    plain = hints.keys() - {"pictures", "as_json", "ray"}
+    arguments = _ODD | {f"--{name}".replace("_", "-"): name for name in plain}
     left = iter(tokens[1:])
     given: dict[str, Any] = {}
     pictures: list[list[str]] = [[]]  # those between two options

@@ -23,5 +23,7 @@ There: Final = Parameter(validator=lambda kind, given: check_there(given))
 
 Json = Annotated[bool, Parameter(name="--json")]
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+Ray = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+"""[ADDRESS]; cyclopts knows options with several values, or none, but not with one or none."""
 Many = Parameter(consume_multiple=True)
 Recursive = Annotated[bool | None, Parameter(negative="--no-recursive")]

@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from anime2real.cli.options import Json, Many, Output, There
+from anime2real.cli.cluster import cluster, table_of_failures
+from anime2real.cli.options import Json, Many, Output, Ray, There
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
 
@@ -36,6 +38,7 @@ def prepare(
     labels: bool = False,
     labels_from: Annotated[Path | None, There] = None,
     processes: int | None = None,
+    ray: Ray = None,
     overwrite: bool = False,
     quiet: bool = False,
     as_json: Json = False,
@@ -65,6 +68,8 @@ def prepare(
         labels_from: a CSV table with the columns archive, member, sex and age of those that are known; the other faces
             are read.
         processes: to read pictures and find hair with; all cores if not given. The pack is the same.
+        ray: read pictures and find hair on a Ray cluster, with the extra `ray`: the one at HOST:PORT, or, if no address
+            is given, the one of this machine. Pictures that fail are listed in OUTPUT.failed.csv.
         overwrite: replace an existing pack, which stays until the new one is whole.
         quiet: print no progress.
         as_json: print a line of JSON in place of words.
@@ -77,6 +82,8 @@ def prepare(
         "size": size, "crop": crop, "test_share": test_share, "licence": licence, "rights": rights, "near": near,
         "processes": processes, "overwrite": overwrite, "quiet": quiet,
     }  # fmt: skip
+    if ray is not None and (pairs is not None or processes is not None):
+        raise UsageError(f"--ray goes without {'--pairs' if pairs else '--processes'}: leave one of them out")
     if pairs is not None:
         if anime or real or both or layout or hair or labels or labels_from:
             raise UsageError("--pairs goes without the other sources, --hair and --labels: leave them out")
@@ -87,10 +94,15 @@ def prepare(
         meanings = _meanings(layout or [])
         if not (both or (anime and real)):
             raise UsageError("a pack holds both domains: give --anime and --real, or --both, or --pairs")
-        summary = make(
-            anime or [], real or [], output, both=both or [], layout=meanings, hair=hair, labels=labels,
+        make_it = partial(
+            make, anime or [], real or [], output, both=both or [], layout=meanings, hair=hair, labels=labels,
             labels_from=labels_from, **common,
         )  # fmt: skip
+        if ray is None:
+            summary = make_it()
+        else:
+            with cluster(ray) as spread, table_of_failures(output) as failed:
+                summary = make_it(spread=spread, failed=failed)
     tell_left_out(summary)
     facts = {"pack": str(summary.folder), "counts": summary.counts, "dropped": summary.dropped}
     print(json.dumps(facts) if as_json else printable(in_words(facts)))

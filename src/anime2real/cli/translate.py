@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
+from anime2real.cli.cluster import translate_on
 from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
@@ -23,9 +24,6 @@ if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.network import Networks
     from anime2real.outcome import ClipJob, Format, Outcome
     from anime2real.pipeline import FaceChoice
-
-MOST_COUNTED: Final = 100_000
-"""Files that are counted before the first is translated, so that the progress tells how many there are."""
 
 
 def translate(
@@ -48,6 +46,7 @@ def translate(
     variants: int = 1,
     who: str = "auto",
     threads: int | None = None,
+    ray: list[str] | None = None,
     as_json: bool = False,
 ) -> int:
     """Translate every face in pictures, videos (with the extra `video`) and animated pictures.
@@ -74,7 +73,9 @@ def translate(
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
             both, as "man, 25"; auto, as each picture has it.
-        threads: CPU threads; all cores if not given.
+        threads: CPU threads; all cores if not given, and one for each process of --ray.
+        ray: translate on a Ray cluster, with the extra `ray`: the one at HOST:PORT, or, if no address is given, the one
+            of this machine. Failures are listed in OUTPUT.failed.csv, too.
         as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.format import MOST_VARIANTS
@@ -98,11 +99,14 @@ def translate(
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
         given, domain = _given_bundle(bundle, None if to == "auto" else to)
-        once = variants == len(pictures) == 1 and Path(pictures[0]).is_file()
+        once = variants == len(pictures) == 1 and Path(pictures[0]).is_file() and ray is None
+        threads = threads or (None if ray is None else 1)
         networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once)
         _check_can(networks, domain, "--bundle" if bundle else "--method", variants, asked)
         if domain and (chosen := networks.bundle(domain)).classes:
-            _tell_of_label_maps(chosen, layout)
+            from anime2real.image.label_map import note_of  # not above: few bundles take any
+
+            tell(note_of(chosen, layout))
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
@@ -117,10 +121,15 @@ def translate(
             from anime2real.video.files import ClipJobs  # not above: few commands have a clip
 
             options = replace(options, faces=_face_choice(face, False, layout))  # all faces of a frame are one result
-            return ClipJobs(networks, layout, domain, report.frames)(path, options)
+            return ClipJobs(networks, layout, domain, *frames)(path, options)
 
+        frames = (report.frames,) if ray is None else ()
+        if ray is None:
+            outcomes = translate_files(networks, search, place.folder, options, take_clip, file=place.file)
+        else:
+            outcomes = translate_on(ray, threads or 1, networks, search, place, options, take_clip)
         try:
-            for outcome in translate_files(networks, search, place.folder, options, take_clip, file=place.file):
+            for outcome in outcomes:
                 report(outcome)
         finally:
             report.close()
@@ -185,15 +194,6 @@ def _check_can(networks: "Networks", to: Domain | None, option: str, variants: i
         who_for(bundle, who)
 
 
-def _tell_of_label_maps(bundle: "Bundle", layout: str | None) -> None:
-    """Say what a bundle takes in place of pictures."""
-    from anime2real.image.label_map import said
-
-    if layout not in (None, "face"):
-        raise UsageError(f"{bundle.name} translates label maps, which are whole: leave --layout out")
-    tell(f"note: {bundle.name} takes label maps of {said(bundle.classes)}: palette or grey PNGs of these values")
-
-
 class OutcomePrinter:
     """Prints what became of each file: results on stdout; failures, notes and progress on stderr.
 
@@ -226,7 +226,7 @@ class OutcomePrinter:
     @cached_property
     def _total(self) -> int | None:
         """Number of files, for the progress on a terminal; None if they are too many to be counted first."""
-        return self._search.count(MOST_COUNTED)
+        return self._search.count()
 
     def __call__(self, outcome: "Outcome") -> None:
         """Report one file."""

@@ -7,6 +7,7 @@ the picture's edges. Drawn hair is found by its colour (`hair_colour.py`): what 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from anime2real.data.arrays import header
 from anime2real.data.hair_colour import hair_colour
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.pack_files import note_hair, write_index
-from anime2real.data.workers import in_order
+from anime2real.data.workers import Workers, processes_here
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
 from anime2real.image.guided_filter import guided_filter
@@ -161,12 +162,15 @@ def need_scipy() -> None:
         raise PackError('finding hair needs scipy: pip install "anime2real[train]"')
 
 
-def add_hair(folder: Path, *, processes: int | None = None, progress: Progress | None = None) -> int:
+def add_hair(
+    folder: Path, *, processes: int | None = None, spread: Workers | None = None, progress: Progress | None = None
+) -> int:
     """Give a pack `hair.npy` and each picture's `hair` in index.jsonl; hair that is there is found anew.
 
     Args:
         folder: of the pack, prepared with the crop rule face or tilted.
         processes: to use; all cores if not given.
+        spread: finds it elsewhere, in place of `processes`.
         progress: gets how many pictures are done.
 
     Whatever stops it, the same call goes on where it stopped.
@@ -189,7 +193,8 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
     network = _sum(MODEL)
     pixels, colours = folder / ".hair-pixels", folder / ".hair-colours"
     try:
-        _find(pack, pixels, colours, f"{pack.digest} {network}", processes, progress)
+        spread = spread or processes_here(processes)
+        _find(pack, pixels, colours, f"{pack.digest} {network}", spread, progress)
         found = [colour for line in colours.read_text(encoding="utf-8").splitlines()[1:] for colour in json.loads(line)]
         total = hashlib.sha256(np.ascontiguousarray(np.load(pixels, mmap_mode="r")).data).hexdigest()
         flush(pixels)
@@ -203,7 +208,7 @@ def add_hair(folder: Path, *, processes: int | None = None, progress: Progress |
     return known
 
 
-def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | None, progress: Progress | None) -> None:
+def _find(pack: Pack, pixels: Path, colours: Path, key: str, spread: Workers, progress: Progress | None) -> None:
     """Write masks to `pixels`, as .npy, and colours to `colours`, a line a chunk; go on where `key` did so before."""
     shape = pack.images.shape[:3]
     head = header(shape)
@@ -222,7 +227,7 @@ def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | No
         masks.write(head)
         masks.seek(len(head) + done * shape[1] * shape[2])
         masks.truncate()
-        for found in _found(pack, done, processes):
+        for found in spread(_hair_of, _Chunks(pack.folder, done), -(-(shape[0] - done) // _CHUNK)):
             masks.write(b"".join(mask.tobytes() for mask, _ in found))
             masks.flush()
             text.write(json.dumps([colour for _, colour in found]) + "\n")  # says that the masks before are there
@@ -232,13 +237,17 @@ def _find(pack: Pack, pixels: Path, colours: Path, key: str, processes: int | No
                 progress("finding hair", done, shape[0])
 
 
-def _found(
-    pack: Pack, start: int, processes: int | None
-) -> Iterator[list[tuple[NDArray[np.uint8], list[float] | None]]]:
-    """Mask and colour of every picture from `start` on, in order, by chunks."""
-    starts = range(start, len(pack.index), _CHUNK)
-    tasks = ((pack.images[i : i + _CHUNK], pack.index[i : i + _CHUNK]) for i in starts)
-    return in_order(_hair_of, tasks, len(starts), processes)
+@dataclass(frozen=True)
+class _Chunks:
+    """The pictures of a pack from `start` on, with what its index says of them, by chunks."""
+
+    folder: Path
+    start: int
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], list[dict[str, Any]]]]:
+        pack = Pack(self.folder)
+        for at in range(self.start, len(pack.index), _CHUNK):
+            yield pack.images[at : at + _CHUNK], pack.index[at : at + _CHUNK]
 
 
 def _hair_of(

@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from anime2real.data.near_hashes import BITS
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, preparing_folder
 from anime2real.data.sources import Crop
-from anime2real.data.workers import in_order
+from anime2real.data.workers import Workers, processes_here
 from anime2real.domain import DOMAINS, Domain
 from anime2real.image.decode import printable
 from anime2real.locks import alone
@@ -73,6 +73,8 @@ def prepare(
     labels: bool = False,
     labels_from: Path | None = None,
     processes: int | None = None,
+    spread: Workers | None = None,
+    failed: Callable[[Path, str], None] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> PackSummary:
@@ -96,13 +98,15 @@ def prepare(
         labels: read sex and age off each face too; wants `face` or `tilted`.
         labels_from: a table of labels that are known already, see `labels.read_table`; it stands for `labels`, too.
         processes: to decode with; all cores if not given. The pack is the same.
+        spread: decodes and finds hair elsewhere, in place of `processes`.
+        failed: told each picture that cannot be read or shows no face, and why.
         overwrite: replace a pack that is there, which stays until the new one is whole.
         quiet: no progress on stderr.
 
     Raises:
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
-    labels = labels or labels_from is not None
+    labels, spread = labels or labels_from is not None, spread or processes_here(processes)
     with removing_finished(preparing_folder(output), output):
         check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
@@ -120,14 +124,17 @@ def prepare(
         with Progress(quiet=quiet) as progress, _alone(output):
             shards = Shards(output, members, [listing.stamp for listing in found], size, crop)
             shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
-            _decode(shards, hair, output, progress, processes, quiet)
+            _decode(shards, hair, output, progress, spread, quiet)
+            if failed is not None:
+                for path, line in shards.failed():
+                    failed(path, line)
             try:
                 assemble(shards, recipe, progress)
             except EmptyDomainError:
                 shards.remove()
                 raise
             if hair and "hair" not in Pack(shards.pack).meta:
-                add_hair(shards.pack, processes=processes, progress=progress)
+                add_hair(shards.pack, spread=spread, progress=progress)
             if labels:
                 add_labels(shards.pack, table=labels_from, progress=progress)
             meta = Pack(shards.pack).meta
@@ -170,11 +177,11 @@ def _alone(output: Path) -> Iterator[None]:
             yield
 
 
-def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, processes: int | None, quiet: bool) -> None:
+def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, spread: Workers, quiet: bool) -> None:
     """Decode the shards that are not done, after a look at the room that the pack will take."""
     undone = shards.undone()
     total = len(shards.members)
-    done = total - sum(len(task[3]) for task in shards.tasks(undone))
+    done = total - sum(len(task[2]) for task in shards.tasks(undone))
     need, free = shards.need(undone, hair), shutil.disk_usage(shards.folder).free
     room = f"up to {_bytes(need)} of the {_bytes(free)} free at {output.absolute().parent}"
     if need > free:
@@ -185,7 +192,7 @@ def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, proces
     if not quiet:
         begun = f"; {done:,} of {total:,} pictures are done already" if done else ""
         print(printable(f"{total:,} pictures, {room}{begun}"), file=sys.stderr)
-    for finished in in_order(decode_shard, shards.tasks(undone), len(undone), processes):
+    for finished in spread(decode_shard, shards.tasks(undone), len(undone)):
         done += finished
         progress("reading pictures", done, total)
 

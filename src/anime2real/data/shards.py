@@ -1,7 +1,7 @@
 """The work of `prepare` on its way: pictures decoded by shards, each on disk as soon as it is done.
 
-A hidden folder beside the pack holds them: `N.npy`, the pixels, and `N.npz`, all else that is known; and one file of
-thumbnails. Whoever is stopped goes on at the next shard. The folder belongs to one list of pictures, with their sizes
+A hidden folder beside the pack holds them: `N.npy`, the pixels, and `N.npz`, all else that is known. No file is written
+by two. Whoever is stopped goes on at the next shard. The folder belongs to one list of pictures, with their sizes
 and times, and one way to crop; for any other it is emptied first.
 """
 
@@ -99,8 +99,6 @@ class Shards:
         self.members, self.size, self.crop = members, size, crop
         self.bounds = range(0, len(members), SHARD)
         begin(self.folder, _key(members, stamps, size, crop), self.pack)
-        with (self.folder / "thumbnails").open("ab") as file:
-            file.truncate(len(members) * _THUMBNAIL_BYTES)
 
     def pixels(self, number: int) -> Path:
         """The file of a shard's pixels (K, S, S, 3), of those that were not rejected."""
@@ -114,11 +112,11 @@ class Shards:
         """Numbers of the shards that are still to be decoded."""
         return [number for number in range(len(self.bounds)) if not self.facts(number).is_file()]
 
-    def tasks(self, numbers: Sequence[int]) -> list[tuple[Path, int, int, list[Member], int, Crop]]:
+    def tasks(self, numbers: Sequence[int]) -> list[tuple[Path, int, list[Member], int, Crop]]:
         """Arguments of `decode_shard`, for these shards."""
         starts = [self.bounds[number] for number in numbers]
         return [
-            (self.folder, number, start, self.members[start : start + SHARD], self.size, self.crop)
+            (self.folder, number, self.members[start : start + SHARD], self.size, self.crop)
             for number, start in zip(numbers, starts, strict=True)
         ]
 
@@ -128,15 +126,18 @@ class Shards:
         pixels = self.size**2 * 3
         masks = self.size**2 * len(self.members) if hair else 0
         # A shard's pixels lie there twice while they go into the pack.
-        return left * (pixels + _THUMBNAIL_BYTES + _FACTS_BYTES) + min(SHARD, len(self.members)) * pixels + masks
+        return left * (pixels + 2 * _THUMBNAIL_BYTES + _FACTS_BYTES) + min(SHARD, len(self.members)) * pixels + masks
 
     def read_facts(self) -> Facts:
-        """All shards' facts in one."""
+        """All shards' facts in one, and their thumbnails in a file, see `thumbnails`."""
         result = Facts.empty(len(self.members))
+        (self.folder / "thumbnails").unlink(missing_ok=True)
         for number, start in enumerate(self.bounds):
             with self._reading(self.facts(number)), np.load(self.facts(number), allow_pickle=False) as held:
                 for name, column in result.columns().items():
                     column[start : start + SHARD] = held[name]
+                with (self.folder / "thumbnails").open("ab") as file:
+                    file.write(held["thumbnails"].tobytes())
                 pairs = zip(held["reasons"].tolist(), held["lines"].tolist(), strict=True)
                 result.rejected.extend(Rejected(cast(Reason, reason), line) for reason, line in pairs)
         return result
@@ -146,6 +147,15 @@ class Shards:
         with self._reading(self.pixels(number)):
             return np.asarray(mapped(self.pixels(number))[rows])
 
+    def failed(self) -> Iterator[tuple[Path, str]]:
+        """Each picture that is left out since it cannot be read or shows no face, and a line that says why."""
+        for number, start in enumerate(self.bounds):
+            with self._reading(self.facts(number)), np.load(self.facts(number), allow_pickle=False) as held:
+                unread = (start + np.flatnonzero(held["sums"] == b"")).tolist()
+                lines = held["lines"].tolist()
+            for place, line in zip(unread, lines, strict=True):
+                yield self.members[place].container / self.members[place].label, line
+
     @contextmanager
     def _reading(self, path: Path) -> Iterator[None]:
         try:
@@ -154,7 +164,7 @@ class Shards:
             raise PackError(f"{path} is damaged: remove {self.folder}, and run the same command again") from error
 
     def thumbnails(self) -> NDArray[np.float32]:
-        """(N, FEATURES), memory-mapped."""
+        """(N, FEATURES), memory-mapped, of the facts that were read."""
         return np.memmap(self.folder / "thumbnails", np.float32, "r", shape=(len(self.members), FEATURES))
 
     def begin_pack(self, recipe: str) -> None:
@@ -203,8 +213,8 @@ def _key(members: list[Member], stamps: Sequence[str], size: int, crop: Crop) ->
     return total.hexdigest()
 
 
-def decode_shard(folder: Path, number: int, start: int, members: list[Member], size: int, crop: Crop) -> int:
-    """Read, crop and hash a shard's pictures, of which `start` come before, and write it. Returns how many there are.
+def decode_shard(folder: Path, number: int, members: list[Member], size: int, crop: Crop) -> int:
+    """Read, crop and hash a shard's pictures, and write it. Returns how many there are.
 
     Raises:
         PackError: the disk is full or cannot be written to; nothing of the shard is left.
@@ -225,13 +235,10 @@ def decode_shard(folder: Path, number: int, start: int, members: list[Member], s
         "lines": np.array([r.line.replace("\0", " ") for r in facts.rejected], "U"),
     }
     try:
-        with (folder / "thumbnails").open("r+b") as file:
-            file.seek(start * _THUMBNAIL_BYTES)
-            file.write(thumbnails.tobytes())
         with atomic_file(folder / f"{number}.npy") as temporary:
             np.save(temporary, pixels)
         with atomic_file(folder / f"{number}.npz") as temporary:
-            np.savez(temporary, **facts.columns(), **lines)
+            np.savez(temporary, **facts.columns(), **lines, thumbnails=thumbnails)
     except OSError as error:
         with contextlib.suppress(OSError):
             (folder / f"{number}.npy").unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from anime2real.data.pack import PackError, PackOptionError
 
@@ -17,6 +17,23 @@ T = TypeVar("T")
 
 _WAITING = 2
 """Tasks for each process that are sent ahead, so that results do not pile up in memory."""
+
+
+class Workers(Protocol):
+    """What spreads work over processes, those of this machine (`in_order`) or of a cluster (`on_ray`)."""
+
+    def __call__(self, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[T]:
+        """What a function gives for each task, in the tasks' order.
+
+        Args:
+            function: can be pickled, as the tasks can.
+            tasks: its arguments. On a cluster they are pickled in one piece, and gone through there.
+            count: how many there are, at least roughly: no more processes are begun with.
+
+        Raises:
+            UserError: of the function, or since the processes cannot do it.
+        """
+        ...
 
 
 def in_order(
@@ -40,12 +57,12 @@ def in_order(
         for task in tasks:
             yield function(*task)
         return
-    with _no_stderr():
+    with no_stderr():
         pool = ProcessPoolExecutor(number, get_context("spawn"), _begin)
     waiting: deque[Future[T]] = deque()
     try:
         for task in tasks:
-            with _no_stderr():  # a process starts when there is work for it
+            with no_stderr():  # a process starts when there is work for it
                 waiting.append(pool.submit(function, *task))
             if len(waiting) >= _WAITING * number:
                 yield waiting.popleft().result()
@@ -60,8 +77,17 @@ def in_order(
         pool.shutdown(cancel_futures=True)
 
 
+def processes_here(number: int | None) -> Workers:
+    """Processes of this machine: `number` of them, or as many as there are cores."""
+
+    def spread(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[T]:
+        return in_order(function, tasks, count, number)
+
+    return spread
+
+
 @contextmanager
-def _no_stderr() -> Iterator[None]:
+def no_stderr() -> Iterator[None]:
     """Give what is started meanwhile no stderr: if this process is killed, Python itself prints tracebacks there.
 
     They come from processes that had not begun yet; what goes wrong in one that has comes back as an exception.

@@ -5,12 +5,11 @@ import io
 import os
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -20,6 +19,7 @@ from anime2real.errors import path_of
 from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
 from anime2real.image.films import FILM_SUFFIXES, STILL_BRANDS, is_film
+from anime2real.image.folders import Found, LeftOut, Walk
 
 SUFFIXES: Final = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
@@ -32,20 +32,18 @@ QUALITY: Final = 92
 PNG_WAY: Final[dict[str, Any]] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 """zlib's: a face of 256 px takes a fifth of the time of the usual level 6, and a fiftieth more bytes."""
 
+
+MOST_COUNTED: Final = 100_000
+"""Files that are counted before the first is translated, so that the progress tells how many there are."""
+
 Kind = Literal["film", "animation"]
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file that an argument names.
+class _Top(NamedTuple):
+    """A folder that an argument names, and the one below which its files are told."""
 
-    Attributes:
-        path: as it was named.
-        relative: below the folder that was named, or the folder where a pattern begins; of a file, its name.
-    """
-
-    path: Path
-    relative: Path
+    path: str
+    base: str
 
 
 class Search:
@@ -54,7 +52,7 @@ class Search:
     In folders, hidden files are skipped and the suffix must be one of `suffixes`; a file named itself is always taken.
     An argument that matches nothing gives an error in its place, not raised: the rest goes on.
     Each file comes once, in the order of the arguments; of a folder, its own files come first, then those of the
-    folders in it, by name. Names are read as they are asked for, and no file is opened.
+    folders in it, by name. Folders are read as they are asked for, and no file is opened.
 
     Args:
         arguments: what is searched for.
@@ -66,8 +64,7 @@ class Search:
 
     Attributes:
         several: whether there is more than one argument.
-        left_out: how many files of other suffixes the folders held, by suffix, as far as they have been searched.
-        folders_left_out: how many folders in folders were not searched.
+        left_out: what is passed over, as far as folders have been searched.
     """
 
     def __init__(
@@ -78,18 +75,25 @@ class Search:
         recursive: bool | None = None,
         output: Path | str | None = None,
     ) -> None:
-        self._arguments, self._suffixes, self._recursive = list(arguments), suffixes, recursive
-        self._output = None if output is None else os.path.abspath(output)
+        self._arguments, self.left_out = list(arguments), LeftOut()
+        self._walk = Walk(suffixes, recursive, None if output is None else os.path.abspath(output), self.left_out)
         self._folders: set[str] = set()
         self._named: set[str] = set()
         self.several: Final = len(self._arguments) > 1
-        self.left_out: Counter[str] = Counter()
-        self.folders_left_out = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: it finds the same, whatever comes to match a pattern meanwhile."""
+        return {**vars(self), "_tops": self._tops}
+
+    @cached_property
+    def _tops(self) -> list["Found | _Top | PictureError"]:
+        """What each argument names, before any folder is searched."""
+        return [top for argument in self._arguments for top in self._expand(str(argument))]
 
     def __iter__(self) -> Iterator[Found | PictureError]:
         seen: set[str] = set()
-        for argument in self._arguments:
-            for item in self._expand(str(argument)):
+        for top in self._tops:
+            for item in self._below(top):
                 if isinstance(item, Found) and self.several:  # one argument names nothing twice
                     place = os.path.abspath(item.path)
                     if place in seen:
@@ -97,19 +101,20 @@ class Search:
                     seen.add(place)
                 yield item
 
-    def count(self, most: int) -> int | None:
+    def count(self, most: int = MOST_COUNTED) -> int | None:
         """How many files there are; None if they are more than `most`."""
-        again = Search(self._arguments, self._suffixes, recursive=self._recursive, output=self._output)
+        walk = self._walk
+        again = Search(self._arguments, walk.suffixes, recursive=walk.recursive, output=walk.output)
         return counted if (counted := sum(1 for _ in islice(again, most + 1))) <= most else None
 
     def holds(self, path: Path) -> bool:
-        """Whether a path is one of the files found so far, or lies in a folder that is searched."""
-        real = os.path.realpath(path)
+        """Whether a path is one of the files that arguments name, or lies in a folder that is searched."""
+        _, real, is_output = self._tops, os.path.realpath(path), self._walk.is_output
         return real in self._named or any(
-            real.startswith(os.path.join(folder, "")) and not self._is_output(folder, real) for folder in self._folders
+            real.startswith(os.path.join(folder, "")) and not is_output(folder, real) for folder in self._folders
         )
 
-    def _expand(self, argument: str, base: str = "") -> Iterator[Found | PictureError]:
+    def _expand(self, argument: str, base: str = "") -> Iterator["Found | _Top | PictureError"]:
         """One argument. Files that a pattern matches count as named, as if the shell had expanded it."""
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", argument):
             yield PictureError(f"{printable(argument)[:200]} is an address: fetch it first, and give the file")
@@ -117,7 +122,7 @@ class Search:
         try:
             if os.path.isdir(argument):
                 self._folders.add(os.path.realpath(argument))
-                yield from self._searched(argument, base or argument)
+                yield _Top(argument, base or argument)
             elif os.path.lexists(argument):
                 self._named.add(os.path.realpath(argument))
                 yield Found(Path(argument), Path(os.path.relpath(argument, base) if base else Path(argument).name))
@@ -129,59 +134,24 @@ class Search:
                 what = "matches no file: check the pattern" if pattern else "is not there: check the name"
                 yield PictureError(f"{printable(argument) or 'a picture without a name'} {what}")
         except (OSError, ValueError) as error:
-            yield PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
+            yield _unreadable(argument, error)
 
-    def _searched(self, top: str, base: str) -> Iterator[Found | PictureError]:
-        """The files in a folder, or an error if it holds none."""
-        empty = True
-        folders = [top]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as listing:
-                    entries = sorted((e for e in listing if not e.name.startswith(".")), key=lambda entry: entry.name)
-            except OSError as error:
-                empty = False
-                yield PictureError(f"{printable(folder)} cannot be read ({reason(error)}): check its rights")
-                continue
-            own = False
-            for entry in entries:
-                suffix = os.path.splitext(entry.name)[1].lower()
-                if suffix in self._suffixes and entry.is_file():
-                    empty, own = False, True
-                    yield Found(Path(entry.path), Path(os.path.relpath(entry.path, base)))
-                elif not entry.is_dir():
-                    self.left_out[suffix or "without a suffix"] += 1
-            inside = [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
-            if self._recursive or (self._recursive is None and not own):
-                folders += inside
-            else:
-                self.folders_left_out += len(inside)
-        if empty:
-            ends = f"they end in {', '.join(sorted(self._suffixes))}"
-            yield PictureError(f"{printable(top)} holds no pictures{self.left_out_note()}: {ends}")
-
-    def _enters(self, top: str, entry: "os.DirEntry[str]") -> bool:
-        """Whether a folder in a folder is searched: results are not, nor a link to a folder around it."""
-        if entry.is_symlink():
-            link, folder = os.path.realpath(entry.path), os.path.realpath(os.path.dirname(entry.path))
-            if os.path.join(folder, "").startswith(os.path.join(link, "")):
-                return False
-        return not self._is_output(os.path.abspath(top), os.path.abspath(entry.path))
-
-    def _is_output(self, folder: str, path: str) -> bool:
-        """Whether a path below a folder belongs to the results, which lie in a folder inside it."""
-        if self._output is None or self._output == folder:
-            return False
-        output = os.path.join(self._output, "")
-        return output.startswith(os.path.join(folder, "")) and os.path.join(path, "").startswith(output)
+    def _below(self, top: "Found | _Top | PictureError") -> Iterator[Found | PictureError]:
+        if not isinstance(top, _Top):
+            yield top
+            return
+        try:
+            yield from self._walk(*top)
+        except (OSError, ValueError) as error:
+            yield _unreadable(top.path, error)
 
     def left_out_note(self) -> str:
         """What the folders held beside pictures, such as ` (left out: 3 .psd)`; empty if nothing."""
-        kinds = [f"{count} {suffix}" for suffix, count in sorted(self.left_out.items())]
-        if inside := self.folders_left_out:
-            kinds.append(f"{inside} folder{'s' * (inside > 1)}, which --recursive searches")
-        return f" (left out: {', '.join(kinds)})" if kinds else ""
+        return self.left_out.note() if self._folders else ""
+
+
+def _unreadable(argument: str, error: Exception) -> PictureError:
+    return PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
 
 
 def collect(arguments: Iterable[Path | str], *, recursive: bool | None = True) -> list[Path | PictureError]:

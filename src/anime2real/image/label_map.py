@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.bundle.format import Bundle
+from anime2real.errors import UsageError
 from anime2real.image.decode import Limits, PictureError, Stream, opened, refuse
 from anime2real.image.given import Picture, to_image
 
@@ -76,6 +78,17 @@ def coloured(values: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
     palette[0] = 0
     shown: NDArray[np.uint8] = palette.astype(np.uint8)[np.minimum(values[..., 0], classes - 1)]
     return shown
+
+
+def note_of(bundle: Bundle, layout: str | None) -> str:
+    """What a bundle takes in place of pictures.
+
+    Raises:
+        UsageError: the layout is one for faces.
+    """
+    if layout not in (None, "face"):
+        raise UsageError(f"{bundle.name} translates label maps, which are whole: leave --layout out")
+    return f"note: {bundle.name} takes label maps of {said(bundle.classes)}: palette or grey PNGs of these values"
 
 
 def said(classes: Sequence[str]) -> str:

@@ -1,0 +1,100 @@
+"""Pictures a second and core of `anime2real translate` by itself and on a Ray cluster of this machine.
+
+    python benchmarks/cluster.py [PICTURE …] [--few 64] [--many 512]
+
+Both translate few pictures, then many, all copies of those given; the difference is what a further picture costs, and
+what is left is what it costs to begin. Processor time is that of all processes: of the command, and of the cluster,
+which runs from before the first command to after the last. It says more than the clock on a machine with other work.
+The last line is JSON: the ratio is the throughput a core on the cluster to that of the plain command, by processor time
+and, a core for each actor, by the clock.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+COMMAND = (sys.executable, "-c", "import sys; from anime2real.cli.main import main; sys.exit(main())", "translate")
+
+
+def processor_seconds() -> float:
+    """Of all that this process started: what it waited for, and what still runs, with what that waited for."""
+    waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+    stats = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        stats[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
+    running = 0
+    for process in stats:
+        ancestor = stats[process][0]
+        while ancestor in stats and ancestor != os.getpid():
+            ancestor = stats[ancestor][0]
+        running += stats[process][1] if ancestor == os.getpid() else 0
+    return waited.ru_utime + waited.ru_stime + running / os.sysconf("SC_CLK_TCK")
+
+
+def timed(folder: Path, out: Path, *options: str) -> tuple[float, float]:
+    """Processor and wall seconds of one command."""
+    before, start = processor_seconds(), time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([*COMMAND, str(folder), "-o", str(out), *options], env=environment, check=True, capture_output=True)
+    wall = time.perf_counter() - start
+    time.sleep(2)  # until the cluster has waited for the processes that ended
+    shutil.rmtree(out)
+    return processor_seconds() - before, wall
+
+
+def copies(pictures: list[Path], folder: Path, count: int) -> Path:
+    """So many pictures in a folder."""
+    folder.mkdir()
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        shutil.copy(picture, folder / f"{number:06d}{picture.suffix}")
+    return folder
+
+
+def main() -> None:
+    """Measure and print."""
+    from ray.cluster_utils import Cluster
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, nargs="*", default=sorted((ROOT / "examples").glob("*.png")))
+    parser.add_argument("--few", type=int, default=64)
+    parser.add_argument("--many", type=int, default=512)
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT / "src")}
+    cluster = Cluster()
+    cluster.add_node(num_cpus=cores, include_dashboard=False)
+    line: dict[str, Any] = {"cores": cores, "pictures": options.many - options.few}
+    with tempfile.TemporaryDirectory() as scratch:
+        few, many = (copies(options.pictures, Path(scratch) / str(n), n) for n in (options.few, options.many))
+        for name, asked in (("plain", ()), ("ray", ("--ray", cluster.address))):
+            (begin, begin_wall), (whole, wall) = (timed(each, Path(scratch) / "out", *asked) for each in (few, many))
+            line[f"{name}_ms_a_picture"] = round(1000 * (whole - begin) / line["pictures"], 1)
+            line[f"{name}_wall_ms_a_picture"] = round(1000 * (wall - begin_wall) / line["pictures"], 1)
+            print(
+                f"{name}, processor time: {options.few} pictures {begin:.1f} s, {options.many} pictures {whole:.1f} s"
+            )
+            print(
+                f"{name}, by the clock: {options.few} pictures {begin_wall:.1f} s, {options.many} pictures {wall:.1f} s"
+            )
+    cluster.shutdown()
+    line["ratio"] = round(line["plain_ms_a_picture"] / line["ray_ms_a_picture"], 3)
+    line["wall_ratio"] = round(line["plain_wall_ms_a_picture"] / line["ray_wall_ms_a_picture"], 3)
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
