@@ -10,49 +10,64 @@ and, a core for each actor, by the clock.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-c", "import sys; from anime2real.cli.main import main; sys.exit(main())", "translate")
 
 
-def processor_seconds() -> float:
-    """Of all that this process started: what it waited for, and what still runs, with what that waited for."""
-    waited = resource.getrusage(resource.RUSAGE_CHILDREN)
-    stats = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        stats[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
-    running = 0
-    for process in stats:
-        ancestor = stats[process][0]
-        while ancestor in stats and ancestor != os.getpid():
-            ancestor = stats[ancestor][0]
-        running += stats[process][1] if ancestor == os.getpid() else 0
-    return waited.ru_utime + waited.ru_stime + running / os.sysconf("SC_CLK_TCK")
+class Processors(Thread):
+    """Adds up what all that this process started takes of the processors, also what has ended: it looks all the time.
+
+    Ray does not wait for its workers, so the system does not add them up.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._taken: dict[tuple[int, str], int] = {}
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            self._look()
+            time.sleep(0.1)
+
+    def _look(self) -> None:
+        processes: dict[int, list[str]] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has ended
+                processes[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+        for process, fields in processes.items():
+            ancestor = process
+            while ancestor in processes and ancestor != os.getpid():
+                ancestor = int(processes[ancestor][1])
+            if ancestor == os.getpid() != process:
+                self._taken[process, fields[19]] = int(fields[11]) + int(fields[12])  # by when it was started, too
+
+    def seconds(self) -> float:
+        """So far."""
+        self._look()
+        return sum(list(self._taken.values())) / os.sysconf("SC_CLK_TCK")
 
 
-def timed(folder: Path, out: Path, *options: str) -> tuple[float, float]:
+def timed(processors: Processors, folder: Path, out: Path, *options: str) -> tuple[float, float]:
     """Processor and wall seconds of one command."""
-    before, start = processor_seconds(), time.perf_counter()
+    before, start = processors.seconds(), time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     subprocess.run([*COMMAND, str(folder), "-o", str(out), *options], env=environment, check=True, capture_output=True)
     wall = time.perf_counter() - start
-    time.sleep(2)  # until the cluster has waited for the processes that ended
     shutil.rmtree(out)
-    return processor_seconds() - before, wall
+    return processors.seconds() - before, wall
 
 
 def copies(pictures: list[Path], folder: Path, count: int) -> Path:
@@ -75,13 +90,15 @@ def main() -> None:
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT / "src")}
-    cluster = Cluster()
+    processors, cluster = Processors(), Cluster()
     cluster.add_node(num_cpus=cores, include_dashboard=False)
     line: dict[str, Any] = {"cores": cores, "pictures": options.many - options.few}
     with tempfile.TemporaryDirectory() as scratch:
         few, many = (copies(options.pictures, Path(scratch) / str(n), n) for n in (options.few, options.many))
         for name, asked in (("plain", ()), ("ray", ("--ray", cluster.address))):
-            (begin, begin_wall), (whole, wall) = (timed(each, Path(scratch) / "out", *asked) for each in (few, many))
+            (begin, begin_wall), (whole, wall) = (
+                timed(processors, each, Path(scratch) / "out", *asked) for each in (few, many)
+            )
             line[f"{name}_ms_a_picture"] = round(1000 * (whole - begin) / line["pictures"], 1)
             line[f"{name}_wall_ms_a_picture"] = round(1000 * (wall - begin_wall) / line["pictures"], 1)
             print(

@@ -72,12 +72,12 @@ class Walk:
                 empty = False
                 yield PictureError(f"{printable(folder)} cannot be read ({reason(error)}): check its rights")
                 continue
-            own = False
+            own, below = False, os.path.relpath(folder, base)
             for entry in entries:
                 suffix = os.path.splitext(entry.name)[1].lower()
                 if suffix in self.suffixes and entry.is_file():
                     empty, own = False, True
-                    yield Found(Path(entry.path), Path(os.path.relpath(entry.path, base)))
+                    yield Found(Path(entry.path), Path(below, entry.name))
                 elif not entry.is_dir():
                     self.left_out.files[suffix or "without a suffix"] += 1
             inside = [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
