@@ -44,7 +44,8 @@ _FEW_DISCRIMINATORS: Final = {"cam_discriminator_weight": 0.0, "detail_weight": 
 _QUICK: Final = _FEW_DISCRIMINATORS | {"generator": "resnet", "worst_patch_weight": 0.0, "batch_size": 32}
 _PEOPLE: Final = {
     "who": True, "expressions": True, "label_weight": 1.0, "mirror_weight": 3.0, "hard_inputs": 0.25,
-    "decoder": "pixels", "mask_margins": True, "min_scale": 0.65, "start_from": ("galatea",),
+    "cycle_cell": 8, "returned_share": 0.5, "decoder": "pixels", "mask_margins": True, "min_scale": 0.65,
+    "start_from": ("galatea",),
     "eye_weight": 3.0, "eye_recolouring": 0.6, "skin_weight": 4.0, "skin_recolouring": 0.5,
 }  # fmt: skip
 _SHIPPED_HAIR: Final = {"hair_recolouring": 0.5, "hair_weight": 5.0}

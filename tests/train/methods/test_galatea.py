@@ -12,8 +12,10 @@ from anime2real.bundle.format import STYLE
 from anime2real.domain import DOMAINS
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.losses.adversarial import cam_loss, worst_patch
+from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_discriminators import Seen
+from anime2real.train.methods.galatea_judged import judged
 from anime2real.train.methods.galatea_networks import cam_discriminators
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.networks.ugatit import UGATITGenerator
@@ -37,12 +39,12 @@ def test_galateas_steps_leave_each_other_alone() -> None:
         return any(not torch.equal(a, b) for a, b in zip(before, weights(networks), strict=True))
 
     before = weights(generators), weights(discriminators)
-    losses, fake_real, fake_anime = method._generator_step(data)
+    losses, results = method._generator_step(data)
     assert moved(before[0], generators)
     assert not moved(before[1], discriminators)
     assert set(losses) == {"adversarial", "cycle", "identity", "patch"}
     before = weights(generators), weights(discriminators)
-    method._discriminator_step(data, fake_real, fake_anime)
+    method._discriminator_step(data, results)
     assert not moved(before[0], generators)
     assert moved(before[1], discriminators)
     # The projections were drawn once, the features were learned elsewhere.
@@ -59,12 +61,13 @@ def test_galateas_further_discriminators_look_at_the_details_and_leave_the_gener
     data = replace(data, anime_landmarks=points.expand(2, 5, 2), real_landmarks=points.expand(2, 5, 2))
     assert set(method.detail_discriminators) == {"real_eyes", "real_mouth", "anime_eyes", "anime_mouth"}
     discriminators = [p.detach().clone() for p in method.detail_discriminators.parameters()]
-    _, fake_real, fake_anime = method._generator_step(data)
+    _, results = method._generator_step(data)
+    fake_real = results["real"].image
     assert all(
         torch.equal(a, b) for a, b in zip(discriminators, method.detail_discriminators.parameters(), strict=True)
     )
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["discriminator_detail"] > 0
+    assert method._discriminator_step(data, results)["discriminator_detail"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
     for name, discriminator in method.detail_discriminators.items():
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in discriminator.parameters()), name
@@ -120,11 +123,11 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
             for discriminator, image in (("real", method.to_real(data.anime)), ("anime", method.to_anime(data.real)))
             for score in copy.deepcopy(method.cam_discriminators[discriminator])(image)
         )
-    losses, fake_real, fake_anime = method._generator_step(data)
+    losses, results = method._generator_step(data)
     torch.testing.assert_close(losses["cam_discriminator"], torch.as_tensor(expected), atol=1e-4, rtol=1e-4)
     assert all(torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     generators = [p.detach().clone() for p in method.to_real.parameters()]
-    assert method._discriminator_step(data, fake_real, fake_anime)["discriminator_cam"] > 0
+    assert method._discriminator_step(data, results)["discriminator_cam"] > 0
     assert all(torch.equal(a, b) for a, b in zip(generators, method.to_real.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(before, method.cam_discriminators.parameters(), strict=True))
     # As deep as published where there is room; larger pictures are reduced first.
@@ -139,13 +142,61 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
         )
     large = Galatea(replace(TINY["galatea"], cam_discriminator_weight=0.5), 256)
     assert large.reduction == 2
-    seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (fake_real[:1], fake_anime[:1])])
+    seen = torch.cat([fake.repeat(1, 1, 8, 8) for fake in (results["real"].image[:1], results["anime"].image[:1])])
     halved = copy.deepcopy(large.cam_discriminators["real"])(F.avg_pool2d(seen, 2))
     works = large.discriminators.scores(dict.fromkeys(DOMAINS, Seen(seen, data.numbers.augmentation(0), None)))
     for score, wanted in zip(works["cam_real"](), halved, strict=True):
         torch.testing.assert_close(score, wanted)
     with pytest.raises(TrainError, match="cam_discriminator_weight needs pictures of at least"):
         cam_discriminators(4, 8)
+
+
+def test_discriminators_judge_pictures_that_came_back_in_place_of_a_share_of_the_translations() -> None:
+    torch.manual_seed(0)
+    method = Galatea(replace(TINY["galatea"], returned_share=0.5), SIZE)
+    method.make_optimizers(1e-3)
+    data = batch(8)
+    ones = torch.ones(8, 5, 2)
+    data = replace(data, anime_landmarks=ones, real_landmarks=-ones)
+    with torch.no_grad():
+        fake_real, fake_anime = method.to_real(data.anime), method.to_anime(data.real)
+        came_back = {"real": method.to_real(fake_anime), "anime": method.to_anime(fake_real)}
+    _, results = method._generator_step(data)
+    for domain, fake, own in (("real", fake_real, -ones), ("anime", fake_anime, ones)):
+        of = results[domain]
+        for place, returned in enumerate([False, False, True, True] * 2):
+            torch.testing.assert_close(of.image[place], (came_back[domain] if returned else fake)[place])
+            assert torch.equal(of.landmarks[place], (own if returned else -own)[place])  # where its eyes are
+        assert not of.image.requires_grad
+    assert torch.equal(results["real"].landmarks.sum((1, 2)).sign(), torch.tensor([1.0, 1, -1, -1] * 2))
+
+
+def test_who_is_asked_for_is_judged_whether_it_came_back_or_not() -> None:
+    data = batch(8)
+    who = torch.tensor([[1.0, 0.3]]).expand(8, 2)
+    data = replace(data, anime_who=-who, real_who=who)
+    config = replace(TINY["galatea"], generator="ugatit", who=True, returned_share=0.5)
+    zeros = torch.zeros(8, 3, SIZE, SIZE)
+    results = judged(config, data, {"real": zeros, "anime": zeros}, {"real": zeros, "anime": zeros})
+    # Every other translation shows whom its drawing does, or whom a photograph does; what came back, always its own.
+    assert results["real"].who[:, 0].tolist() == [-1, 1, 1, 1, -1, 1, 1, 1]
+    assert results["anime"].who[:, 0].tolist() == [1, -1, -1, -1, 1, -1, -1, -1]
+
+
+def test_the_cycle_may_compare_cells_instead_of_pixels() -> None:
+    torch.manual_seed(0)
+    before = torch.rand(2, 3, 16, 16) * 2 - 1
+    rows = torch.arange(16)[:, None] % 2 * 2.0 - 1
+    stripes = before + 0.25 * rows  # other details, the same colours
+    assert cycle_distance(before, stripes) == pytest.approx(0.25)
+    assert cycle_distance(before, stripes, 8) == pytest.approx(0, abs=1e-6)
+    assert cycle_distance(before, before + 0.5, 8) == pytest.approx(0.5)
+    with pytest.raises(TrainError, match="cycle_cell 3 does not divide"):
+        Galatea(replace(TINY["galatea"], cycle_cell=3), SIZE)
+    with pytest.raises(TrainError, match="cycle_cell is 1 or more"):
+        GalateaConfig(cycle_cell=0)
+    with pytest.raises(TrainError, match="returned_share goes from 0 to 1"):
+        GalateaConfig(returned_share=1.5)
 
 
 def test_galateas_other_generator_refuses_what_it_cannot_do() -> None:

@@ -5,7 +5,7 @@ CycleGAN's cycle and identity losses (Zhu et al., 2017) with discriminators D on
 skin are. For G: x → y and F: y → x, and the same the other way round,
 
     adversarial    mean over heads of -D(G(x))                               weight 1
-    cycle          |F(G(x)) - x|₁                                            λ, `cycle_weight`
+    cycle          |F(G(x)) - x|₁, of cells' means with `cycle_cell`         λ, `cycle_weight`
     identity       |G(y) - y|₁                                               λ · ι, `identity_weight`
 
     discriminator  mean over heads of max(0, 1 - D(y)) + max(0, 1 + D(G(x)))
@@ -34,7 +34,7 @@ see as real from the real set alone (`real_set`, `min_scale`). With `mask_margin
 one beside it, reaches beyond its file: nothing that was made up there, and no margin that tells domains apart.
 The options are in `galatea_options.py`, what they build in `galatea_networks.py`; what changes in pictures before a
 step is in `galatea_colours.py`, what results keep in `galatea_kept.py`; what generators are told and what
-discriminators see and score is in `galatea_told.py` and `galatea_discriminators.py`.
+discriminators judge, see and score is in `galatea_told.py`, `galatea_judged.py` and `galatea_discriminators.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,15 +49,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
+from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import style_likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
+from anime2real.train.methods.galatea_judged import Judged, judged
 from anime2real.train.methods.galatea_kept import kept, kept_losses
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
@@ -103,6 +105,8 @@ class Galatea(Method):
         if size < MIN_SIZE:
             raise TrainError(f"galatea wants pictures of at least {MIN_SIZE} px, not {size}")
         unshuffle = config.unshuffle_factor
+        if size % config.cycle_cell:
+            raise TrainError(f"cycle_cell {config.cycle_cell} does not divide pictures of {size} px")
         if size % (4 * unshuffle):
             raise TrainError(f"unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
         self.config = config
@@ -180,11 +184,11 @@ class Galatea(Method):
             batch, real_set = self.both(partial(changed, batch), partial(changed, real_set))
             batch = replace(batch, real_set=real_set)
         batch = tinted(self.config, batch)
-        losses, fake_real, fake_anime = self._generator_step(batch)
-        losses.update(self._discriminator_step(batch, fake_real, fake_anime))
+        losses, results = self._generator_step(batch)
+        losses.update(self._discriminator_step(batch, results))
         return losses
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[Domain, Judged]]:
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
@@ -199,18 +203,22 @@ class Galatea(Method):
             fake_real, same_real = from_anime.chunk(2)
             fake_anime, same_anime = from_real.chunk(2)
             works: dict[str, Callable[[], Any]] = {
-                "cycled_real": lambda: self.to_real(fake_anime, on_return[0]),
-                "cycled_anime": lambda: self.to_anime(fake_real, on_return[1]),
-                **self.discriminators.scores(seen_results(self.config, batch, fake_real, fake_anime)),
+                "real": lambda: self.to_real(fake_anime, on_return[0]),
+                "anime": lambda: self.to_anime(fake_real, on_return[1]),
             }
+            returned = self.together(works) if self.config.returned_share else {}
+            results = judged(self.config, batch, {"real": fake_real, "anime": fake_anime}, returned)
+            scores = self.discriminators.scores(seen_results(self.config, batch, results))
+            works = scores if returned else works | scores
             if self.config.mirror_weight:
                 works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, of_both[0])
                 works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, of_both[1])
             labels = (self.label_network, self.discriminator_real.features) if self.config.label_weight else None
             works |= kept(self.config, batch, fake_real, fake_anime, labels)
-            done = self.together(works)
+            done = returned | self.together(works, place=CYCLES if returned else 0)
             losses = self.discriminators.generators_losses(done)
-            losses["cycle"] = absolute(done["cycled_real"], real) + absolute(done["cycled_anime"], anime)
+            cell = self.config.cycle_cell
+            losses["cycle"] = cycle_distance(real, done["real"], cell) + cycle_distance(anime, done["anime"], cell)
             losses["identity"] = absolute(same_real, real) + absolute(same_anime, anime)
             if self.config.style_weight:
                 losses["diversity"] = self._likeness(batch, fake_real, fake_anime)
@@ -224,7 +232,8 @@ class Galatea(Method):
         optimizer.step()
         clip_rho(self.to_real)
         clip_rho(self.to_anime)
-        return {key: value.detach() for key, value in losses.items()}, fake_real.detach(), fake_anime.detach()
+        detached = {domain: result.detached() for domain, result in results.items()}
+        return {key: value.detach() for key, value in losses.items()}, detached
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The generators' loss: the sum of their losses, each with its weight."""
@@ -249,13 +258,13 @@ class Galatea(Method):
                 loss = loss + (weight or 0.0) * losses[name]
         return loss
 
-    def _discriminator_step(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: Batch, results: Mapping[Domain, Judged]) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
-        seen = seen_beside_real(self.config, batch, fake_real, fake_anime)
+        seen = seen_beside_real(self.config, batch, results)
         with self.autocast():
             done = self.together(self.discriminators.scores(seen), place=CYCLES)
-            losses = self.discriminators.losses(done, count=len(fake_real))
+            losses = self.discriminators.losses(done, count=len(batch.anime))
             loss = reduce(add, losses.values())
         loss.backward()
         optimizer.step()

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anime2real.domain import Domain
 from anime2real.train.augment import augmented, softened
 from anime2real.train.face_parts import beside_expression, detail
 from anime2real.train.losses.adversarial import (
@@ -24,8 +25,9 @@ from anime2real.train.losses.adversarial import (
 )
 from anime2real.train.losses.who import matching_least_squares, matching_loss, wrong_labels
 from anime2real.train.method import Batch
+from anime2real.train.methods.galatea_judged import Judged
 from anime2real.train.methods.galatea_options import GalateaConfig
-from anime2real.train.methods.galatea_told import joined, labelled
+from anime2real.train.methods.galatea_told import joined
 from anime2real.train.networks.projected import discriminator_loss, generator_loss
 
 
@@ -48,68 +50,59 @@ class Seen:
     wrong: Tensor | None = None
 
 
-def seen_results(config: GalateaConfig, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
-    """What is seen in the generators' step, by domain: results, (N, 3, S, S) of each, beside who was asked for."""
-    real, anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
-    who_real, who_anime = labelled(config, batch)
-    return {
-        "real": Seen(real, batch.numbers.augmentation(0), batch.anime_landmarks, who_real),
-        "anime": Seen(anime, batch.numbers.augmentation(1), batch.real_landmarks, who_anime),
-    }
+def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[Domain, Judged]) -> dict[Domain, Seen]:
+    """What is seen in the generators' step, by domain: results, beside who was asked for."""
+    seen = {}
+    for variant, domain in ((0, "real"), (1, "anime")):
+        of = results[domain]
+        image = masked(batch, of, domain, as_soft(batch, domain, of.image))
+        who = of.who if config.who else None
+        seen[domain] = Seen(image, batch.numbers.augmentation(variant), of.landmarks, who)
+    return seen
 
 
-def seen_beside_real(config: GalateaConfig, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> dict[str, Seen]:
+def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[Domain, Judged]) -> dict[Domain, Seen]:
     """What is seen in the discriminators' step, by domain: real pictures first, then results.
 
     Args:
         config: the method's options.
         batch: the step's data.
-        fake_real, fake_anime: (N, 3, S, S), results of `batch.anime` and of `batch.real`.
+        results: what is judged (`galatea_judged.py`), detached.
     """
     shown = batch if batch.real_set is None else batch.real_set
-    shown_real, shown_anime = masked(batch, *as_soft(batch, fake_real, fake_anime))
-    real, anime = masked(batch, *as_soft(batch, shown.real, shown.anime))
     augmentation = batch.numbers.augmentation  # each picture is augmented by numbers of its own
-    # A fake's eyes and mouth lie where those of the picture that it was made from lie.
-    seen = {
-        "real": Seen(
-            torch.cat([real, shown_real]),
-            torch.cat([augmentation(2), augmentation(3)]),
-            joined(shown.real_landmarks, batch.anime_landmarks),
-        ),
-        "anime": Seen(
-            torch.cat([anime, shown_anime]),
-            torch.cat([augmentation(4), augmentation(5)]),
-            joined(shown.anime_landmarks, batch.real_landmarks),
-        ),
-    }
-    if config.who:
-        for domain, wanted in zip(("real", "anime"), labelled(config, batch), strict=True):
-            own = getattr(shown, f"{domain}_who")
-            seen[domain] = replace(seen[domain], who=joined(own, wanted), wrong=wrong_labels(own))
+    seen = {}
+    for variant, domain in ((2, "real"), (4, "anime")):
+        of, own_who = results[domain], getattr(shown, f"{domain}_who")
+        images = [masked(batch, of, domain, as_soft(batch, domain, each)) for each in (getattr(shown, domain), of.image)]
+        seen[domain] = Seen(
+            torch.cat(images),
+            torch.cat([augmentation(variant), augmentation(variant + 1)]),
+            joined(getattr(shown, f"{domain}_landmarks"), of.landmarks),
+        )
+        if config.who:
+            seen[domain] = replace(seen[domain], who=joined(own_who, of.who), wrong=wrong_labels(own_who))
     return seen
 
 
-def as_soft(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
-    """Photographs and drawings, real or made, (N, 3, S, S) each, as soft as the real set's pictures beside them."""
+def as_soft(batch: Batch, domain: Domain, image: Tensor) -> Tensor:
+    """Pictures of a domain, real or made, (N, 3, S, S), as soft as the real set's pictures beside them."""
     if batch.real_set is None:
-        return real, anime
-    return softened(real, batch.real_set.real_soft), softened(anime, batch.real_set.anime_soft)
+        return image
+    return softened(image, getattr(batch.real_set, f"{domain}_soft"))
 
 
-def masked(batch: Batch, real: Tensor, anime: Tensor) -> tuple[Tensor, Tensor]:
-    """Photographs and drawings, real or made, (N, 3, S, S) each, grey where a margin of either was made up.
+def masked(batch: Batch, of: Judged, domain: Domain, image: Tensor) -> Tensor:
+    """Pictures of a domain, real or made, (N, 3, S, S), grey where a margin of either was made up.
 
     A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the
     other was made from, does not show its file.
     """
     shown = batch if batch.real_set is None else batch.real_set
-    if batch.anime_known is None or batch.real_known is None:
-        return real, anime
-    assert shown.anime_known is not None
-    assert shown.real_known is not None
-    known_real, known_anime = batch.anime_known * shown.real_known, batch.real_known * shown.anime_known
-    return real * known_real.to(real.dtype), anime * known_anime.to(anime.dtype)
+    known = getattr(shown, f"{domain}_known")
+    if of.known is None or known is None:
+        return image
+    return image * (of.known * known).to(image.dtype)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ DETAIL_WEIGHT: Final = 0.5
 
 SHARES: Final = (
     "hair_recolouring", "eye_recolouring", "skin_recolouring", "hair_resampling", "balance", "hard_inputs",
+    "returned_share",
 )  # fmt: skip
 """Options from 0 to 1."""
 
@@ -49,6 +50,9 @@ class GalateaConfig:
         cam_weight: weight of the loss of the generators' classifiers, which only `ugatit` has.
         projection_width: channels of the projected discriminators' projections.
         cycle_weight: λ, weight of the cycle loss.
+        cycle_cell: pixels a side of the cells whose mean colours the cycle loss compares; 1 compares every pixel.
+        returned_share: share of each batch that discriminators judge not as translated, but as translated back
+            (`galatea_judged.py`).
         identity_weight: ι, weight of the identity loss, as a share of `cycle_weight`.
         patch_weight: weight of a PatchGAN's adversarial loss; 0 for no PatchGAN.
         patch_width: channels of the PatchGANs, and of the other discriminators on pixels, after the first layer.
@@ -108,6 +112,8 @@ class GalateaConfig:
     cam_weight: float = 1000.0
     projection_width: int = 64
     cycle_weight: float = 10.0
+    cycle_cell: int = 1
+    returned_share: float = 0.0
     identity_weight: float = 0.5
     patch_weight: float = 0.5
     patch_width: int = 64
@@ -173,6 +179,8 @@ class GalateaConfig:
                 f"soft_scale lies between half of --min-scale, {self.min_scale:g}, and all of it, not "
                 f"{self.soft_scale:g}"
             )
+        if self.cycle_cell < 1:
+            raise TrainError(f"cycle_cell is 1 or more, not {self.cycle_cell}")
         if self.unshuffle is not None and self.unshuffle < 1:
             raise TrainError(f"unshuffle is 1 or more, not {self.unshuffle}")
 
