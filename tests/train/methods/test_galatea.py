@@ -175,7 +175,7 @@ def test_who_is_asked_for_is_judged_whether_it_came_back_or_not() -> None:
     data = batch(8)
     who = torch.tensor([[1.0, 0.3]]).expand(8, 2)
     data = replace(data, anime_who=-who, real_who=who)
-    config = replace(TINY["galatea"], generator="ugatit", who=True, returned_share=0.5)
+    config = replace(TINY["galatea"], generator="ugatit", blocks=2, who=True, returned_share=0.5)
     zeros = torch.zeros(8, 3, SIZE, SIZE)
     results = judged(config, data, {"real": zeros, "anime": zeros}, {"real": zeros, "anime": zeros})
     # Every other translation shows whom its drawing does, or whom a photograph does; what came back, always its own.

@@ -49,7 +49,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS, Domain
+from anime2real.domain import DOMAINS
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
@@ -188,7 +188,7 @@ class Galatea(Method):
         losses.update(self._discriminator_step(batch, results))
         return losses
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[Domain, Judged]]:
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Judged]]:
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
@@ -258,7 +258,7 @@ class Galatea(Method):
                 loss = loss + (weight or 0.0) * losses[name]
         return loss
 
-    def _discriminator_step(self, batch: Batch, results: Mapping[Domain, Judged]) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
         seen = seen_beside_real(self.config, batch, results)

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anime2real.domain import Domain
 from anime2real.train.augment import augmented, softened
 from anime2real.train.face_parts import beside_expression, detail
 from anime2real.train.losses.adversarial import (
@@ -50,7 +49,7 @@ class Seen:
     wrong: Tensor | None = None
 
 
-def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[Domain, Judged]) -> dict[Domain, Seen]:
+def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Seen]:
     """What is seen in the generators' step, by domain: results, beside who was asked for."""
     seen = {}
     for variant, domain in ((0, "real"), (1, "anime")):
@@ -61,7 +60,7 @@ def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[Domain, J
     return seen
 
 
-def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[Domain, Judged]) -> dict[Domain, Seen]:
+def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Seen]:
     """What is seen in the discriminators' step, by domain: real pictures first, then results.
 
     Args:
@@ -74,7 +73,9 @@ def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[Domai
     seen = {}
     for variant, domain in ((2, "real"), (4, "anime")):
         of, own_who = results[domain], getattr(shown, f"{domain}_who")
-        images = [masked(batch, of, domain, as_soft(batch, domain, each)) for each in (getattr(shown, domain), of.image)]
+        images = [
+            masked(batch, of, domain, as_soft(batch, domain, each)) for each in (getattr(shown, domain), of.image)
+        ]
         seen[domain] = Seen(
             torch.cat(images),
             torch.cat([augmentation(variant), augmentation(variant + 1)]),
@@ -85,14 +86,14 @@ def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[Domai
     return seen
 
 
-def as_soft(batch: Batch, domain: Domain, image: Tensor) -> Tensor:
+def as_soft(batch: Batch, domain: str, image: Tensor) -> Tensor:
     """Pictures of a domain, real or made, (N, 3, S, S), as soft as the real set's pictures beside them."""
     if batch.real_set is None:
         return image
     return softened(image, getattr(batch.real_set, f"{domain}_soft"))
 
 
-def masked(batch: Batch, of: Judged, domain: Domain, image: Tensor) -> Tensor:
+def masked(batch: Batch, of: Judged, domain: str, image: Tensor) -> Tensor:
     """Pictures of a domain, real or made, (N, 3, S, S), grey where a margin of either was made up.
 
     A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the
@@ -102,7 +103,8 @@ def masked(batch: Batch, of: Judged, domain: Domain, image: Tensor) -> Tensor:
     known = getattr(shown, f"{domain}_known")
     if of.known is None or known is None:
         return image
-    return image * (of.known * known).to(image.dtype)
+    both: Tensor = of.known * known
+    return image * both.to(image.dtype)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ class Judged:
 
 
 def judged(
-    config: GalateaConfig, batch: Batch, translated: Mapping[Domain, Tensor], returned: Mapping[Domain, Tensor]
-) -> dict[Domain, Judged]:
+    config: GalateaConfig, batch: Batch, translated: Mapping[str, Tensor], returned: Mapping[str, Tensor]
+) -> dict[str, Judged]:
     """What is judged in a step, by domain.
 
     Args:
@@ -51,8 +51,9 @@ def judged(
         returned: (N, 3, S, S) by the domain that they left and came back to; not looked at without `returned_share`.
     """
     asked = dict(zip(DOMAINS, reversed(labelled(config, batch)), strict=True))
-    results = {}
-    for domain, image in translated.items():
+    results: dict[str, Judged] = {}
+    for domain in DOMAINS:
+        image = translated[domain]
         of = _about(batch, other(domain), asked[domain])
         if config.returned_share:
             came_back = _came_back(len(image), config.returned_share, image.device)
