@@ -217,7 +217,8 @@ def models_of(bundles: Sequence[Bundle]) -> dict[str, bytes]:
     files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in names}
     if any(bundle.takes_who for bundle in bundles):
         files[LABELS] = who.LABELS.read_bytes()
-    for bundle in bundles:
+    redrawers = [redrawer for bundle in bundles if (redrawer := bundle.redrawer())]
+    for bundle in {each.name: each for each in (*redrawers, *bundles)}.values():
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
     return files
@@ -250,11 +251,19 @@ def face_facts() -> dict[str, Any]:
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:
+    redrawer = bundle.redrawer()
+    return _network_facts(bundle) | {
+        "card": f"models/{bundle.name}.md", "method": bundle.method, "crop_share": bundle.crop_share,
+        "licence": bundle.licence, "rights": bundle.rights, "about": ABOUT.get(bundle.method, ""),
+        "redrawn_by": _network_facts(redrawer) if redrawer else None,
+    }  # fmt: skip
+
+
+def _network_facts(bundle: Bundle) -> dict[str, Any]:
+    """What running a network takes."""
     return {
-        "model": f"models/{bundle.name}.onnx", "card": f"models/{bundle.name}.md", "method": bundle.method,
-        "px": bundle.px, "conditions": list(bundle.conditions), "ages": list(bundle.ages) if bundle.takes_who else None,
-        "crop_share": bundle.crop_share, "licence": bundle.licence, "rights": bundle.rights,
-        "about": ABOUT.get(bundle.method, ""),
+        "model": f"models/{bundle.name}.onnx", "px": bundle.px, "conditions": list(bundle.conditions),
+        "ages": list(bundle.ages) if bundle.takes_who else None,
     }  # fmt: skip
 
 

@@ -114,6 +114,17 @@ def test_the_page_brings_what_reads_sex_and_age_for_a_bundle_that_is_told_who_to
     assert (tmp_path / "try" / "models" / "labels.onnx").read_bytes() == LABELS.read_bytes()
 
 
+def test_the_page_brings_what_redraws_a_bundle(tmp_path: Path) -> None:
+    back = tiny.write_bundle(tmp_path / "back", tiny.model(scale=-1.0), source="real", target="anime")
+    there = tiny.write_bundle(tmp_path / "there", redrawn_by="back")
+    manifest = build_try.build(tmp_path / "try", RUNTIME, [there])
+    facts = manifest["translators"]["real"]["redrawn_by"]
+    assert facts == {"model": f"models/{back.name}.onnx", "px": tiny.PX, "conditions": [], "ages": None}
+    assert (tmp_path / "try" / facts["model"]).read_bytes() == back.model()
+    assert facts["model"] in manifest["files"]
+    assert set(manifest["translators"]) == {"real"}
+
+
 def test_a_folder_of_somebody_else_is_left(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(build_try.BuildError, match="not empty"):

@@ -1,8 +1,10 @@
 """A translator does what its network does, to the last of 255 levels, and says what is wrong in one line."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -54,6 +56,54 @@ def test_weights_in_half_precision_need_nothing_special(tmp_path: Path) -> None:
     half = Translator.open(tiny.write_bundle(tmp_path / "h", tiny.model(add=-0.25, half=True)).folder)
     full = Translator.open(tiny.write_bundle(tmp_path / "f", tiny.model(add=-0.25)).folder)
     assert np.array_equal(half.translate(levels()), full.translate(levels()))
+
+
+def redrawn(folder: Path, **back: Any) -> Translator:
+    """A translator to real that brightens, redrawn by one, called `back`, that halves unless `back` says otherwise."""
+    tiny.write_bundle(folder / "back", **{"content": tiny.model(scale=0.5), "source": "real", "target": "anime"} | back)
+    return Translator.open(tiny.write_bundle(folder / "there", tiny.model(add=0.25), redrawn_by="back").folder)
+
+
+def test_results_are_redrawn_and_translated_once_more(tmp_path: Path) -> None:
+    dark = np.full((2, PX, PX, 3), 51, np.uint8)  # -0.6
+    there = redrawn(tmp_path)
+    assert there.translate(dark).flatten().tolist() == [round(((-0.6 + 0.25) * 0.5 + 0.25 + 1) * 127.5)] * dark.size
+    once = Translator(there.bundle, redraws=False)
+    assert once.translate(dark).flatten().tolist() == [round((-0.6 + 0.25 + 1) * 127.5)] * dark.size
+    for one in (there, once):
+        assert np.array_equal(pickle.loads(pickle.dumps(one)).translate(dark), one.translate(dark))
+    # The two share what is loaded, and the way back alone is as it was.
+    assert there._session is once._session
+    back = Translator.open(tmp_path / "back")
+    assert back.translate(dark)[0, 0, 0, 0] == round((-0.6 * 0.5 + 1) * 127.5)
+
+
+def test_two_that_redraw_each_other_do_so_once(tmp_path: Path) -> None:
+    there = redrawn(tmp_path, redrawn_by="there")
+    assert there.translate(np.full((1, PX, PX, 3), 51, np.uint8))[0, 0, 0, 0] == round((-0.35 * 0.5 + 1.25) * 127.5)
+
+
+def test_nobody_older_is_asked_of_what_redraws_than_it_can_draw(tmp_path: Path) -> None:
+    told = {"content": tiny.who_model(), "conditions": ("who",), "ages": (20, 30)}
+    there = redrawn(tmp_path, **told)
+    results = there.translate(levels(), who=np.array([[1.0, 0.7], [-1.0, 0.25], [0.5, 0.18]]))
+    for result, (sex, age) in zip(results, ((1.0, 0.3), (-1.0, 0.25), (0.5, 0.2)), strict=True):
+        wanted = np.array([sex, age, -1.0]) + 0.25
+        assert np.abs(result[0, 0] - ((wanted + 1) * 127.5).clip(0, 255)).max() <= 1
+
+
+def test_what_redraws_has_to_lie_beside_and_lead_back(tmp_path: Path) -> None:
+    tiny.write_bundle(tmp_path / "alone" / "there", redrawn_by="back")
+    with pytest.raises(BundleError, match=r"is redrawn by back, which is not beside it: put that bundle there, too"):
+        Translator.open(tmp_path / "alone" / "there")
+    with pytest.raises(BundleError, match="does not lead back from"):
+        redrawn(tmp_path / "same", source="anime", target="real")
+    with pytest.raises(BundleError, match="does not lead back from"):
+        redrawn(tmp_path / "small", px=32, content=tiny.model(32))
+    manifest = tmp_path / "alone" / "there" / "bundle.json"
+    manifest.write_text(manifest.read_text().replace('"back"', '"../back"'))
+    with pytest.raises(BundleError, match="redrawn_by in 'training' is the name of a bundle"):
+        Translator.open(tmp_path / "alone" / "there")
 
 
 def test_one_picture_of_any_kind(identity: Translator, tmp_path: Path) -> None:

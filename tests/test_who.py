@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime2real import Translator, translate_picture
-from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle, BundleError, read
+from anime2real.bundle.format import Bundle, BundleError, read
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.cli.main import main
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import Who, WhoError, parse_who

@@ -8,6 +8,24 @@ const STYLE_NUMBERS = 8;
 const LEANING = ["tilt", "landmarks"];
 
 /**
+ * The same inputs of the network that redraws results: its picture is the result, and nobody older or younger is asked
+ * for than it can draw.
+ */
+export function redrawing(inputs, result, { conditions, ages }) {
+  const [who] = inputs.who ?? [];
+  const shape = inputs.image[1];
+  const changed = { image: [toFloat([result]), shape] };
+  for (const name of conditions)
+    changed[name] = name === "who" ? [Float32Array.of(who[0], clamped(who[1], ages)), [1, 2]] : inputs[name];
+  return changed;
+}
+
+const clamped = (age, [youngest, oldest]) => Math.min(oldest / 100, Math.max(youngest / 100, age));
+
+/** The inputs of a network for its second look: as the first, with the picture as it was redrawn. */
+export const again = (inputs, redrawn) => ({ ...inputs, image: [toFloat([redrawn]), inputs.image[1]] });
+
+/**
  * The crop of a face and the inputs of a network.
  * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest;
  * who: [sex, age / 100] of whom to show, as who.js gives it, for translators that take it.

@@ -7,7 +7,7 @@ import { headMasks } from "./heads.js";
 import { pasteHead } from "./paste.js";
 import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
-import { prepare } from "./translate.js";
+import { again, prepare, redrawing } from "./translate.js";
 import { asking, goesByFace, labelsOf, told } from "./who.js";
 
 /** A failure whose message is shown to the user. */
@@ -154,6 +154,14 @@ async function whoOf(picture, face, asked, { ages }, report) {
 const loading = (report, what) => (loaded, total) =>
   report(`Loading ${what}: ${megabytes(loaded)} of ${megabytes(total)} MB…`);
 
+/** What a translator's network makes of its inputs: a picture. */
+async function pictureOf(network, inputs, { px }) {
+  const [values] = Object.values(await run(network, inputs));
+  const picture = toPicture(values, px);
+  if (!picture) throw new Problem("The network gives numbers that are none on this device.");
+  return picture;
+}
+
 /** One face of a picture, translated: {square, result, frame}. */
 async function translated(picture, faces, { face: number, box, to, who: asked }, report) {
   const facts = manifest.translators[to];
@@ -163,9 +171,13 @@ async function translated(picture, faces, { face: number, box, to, who: asked },
   const who = await whoOf(picture, face, asking(asked), facts, report);
   report("Translating…");
   const { square, frame, inputs } = prepare(picture, face, facts, who);
-  const [values] = Object.values(await run(network, inputs));
-  const result = toPicture(values, facts.px);
-  if (!result) throw new Problem("The network gives numbers that are none on this device.");
+  let result = await pictureOf(network, inputs, facts);
+  if (facts.redrawn_by) {
+    const back = await session(facts.redrawn_by.model, loading(report, "the network that redraws, once"));
+    report("Looking at it again…");
+    const redrawn = await pictureOf(back, redrawing(inputs, result, facts.redrawn_by), facts.redrawn_by);
+    result = await pictureOf(network, again(inputs, redrawn), facts);
+  }
   return { square, result, frame };
 }
 
@@ -184,7 +196,8 @@ const tasks = {
   async start() {
     manifest = JSON.parse(new TextDecoder().decode(await download("manifest.json")));
     const { limits, translators } = manifest;
-    const first = ["models/detector.onnx", "models/landmarks.onnx", translators.real?.model].filter(Boolean);
+    const networks = [translators.real?.model, translators.real?.redrawn_by?.model];
+    const first = ["models/detector.onnx", "models/landmarks.onnx", ...networks].filter(Boolean);
     // So that the first picture need not wait; a failure comes again, and is told, when a picture is given.
     first.reduce((before, name) => before.then(() => session(name)).catch(() => {}), Promise.resolve());
     const methods = Object.entries(translators).map(([to, facts]) => ({ to, variants: 1, default: true, ...facts }));

@@ -10,14 +10,14 @@ from numbers import Integral
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
+from anime2real.bundle.format import STYLE, Bundle, BundleError
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
-from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError, first_line
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
@@ -37,7 +37,7 @@ class TranslatorError(UserError):
 
 
 class Network:
-    """Runs the network of one bundle.
+    """Runs the network of one bundle, and of the one that redraws its results, if it names one.
 
     Attributes:
         bundle: the bundle.
@@ -46,22 +46,22 @@ class Network:
         bundle: the bundle to run.
         threads: CPU threads for one call; if None, as many as this process may use.
         once: it will be run a few times at most: it is loaded in a fifth of the time, and runs a tenth slower.
+        redraws: whether its results are drawn by the bundle that it names in `redrawn_by`, if any, and translated
+            once more, which takes three times as long.
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
         TranslatorError: `threads` is no whole number from 1.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, once: bool = False) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, once: bool = False, redraws: bool = True) -> None:
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise TranslatorError(f"threads is a whole number from 1, not {threads!r}")
         self.bundle = bundle
-        self._arguments: dict[str, Any] = {"threads": threads, "once": once}
-        content = bundle.model()
-        try:
-            self._session = open_session(content, threads or available_cores(), bounded=True, optimised=not once)
-        except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
-            raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+        self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
+        self._session = _session_of(bundle, threads or available_cores(), once)
+        redrawer = bundle.redrawer() if redraws else None
+        self._redrawer = Network(redrawer, threads=threads, once=once, redraws=False) if redrawer else None
         self._output = self._session.get_outputs()[0].name
 
     def __repr__(self) -> str:
@@ -119,6 +119,17 @@ class Network:
     def _run(
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
     ) -> Pixels:
+        """Translate a batch; if the bundle is redrawn by another, draw the results by that one and translate again."""
+        results = self._pass(pixels, landmarks, variants, who)
+        if self._redrawer is None:
+            return results
+        youngest, oldest = self._redrawer.bundle.ages
+        drawable = np.stack([who[:, 0], who[:, 1].clip(youngest / 100, oldest / 100)], 1)
+        return self._pass(self._redrawer.translate(results, landmarks, who=drawable), landmarks, variants, who)
+
+    def _pass(
+        self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
+    ) -> Pixels:
         inputs = {IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants, who)
         try:
             result: Any = self._session.run([self._output], inputs)[0]
@@ -131,66 +142,22 @@ class Network:
         return to_uint8(result)
 
 
-class Networks:
-    """The bundles that a command may use and their networks, by the domain that they translate to.
+_OPEN: Final[WeakValueDictionary[tuple[str, int, bool], onnxruntime.InferenceSession]] = WeakValueDictionary()
+_OPENING: Final = Lock()
 
-    Args:
-        method: an installed method; the best one of each direction if None.
-        given: the only bundle there is, in place of a method.
-        with_variants: whether the best one has to make several results of one picture.
-        threads, once: as of `Network`.
-    """
 
-    def __init__(
-        self,
-        method: str | None,
-        given: Bundle | None = None,
-        *,
-        with_variants: bool = False,
-        threads: int | None = None,
-        once: bool = False,
-    ) -> None:
-        self._method, self._given, self._with_variants = method, given, with_variants
-        self._threads, self._once, self._lock = threads, once, Lock()
-        self._known: dict[Domain, Bundle | UserError] = {}
-        self._loaded: dict[Domain, Network] = {}
-        if given is not None:
-            wrong_way = BundleError(f"{given.folder} translates to {given.target} alone")
-            self._known = {to: given if to == given.target else wrong_way for to in DOMAINS}
-
-    def __reduce__(self) -> tuple[Any, ...]:  # as `Network`
-        made = partial(type(self), with_variants=self._with_variants, threads=self._threads, once=self._once)
-        return made, (self._method, self._given)
-
-    def __call__(self, to: Domain) -> Network:
-        """The network of a direction, loaded once; a UserError if there is none, or it is damaged."""
-        with self._lock:
-            if to not in self._loaded:
-                self._loaded[to] = Network(self.bundle(to), threads=self._threads, once=self._once)
-            return self._loaded[to]
-
-    def bundle(self, to: Domain) -> Bundle:
-        """The bundle of a direction, looked up once; a UserError if there is none, or it is damaged."""
-        return self.bundles([to])[0]
-
-    def bundles(self, domains: Sequence[Domain]) -> list[Bundle]:
-        """Those to some domains, at least one; the UserError of the first domain if there is none."""
-        known = [self._look_up(to) for to in domains]
-        if found := [one for one in known if isinstance(one, Bundle)]:
-            return found
-        raise next(one for one in known if isinstance(one, UserError))
-
-    def _look_up(self, to: Domain) -> Bundle | UserError:
-        try:
-            if to not in self._known and not self._with_variants and (own := core_bundle(self._method, to)):
-                self._known[to] = own
-            if to not in self._known:
-                from anime2real.bundle.registry import find  # not above: the package's own are found without it
-
-                self._known[to] = find(self._method, to, with_variants=self._with_variants)
-        except UserError as error:
-            self._known[to] = error
-        return self._known[to]
+def _session_of(bundle: Bundle, threads: int, once: bool) -> onnxruntime.InferenceSession:
+    """The session of a bundle's model, one for all networks of the same model and arguments."""
+    content = bundle.model()
+    with _OPENING:
+        session = _OPEN.get((bundle.sha256, threads, once))
+        if session is None:
+            try:
+                session = open_session(content, threads, bounded=True, optimised=not once)
+            except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
+                raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+            _OPEN[bundle.sha256, threads, once] = session
+    return session
 
 
 def batches(count: int, size: int = BATCH) -> Iterator[slice]:

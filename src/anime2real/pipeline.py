@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.format import YOUNGEST, Bundle
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import YOUNGEST
 from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import (

@@ -149,6 +149,17 @@ def test_a_revision_and_a_folder(server: Hub) -> None:
     assert open_bundle("hf://ann/many@refs%2Fpr%2F7/sub/back").target == "anime"
 
 
+def test_what_redraws_a_bundle_comes_with_it(server: Hub) -> None:
+    tiny.write_bundle(server.files / "ann" / "many" / "sub" / "there", tiny.model(scale=-1.0), redrawn_by="back")
+    there = Translator(open_bundle("hf://ann/many@v1/sub/there"))
+    assert {"b:sub/back/bundle.json", "b:sub/back/model.onnx"} <= set(server.asked)
+    black = np.zeros((1, tiny.PX, tiny.PX, 3), np.uint8)
+    assert np.array_equal(there.translate(black), black)  # turned around twice
+    tiny.write_bundle(server.files / "ann" / "many" / "top", redrawn_by="elsewhere")
+    with pytest.raises(BundleError, match="is redrawn by elsewhere, which is not beside it"):
+        Translator(open_bundle("hf://ann/many@v1/top"))
+
+
 def test_what_is_cached_needs_no_network(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     online = open_bundle("hf://ann/one")
     offline(monkeypatch)

@@ -7,7 +7,7 @@ import pytest
 import tiny
 from PIL import Image
 
-from anime2real.bundle.format import YOUNGEST
+from anime2real.bundle.limits import YOUNGEST
 from anime2real.cli.main import main
 from anime2real.face.finder import default_labeller
 from anime2real.image.decode import decode

@@ -47,7 +47,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
         for weight in start.parameters():
             weight += 0.02 * torch.randn_like(weight)
     options = {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}
-    more = {"options": options, "discriminator_features": "Lite0"}
+    more = {"options": options, "discriminator_features": "Lite0", "redrawn_by": "galatea-real-to-anime"}
     return first, written(start, folder / "second", 8, "of another", "", **more)
 
 
@@ -81,6 +81,7 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
     assert (mean.licence, mean.hardware) == ("free; unknown: galatea-anime-to-real names none", "a pencil")
     assert [part["sources"] for part in mean.training["averaged_from"]] == [["of one"], ["of another"]]
     assert mean.training["crop"] == "face"  # which they share
+    assert mean.training["redrawn_by"] == "galatea-real-to-anime"  # which one of them has learned from
     image = sample_pictures(1, PX, 3)
     with torch.inference_mode():
         torch.testing.assert_close(

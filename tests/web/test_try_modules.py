@@ -22,7 +22,8 @@ from picture_way import CASES, NAMES, assert_alike
 from PIL import Image
 
 from anime2real import Translator
-from anime2real.bundle.format import OLDEST, YOUNGEST, Bundle
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.domain import Domain
 from anime2real.face import finder, who
 from anime2real.face import geometry as python
@@ -151,7 +152,15 @@ def translated(
     who = told(page, image, face, bundle, asked or {"sex": "", "age": ""}) if bundle.takes_who else None
     prepared = page("translate.js", "prepare", javascript.picture(np.asarray(image)), face, facts, who)
     (values,) = run(prepared["inputs"]).values()
-    return javascript.pixels(prepared["square"]), page("pixels.js", "toPicture", values, bundle.px)
+    result = page("pixels.js", "toPicture", values, bundle.px)
+    if redrawer := bundle.redrawer():
+        facts = {"conditions": redrawer.conditions, "ages": redrawer.ages}
+        inputs = page("translate.js", "redrawing", prepared["inputs"], result, facts)
+        (values,) = javascript.network(redrawer.model())(inputs).values()
+        inputs = page("translate.js", "again", prepared["inputs"], page("pixels.js", "toPicture", values, bundle.px))
+        (values,) = run(inputs).values()
+        result = page("pixels.js", "toPicture", values, bundle.px)
+    return javascript.pixels(prepared["square"]), result
 
 
 def labels_of(page: javascript.Modules, image: Image.Image, face: dict[str, Any]) -> dict[str, float]:

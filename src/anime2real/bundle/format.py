@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.limits import BATCH, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, MAX_PX, MIN_PX
+from anime2real.bundle.facts import wrong_fact
+from anime2real.bundle.limits import BATCH, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, MAX_PX, MIN_PX, OLDEST, YOUNGEST
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError, nearest, path_of
 
@@ -32,18 +33,11 @@ STYLE: Final = 8
 MOST_VARIANTS: Final = 16
 """Results of one picture that the program offers if a bundle takes styles."""
 
-YOUNGEST: Final = 18
-OLDEST: Final = 80
-"""Ages, in years, that a bundle may offer to show. Nobody younger can be asked for."""
-
 CORE: Final = Path(__file__).parent.parent / "bundles"
 """The folder of the bundles that the package itself brings, each in a folder of its name."""
 
 BEST: Final = "galatea"
 """The method of theirs that is used where none is named."""
-
-CLOSEST: Final = 0.5
-"""The least share of a face's crop that a bundle's crops may have."""
 
 
 class BundleError(UserError):
@@ -74,6 +68,7 @@ class Bundle:
         folder: where it is; empty while it is being made.
         size_bytes: of model.onnx.
         installed: whether it came with an installed distribution, by whoever made its code.
+        follows_links: whether its model may be a link out of the folder, as of `read`.
     """
 
     method: str
@@ -91,6 +86,7 @@ class Bundle:
     folder: Path = Path()
     size_bytes: int = 0
     installed: bool = False
+    follows_links: bool = False
 
     @property
     def name(self) -> str:
@@ -117,6 +113,22 @@ class Bundle:
     def crop_share(self) -> float:
         """The share of the side of a face's crop that its crops have: 1, or less where it learned from closer ones."""
         return float(self.training.get("crop_share", 1.0))
+
+    def redrawer(self) -> "Bundle | None":
+        """The bundle beside it, `redrawn_by`, that draws its results again before it translates them once more.
+
+        Raises:
+            BundleError: it is not there, damaged, or does not lead back.
+        """
+        if not (name := self.training.get("redrawn_by")):
+            return None
+        folder = self.folder.parent / name
+        if not folder.is_dir():
+            raise BundleError(f"{self.folder} is redrawn by {name}, which is not beside it: put that bundle there, too")
+        other = read(folder, follow_links=self.follows_links, installed=self.installed)
+        if (other.source, other.target, other.px) != (self.target, self.source, self.px):
+            raise BundleError(f"{folder} does not lead back from {self.name}, which is redrawn by it: get both again")
+        return other
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -193,7 +205,7 @@ def read(folder: Path | str, *, follow_links: bool = False, installed: bool = Fa
         method=raw["method"], source=raw["from"], target=raw["to"], px=raw["px"], sha256=raw["sha256"],
         crop=raw["crop"], conditions=tuple(raw["conditions"]), licence=raw["licence"], rights=raw["rights"],
         training=raw["training"], figures=raw["figures"], hardware=raw["hardware"],
-        folder=folder, size_bytes=size, installed=installed,
+        folder=folder, size_bytes=size, installed=installed, follows_links=follow_links,
     )  # fmt: skip
 
 
@@ -262,23 +274,8 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
             raise BundleError(f"{path}: {key!r} must be {wanted}, not {str(raw[key])[:40]!r}")
     if raw["from"] == raw["to"]:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
-    _check_training(raw["training"], path)
-
-
-def _check_training(training: Mapping[str, Any], path: Path) -> None:
-    """Refuse what a manifest says of a training with a BundleError, where a translator goes by it."""
-    classes = training.get("classes", [])
-    if not isinstance(classes, list) or len(classes) > 256 or not all(isinstance(name, str) for name in classes):
-        raise BundleError(f"{path}: the classes in 'training' must be at most 256 names, not {str(classes)[:40]}")
-    share = training.get("crop_share", 1.0)
-    if type(share) not in (int, float) or not CLOSEST <= share <= 1:
-        raise BundleError(f"{path}: crop_share in 'training' goes from {CLOSEST:g} to 1, not {str(share)[:40]}")
-    ages = training.get("ages", [YOUNGEST, OLDEST])
-    numbers = isinstance(ages, list) and len(ages) == 2 and all(type(age) in (int, float) for age in ages)
-    if not numbers or not YOUNGEST <= ages[0] <= ages[1] <= OLDEST:
-        raise BundleError(
-            f"{path}: the ages in 'training' must be two from {YOUNGEST} to {OLDEST}, not {str(ages)[:40]}"
-        )
+    if wrong := wrong_fact(raw["training"]):
+        raise BundleError(f"{path}: {wrong}")
 
 
 def check_model(content: bytes, bundle: Bundle, path: Path) -> None:

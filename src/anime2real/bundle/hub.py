@@ -1,10 +1,11 @@
 """Bundles from the Hugging Face Hub, by name: hf://OWNER/NAME[@REVISION][/FOLDER].
 
 Three files are fetched, by `huggingface_hub` (the extra `hub`), into its own cache: the manifest, the card and the
-model, all of one commit, none larger than a bundle may have. No code of theirs runs; what they hold is checked where
-every bundle is.
+model, all of one commit, none larger than a bundle may have; with them those of the bundle that redraws it. No code of
+theirs runs; what they hold is checked where every bundle is.
 """
 
+import contextlib
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from anime2real import __version__
-from anime2real.bundle.format import CARD, MANIFEST, MODEL, BundleError
+from anime2real.bundle.format import CARD, MANIFEST, MODEL, BundleError, read
 from anime2real.bundle.limits import MAX_MANIFEST_BYTES, MAX_MODEL_BYTES
 from anime2real.errors import UserError, first_line
 
@@ -76,17 +77,27 @@ def fetch(name: str) -> Path:
         depth = len(place.folder.split("/")) if place.folder else 0
         # The files of one commit, even if the branch moves meanwhile: in the cache its folder is called by it.
         pinned = place._replace(revision=manifest.parents[depth].name)
-        for file in (CARD, MODEL):
-            try:
-                _download(pinned, file)
-            except errors.EntryNotFoundError:
-                if file == MODEL:
-                    raise
+        _download_rest(pinned)
+        redrawer = read(manifest.parent, follow_links=True).training.get("redrawn_by")
+        if redrawer and place.folder:  # else whoever loads it says what is missing
+            beside = pinned._replace(folder="/".join([*place.folder.split("/")[:-1], redrawer]))
+            with contextlib.suppress(errors.EntryNotFoundError):
+                _download(beside, MANIFEST)
+                _download_rest(beside)
     except UserError:
         raise
     except Exception as error:  # from an HTTP library underneath too, which is another one in other versions
         raise BundleError(f"{name} cannot be had: {_why(error, place)}") from error
     return manifest.parent
+
+
+def _download_rest(place: HubName) -> None:
+    """The card, where there is one, and the model."""
+    from huggingface_hub import errors
+
+    with contextlib.suppress(errors.EntryNotFoundError):
+        _download(place, CARD)
+    _download(place, MODEL)
 
 
 def _download(place: HubName, file: str) -> str:

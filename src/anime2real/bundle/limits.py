@@ -1,4 +1,4 @@
-"""What holds for every bundle: its input's name, how many pictures a call has, how large it may be, and its files."""
+"""What holds for every bundle: its input's name, pictures a call, how large it and its files may be, and ages."""
 
 from typing import Final
 
@@ -18,3 +18,10 @@ MAX_PX: Final = 2048
 MAX_MANIFEST_BYTES: Final = 2**20
 MAX_MODEL_BYTES: Final = 512 * 2**20
 """Of its files."""
+
+YOUNGEST: Final = 18
+OLDEST: Final = 80
+"""Ages, in years, that a bundle may offer to show. Nobody younger can be asked for."""
+
+CLOSEST: Final = 0.5
+"""The least share of a face's crop that a bundle's crops may have."""

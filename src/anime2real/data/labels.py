@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.bundle.format import OLDEST, YOUNGEST
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.data.pack import EXPRESSION, Pack, PackError
 from anime2real.data.pack_files import write_both
 from anime2real.domain import DOMAINS, Domain

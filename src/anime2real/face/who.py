@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.format import OLDEST, YOUNGEST
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.errors import UsageError
 
 LABELS: Final = Path(__file__).parent / "models" / "labels.onnx"

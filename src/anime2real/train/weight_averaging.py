@@ -158,9 +158,12 @@ def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) 
     first = bundles[0].training
     common = [key for key in first if key not in _OF_A_RUN and all(_same(bundle, first, key) for bundle in bundles)]
     training: dict[str, Any] = {key: first[key] for key in common}
-    for bundle in bundles:  # features that any of them was trained against do not measure the average either
-        if "discriminator_features" in bundle.training:
-            training.setdefault("discriminator_features", bundle.training["discriminator_features"])
+    for bundle in bundles:
+        # Features that any of them was trained against do not measure the average either, and what any has learned
+        # to translate once more, the average has.
+        for key in ("discriminator_features", "redrawn_by"):
+            if key in bundle.training:
+                training.setdefault(key, bundle.training[key])
     members = []
     for bundle, own in zip(bundles, shares, strict=True):
         alone = {key: value for key, value in bundle.training.items() if key not in common}

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.format import CONDITIONS, OLDEST, STYLE, YOUNGEST
+from anime2real.bundle.format import CONDITIONS, STYLE
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.rewrites import plain_copy

@@ -68,6 +68,8 @@ def export_translators(
     for parent, translator, recorded in translators:
         if "who" in translator.conditions and "labels" in pack:
             recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
+        if translator.redrawn:
+            recorded = recorded | {"redrawn_by": f"{translator.name}-{translator.target}-to-{translator.source}"}
         if translator.classes:
             recorded = recorded | {"classes": pack.get("classes")}
         target = bundle_folder(parent, translator)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.bundle.format import OLDEST, YOUNGEST
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.train.face_parts import lined_up
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.labels import LabelNetwork

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anime2real.bundle.format import OLDEST, YOUNGEST
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.train.joined_batch import places
 from anime2real.train.losses.adversarial import squared
 

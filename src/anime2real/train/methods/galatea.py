@@ -292,7 +292,8 @@ class Galatea(Method):
     def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""
         conditions = ("style",) if self.config.style_weight else ("who",) if self.config.who else ()
+        to_real = TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=conditions)
         return [
-            TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=conditions),
+            replace(to_real, redrawn=self.config.returned_share > 0),
             TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=conditions),
         ]
