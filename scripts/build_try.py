@@ -25,6 +25,7 @@ import onnxruntime
 from anime2real.atomic import atomic_folder
 from anime2real.bundle.about import ABOUT
 from anime2real.bundle.format import CARD, Bundle
+from anime2real.bundle.redrawer import redrawer
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
@@ -217,7 +218,7 @@ def models_of(bundles: Sequence[Bundle]) -> dict[str, bytes]:
     files = {f"models/{name}.onnx": (finder.MODELS / f"{name}.onnx").read_bytes() for name in names}
     if any(bundle.takes_who for bundle in bundles):
         files[LABELS] = who.LABELS.read_bytes()
-    redrawers = [redrawer for bundle in bundles if (redrawer := bundle.redrawer())]
+    redrawers = [back for bundle in bundles if (back := redrawer(bundle))]
     for bundle in {each.name: each for each in (*redrawers, *bundles)}.values():
         files[f"models/{bundle.name}.onnx"] = bundle.model()
         files[f"models/{bundle.name}.md"] = (bundle.folder / CARD).read_bytes()
@@ -251,11 +252,11 @@ def face_facts() -> dict[str, Any]:
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:
-    redrawer = bundle.redrawer()
+    back = redrawer(bundle)
     return _network_facts(bundle) | {
         "card": f"models/{bundle.name}.md", "method": bundle.method, "crop_share": bundle.crop_share,
         "licence": bundle.licence, "rights": bundle.rights, "about": ABOUT.get(bundle.method, ""),
-        "redrawn_by": _network_facts(redrawer) if redrawer else None,
+        "redrawn_by": _network_facts(back) if back else None,
     }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_what_redraws_has_to_lie_beside_and_lead_back(tmp_path: Path) -> None:
         redrawn(tmp_path / "small", px=32, content=tiny.model(32))
     manifest = tmp_path / "alone" / "there" / "bundle.json"
     manifest.write_text(manifest.read_text().replace('"back"', '"../back"'))
-    with pytest.raises(BundleError, match="redrawn_by in 'training' is the name of a bundle"):
+    with pytest.raises(BundleError, match="redrawn_by in 'training' must be the name of a bundle"):
         Translator.open(tmp_path / "alone" / "there")
 
 

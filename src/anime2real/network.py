@@ -16,8 +16,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from anime2real.bundle.format import STYLE, Bundle, BundleError
+from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
+from anime2real.bundle.redrawer import redrawer
+from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
 from anime2real.face.geometry import TEMPLATE, tilt_of
 
@@ -37,10 +39,7 @@ class TranslatorError(UserError):
 
 
 class Network:
-    """Runs the network of one bundle, and of the one that redraws its results, if it names one.
-
-    Attributes:
-        bundle: the bundle.
+    """Runs the network of one bundle, `bundle`, and of the one that redraws its results, if it names one.
 
     Args:
         bundle: the bundle to run.
@@ -60,8 +59,8 @@ class Network:
         self.bundle = bundle
         self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
         self._session = _session_of(bundle, threads or available_cores(), once)
-        redrawer = bundle.redrawer() if redraws else None
-        self._redrawer = Network(redrawer, threads=threads, once=once, redraws=False) if redrawer else None
+        back = redrawer(bundle) if redraws and bundle.redrawn_by else None
+        self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
         self._output = self._session.get_outputs()[0].name
 
     def __repr__(self) -> str:
@@ -100,46 +99,90 @@ class Network:
             TranslatorError: `pixels` has another shape or type, the bundle has no variants, `variant` is not one number
                 from 0 or one for each picture, or the network fails.
         """
-        variants = _numbered(variant, len(pixels))
+        variants, name, px = _numbered(variant, len(pixels)), self.bundle.name, self.px
         if any(variants) and self.bundle.variants == 1:
-            raise TranslatorError(f"{self.bundle.name} makes one result of a picture, no variants: give variant 0")
-        wanted = (self.px, self.px, 3)
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:
-            raise TranslatorError(f"{self.bundle.name} takes (N, {self.px}, {self.px}, 3) uint8, not {kind_of(pixels)}")
-        if landmarks is None:
-            landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2))
-        if who is None:
-            who = np.broadcast_to(UNTOLD, (len(pixels), 2))
-        results = [
-            self._run(pixels[at], landmarks[at], variants[at], who[at])
-            for at in batches(len(pixels), self.bundle.batch)
-        ]
-        return np.concatenate(results) if results else pixels.copy()
+            raise TranslatorError(f"{name} makes one result of a picture, no variants: give variant 0")
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (px, px, 3):
+            raise TranslatorError(f"{name} takes (N, {px}, {px}, 3) uint8, not {pixels.shape} {pixels.dtype}")
+        landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2)) if landmarks is None else landmarks
+        who = np.broadcast_to(UNTOLD, (len(pixels), 2)) if who is None else who
+        youngest, oldest = self.bundle.ages
+        who = np.stack([who[:, 0], who[:, 1].clip(youngest / 100, oldest / 100)], 1)
+        results = self._run(pixels, landmarks, variants, who)
+        if self._redrawer is not None:
+            results = self._run(self._redrawer.translate(results, landmarks, who=who), landmarks, variants, who)
+        return results
 
     def _run(
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
     ) -> Pixels:
-        """Translate a batch; if the bundle is redrawn by another, draw the results by that one and translate again."""
-        results = self._pass(pixels, landmarks, variants, who)
-        if self._redrawer is None:
-            return results
-        youngest, oldest = self._redrawer.bundle.ages
-        drawable = np.stack([who[:, 0], who[:, 1].clip(youngest / 100, oldest / 100)], 1)
-        return self._pass(self._redrawer.translate(results, landmarks, who=drawable), landmarks, variants, who)
+        results, says = [pixels[:0]], f"{self.bundle.folder}: the network"
+        for at in batches(len(pixels), self.bundle.batch):
+            conditions = _conditions(self.bundle.conditions, landmarks[at], variants[at], who[at])
+            try:
+                result: Any = self._session.run([self._output], {IMAGE: to_float(pixels[at])} | conditions)[0]
+            except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
+                raise TranslatorError(f"{says} fails: {first_line(error)}") from error
+            if result.shape != (len(pixels[at]), 3, self.px, self.px):
+                raise TranslatorError(f"{says} gives {result.shape} {result.dtype}, no pictures of its size")
+            if not np.isfinite(result).all():
+                raise TranslatorError(f"{says} gives numbers that are none (NaN or infinite)")
+            results.append(to_uint8(result))
+        return np.concatenate(results)
 
-    def _pass(
-        self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
-    ) -> Pixels:
-        inputs = {IMAGE: to_float(pixels)} | _conditions(self.bundle.conditions, landmarks, variants, who)
+
+class Networks:
+    """The bundles that a command may use and their networks, by the domain that they translate to.
+
+    Args:
+        method: an installed method; the best one of each direction if None.
+        given: the only bundle there is, in place of a method.
+        with_variants: whether the best one has to make several results of one picture.
+        loading: threads and once, as of `Network`.
+    """
+
+    def __init__(
+        self, method: str | None, given: Bundle | None = None, *, with_variants: bool = False, **loading: Any
+    ) -> None:
+        self._method, self._given, self._with_variants, self._loading = method, given, with_variants, loading
+        self._known: dict[Domain, Bundle | UserError] = {}
+        self._loaded, self._lock = dict[Domain, Network](), Lock()
+        if given is not None:
+            wrong_way = BundleError(f"{given.folder} translates to {given.target} alone")
+            self._known = {given.target: given, other(given.target): wrong_way}
+
+    def __reduce__(self) -> tuple[Any, ...]:  # as `Network`
+        return partial(type(self), with_variants=self._with_variants, **self._loading), (self._method, self._given)
+
+    def __call__(self, to: Domain) -> Network:
+        """The network of a direction, loaded once; a UserError if there is none, or it is damaged."""
+        with self._lock:
+            if to not in self._loaded:
+                self._loaded[to] = Network(self.bundle(to), **self._loading)
+            return self._loaded[to]
+
+    def bundle(self, to: Domain) -> Bundle:
+        """The bundle of a direction, looked up once; a UserError if there is none, or it is damaged."""
+        return self.bundles([to])[0]
+
+    def bundles(self, domains: Sequence[Domain]) -> list[Bundle]:
+        """Those to some domains, at least one; the UserError of the first domain if there is none."""
+        known = [self._look_up(to) for to in domains]
+        if found := [one for one in known if isinstance(one, Bundle)]:
+            return found
+        raise next(one for one in known if isinstance(one, UserError))
+
+    def _look_up(self, to: Domain) -> Bundle | UserError:
         try:
-            result: Any = self._session.run([self._output], inputs)[0]
-        except Exception as error:  # as above
-            raise TranslatorError(f"{self.bundle.folder}: the network fails: {first_line(error)}") from error
-        if result.shape != (len(pixels), 3, self.px, self.px):
-            raise TranslatorError(f"{self.bundle.folder}: the network gives {kind_of(result)}, no pictures of its size")
-        if not np.isfinite(result).all():
-            raise TranslatorError(f"{self.bundle.folder}: the network gives numbers that are none (NaN or infinite)")
-        return to_uint8(result)
+            if to not in self._known and not self._with_variants and (own := core_bundle(self._method, to)):
+                self._known[to] = own
+            if to not in self._known:
+                from anime2real.bundle.registry import find  # not above: the package's own are found without it
+
+                self._known[to] = find(self._method, to, with_variants=self._with_variants)
+        except UserError as error:
+            self._known[to] = error
+        return self._known[to]
 
 
 _OPEN: Final[WeakValueDictionary[tuple[str, int, bool], onnxruntime.InferenceSession]] = WeakValueDictionary()
@@ -147,17 +190,14 @@ _OPENING: Final = Lock()
 
 
 def _session_of(bundle: Bundle, threads: int, once: bool) -> onnxruntime.InferenceSession:
-    """The session of a bundle's model, one for all networks of the same model and arguments."""
-    content = bundle.model()
+    """The session of a bundle's model, the same one for all networks that ask alike."""
+    content, key = bundle.model(), (bundle.sha256, threads, once)
     with _OPENING:
-        session = _OPEN.get((bundle.sha256, threads, once))
-        if session is None:
-            try:
-                session = open_session(content, threads, bounded=True, optimised=not once)
-            except Exception as error:  # ONNX Runtime raises kinds of its own without a public base
-                raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
-            _OPEN[bundle.sha256, threads, once] = session
-    return session
+        try:
+            session = _OPEN.get(key) or open_session(content, threads, bounded=True, optimised=not once)
+        except Exception as error:  # as above
+            raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+        return _OPEN.setdefault(key, session)
 
 
 def batches(count: int, size: int = BATCH) -> Iterator[slice]:
@@ -188,8 +228,7 @@ def open_session(
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # weights lie elsewhere
         options.log_severity_level = 4  # a call that wants more memory fails, which is told once, by us
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or 0  # 0 is the library's choice
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -234,14 +273,7 @@ def style_of(variant: int) -> NDArray[np.float64]:
 
 def available_cores() -> int:
     """CPU cores that this process may use; in a container these are often fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
-def kind_of(array: NDArray[Any]) -> str:
-    """Shape and type of an array, for messages."""
-    return f"{array.shape} {array.dtype}"
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _numbered(variant: int | Sequence[int], count: int) -> list[int]:

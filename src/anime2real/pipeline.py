@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.limits import YOUNGEST
 from anime2real.domain import Domain, other
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import (
@@ -222,7 +221,7 @@ def _asked(
         return None
     each = [who] * len(faces) if isinstance(who, Who) else list(who)
     labels = default_labeller(1)(image, faces) if any(w.sex is None or w.age is None for w in each) else []
-    seen = [(label.sex, label.age) for label in labels] or [(0.0, float(YOUNGEST))] * len(faces)
+    seen = [(label.sex, label.age) for label in labels] or [(0.0, bundle.ages[0])] * len(faces)
     return who_input(each, seen, bundle.ages)
 
 
@@ -277,8 +276,8 @@ def compose(
         case "paste":
             image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
             known = [None] * len(results) if masks is None else masks
-            each = zip(crops.pixels, results, crops.frames, known, strict=True)
-            for crop, result, frame, heads in reversed(list(each)):  # the first comes on top
+            for at in reversed(range(len(results))):  # the first comes on top
+                crop, result, frame, heads = crops.pixels[at], results[at], crops.frames[at], known[at]
                 if crops.faces:
                     from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
 

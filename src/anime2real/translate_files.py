@@ -25,8 +25,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
-from anime2real.network import Network, TranslatorError, available_cores
-from anime2real.networks import Networks
+from anime2real.network import Network, Networks, TranslatorError, available_cores
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,

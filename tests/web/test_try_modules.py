@@ -24,6 +24,7 @@ from PIL import Image
 from anime2real import Translator
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import OLDEST, YOUNGEST
+from anime2real.bundle.redrawer import redrawer
 from anime2real.domain import Domain
 from anime2real.face import finder, who
 from anime2real.face import geometry as python
@@ -153,10 +154,10 @@ def translated(
     prepared = page("translate.js", "prepare", javascript.picture(np.asarray(image)), face, facts, who)
     (values,) = run(prepared["inputs"]).values()
     result = page("pixels.js", "toPicture", values, bundle.px)
-    if redrawer := bundle.redrawer():
-        facts = {"conditions": redrawer.conditions, "ages": redrawer.ages}
+    if back := redrawer(bundle):
+        facts = {"conditions": back.conditions, "ages": back.ages}
         inputs = page("translate.js", "redrawing", prepared["inputs"], result, facts)
-        (values,) = javascript.network(redrawer.model())(inputs).values()
+        (values,) = javascript.network(back.model())(inputs).values()
         inputs = page("translate.js", "again", prepared["inputs"], page("pixels.js", "toPicture", values, bundle.px))
         (values,) = run(inputs).values()
         result = page("pixels.js", "toPicture", values, bundle.px)

@@ -24,7 +24,8 @@ MAX_WEIGHT_BYTES: Final = 2 * 2**30
 """Of the weights in 32 bits and of all that is computed from them alone, which ONNX Runtime does while it loads."""
 
 SHAPES: Final = {"tilt": (N,), "landmarks": (N, 5, 2), "style": (N, 8), "who": (N, 2)}
-"""Of what it may take beside the picture."""
+"""Of what it may take beside the picture: radians, positive clockwise; places in shares of the side; numbers of a style;
+and who should be shown, sex from -1 (woman) to 1 (man) and age / 100."""
 
 _RULES: Final = rules_that_compute() | rules_that_move()
 OPERATORS: Final = frozenset(_RULES)
@@ -43,6 +44,9 @@ def check_translator(content: bytes, px: int, conditions: Sequence[str], batch: 
     Raises:
         OnnxFileError: it is not; the message says why, in a clause.
     """
+    if unknown := [name for name in conditions if name not in SHAPES]:
+        known = f"this version knows {', '.join(SHAPES)}"
+        raise OnnxFileError(f"it wants {', '.join(unknown)} beside the picture, {known}")
     graph = read_graph(content)
     if graph.opset != OPSET:
         raise OnnxFileError(f"it uses version {graph.opset} of ONNX's operators, exports {OPSET}")

@@ -14,8 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.bundle.facts import wrong_fact
-from anime2real.bundle.limits import BATCH, MAX_MANIFEST_BYTES, MAX_MODEL_BYTES, MAX_PX, MIN_PX, OLDEST, YOUNGEST
+from anime2real.bundle.limits import (
+    BATCH,
+    CLOSEST,
+    MAX_MANIFEST_BYTES,
+    MAX_MODEL_BYTES,
+    MAX_PX,
+    MIN_PX,
+    OLDEST,
+    YOUNGEST,
+)
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError, nearest, path_of
 
@@ -23,10 +31,6 @@ FORMAT_VERSION: Final = 1
 MODEL: Final = "model.onnx"
 MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
-CONDITIONS: Final = ("tilt", "landmarks", "style", "who")
-"""What a translator may take beside the picture: (N,) in radians; (N, 5, 2) in shares of the side; (N, `STYLE`); and
-(N, 2), who should be shown: sex from -1 (woman) to 1 (man), and age / 100."""
-
 STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
 
@@ -114,21 +118,10 @@ class Bundle:
         """The share of the side of a face's crop that its crops have: 1, or less where it learned from closer ones."""
         return float(self.training.get("crop_share", 1.0))
 
-    def redrawer(self) -> "Bundle | None":
-        """The bundle beside it, `redrawn_by`, that draws its results again before it translates them once more.
-
-        Raises:
-            BundleError: it is not there, damaged, or does not lead back.
-        """
-        if not (name := self.training.get("redrawn_by")):
-            return None
-        folder = self.folder.parent / name
-        if not folder.is_dir():
-            raise BundleError(f"{self.folder} is redrawn by {name}, which is not beside it: put that bundle there, too")
-        other = read(folder, follow_links=self.follows_links, installed=self.installed)
-        if (other.source, other.target, other.px) != (self.target, self.source, self.px):
-            raise BundleError(f"{folder} does not lead back from {self.name}, which is redrawn by it: get both again")
-        return other
+    @property
+    def redrawn_by(self) -> str | None:
+        """The name of the bundle beside it that draws its results again, to be translated once more."""
+        return self.training.get("redrawn_by")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -258,6 +251,20 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 }
 
 
+_OF_TRAINING: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "classes": (lambda value: isinstance(value, list) and len(value) <= 256 and all(map(_is(str), value)), "names"),
+    "crop_share": (lambda value: type(value) in (int, float) and CLOSEST <= value <= 1, f"from {CLOSEST:g} to 1"),
+    "ages": (lambda value: _are_ages(value), f"two from {YOUNGEST} to {OLDEST}, the youngest first"),
+    "redrawn_by": (_matches("[a-z0-9][a-z0-9_-]{0,127}"), "the name of a bundle"),
+}
+"""What it may say, where a translator goes by it."""
+
+
+def _are_ages(value: Any) -> bool:
+    two = isinstance(value, list) and [type(age) in (int, float) for age in value] == [True, True]
+    return two and YOUNGEST <= value[0] <= value[1] <= OLDEST
+
+
 def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
     """Refuse a manifest with a BundleError unless it has every key of the format, no other, and allowed values."""
     version = raw["format_version"]
@@ -274,20 +281,13 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
             raise BundleError(f"{path}: {key!r} must be {wanted}, not {str(raw[key])[:40]!r}")
     if raw["from"] == raw["to"]:
         raise BundleError(f"{path}: 'from' and 'to' are both {raw['to']!r}")
-    if wrong := wrong_fact(raw["training"]):
-        raise BundleError(f"{path}: {wrong}")
+    for key, (fits, wanted) in _OF_TRAINING.items():
+        if key in raw["training"] and not fits(raw["training"][key]):
+            raise BundleError(f"{path}: {key} in 'training' must be {wanted}, not {str(raw['training'][key])[:40]}")
 
 
 def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
-    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is a bounded translator.
-
-    A small file can loop for ever, ask for all memory or crash ONNX Runtime.
-    """
-    unknown = [name for name in bundle.conditions if name not in CONDITIONS]
-    if unknown:
-        raise BundleError(
-            f"{path.parent} wants {', '.join(unknown)} beside the picture: this version knows {', '.join(CONDITIONS)}"
-        )
+    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is a bounded translator (`check.py`)."""
     from anime2real.bundle.check import check_translator  # not above: bundles that ship do without
     from anime2real.bundle.protobuf import OnnxFileError
 

@@ -78,7 +78,7 @@ def fetch(name: str) -> Path:
         # The files of one commit, even if the branch moves meanwhile: in the cache its folder is called by it.
         pinned = place._replace(revision=manifest.parents[depth].name)
         _download_rest(pinned)
-        redrawer = read(manifest.parent, follow_links=True).training.get("redrawn_by")
+        redrawer = read(manifest.parent, follow_links=True).redrawn_by
         if redrawer and place.folder:  # else whoever loads it says what is missing
             beside = pinned._replace(folder="/".join([*place.folder.split("/")[:-1], redrawer]))
             with contextlib.suppress(errors.EntryNotFoundError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.cli.streams import Destination
     from anime2real.face.who import Who
     from anime2real.image.files import Search
-    from anime2real.networks import Networks
+    from anime2real.network import Networks
     from anime2real.outcome import ClipJob, Format, Outcome
     from anime2real.pipeline import FaceChoice
 
@@ -82,7 +82,7 @@ def translate(
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import QUALITY, SUFFIXES, Search
     from anime2real.image.films import FILM_SUFFIXES
-    from anime2real.networks import Networks
+    from anime2real.network import Networks
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files
 

@@ -94,7 +94,7 @@ class TrainedTranslator:
         source, target: domains.
         module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
         final: whether it is what the run was for; snapshots are not.
-        redrawn: whether its bundle is redrawn by that of the way back (`Bundle.redrawer`).
+        redrawn: whether its bundle is redrawn by that of the way back (`bundle/redrawer.py`).
         classes: of the label maps that it takes for pictures, see `networks/source.py`; 0 if it takes pictures.
         conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
             shares of the side; ("style",), (N, `bundle.STYLE`); ("who",), (N, 2).

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anime2real.bundle.format import CONDITIONS, STYLE
+from anime2real.bundle.check import SHAPES
+from anime2real.bundle.format import STYLE
 from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE
@@ -116,7 +117,7 @@ def sample_conditions(names: Sequence[str], count: int, seed: int) -> dict[str, 
             sex, age = torch.rand(2, count, generator=random)
             samples[name] = torch.stack([2 * sex - 1, ages[0] + age * (ages[1] - ages[0])], 1)
         else:
-            raise ExportError(f"no condition {name!r}: bundles know {', '.join(CONDITIONS)}")
+            raise ExportError(f"no condition {name!r}: bundles know {', '.join(SHAPES)}")
     return samples
 
 

@@ -1,0 +1,24 @@
+"""The bundle that redraws another's results: drawn again by the way back, they are translated once more.
+
+A drawing by hand may be far from all that a translator has seen. What it becomes is a person all the same, and the
+drawing of this person by the way back is like those that the translator knows best: of it, fewer broken faces come.
+"""
+
+from anime2real.bundle.format import Bundle, BundleError, read
+
+
+def redrawer(bundle: Bundle) -> Bundle | None:
+    """The bundle that redraws the results of another, beside which it lies; None if it names none in `redrawn_by`.
+
+    Raises:
+        BundleError: it is not there, damaged, or does not lead back.
+    """
+    if not (name := bundle.redrawn_by):
+        return None
+    folder = bundle.folder.parent / name
+    if not folder.is_dir():
+        raise BundleError(f"{bundle.folder} is redrawn by {name}, which is not beside it: put that bundle there, too")
+    back = read(folder, follow_links=bundle.follows_links, installed=bundle.installed)
+    if (back.source, back.target, back.px) != (bundle.target, bundle.source, bundle.px):
+        raise BundleError(f"{folder} does not lead back from {bundle.name}, which is redrawn by it: get both again")
+    return back
