@@ -24,7 +24,7 @@ MAX_WEIGHT_BYTES: Final = 2 * 2**30
 """Of the weights in 32 bits and of all that is computed from them alone, which ONNX Runtime does while it loads."""
 
 SHAPES: Final = {"tilt": (N,), "landmarks": (N, 5, 2), "style": (N, 8), "who": (N, 2)}
-"""Of what it may take beside the picture: radians, positive clockwise; places in shares of the side; numbers of a style;
+"""Of what it may take beside the picture: radians, positive clockwise; places in shares of the side; a style's numbers;
 and who should be shown, sex from -1 (woman) to 1 (man) and age / 100."""
 
 _RULES: Final = rules_that_compute() | rules_that_move()
