@@ -247,6 +247,7 @@ def face_facts() -> dict[str, Any]:
         "largest": finder.LARGEST, "smallest": finder.SMALLEST, "long": finder.LONG, "seen": finder.SEEN,
         "overlap": finder.OVERLAP, "score": finder.SCORE, "sure": finder.SURE, "canvas": finder.CANVAS,
         "close": finder.CLOSE, "small": finder.SMALL, "more_if_small": finder.MORE_IF_SMALL,
+        "less_if_close": finder.LESS_IF_CLOSE,
         "by_hand": {"view": by_hand.VIEW, "pixels": by_hand.PIXELS, "alike": by_hand.ALIKE},
     }  # fmt: skip
 

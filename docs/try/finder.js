@@ -44,12 +44,12 @@ export class Finder {
         return { ...candidate, x, y, side: candidate.side * scaleOf(back) };
       })
       .filter(({ x, y }) => x >= 0 && x <= width && y >= 0 && y <= height);
-    const found = await this.confirm(picture, this.suppress(inside));
+    const found = await this.confirm(picture, this.suppress(inside), this.facts.less_if_close);
     return found.filter((face) => this.squareOf(face.landmarks)[2] >= close * Math.min(width, height)).slice(0, 1);
   }
 
-  /** The candidates that the landmark network, which looks twice, takes for faces as well. */
-  async confirm(picture, candidates) {
+  /** The candidates that the landmark network, which looks twice, takes for faces as well; `less` score may do. */
+  async confirm(picture, candidates, less = 0) {
     if (!candidates.length) return [];
     const { first_look: wider, template } = this.facts;
     const first = await this.look(
@@ -75,7 +75,7 @@ export class Finder {
         tilt: tiltOf(landmarks),
       };
     });
-    return this.distinct(faces).filter((face) => face.score >= this.minScore(face, picture));
+    return this.distinct(faces).filter((face) => face.score >= this.minScore(face, picture) - less);
   }
 
   /** The score that a face of this size needs. */

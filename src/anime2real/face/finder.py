@@ -37,7 +37,7 @@ SEEN: Final = 0.35
 OVERLAP: Final = 0.35
 
 LONG: Final = 2.5
-"""A picture that is larger than `LARGEST` and longer than so many times its shorter side is searched in windows too."""
+"""A picture larger than `LARGEST` and longer than so many times its shorter side is searched in windows, too."""
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
@@ -48,10 +48,10 @@ UNIT_SIDE: Final = 3.0
 FIRST_LOOK: Final = 1.2
 """Side of the landmark network's first square, in sides of the detector's."""
 
-SCORE: Final = 0.55
+SCORE: Final = 0.6
 
 SURE: Final = 0.7
-"""Where no face has this score, the finder looks for one that fills the picture and goes beyond it."""
+"""Where no face has this score, the finder looks for one that fills the picture."""
 
 CANVAS: Final = 256
 """Pixels a side of the canvas for that: twice the picture's longer side, what lies beyond it filled quietly."""
@@ -62,8 +62,11 @@ CLOSE: Final = 0.85
 SMALL: Final = 0.25
 """A face is small if its frame is under this share of the picture's shorter side."""
 
-MORE_IF_SMALL: Final = 0.07
+MORE_IF_SMALL: Final = 0.02
 """Small faces need this much more score: there are more places where grass or gravel looks like one by chance."""
+
+LESS_IF_CLOSE: Final = 0.03
+"""A face that fills its picture needs so much less: there is one place for it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class FaceFinder:
             # refuses it. Try the candidates that overlapped the refused ones.
             faces = self._confirmed(image, [c for c in candidates if c not in best], score)
         if max((face.score for face in faces), default=0.0) < SURE:
-            faces = self._close_up(image, score) or faces
+            faces = self._close_up(image, score - LESS_IF_CLOSE) or faces
         return sorted(faces, key=lambda face: face.crop.scale)
 
     def candidates(self, image: Image.Image, largest: int = LARGEST) -> list[Candidate]:
@@ -148,10 +151,7 @@ class FaceFinder:
         return result
 
     def _close_up(self, image: Image.Image, score: float) -> list[Face]:
-        """The face that fills a picture, which the detector sees where there is room around it; a list of at most one.
-
-        Such faces went unseen, or one of their eyes was taken for a face.
-        """
+        """The face that fills a picture, if there is one, which the detector sees where there is room around it."""
         around_it = around((image.width / 2, image.height / 2), 2.0 * max(image.size))
         back = around_it.then(scaling(CANVAS)).inverse
         seen = self.candidates(align(image, around_it, CANVAS))
