@@ -119,7 +119,7 @@ def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_little_memory")
 def test_what_does_not_fit_is_streamed_and_told(shards: Path, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    method, need = METHODS["cyclegan"](TINY["cyclegan"], 32), Need(0.1, 0.1)
+    method, need = METHODS["cyclegan"](TINY["cyclegan"], 32), Need(1.0, 0.1, 0.1)
     found = placing(Pack(shards), method, CPU, need, 2, stream=False)
     assert found.streams
     assert found.in_words().startswith("pictures: streamed, for all on the device would take 0.0 GB of the 0.0 GB")

@@ -176,7 +176,7 @@ class Loop:
     def _source(self, pack: Pack) -> PictureSource:
         """Where this process's pictures come from, as told in the log."""
         device, batch = self.processes.device, self.processes.part_of(self.batch_size)
-        need = need_of(self.config.method, self.config.options, pack.size)
+        need = need_of(self.config.method, self.config.options, pack.size, bf16=self.speed.bf16)
         place = placing(pack, self.method, device, need, batch, stream=self.session.readers is not None)
         if place.gigabytes:
             self.report(place.in_words())

@@ -1,8 +1,8 @@
-"""What a training takes of a machine without a GPU: memory and seconds, estimated, and the batch that fits.
+"""What a training takes of a machine: memory and, without a GPU, seconds, estimated; and the batch that fits.
 
-The figures are counted, from one step of each method in fp32 with a pair of pictures: the bytes of everything that its
-backward pass keeps, and its multiplications and additions. Both grow with the pixels and, about, with the width. The
-memory of galatea and U-GAT-IT is rounded to a gigabyte: parts that do not grow with the batch are counted in.
+The figures are counted by `benchmarks/step_memory.py`, from one step of each method with one pair of pictures and with
+two: the bytes of everything that its backward passes keep, of networks, averages, gradients and moments, and its
+multiplications and additions. They grow with the pixels and, about, with the width.
 """
 
 import time
@@ -16,32 +16,42 @@ import torch.nn.functional as F
 FREE_SHARE: Final = 0.7
 """Of the free memory that a training may take: the rest is for what is not counted, and for other programs."""
 
-FIXED_GIGABYTES: Final = 1.0
-"""Torch, networks, averages, gradients and moments."""
+RUNTIME_GIGABYTES: Final = {"cpu": 0.4, "gpu": 1.5}
+"""Torch, the libraries of a GPU, and what convolutions take while they run; roughly."""
+
+TOLD_BATCHES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a pair of pictures costs in one step.
+    """What a step costs.
 
     Attributes:
-        px: pixels a side of the pictures that it was counted for.
+        px: pixels a side of the pictures that it was counted for; of galatea, of what they are folded to.
         width: of the networks.
-        gigabytes: kept until the backward pass.
-        gigaflops: forward and backward.
+        fixed: gigabytes that do not grow with the batch.
+        pair: gigabytes that each pair keeps until the backward pass, in fp32.
+        pair_bf16: the same in mixed precision.
+        gigaflops: of a pair, forward and backward.
     """
 
     px: int
     width: int
-    gigabytes: float
+    fixed: float
+    pair: float
+    pair_bf16: float
     gigaflops: float
 
 
 COSTS: Final = {
-    "difference": Cost(128, 1, 0.0006, 0.001),
-    "autoencoder": Cost(128, 48, 0.06, 9.2),
-    "cyclegan": Cost(128, 64, 0.76, 488.0),
-    # MORE
+    "difference": Cost(128, 1, 0.0022, 0.0006, 0.0006, 0.001),
+    "autoencoder": Cost(128, 48, 0.169, 0.0442, 0.0345, 9.18),
+    "cyclegan": Cost(128, 64, 0.623, 0.759, 0.691, 488.0),
+    "ugatit": Cost(128, 64, 2.66, 0.698, 0.637, 481.0),
+    "galatea quick": Cost(128, 48, 0.548, 0.61, 0.54, 293.0),
+    "galatea": Cost(128, 48, 2.91, 0.757, 0.608, 449.0),
+    "pix2pix": Cost(256, 64, 0.601, 1.04, 0.943, 717.0),
+    "pix2pixhd": Cost(128, 64, 8.36, 0.158, 0.136, 111.0),
 }
 
 
@@ -50,16 +60,27 @@ class Need:
     """What one step takes, by the batch.
 
     Attributes:
+        fixed: gigabytes, whatever the batch, torch's own included.
         gigabytes: of a pair.
         gigaflops: of a pair.
     """
 
+    fixed: float
     gigabytes: float
     gigaflops: float
 
     def memory(self, batch_size: int) -> float:
-        """Gigabytes that a training takes."""
-        return FIXED_GIGABYTES + batch_size * self.gigabytes
+        """Gigabytes that a training takes beside its pictures."""
+        return self.fixed + batch_size * self.gigabytes
+
+    def table(self) -> dict[int, float]:
+        """Gigabytes by the pairs of a step."""
+        return {batch_size: round(self.memory(batch_size), 1) for batch_size in TOLD_BATCHES}
+
+    def in_words(self, batch_size: int) -> str:
+        """A line that tells of a batch, and of others."""
+        others = ", ".join(f"{gigabytes:.1f} with {pairs}" for pairs, gigabytes in self.table().items())
+        return f"memory, counted: {self.memory(batch_size):.1f} GB for steps of {batch_size} pairs; {others}"
 
     def fitting(self, batch_size: int, free: float | None) -> int:
         """The batch, halved until its training fits into so many gigabytes that are free; 1 at least."""
@@ -68,14 +89,20 @@ class Need:
         return batch_size
 
 
-def need_of(method: str, options: Any, size: int) -> Need:
-    """What a method's step takes with pictures of so many pixels a side."""
-    name = f"{method} resnet" if getattr(options, "generator", "") == "resnet" else method
-    cost = COSTS.get(name, COSTS["cyclegan"])  # of which methods that were not counted are kin
-    if method == "galatea":  # larger pictures are folded to that size, unless they are told not to be
-        size //= getattr(options, "unshuffle", None) or max(1, size // 128)
-    scale = (size / cost.px) ** 2 * getattr(options, "width", cost.width) / cost.width
-    return Need(cost.gigabytes * scale, cost.gigaflops * scale)
+def need_of(method: str, options: Any, size: int, *, bf16: bool = False) -> Need:
+    """What a method's step takes with pictures of so many pixels a side, in fp32 or, as on GPUs, mixed precision."""
+    cost = COSTS[f"{method} quick" if getattr(options, "generator", "") == "resnet" else method]
+    width = getattr(options, "width", cost.width) / cost.width
+    scale = (folded_size(method, options, size) / cost.px) ** 2 * width
+    fixed = cost.fixed * width**2 + RUNTIME_GIGABYTES["gpu" if bf16 else "cpu"]
+    return Need(fixed, (cost.pair_bf16 if bf16 else cost.pair) * scale, cost.gigaflops * scale)
+
+
+def folded_size(method: str, options: Any, size: int) -> int:
+    """Pixels a side at which a method's generators compute: galatea's fold larger pictures, unless told not to."""
+    if method != "galatea":
+        return size
+    return size // (getattr(options, "unshuffle", None) or max(1, size // 128))
 
 
 def memory_notes(need: Need, batch_size: int, asked: int, free: float | None) -> list[str]:

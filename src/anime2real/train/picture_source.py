@@ -125,7 +125,7 @@ def placing(pack: Pack, method: Method, device: torch.device, need: Need, batch_
     sizes = [int(np.prod(p.shape)) * p.dtype.itemsize for p in parts if not mapped or isinstance(p, TarPixels)]
     gigabytes = sum(sizes) / 1e9
     free = free_on(device)
-    if free is not None:  # what a step takes is counted in fp32, and may take no more than half
+    if free is not None:  # what a step takes is counted, and may take no more than half
         free -= min(need.memory(batch_size), free / 2)
     streams = free is not None and gigabytes > free
     return Placing(stream or streams, stream, gigabytes, free)

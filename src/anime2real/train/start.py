@@ -15,7 +15,7 @@ from anime2real.train.export.run import export_translators
 from anime2real.train.loop import Loop
 from anime2real.train.method import Method
 from anime2real.train.methods.registry import METHODS
-from anime2real.train.need import need_of
+from anime2real.train.need import Need, need_of
 from anime2real.train.picture_source import Placing, placing
 from anime2real.train.run import checkpoint
 from anime2real.train.run.checkpoint import RunProgress
@@ -176,6 +176,7 @@ class DryRun:
         counts: of pictures, by domain and split.
         weights: of all networks together.
         placing: where the pictures would lie.
+        need: of a step's memory.
     """
 
     config: TrainConfig
@@ -184,11 +185,14 @@ class DryRun:
     counts: dict[str, dict[str, int]]
     weights: int
     placing: Placing
+    need: Need
 
     def as_record(self) -> dict[str, Any]:
-        """For JSON: config, pack, px, counts, weights, pictures."""
+        """For JSON: config, pack, px, counts, weights, pictures, memory."""
         facts = {"pack": str(self.data), "px": self.px, "counts": self.counts, "weights": self.weights}
         facts["pictures"] = {"streamed": self.placing.streams, "gigabytes": self.placing.gigabytes}
+        batch = self.config.options.batch_size
+        facts["memory"] = {"gigabytes": round(self.need.memory(batch), 1), "by_batch": self.need.table()}
         return {"config": self.config.as_table(), **facts}
 
     def in_words(self) -> str:
@@ -200,6 +204,7 @@ class DryRun:
         return (
             f"# {self.config.method} would learn from {learned} of {self.px} px for {time}, {batch} pairs a step;\n"
             f"# its networks have {self.weights / 1e6:.1f} million weights. Nothing was written.\n"
+            f"# {self.need.in_words(batch)}.\n"
             f"# {self.placing.in_words()}. Its config.toml:\n\n"
             f"{self.config.as_toml()}"
         )
@@ -220,6 +225,9 @@ def dry_run(config: TrainConfig, data: Path, session: Session | None = None) -> 
     method = build(config.method, config.options, pack.size)
     method.load_initial_weights()
     session = session or Session()
-    need, batch_size = need_of(config.method, config.options, pack.size), config.options.batch_size
-    place = placing(pack, method, find_device(session.device), need, batch_size, stream=session.readers is not None)
-    return DryRun(config, data, pack.size, pack.meta["counts"], sum(p.numel() for p in method.parameters()), place)
+    device, batch_size = find_device(session.device), config.options.batch_size
+    bf16 = (session.speed or Speed.best(device)).bf16
+    need = need_of(config.method, config.options, pack.size, bf16=bf16)
+    place = placing(pack, method, device, need, batch_size, stream=session.readers is not None)
+    weights = sum(p.numel() for p in method.parameters())
+    return DryRun(config, data, pack.size, pack.meta["counts"], weights, place, need)
