@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from anime2real import Translator, UserError
-from anime2real.bundle.format import BundleError
+from anime2real.bundle.format import BundleError, read
+from anime2real.bundle.redrawer import networks_sum
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image.decode import PictureError
 from anime2real.network import TranslatorError, to_float, to_uint8
@@ -83,6 +84,17 @@ def test_two_that_redraw_each_other_do_so_once(tmp_path: Path) -> None:
     assert there.translate(np.full((1, PX, PX, 3), 51, np.uint8))[0, 0, 0, 0] == round((-0.35 * 0.5 + 1.25) * 127.5)
 
 
+def test_another_that_redraws_gives_other_results(tmp_path: Path) -> None:
+    there = redrawn(tmp_path)
+    before, kept = networks_sum(there.bundle), Translator._kept(there.bundle, 1)
+    assert before == f"{there.bundle.sha256}+{read(tmp_path / 'back').sha256}"
+    assert Translator._kept(there.bundle, 1) is kept
+    tiny.write_bundle(tmp_path / "back", tiny.model(scale=0.25), source="real", target="anime")
+    assert networks_sum(there.bundle) != before
+    assert Translator._kept(there.bundle, 1) is not kept
+    assert networks_sum(read(tmp_path / "back")) == read(tmp_path / "back").sha256
+
+
 def test_nobody_older_is_asked_of_what_redraws_than_it_can_draw(tmp_path: Path) -> None:
     told = {"content": tiny.who_model(), "conditions": ("who",), "ages": (20, 30)}
     there = redrawn(tmp_path, **told)
@@ -100,6 +112,10 @@ def test_what_redraws_has_to_lie_beside_and_lead_back(tmp_path: Path) -> None:
         redrawn(tmp_path / "same", source="anime", target="real")
     with pytest.raises(BundleError, match="does not lead back from"):
         redrawn(tmp_path / "small", px=32, content=tiny.model(32))
+    with pytest.raises(
+        BundleError, match="back takes label maps, which no bundle draws: cyclegan-anime-to-real cannot"
+    ):
+        redrawn(tmp_path / "map", classes=("sky", "skin"))
     manifest = tmp_path / "alone" / "there" / "bundle.json"
     manifest.write_text(manifest.read_text().replace('"back"', '"../back"'))
     with pytest.raises(BundleError, match="redrawn_by in 'training' must be the name of a bundle"):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle, BundleError
 from anime2real.bundle.hub import is_hub_name
+from anime2real.bundle.redrawer import networks_sum
 from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import Domain, other
 from anime2real.errors import UserError
@@ -81,7 +82,7 @@ class Translator(Network):
     @classmethod
     def _kept(cls, bundle: Bundle, threads: int | None) -> "Translator":
         """The translator of a bundle, out of the `CACHED` that were asked for last."""
-        key = (cls, bundle.folder, bundle.sha256, repr(threads))
+        key = (cls, bundle.folder, networks_sum(bundle), repr(threads))
         with _LOADING:
             translator = _KEPT.pop(key, None) or cls(bundle, threads=threads)
             _KEPT[key] = translator  # the last of them

@@ -96,6 +96,7 @@ def test_methods(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert row["px"] == tiny.PX
         assert len(row["sha256"]) == 64
         assert row["licence"] == "CC0-1.0"
+        assert row["redrawn_by"] is None
         assert row["default"] == (row["method"] == "cyclegan")
         size = (shipped / f"{row['method']}-{row['from']}-to-{row['to']}" / "model.onnx").stat().st_size
         assert row["megabytes"] == pytest.approx(size / 1e6, abs=0.01)

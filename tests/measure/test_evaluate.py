@@ -178,6 +178,16 @@ def test_a_bundle_of_closer_crops_gets_them(pack: Path, tmp_path: Path, capsys: 
     assert (MISSING in capsys.readouterr().err) == missing
 
 
+def test_what_redraws_is_named_and_measured_with(pack: Path, tmp_path: Path) -> None:
+    back = tiny.write_bundle(tmp_path / "back", tiny.model(PX, scale=0.0), px=PX, source="real", target="anime")
+    there = tiny.write_bundle(tmp_path / "there", px=PX, redrawn_by="back")
+    alone = tiny.write_bundle(tmp_path / "alone", px=PX)
+    redrawn, once = evaluate([there, alone], Pack(pack), [Colours()])["results"]
+    assert (redrawn["sha256"], redrawn["redrawn_by"]) == (once["sha256"], back.sha256)
+    assert once["redrawn_by"] is None
+    assert redrawn["kid"] != once["kid"]  # grey, drawn and translated once more
+
+
 def test_label_maps_lie_where_the_faces_of_their_photographs_do(pack: Path, tmp_path: Path) -> None:
     """No face is looked for in them, and they have no colours to keep."""
     classes = ("dark", "middle", "light")

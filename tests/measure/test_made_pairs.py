@@ -19,7 +19,7 @@ from anime2real.image.provenance import read_marks
 from anime2real.measure import candidates, made_pairs, pairing_work
 from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
 from anime2real.measure.foreign import Foreign
-from anime2real.measure.made_pairs import photographers
+from anime2real.measure.made_pairs import label, photographers
 from anime2real.measure.symmetry import steadiness
 
 ASTRONAUT = Path(__file__).parent.parent.parent / "docs" / "pictures" / "astronaut.jpg"
@@ -130,6 +130,20 @@ def test_the_best_result_of_each_drawing_makes_a_pair(
         assert sheet.width >= 5 * 128  # a drawing and four results
     assert pairs(drawn, bundles, tmp_path / "pack") == 1
     assert "is already there: give --overwrite" in capsys.readouterr().err
+
+
+def test_photographs_have_the_licence_of_what_redrew_them_too(tmp_path: Path) -> None:
+    back = tiny.write_bundle(tmp_path / "back", source="real", target="anime")
+    manifest = back.folder / "bundle.json"
+    manifest.write_text(manifest.read_text().replace("CC0-1.0", "CC-BY-4.0"))
+    there = tiny.write_bundle(tmp_path / "there", redrawn_by="back")
+    (bundle,) = photographers([str(there.folder)])
+    assert label(bundle) == f"{there.name}@{there.sha256[:12]}+{back.sha256[:12]}"
+    origin = made_pairs._origin([bundle], 1.0)
+    assert origin["licence"] == "CC-BY-4.0 AND CC0-1.0"
+    assert back.name in origin["rights"]
+    (recorded,) = origin["generated"]["bundles"]
+    assert (recorded["sha256"], recorded["redrawn_by"]) == (there.sha256, back.sha256)
 
 
 @pytest.fixture

@@ -53,6 +53,17 @@ def test_other_settings_do_not_go_on_with_what_was_begun(tmp_path: Path, film: P
     assert np.abs(levels(clips.decode(film)[0][3]) - levels(clips.decode(result.path)[0][3])).mean() < 8
 
 
+def test_what_another_redraws_does_not_go_on_with_what_was_begun(tmp_path: Path, film: Path) -> None:
+    tiny.write_bundle(tmp_path / "back", source="real", target="anime")
+    there = tiny.write_bundle(tmp_path / "there", redrawn_by="back")
+    stopped = Interrupted(there, threads=1)
+    stopped.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", stopped, segment=10)
+    tiny.write_bundle(tmp_path / "back", tiny.model(scale=0.5), source="real", target="anime")
+    assert run(film, tmp_path / "out.mp4", Translator(there, threads=1), segment=10).resumed == 0
+
+
 def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:
     failing = Interrupted(negative.bundle, threads=1)
     failing.stop_at, failing.kind = 12, UserError

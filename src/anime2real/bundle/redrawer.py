@@ -21,4 +21,17 @@ def redrawer(bundle: Bundle) -> Bundle | None:
     back = read(folder, follow_links=bundle.follows_links, installed=bundle.installed)
     if (back.source, back.target, back.px) != (bundle.target, bundle.source, bundle.px):
         raise BundleError(f"{folder} does not lead back from {bundle.name}, which is redrawn by it: get both again")
+    if bundle.classes or back.classes:
+        takes = (bundle if bundle.classes else back).folder
+        raise BundleError(f"{takes} takes label maps, which no bundle draws: {bundle.name} cannot be redrawn")
     return back
+
+
+def networks_sum(bundle: Bundle) -> str:
+    """What tells its results from those of others: the SHA-256 of its model, + and that of what redraws it, if any.
+
+    Raises:
+        BundleError: as `redrawer`.
+    """
+    back = redrawer(bundle)
+    return bundle.sha256 if back is None else f"{bundle.sha256}+{back.sha256}"

@@ -27,7 +27,7 @@ def methods(*, as_json: Json = False) -> int:
         {
             "method": b.method, "from": b.source, "to": b.target, "px": b.px,
             "megabytes": round(b.size_bytes / 1e6, 2), "sha256": b.sha256, "licence": b.licence,
-            "variants": b.variants, "who": b.ages if b.takes_who else None,
+            "redrawn_by": b.redrawn_by, "variants": b.variants, "who": b.ages if b.takes_who else None,
             "default": (b.method, b.target) in defaults,
         }
         for b in bundles

@@ -11,6 +11,7 @@ from PIL import Image
 
 from anime2real.atomic import atomic_file
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.redrawer import networks_sum
 from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.members import Member
 from anime2real.data.sources import Rejected, frame_of, read_member, sha256_of
@@ -198,7 +199,8 @@ def _translated(
     bundle: Bundle, found: Sequence[_Found], labels: Vectors, share: float, size: int
 ) -> tuple[Pixels, Pixels]:
     """The results (K, S, S, 3) of a bundle, in the pack's crop, and those of the drawings mirrored, mirrored back."""
-    translator = _LOADED.get(bundle.sha256) or _LOADED.setdefault(bundle.sha256, Translator(bundle, threads=1))
+    key = networks_sum(bundle)
+    translator = _LOADED.get(key) or _LOADED.setdefault(key, Translator(bundle, threads=1))
     frames = [_closer(one.place, bundle.crop_share) for one in found]
     pixels = np.stack([np.asarray(align(one.image, f, bundle.px)) for one, f in zip(found, frames, strict=True)])
     landmarks = np.stack([f(one.landmarks) for one, f in zip(found, frames, strict=True)])

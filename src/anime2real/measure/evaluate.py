@@ -14,6 +14,7 @@ from PIL import Image
 
 from anime2real import __version__
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.redrawer import redrawer
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.measure.distances import FEWEST, Vectors, fid, kid
@@ -106,6 +107,7 @@ def evaluate(
         "kid": "unbiased squared MMD, kernel (x·y/D + 1)³, 100 subsets of up to 1,000",
         "hair": "CIEDE2000 of the hair's median CIELAB (D65), where both are found",
         "who": "bundles that are told are told what the label network reads off each input",
+        "redrawn": "as `translate` does: results are drawn by what `redrawn_by` names, and translated once more",
         "crops": "as `translate` makes them: of the bundle's crop_share; what is compared with is cropped alike",
         "face_elsewhere": detector.name if detector else None,
         "variety": f"VGG maps, disjoint random pairs of {paired} pictures" if maps else None,
@@ -172,6 +174,7 @@ def _measure(
         "px": bundle.px,
         "crop_share": bundle.crop_share,
         "sha256": bundle.sha256,
+        "redrawn_by": back.sha256 if (back := redrawer(bundle)) else None,
         "kid": {},
         "fid": {},
         "trained_against": {},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_folder, made_folder
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.redrawer import networks_sum, redrawer
 from anime2real.bundle.registry import find_bundles
 from anime2real.data.arrays import new_array
 from anime2real.data.assemble import sum_of
@@ -107,7 +108,7 @@ def photographers(names: Sequence[str]) -> list[Bundle]:
         fitting = [bundle for bundle in find_bundles(name) if bundle.target == "real" and not bundle.classes]
         if not fitting:
             raise PackOptionError(f"{name} makes no photographs of drawings: name another bundle after --with")
-        found |= {bundle.sha256: bundle for bundle in fitting}
+        found |= {networks_sum(bundle): bundle for bundle in fitting}
     return list(found.values())
 
 
@@ -225,8 +226,8 @@ def _entries(
 
 
 def label(bundle: Bundle) -> str:
-    """What a bundle is called where photographs are said to come from it."""
-    return f"{bundle.name}@{bundle.sha256[:12]}"
+    """What a bundle is called where photographs are said to come from it, by its sum and that of what redraws it."""
+    return f"{bundle.name}@{'+'.join(one[:12] for one in networks_sum(bundle).split('+'))}"
 
 
 def _sources(work: Work, found: Drawings, sources: Sequence[Path]) -> list[dict[str, str]]:
@@ -241,16 +242,22 @@ def _sources(work: Work, found: Drawings, sources: Sequence[Path]) -> list[dict[
 def _origin(bundles: Sequence[Bundle], keep: float) -> dict[str, Any]:
     """What meta.json says of what made the photographs, and of what may be done with them."""
     detector = foreign_detector()
-    rights = [f"{bundle.name}: {bundle.rights}" if bundle.rights else bundle.name for bundle in bundles]
+    redrawers = [redrawer(bundle) for bundle in bundles]
+    working = {networks_sum(one): one for one in (*bundles, *redrawers) if one}.values()
+    rights = [f"{bundle.name}: {bundle.rights}" if bundle.rights else bundle.name for bundle in working]
     return {
-        "licence": " AND ".join(sorted({bundle.licence or "unknown" for bundle in bundles})),
+        "licence": " AND ".join(sorted({bundle.licence or "unknown" for bundle in working})),
         "rights": "The photographs are generated, and have the licences of the bundles that made them. "
         + " ".join(rights),
         "crop_share": pack_share(bundles),
         "generated": {
             "domain": "real", "mirrored": True, "keep": keep, "detector": detector.name if detector else None,
             "bundles": [
-                {"name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence} for bundle in bundles
+                {
+                    "name": bundle.name, "sha256": bundle.sha256, "licence": bundle.licence,
+                    "redrawn_by": back and back.sha256,
+                }
+                for bundle, back in zip(bundles, redrawers, strict=True)
             ],
         },
     }  # fmt: skip

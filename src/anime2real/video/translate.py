@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
+from anime2real.bundle.redrawer import networks_sum
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
 from anime2real.face.who import AS_SEEN, Who
@@ -189,7 +190,7 @@ def _translate(
     to = options.to or _direction(found)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
-    settings = f"{key} {chosen.bundle.sha256} {options.faces}"
+    settings = f"{key} {networks_sum(chosen.bundle)} {options.faces}"
     segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
     wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
     for stale in folder.iterdir():

@@ -49,7 +49,7 @@ class AdmissionQueue:
         """Count one request for as long as the block lasts.
 
         Args:
-            work: that it asks for; 1 is a small picture through one network.
+            work: that it asks for; 1 is a small picture by one method.
 
         Raises:
             HttpProblem: 503, the queue is full; `retry_after` is the time in which half of it will be done.
