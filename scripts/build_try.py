@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     size = sum(file["bytes"] for file in manifest["files"].values())
     names = ", ".join(bundle.name for bundle in bundles)
-    print(f"{options.output}: {names}, {size / 2**20:.0f} MB. See it: python -m http.server -d {options.output}")
+    print(f"{options.output}: {names}, {size / 1e6:.0f} MB. See it: python -m http.server -d {options.output}")
     return 0
 
 
