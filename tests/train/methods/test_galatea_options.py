@@ -92,8 +92,11 @@ def test_pictures_too_small_for_the_discriminators_are_refused() -> None:
 def test_the_defaults_train_with_all_discriminators_and_resume(
     known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = TrainConfig("galatea", GalateaConfig(**SMALL, **COLOURS), Budget(pairs=6), samples=1)
+    came_back = {"returned_share": 1.0, "cycle_cell": 4}
+    config = TrainConfig("galatea", GalateaConfig(**SMALL, **COLOURS, **came_back), Budget(pairs=6), samples=1)
     assert train(config, known, tmp_path / "straight", PLAIN).finished
+    translators = restore_run(tmp_path / "straight").method.translators()
+    assert {one.target: one.redrawn for one in translators} == {"real": True, "anime": False}
     losses = json.loads((tmp_path / "straight" / "stats.jsonl").read_text().splitlines()[-1])["losses"]
     assert {
         "cam",
