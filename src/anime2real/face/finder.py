@@ -96,7 +96,7 @@ class FaceFinder:
 
         Args:
             image: of any size.
-            score: lowest score of a face, in [0, 1]; small ones need `MORE_IF_SMALL` more, close-ups `LESS_IF_CLOSE` less.
+            score: lowest of a face, in [0, 1]; small ones need `MORE_IF_SMALL` more, close-ups `LESS_IF_CLOSE` less.
             largest: longer side of the largest picture that the detector gets, px: half of it takes a quarter as long.
         """
         candidates = self.candidates(image, largest)
