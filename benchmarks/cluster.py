@@ -82,13 +82,13 @@ def copies(pictures: list[Path], folder: Path, count: int) -> Path:
 
 def main() -> None:
     """Measure and print."""
-    from ray.cluster_utils import Cluster
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="*", default=sorted((ROOT / "examples").glob("*.png")))
     parser.add_argument("--few", type=int, default=64)
     parser.add_argument("--many", type=int, default=512)
     options = parser.parse_args()
+    from ray.cluster_utils import Cluster  # not above: what it takes is told without it
+
     cores = len(os.sched_getaffinity(0))
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT / "src")}
     processors, cluster = Processors(), Cluster()

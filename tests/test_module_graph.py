@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -133,11 +134,15 @@ def test_only_training_and_features_name_torch() -> None:
     assert {name for name in using if not any(within(name, room) for room in USES_TORCH)} == set()
 
 
+NEED_MORE = {"on_ray"} if find_spec("ray") is None else set()
+"""Modules that need what the extra `test` does not bring."""
+
+
 def test_importing_all_else_leaves_torch_alone() -> None:
     """In a fresh process, torch being installed."""
     pytest.importorskip("torch")
     names = [f"{PACKAGE}.{name}".rstrip(".") for name in MODULES if not any(within(name, room) for room in USES_TORCH)]
-    names = [name for name in names if name.removeprefix(f"{PACKAGE}.") != "__main__"]
+    names = [name for name in names if name.removeprefix(f"{PACKAGE}.") not in {"__main__", *NEED_MORE}]
     lines = ["import importlib, sys", f"for name in {names!r}:", "    importlib.import_module(name)"]
     lines.append("print(*sorted({name.split('.')[0] for name in sys.modules}))")
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
