@@ -4,6 +4,7 @@
 """
 
 import itertools
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,3 +158,4 @@ def main(out: Path, pack: Path, cases: list[str]) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    os._exit(0)  # gloo's threads now and then abort a process that Python takes down while the cores are busy
