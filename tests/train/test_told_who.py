@@ -23,8 +23,8 @@ from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
 from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_discriminators import masked
-from anime2real.train.methods.galatea_judged import Judged
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved
+from anime2real.train.methods.galatea_results import Results
 from anime2real.train.networks.who import ToldDiscriminator, ToldGenerator, who_code
 from anime2real.train.random_numbers import CROP, FLATNESS, HARDNESS
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
@@ -213,7 +213,7 @@ def test_margins_of_either_picture_are_grey_in_both() -> None:
     left[..., :4], top[:, :, :4] = 0, 0
     data = replace(batch(1), anime_known=left, real_known=top)
     for domain, known in (("real", left), ("anime", top)):
-        of = Judged(torch.ones(1, 3, SIZE, SIZE), None, None, known)
+        of = Results(torch.ones(1, 3, SIZE, SIZE), None, None, known)
         assert torch.equal(masked(data, of, domain, of.image), (left * top).expand(1, 3, -1, -1))
 
 

@@ -15,9 +15,9 @@ from anime2real.train.losses.adversarial import cam_loss, worst_patch
 from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_discriminators import Seen
-from anime2real.train.methods.galatea_judged import judged
 from anime2real.train.methods.galatea_networks import cam_discriminators
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.galatea_results import chosen_results
 from anime2real.train.networks.ugatit import UGATITGenerator
 from anime2real.train.run.config import TrainError
 
@@ -151,7 +151,7 @@ def test_galateas_cam_discriminators_see_the_whole_picture_and_leave_the_generat
         cam_discriminators(4, 8)
 
 
-def test_discriminators_judge_pictures_that_came_back_in_place_of_a_share_of_the_translations() -> None:
+def test_discriminators_see_pictures_that_came_back_in_place_of_a_share_of_the_translations() -> None:
     torch.manual_seed(0)
     method = Galatea(replace(TINY["galatea"], returned_share=0.5), SIZE)
     method.make_optimizers(1e-3)
@@ -171,13 +171,13 @@ def test_discriminators_judge_pictures_that_came_back_in_place_of_a_share_of_the
     assert torch.equal(results["real"].landmarks.sum((1, 2)).sign(), torch.tensor([1.0, 1, -1, -1] * 2))
 
 
-def test_who_is_asked_for_is_judged_whether_it_came_back_or_not() -> None:
+def test_who_is_asked_for_is_seen_whether_it_came_back_or_not() -> None:
     data = batch(8)
     who = torch.tensor([[1.0, 0.3]]).expand(8, 2)
     data = replace(data, anime_who=-who, real_who=who)
     config = replace(TINY["galatea"], generator="ugatit", blocks=2, who=True, returned_share=0.5)
     zeros = torch.zeros(8, 3, SIZE, SIZE)
-    results = judged(config, data, {"real": zeros, "anime": zeros}, {"real": zeros, "anime": zeros})
+    results = chosen_results(config, data, {"real": zeros, "anime": zeros}, {"real": zeros, "anime": zeros})
     # Every other translation shows whom its drawing does, or whom a photograph does; what came back, always its own.
     assert results["real"].who[:, 0].tolist() == [-1, 1, 1, 1, -1, 1, 1, 1]
     assert results["anime"].who[:, 0].tolist() == [1, -1, -1, -1, 1, -1, -1, -1]

@@ -34,7 +34,7 @@ see as real from the real set alone (`real_set`, `min_scale`). With `mask_margin
 one beside it, reaches beyond its file: nothing that was made up there, and no margin that tells domains apart.
 The options are in `galatea_options.py`, what they build in `galatea_networks.py`; what changes in pictures before a
 step is in `galatea_colours.py`, what results keep in `galatea_kept.py`; what generators are told and what
-discriminators judge, see and score is in `galatea_told.py`, `galatea_judged.py` and `galatea_discriminators.py`.
+discriminators see and score is in `galatea_told.py`, `galatea_results.py` and `galatea_discriminators.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,10 +59,10 @@ from anime2real.train.losses.styles import style_likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
 from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
-from anime2real.train.methods.galatea_judged import Judged, judged
 from anime2real.train.methods.galatea_kept import kept, kept_losses
 from anime2real.train.methods.galatea_networks import cam_discriminators, discriminator_of, generator_of, translated
 from anime2real.train.methods.galatea_options import SIDE, GalateaConfig, resolved
+from anime2real.train.methods.galatea_results import Results, chosen_results
 from anime2real.train.methods.galatea_told import told
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.labels import LabelNetwork
@@ -188,7 +188,7 @@ class Galatea(Method):
         losses.update(self._discriminator_step(batch, results))
         return losses
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Judged]]:
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Results]]:
         anime, real = batch.anime, batch.real
         optimizer = self.optimizers["generators"]
         optimizer.zero_grad(set_to_none=True)
@@ -207,7 +207,7 @@ class Galatea(Method):
                 "anime": lambda: self.to_anime(fake_real, on_return[1]),
             }
             returned = self.together(works) if self.config.returned_share else {}
-            results = judged(self.config, batch, {"real": fake_real, "anime": fake_anime}, returned)
+            results = chosen_results(self.config, batch, {"real": fake_real, "anime": fake_anime}, returned)
             scores = self.discriminators.scores(seen_results(self.config, batch, results))
             works = scores if returned else works | scores
             if self.config.mirror_weight:
@@ -258,7 +258,7 @@ class Galatea(Method):
                 loss = loss + (weight or 0.0) * losses[name]
         return loss
 
-    def _discriminator_step(self, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: Batch, results: Mapping[str, Results]) -> dict[str, Tensor]:
         optimizer = self.optimizers["discriminators"]
         optimizer.zero_grad(set_to_none=True)
         seen = seen_beside_real(self.config, batch, results)

@@ -24,8 +24,8 @@ from anime2real.train.losses.adversarial import (
 )
 from anime2real.train.losses.who import matching_least_squares, matching_loss, wrong_labels
 from anime2real.train.method import Batch
-from anime2real.train.methods.galatea_judged import Judged
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.galatea_results import Results
 from anime2real.train.methods.galatea_told import joined
 from anime2real.train.networks.projected import discriminator_loss, generator_loss
 
@@ -49,7 +49,7 @@ class Seen:
     wrong: Tensor | None = None
 
 
-def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Seen]:
+def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[str, Results]) -> dict[str, Seen]:
     """What is seen in the generators' step, by domain: results, beside who was asked for."""
     seen = {}
     for variant, domain in ((0, "real"), (1, "anime")):
@@ -60,13 +60,13 @@ def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[str, Judg
     return seen
 
 
-def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[str, Judged]) -> dict[str, Seen]:
+def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[str, Results]) -> dict[str, Seen]:
     """What is seen in the discriminators' step, by domain: real pictures first, then results.
 
     Args:
         config: the method's options.
         batch: the step's data.
-        results: what is judged (`galatea_judged.py`), detached.
+        results: those that are seen (`galatea_results.py`), detached.
     """
     shown = batch if batch.real_set is None else batch.real_set
     augmentation = batch.numbers.augmentation  # each picture is augmented by numbers of its own
@@ -93,7 +93,7 @@ def as_soft(batch: Batch, domain: str, image: Tensor) -> Tensor:
     return softened(image, getattr(batch.real_set, f"{domain}_soft"))
 
 
-def masked(batch: Batch, of: Judged, domain: str, image: Tensor) -> Tensor:
+def masked(batch: Batch, of: Results, domain: str, image: Tensor) -> Tensor:
     """Pictures of a domain, real or made, (N, 3, S, S), grey where a margin of either was made up.
 
     A made picture stands beside the real one of its place in the batch: both are masked where that one, or what the

@@ -51,8 +51,8 @@ class GalateaConfig:
         projection_width: channels of the projected discriminators' projections.
         cycle_weight: λ, weight of the cycle loss.
         cycle_cell: pixels a side of the cells whose mean colours the cycle loss compares; 1 compares every pixel.
-        returned_share: share of each batch that discriminators judge not as translated, but as translated back
-            (`galatea_judged.py`): of its pairs of neighbours, rounded down, so that 0.5 wants batches of 4 or more.
+        returned_share: share of each batch that discriminators see not as translated, but as translated back
+            (`galatea_results.py`): of its pairs of neighbours, rounded down, so that 0.5 wants batches of 4 or more.
         identity_weight: ι, weight of the identity loss, as a share of `cycle_weight`.
         patch_weight: weight of a PatchGAN's adversarial loss; 0 for no PatchGAN.
         patch_width: channels of the PatchGANs, and of the other discriminators on pixels, after the first layer.

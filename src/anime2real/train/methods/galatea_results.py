@@ -1,6 +1,6 @@
-"""Which results Galatea's discriminators judge: translations and, for a share of each batch, pictures that came back.
+"""Which results Galatea's discriminators see: translations and, for a share of each batch, pictures that came back.
 
-A generator that is judged by its translations alone learns two manners: it draws what it takes for a drawing by hand as
+A generator whose translations alone are seen learns two manners: it draws what it takes for a drawing by hand as
 a sharp picture, and what it takes for the other generator's as the mean of all pictures that may have been meant, since
 the cycle asks for no more. Clean drawings by hand are taken for the other generator's, too, and come out as fog.
 """
@@ -19,7 +19,7 @@ from anime2real.train.methods.galatea_told import labelled
 
 
 @dataclass(frozen=True)
-class Judged:
+class Results:
     """Results of a domain, and what is known of the pictures that they were made from.
 
     Attributes:
@@ -34,15 +34,15 @@ class Judged:
     who: Tensor | None
     known: Tensor | None
 
-    def detached(self) -> "Judged":
+    def detached(self) -> "Results":
         """The same without a gradient."""
-        return Judged(self.image.detach(), self.landmarks, self.who, self.known)
+        return Results(self.image.detach(), self.landmarks, self.who, self.known)
 
 
-def judged(
+def chosen_results(
     config: GalateaConfig, batch: Batch, translated: Mapping[str, Tensor], returned: Mapping[str, Tensor]
-) -> dict[str, Judged]:
-    """What is judged in a step, by domain.
+) -> dict[str, Results]:
+    """The results that are seen in a step, by domain.
 
     Args:
         config: the method's options.
@@ -51,7 +51,7 @@ def judged(
         returned: (N, 3, S, S) by the domain that they left and came back to; not looked at without `returned_share`.
     """
     asked = dict(zip(DOMAINS, reversed(labelled(config, batch)), strict=True))
-    results: dict[str, Judged] = {}
+    results: dict[str, Results] = {}
     for domain in DOMAINS:
         image = translated[domain]
         of = _about(batch, other(domain), asked[domain])
@@ -60,7 +60,7 @@ def judged(
             own = _about(batch, domain, getattr(batch, f"{domain}_who"))
             image = _chosen(came_back, returned[domain], image)
             of = [None if a is None or b is None else _chosen(came_back, a, b) for a, b in zip(own, of, strict=True)]
-        results[domain] = Judged(image, *of)
+        results[domain] = Results(image, *of)
     return results
 
 
@@ -70,7 +70,7 @@ def _about(batch: Batch, domain: Domain, who: Tensor | None) -> list[Tensor | No
 
 
 def _came_back(count: int, share: float, device: torch.device) -> Tensor:
-    """Which of a batch are judged as they came back: pairs of neighbours, since who is asked for alternates."""
+    """Which of a batch are seen as they came back: pairs of neighbours, since who is asked for alternates."""
     pair = places(count, device) // 2
     return torch.floor((pair + 1) * share) > torch.floor(pair * share)
 
