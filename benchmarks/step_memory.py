@@ -39,6 +39,7 @@ SUBJECTS: Final[dict[str, tuple[str, str, int]]] = {
     "ugatit": ("ugatit", "default", 128),
     "galatea quick": ("galatea", "quick", 128),
     "galatea": ("galatea", "default", 256),
+    "student": ("student", "default", 256),
     "pix2pix": ("pix2pix", "default", 256),
     "pix2pixhd": ("pix2pixhd", "default", 128),
 }
@@ -147,6 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given: dict[str, Any] = dict(TOYS.get(method, {"width": 8})) if options.toy else {}
         if name == "galatea" and not options.toy:
             given |= SHIPS  # which training takes from the pack
+        if name == "student":
+            given |= {"who": False, "expressions": False, "label_weight": 0.0, "mask_margins": False, "min_scale": 0.0}
         if name == "pix2pixhd":
             given["vgg_weight"] = 0.0  # its features are a package of their own
         size = TOY_SIZE if options.toy else size

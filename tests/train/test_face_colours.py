@@ -181,7 +181,7 @@ def test_a_step_s_colours_stay_on_the_device_and_chance_says_which_change() -> N
     given = Batch(drawings, photographs, numbers, landmarks(2), landmarks(2), anime_who=who, real_who=who)
     with OnTheDeviceAlone() as noted:
         changed = recoloured(config, given, None)
-        works = kept(config, changed, photographs, drawings)
+        works = kept(config, changed, {"real": photographs, "anime": drawings})
         losses = {name: work() for name, work in works.items()}
     assert noted.seen == []
     assert losses.keys() == {"eyes_real", "eyes_anime", "skin_real", "skin_anime"}

@@ -30,7 +30,7 @@ def test_every_method_was_counted(name: str) -> None:
     need = need_of(method, options, size, bf16=True)
     assert (need.fixed, need.gigabytes, need.gigaflops) == (cost.fixed + 1.5, cost.pair_bf16, cost.gigaflops)
     assert need_of(method, options, size).gigabytes == cost.pair
-    if method != "galatea":  # which folds larger ones
+    if method not in ("galatea", "student"):  # which fold larger ones
         assert need_of(method, options, 2 * size).gigabytes == pytest.approx(4 * cost.pair)
 
 

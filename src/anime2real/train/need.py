@@ -50,6 +50,7 @@ COSTS: Final = {
     "ugatit": Cost(128, 64, 2.66, 0.698, 0.637, 481.0),
     "galatea quick": Cost(128, 48, 0.548, 0.61, 0.54, 293.0),
     "galatea": Cost(128, 48, 2.91, 0.757, 0.608, 449.0),
+    "student": Cost(128, 48, 1.59, 0.366, 0.251, 256.0),
     "pix2pix": Cost(256, 64, 0.601, 1.04, 0.943, 717.0),
     "pix2pixhd": Cost(128, 64, 8.36, 0.158, 0.136, 111.0),
 }
@@ -91,7 +92,8 @@ class Need:
 
 def need_of(method: str, options: Any, size: int, *, bf16: bool = False) -> Need:
     """What a method's step takes with pictures of so many pixels a side, in fp32 or, as on GPUs, mixed precision."""
-    cost = COSTS[f"{method} quick" if getattr(options, "generator", "") == "resnet" else method]
+    quick = f"{method} quick" if getattr(options, "generator", "") == "resnet" else method
+    cost = COSTS.get(quick, COSTS[method])
     width = getattr(options, "width", cost.width) / cost.width
     scale = (folded_size(method, options, size) / cost.px) ** 2 * width
     fixed = cost.fixed * width**2 + RUNTIME_GIGABYTES["gpu" if bf16 else "cpu"]
@@ -99,8 +101,8 @@ def need_of(method: str, options: Any, size: int, *, bf16: bool = False) -> Need
 
 
 def folded_size(method: str, options: Any, size: int) -> int:
-    """Pixels a side at which a method's generators compute: galatea's fold larger pictures, unless told not to."""
-    if method != "galatea":
+    """Pixels a side at which a method's generators compute: galatea's, and the student's, fold larger ones."""
+    if method not in ("galatea", "student"):
         return size
     return size // (getattr(options, "unshuffle", None) or max(1, size // 128))
 

@@ -29,7 +29,7 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     data = batch(2)
     generators, discriminators = (
         [method.to_real, method.to_anime],
-        [method.discriminator_real, method.discriminator_anime, method.patch_discriminators],
+        [method.feature_discriminators, method.patch_discriminators],
     )
 
     def weights(networks: list[torch.nn.Module]) -> list[torch.Tensor]:
@@ -48,7 +48,7 @@ def test_galateas_steps_leave_each_other_alone() -> None:
     assert not moved(before[0], generators)
     assert moved(before[1], discriminators)
     # The projections were drawn once, the features were learned elsewhere.
-    learns = {name for name, p in method.discriminator_real.named_parameters() if p.requires_grad}
+    learns = {name for name, p in method.feature_discriminators["real"].named_parameters() if p.requires_grad}
     assert all(name.startswith("heads.") for name in learns)
 
 
@@ -233,10 +233,10 @@ def test_frozen_features_are_rounded_once_to_what_autocast_makes_of_them() -> No
     image = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
     method.precision = torch.bfloat16
     with method.autocast():
-        before = method.discriminator_real.features(image)
+        before = method.features(image)
         method.accelerate()
-        after = method.discriminator_anime.features(image)
-    assert {value.dtype for value in method.discriminator_anime.features.buffers()} == {torch.bfloat16}
+        after = method.feature_discriminators["anime"].features(image)
+    assert {value.dtype for value in method.feature_discriminators["anime"].features.buffers()} == {torch.bfloat16}
     assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
-    assert method.discriminator_real.heads[0][0].bias.dtype == torch.float32  # what learns stays as it is
+    assert method.feature_discriminators["real"].heads[0][0].bias.dtype == torch.float32  # what learns stays as it is
     assert set(method.state_dict()) == kept  # and none of it is in checkpoints

@@ -41,7 +41,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
@@ -97,8 +97,10 @@ class Galatea(Method):
 
     name = "galatea"
     discriminator_features = "Lite0"
-    averaged = ("to_real", "to_anime")
+    averaged: ClassVar[tuple[str, ...]] = ("to_real", "to_anime")
     decay_from = 2 / 3
+    discriminated: ClassVar[tuple[Domain, ...]] = ("real", "anime")
+    """Domains whose results discriminators see."""
 
     def __init__(self, config: GalateaConfig, size: int) -> None:
         super().__init__()
@@ -117,22 +119,21 @@ class Galatea(Method):
         self.wants_who, self.wants_expressions = config.who, config.expressions
         self.wants_frames = config.mask_margins
         self.to_real, self.to_anime = (generator_of(config, size, unshuffle) for _ in DOMAINS)
-        features = LiteFeatures()
-        self.discriminator_real = discriminator_of(config, features)
-        self.discriminator_anime = discriminator_of(config, features)
+        self.features, of = LiteFeatures(), self.discriminated
+        self.feature_discriminators = nn.ModuleDict({d: discriminator_of(config, self.features) for d in of})
         if config.label_weight:
             self.label_network = LabelNetwork()
         if config.hair_recolouring:  # saved with the networks: a resumed run goes on with the same colours
             self.register_buffer("hair_colours", torch.zeros(HAIR_COLOURS, 3))
         width = config.patch_width
-        patches = ("real", "anime") if config.patch_weight else ()
+        patches = of if config.patch_weight else ()
         self.patch_discriminators = nn.ModuleDict({domain: PatchDiscriminator(width) for domain in patches})
-        details = [f"{domain}_{name}" for domain in ("real", "anime") for name in DETAILS]
+        details = [f"{domain}_{name}" for domain in of for name in DETAILS]
         details = details if config.detail_weight else []
         channels = 3 + (2 if config.expressions else 0)
         self.detail_discriminators = nn.ModuleDict({name: PatchDiscriminator(width, channels) for name in details})
         self.reduction = max(1, size // SIDE)
-        cams = DOMAINS if config.cam_discriminator_weight else ()
+        cams = of if config.cam_discriminator_weight else ()
         self.cam_discriminators = nn.ModuleDict({d: cam_discriminators(size // self.reduction, width) for d in cams})
         generators = () if config.generator == "ugatit" else (self.to_real, self.to_anime)
         for part in (*generators, *self.patch_discriminators.values(), *self.detail_discriminators.values()):
@@ -156,7 +157,7 @@ class Galatea(Method):
     def accelerate(self) -> None:
         """As of all methods; weights that never change are also rounded once, not by autocast at each call."""
         super().accelerate()
-        self.discriminator_real.features.to(self.precision)  # both discriminators'
+        self.features.to(self.precision)  # all discriminators'
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
@@ -213,8 +214,8 @@ class Galatea(Method):
             if self.config.mirror_weight:
                 works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, of_both[0])
                 works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, of_both[1])
-            labels = (self.label_network, self.discriminator_real.features) if self.config.label_weight else None
-            works |= kept(self.config, batch, fake_real, fake_anime, labels)
+            labels = (self.label_network, self.features) if self.config.label_weight else None
+            works |= kept(self.config, batch, {"real": fake_real, "anime": fake_anime}, labels)
             done = returned | self.together(works, place=CYCLES if returned else 0)
             losses = self.discriminators.generators_losses(done)
             cell = self.config.cycle_cell
@@ -273,8 +274,8 @@ class Galatea(Method):
     @property
     def discriminators(self) -> Discriminators:
         """What scores the networks that this module holds."""
-        projected = {"real": self.discriminator_real, "anime": self.discriminator_anime}
-        patches, cams, details = self.patch_discriminators, self.cam_discriminators, self.detail_discriminators
+        projected, patches = self.feature_discriminators, self.patch_discriminators
+        cams, details = self.cam_discriminators, self.detail_discriminators
         return Discriminators(self.config, projected, patches, cams, details, self.reduction)
 
     def _likeness(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> Tensor:
@@ -285,9 +286,8 @@ class Galatea(Method):
             lambda: self.to_real(torch.cat([batch.anime[some]] * 2), torch.cat([drawn[0], drawn[2]])),
             lambda: self.to_anime(torch.cat([batch.real[some]] * 2), torch.cat([drawn[1], drawn[3]])),
         )
-        features: LiteFeatures = self.discriminator_real.features
-        of_real = style_likeness(features, fake_real[some], *real.chunk(2))
-        return of_real + style_likeness(features, fake_anime[some], *anime.chunk(2))
+        of_real = style_likeness(self.features, fake_real[some], *real.chunk(2))
+        return of_real + style_likeness(self.features, fake_anime[some], *anime.chunk(2))
 
     def translators(self) -> list[TrainedTranslator]:
         """Both directions, averaged."""

@@ -53,7 +53,8 @@ def seen_results(config: GalateaConfig, batch: Batch, results: Mapping[str, Resu
     """What is seen in the generators' step, by domain: results, beside who was asked for."""
     seen = {}
     for variant, domain in ((0, "real"), (1, "anime")):
-        of = results[domain]
+        if (of := results.get(domain)) is None:
+            continue
         image = masked(batch, of, domain, as_soft(batch, domain, of.image))
         who = of.who if config.who else None
         seen[domain] = Seen(image, batch.numbers.augmentation(variant), of.landmarks, who)
@@ -72,7 +73,9 @@ def seen_beside_real(config: GalateaConfig, batch: Batch, results: Mapping[str, 
     augmentation = batch.numbers.augmentation  # each picture is augmented by numbers of its own
     seen = {}
     for variant, domain in ((2, "real"), (4, "anime")):
-        of, own_who = results[domain], getattr(shown, f"{domain}_who")
+        if (of := results.get(domain)) is None:
+            continue
+        own_who = getattr(shown, f"{domain}_who")
         images = [
             masked(batch, of, domain, as_soft(batch, domain, each)) for each in (getattr(shown, domain), of.image)
         ]
@@ -113,7 +116,7 @@ class Discriminators:
 
     Attributes:
         config: the method's options.
-        features: on pretrained features, by domain.
+        features: on pretrained features, by domain; the others are of the same domains.
         patch: PatchGANs of whole pictures, by domain.
         cam: U-GAT-IT's pairs, by domain.
         details: PatchGANs of `face_parts.DETAILS`, by domain and name, as `real_eyes`.
@@ -121,7 +124,7 @@ class Discriminators:
     """
 
     config: GalateaConfig
-    features: Mapping[str, nn.Module]
+    features: nn.ModuleDict
     patch: nn.ModuleDict
     cam: nn.ModuleDict
     details: nn.ModuleDict
@@ -129,7 +132,7 @@ class Discriminators:
 
     def networks(self) -> list[nn.Module]:
         """What learns in the discriminators' step."""
-        return [*self.features.values(), self.patch, self.cam, self.details]
+        return [self.features, self.patch, self.cam, self.details]
 
     def scores(self, seen: Mapping[str, Seen]) -> dict[str, Callable[[], Any]]:
         """What computes each discriminator's scores of the pictures of its domain: independent pieces of work, by name.
@@ -152,14 +155,16 @@ class Discriminators:
 
     def generators_losses(self, done: Mapping[str, Any]) -> dict[str, Tensor]:
         """The generators' adversarial losses, by name, of the scores of results."""
-        losses = {"adversarial": generator_loss(done["features_real"]) + generator_loss(done["features_anime"])}
+        of_features = [generator_loss(done[f"features_{domain}"]) for domain in self.features]
+        losses = {"adversarial": torch.stack(of_features).sum()}
         if self.patch:
-            scores = [done["patch_real"], done["patch_anime"]]
-            losses["patch"] = squared(scores[0], 1.0) + squared(scores[1], 1.0)
+            scores = [done[f"patch_{domain}"] for domain in self.patch]
+            losses["patch"] = torch.stack([squared(score, 1.0) for score in scores]).sum()
             if self.config.worst_patch_weight:
-                losses["worst_patch"] = worst_patch(scores[0]) + worst_patch(scores[1])
+                losses["worst_patch"] = torch.stack([worst_patch(score) for score in scores]).sum()
         if self.cam:
-            losses["cam_discriminator"] = generators_loss(done["cam_real"]) + generators_loss(done["cam_anime"])
+            cams = [generators_loss(done[f"cam_{domain}"]) for domain in self.cam]
+            losses["cam_discriminator"] = torch.stack(cams).sum()
         if self.details:
             losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.details]).sum()
         return losses
@@ -176,8 +181,8 @@ class Discriminators:
         for domain in self.patch:
             losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
         if self.cam:
-            cams = discriminators_loss(done["cam_real"]) + discriminators_loss(done["cam_anime"])
-            losses["discriminator_cam"] = cams
+            cams = [discriminators_loss(done[f"cam_{domain}"]) for domain in self.cam]
+            losses["discriminator_cam"] = torch.stack(cams).sum()
         if self.details:
             of_detail = partial(matching_least_squares, count=count) if self.config.expressions else least_squares
             losses["discriminator_detail"] = torch.stack([of_detail(done[place]) for place in self.details]).sum()

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
+from anime2real.domain import Domain, other
 from anime2real.train.joined_batch import joined_mean
 from anime2real.train.losses.eye_colour import eye_distance
 from anime2real.train.losses.hair_colour import hair_distance
@@ -24,8 +26,7 @@ KEPT: Final = ("hair", "eyes", "skin", "labels")
 def kept(
     config: GalateaConfig,
     batch: Batch,
-    fake_real: Tensor,
-    fake_anime: Tensor,
+    results: Mapping[Domain, Tensor],
     labels: tuple[LabelNetwork, LiteFeatures] | None = None,
 ) -> dict[str, Callable[[], Any]]:
     """What computes the distances between results and what they are to keep: independent pieces of work, by name.
@@ -33,37 +34,38 @@ def kept(
     Args:
         config: the method's options.
         batch: the step's data.
-        fake_real, fake_anime: (N, 3, S, S), results of `batch.anime` and of `batch.real`.
+        results: (N, 3, S, S), by their domain, of the batch's pictures of the other one.
         labels: the label network and its trunk, with `label_weight`.
 
     Returns:
-        in pairs, as `hair_real` and `hair_anime`, by the domain of the results: what `kept_losses` takes.
+        as `hair_real` and `hair_anime`, by the domain of the results: what `kept_losses` takes.
     """
     works: dict[str, Callable[[], Any]] = {}
-    if config.hair_weight and batch.anime_hair is not None and batch.real_hair is not None:
-        works["hair_real"] = partial(hair_distance, batch.anime, fake_real, batch.anime_hair)
-        works["hair_anime"] = partial(hair_distance, batch.real, fake_anime, batch.real_hair)
-    at_anime, at_real = batch.anime_landmarks, batch.real_landmarks
-    if config.eye_weight and at_anime is not None and at_real is not None:
-        works["eyes_real"] = partial(eye_distance, batch.anime, fake_real, at_anime, batch.anime_who, "real")
-        works["eyes_anime"] = partial(eye_distance, batch.real, fake_anime, at_real, batch.real_who, "anime")
-    if config.skin_weight and at_anime is not None and at_real is not None:
-        works["skin_real"] = partial(skin_distance, batch.anime, fake_real, at_anime, "real")
-        works["skin_anime"] = partial(skin_distance, batch.real, fake_anime, at_real, "anime")
-    if config.label_weight and labels is not None:
-        for domain, result, landmarks, who, variant in zip(
-            ("real", "anime"),
-            (fake_real, fake_anime),
-            (batch.anime_landmarks, batch.real_landmarks),
-            asked(batch),
-            (6, 7),
-            strict=True,
-        ):
-            assert landmarks is not None  # `resolved` refuses packs without them
-            assert who is not None
+    of = {domain: _about(batch, other(domain)) for domain in results}
+    for domain, result in results.items():
+        if config.hair_weight and (hair := of[domain]["hair"]) is not None:
+            works[f"hair_{domain}"] = partial(hair_distance, of[domain]["picture"], result, hair)
+    placed = {domain: at for domain in results if (at := of[domain]["landmarks"]) is not None}
+    for domain, at in placed.items():
+        if config.eye_weight:
+            before, who = of[domain]["picture"], of[domain]["who"]
+            works[f"eyes_{domain}"] = partial(eye_distance, before, results[domain], at, who, domain)
+    for domain, at in placed.items():
+        if config.skin_weight:
+            works[f"skin_{domain}"] = partial(skin_distance, of[domain]["picture"], results[domain], at, domain)
+    for domain, at in placed.items():
+        if config.label_weight and labels is not None:
+            who, variant = (asked(batch)[0], 6) if domain == "real" else (asked(batch)[1], 7)
+            assert who is not None  # `resolved` refuses packs without labels
             numbers = batch.numbers.augmentation(variant)[:, 3:5]
-            works[f"labels_{domain}"] = partial(label_distance, *labels, result, landmarks, who, numbers)
+            works[f"labels_{domain}"] = partial(label_distance, *labels, results[domain], at, who, numbers)
     return works
+
+
+def _about(batch: Batch, domain: Domain) -> dict[str, Any]:
+    """A domain's pictures in a batch, and what is known of them."""
+    known = {name: getattr(batch, f"{domain}_{name}") for name in ("hair", "landmarks", "who")}
+    return {"picture": getattr(batch, domain)} | known
 
 
 def kept_losses(done: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -77,5 +79,5 @@ def kept_losses(done: Mapping[str, Any]) -> dict[str, Tensor]:
         found = [done[f"{name}_{to}"] for to in ("real", "anime") if f"{name}_{to}" in done]
         means = [joined_mean(*each) / 100 if isinstance(each, tuple) else each for each in found]
         if means:
-            losses[name] = means[0] + means[1]
+            losses[name] = torch.stack(means).sum()
     return losses

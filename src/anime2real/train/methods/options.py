@@ -7,8 +7,9 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from anime2real.train.methods import galatea_options
+from anime2real.train.methods import galatea_options, student_options
 from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.networks.tilt_ways import Tilt
 from anime2real.train.run.config import TrainError
 
@@ -194,6 +195,7 @@ CONFIGS: Final[dict[str, type[Any]]] = {
     "autoencoder": AutoencoderConfig,
     "cyclegan": CycleGANConfig,
     "galatea": GalateaConfig,
+    "student": StudentConfig,
     "ugatit": UGATITConfig,
     "pix2pix": Pix2PixConfig,
     "pix2pixhd": Pix2PixHDConfig,
@@ -208,6 +210,7 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
         *("tilt", "turn", "maps", "learning_rate", "batch_size"),
     ),
     "galatea": galatea_options.FLAGS,
+    "student": student_options.FLAGS,
     "ugatit": (
         *("width", "blocks", "discriminator_width", "local_layers", "global_layers", "cycle_weight"),
         *("learning_rate", "batch_size"),

@@ -9,6 +9,7 @@ from anime2real.train.methods.difference import Difference
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.pix2pix import Pix2Pix
 from anime2real.train.methods.pix2pixhd import Pix2PixHD
+from anime2real.train.methods.student import Student
 from anime2real.train.methods.ugatit import UGATIT
 
 METHODS: Final[dict[str, type[Method]]] = {
@@ -16,6 +17,7 @@ METHODS: Final[dict[str, type[Method]]] = {
     "autoencoder": Autoencoder,
     "cyclegan": CycleGAN,
     "galatea": Galatea,
+    "student": Student,
     "ugatit": UGATIT,
     "pix2pix": Pix2Pix,
     "pix2pixhd": Pix2PixHD,

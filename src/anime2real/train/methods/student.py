@@ -1,0 +1,141 @@
+"""The student: in one pass what its teacher makes in three.
+
+A bundle of `galatea` makes better people if its results are drawn again by the way back and translated once more
+(`bundle/redrawer.py`), at three times the cost. The student S starts as that translator G, and with the way back F and
+G frozen learns, for drawings x and whoever is asked for,
+
+    taught         |S(x) - G(F(G(x)))|₁ of cells' mean colours, `cell_weight`, and of features, `feature_weight`
+                   (`losses/taught.py`)
+    adversarial    all discriminators of `galatea` that see photographs, at `adversarial_share` of their weights
+    kept           hair, eyes, skin and labels, of `galatea` (`galatea_kept.py`)
+    mirrored       the result of a mirrored drawing against the mirrored result, `mirror_weight`
+
+The pairs are made in each step, of drawings as they are augmented then: soft and flat ones too, other people asked for
+every other time. None is stored, and no two are alike. pix2pixHD learns from pairs with the same three kinds of losses
+(Wang et al., 2018, equations 2 to 5); the teacher's weights are what the bundles hold.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from anime2real.domain import Domain
+from anime2real.train.losses.cycle import cycle_distance
+from anime2real.train.losses.mirrored import mirrored
+from anime2real.train.losses.taught import feature_distance
+from anime2real.train.method import Batch, TrainedTranslator
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.galatea_colours import hardened
+from anime2real.train.methods.galatea_discriminators import seen_results
+from anime2real.train.methods.galatea_kept import kept, kept_losses
+from anime2real.train.methods.galatea_results import Results
+from anime2real.train.methods.galatea_told import labelled, told
+from anime2real.train.methods.student_options import StudentConfig
+from anime2real.train.networks.ugatit import clip_rho
+from anime2real.train.optimizers import adam, frozen
+from anime2real.train.run.config import TrainError
+
+
+class Student(Galatea):
+    """One direction, to real; the way back and the teacher do not learn.
+
+    Args:
+        config: the method's options; those that a pack decides are off until `resolve` has set them.
+        size: S, pixels a side, a multiple of 32 that `cell` divides.
+
+    Raises:
+        TrainError: as of `Galatea`.
+    """
+
+    name = "student"
+    averaged: ClassVar[tuple[str, ...]] = ("to_real",)
+    discriminated: ClassVar[tuple[Domain, ...]] = ("real",)
+
+    config: StudentConfig
+
+    def __init__(self, config: StudentConfig, size: int) -> None:
+        if size % config.cell:
+            raise TrainError(f"cell {config.cell} does not divide pictures of {size} px")
+        super().__init__(config, size)
+        self.teacher = copy.deepcopy(self.to_real)
+        for network in (self.teacher, self.to_anime):
+            network.requires_grad_(False)
+
+    def load_initial_weights(self) -> None:
+        """Load the teacher's weights, and start as it."""
+        super().load_initial_weights()
+        self.teacher.load_state_dict(self.to_real.state_dict())
+
+    def make_optimizers(self, learning_rate: float) -> None:
+        """One Adam for the student, one for the discriminators, as of `Galatea`."""
+        betas = (0.0, 0.99)
+        self.optimizers = {
+            "generators": adam([self.to_real], learning_rate, betas),
+            "discriminators": adam(self.discriminators.networks(), learning_rate, betas),
+        }
+
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Results]]:
+        config, optimizer = self.config, self.optimizers["generators"]
+        optimizer.zero_grad(set_to_none=True)
+        with frozen(*self.discriminators.networks()), self.autocast():
+            drawing, _ = hardened(config, batch)
+            count = len(drawing)
+            both = told(config, batch)[0][0]
+            who = None if both is None else both[:count]
+            result, wanted = self.both(lambda: self.to_real(drawing, who), lambda: self._taught(drawing, who))
+            known = Results(result, batch.anime_landmarks, labelled(config, batch)[0], batch.anime_known)
+            works: dict[str, Callable[[], Any]] = self.discriminators.scores(
+                seen_results(config, batch, {"real": known})
+            )
+            works["features"] = partial(feature_distance, self.features, result, wanted)
+            if config.mirror_weight:
+                works["mirrored"] = partial(mirrored, self.to_real, drawing, result, who)
+            labels = (self.label_network, self.features) if config.label_weight else None
+            works |= kept(config, batch, {"real": result}, labels)
+            done = self.together(works)
+            losses = self.discriminators.generators_losses(done)
+            losses["taught"] = cycle_distance(wanted, result, config.cell)
+            losses |= {name: done[name] for name in ("features", "mirrored") if name in done}
+            losses |= kept_losses(done)
+            loss = self._weighted(losses)
+        loss.backward()
+        optimizer.step()
+        clip_rho(self.to_real)
+        return {key: value.detach() for key, value in losses.items()}, {"real": known.detached()}
+
+    @torch.no_grad()
+    def _taught(self, drawing: Tensor, who: Tensor | None) -> Tensor:
+        """What the teacher makes of drawings, (N, 3, S, S), redrawn as often as the options say."""
+        wanted: Tensor = self.teacher(drawing, who)
+        for _ in range(self.config.redraws):
+            wanted = self.teacher(self.to_anime(wanted, who), who)
+        return wanted
+
+    def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The student's loss: the sum of its losses, each with its weight."""
+        config, share = self.config, self.config.adversarial_share
+        weights = {
+            "adversarial": share,
+            "patch": share * config.patch_weight,
+            "worst_patch": share * (config.worst_patch_weight or 0.0),
+            "cam_discriminator": share * config.cam_discriminator_weight,
+            "detail": share * (config.detail_weight or 0.0),
+            "taught": config.cell_weight,
+            "features": config.feature_weight,
+            "hair": config.hair_weight or 0.0,
+            "eyes": config.eye_weight,
+            "skin": config.skin_weight,
+            "labels": config.label_weight,
+            "mirrored": config.mirror_weight,
+        }
+        return torch.stack([weight * losses[name] for name, weight in weights.items() if name in losses]).sum()
+
+    def translators(self) -> list[TrainedTranslator]:
+        """The student, averaged."""
+        module: nn.Module = self.average["to_real"]
+        conditions = ("who",) if self.config.who else ()
+        return [TrainedTranslator(self.name, "anime", "real", module, conditions=conditions)]

@@ -1,0 +1,54 @@
+"""The options of `student`: those of `galatea` that do not concern a way back, and how it learns from its teacher."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.run.config import TrainError
+
+OF_TWO_WAYS: Final = ("cycle_weight", "cycle_cell", "returned_share", "identity_weight", "cam_weight", "style_weight")
+"""Options of `galatea` that say nothing where there is no way back."""
+
+FLAGS: Final = ("hair_recolouring", "hair_weight", "real_set", "min_scale", "learning_rate", "batch_size")
+"""The options that the command line offers by name."""
+
+
+@dataclass(frozen=True)
+class StudentConfig(GalateaConfig):
+    """Options of the student.
+
+    Attributes:
+        start_from: the teacher: two bundles, one for each direction, or a method that ships, which stands for both. The
+            student starts as the one to real.
+        redraws: how often the teacher draws its result by the way back and translates it once more.
+        cell_weight: weight of the distance between the result and the teacher's, of cells' mean colours.
+        cell: pixels a side of these cells.
+        feature_weight: weight of the distance between the features of the two results.
+        adversarial_share: what the weights of all adversarial losses are multiplied by.
+    """
+
+    start_from: tuple[str, ...] = ("galatea",)
+    redraws: int = 1
+    cell_weight: float = 10.0
+    cell: int = 4
+    feature_weight: float = 2.0
+    adversarial_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            TrainError: an option is out of its range, concerns a way back, or two do not go together.
+        """
+        super().__post_init__()
+        defaults = {each.name: each.default for each in fields(GalateaConfig)}
+        for name in OF_TWO_WAYS:
+            if getattr(self, name) != defaults[name]:
+                raise TrainError(f"the student has no way back: leave {name} out")
+        if not 0 <= self.adversarial_share <= 1:
+            raise TrainError(f"adversarial_share goes from 0 to 1, not {self.adversarial_share}")
+        if not self.start_from:
+            raise TrainError("the student learns from a teacher: give --set start_from=galatea, or two bundles")
+        for name in ("cell", "redraws"):
+            if getattr(self, name) < 1:
+                raise TrainError(f"{name} is 1 or more, not {getattr(self, name)}")

@@ -1,0 +1,127 @@
+"""What `student` promises: its teacher stands still and is redrawn, one way is learned, and its bundle says whose."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from exported import PX, WIDTH
+from toys import QUICK, SIZE, TINY, Toy, batch, stop_at
+from trainings import PLAIN, assert_same
+
+from anime2real.bundle.format import read
+from anime2real.domain import DOMAINS, other
+from anime2real.train.export.comparison import sample_pictures
+from anime2real.train.export.to_onnx import export_bundle
+from anime2real.train.losses.taught import feature_distance
+from anime2real.train.methods.galatea import Galatea
+from anime2real.train.methods.student import Student
+from anime2real.train.methods.student_options import StudentConfig
+from anime2real.train.run.config import Budget, TrainConfig, TrainError
+from anime2real.train.run.restore import restore_run
+from anime2real.train.start import train
+
+NETWORKS: dict[str, Any] = {"width": WIDTH, "blocks": 1, "projection_width": 8, "patch_width": 8}
+OPTIONS = StudentConfig(**QUICK, **NETWORKS, mirror_weight=1.0)
+
+
+def student(**changes: Any) -> Student:
+    torch.manual_seed(0)
+    method = Student(replace(OPTIONS, **changes), SIZE)
+    method.make_optimizers(1e-3)
+    return method
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
+
+
+def test_the_student_alone_learns_and_discriminators_see_photographs_alone() -> None:
+    method = student(worst_patch_weight=0.1, cam_discriminator_weight=1.0)
+    assert all(list(d) == ["real"] for d in (method.feature_discriminators, method.patch_discriminators))
+    still = [method.teacher, method.to_anime]
+    before = [weights(network) for network in (*still, method.to_real, method.patch_discriminators)]
+    losses = method.step(batch(2))
+    after = [weights(network) for network in (*still, method.to_real, method.patch_discriminators)]
+    same = [torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert same == [True, True, False, False]
+    of_generator = {"adversarial", "patch", "worst_patch", "cam_discriminator", "taught", "features", "mirrored"}
+    assert set(losses) == of_generator | {f"discriminator_{name}" for name in ("real", "patch_real", "cam")}
+
+
+def test_the_teachers_results_are_redrawn_as_often_as_asked() -> None:
+    method, drawing = student(redraws=2), batch(2).anime
+    with torch.no_grad():
+        wanted = method.teacher(drawing)
+        for _ in range(2):
+            wanted = method.teacher(method.to_anime(wanted))
+    assert torch.equal(method._taught(drawing, None), wanted)
+    assert not method._taught(drawing, None).requires_grad
+
+
+def test_it_comes_nearer_to_its_teacher() -> None:
+    method = student(adversarial_share=0.0, mirror_weight=0.0)
+    method.make_optimizers(5e-5)
+    losses = [float(method.step(batch(2))["taught"]) for _ in range(12)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_features_are_compared_by_their_mean_size() -> None:
+    """Two scales: 2 apart of 4 and nothing apart, hence 0.25; the gradient moves the picture alone."""
+
+    def features(image: torch.Tensor) -> list[torch.Tensor]:
+        return [4 * image, torch.ones_like(image)]
+
+    image, wanted = (torch.full((1, 3, 2, 2), value, requires_grad=True) for value in (1.5, 1.0))
+    distance = feature_distance(features, image, wanted)  # type: ignore[arg-type]
+    assert distance == 0.25
+    distance.backward()
+    assert wanted.grad is None
+    assert image.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"cycle_weight": 5.0}, "the student has no way back: leave cycle_weight out"),
+        ({"start_from": ()}, "learns from a teacher: give --set start_from=galatea"),
+        ({"redraws": 0}, "redraws is 1 or more, not 0"),
+        ({"adversarial_share": -0.5}, "adversarial_share goes from 0 to 1, not -0.5"),
+        ({"cell": 5}, "cell 5 does not divide pictures of 32 px"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(TrainError, match=says):
+        student(**changes)
+
+
+def test_it_starts_as_its_teacher_goes_on_where_it_stopped_and_says_whose_weights_they_are(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    teacher = Galatea(replace(TINY["galatea"], width=WIDTH, blocks=1), PX)
+    for domain in DOMAINS:
+        network = teacher.to_real if domain == "real" else teacher.to_anime
+        export_bundle(
+            network, tmp_path / domain, method="galatea", source=other(domain), target=domain, px=PX,
+            rights="of the first", licence="CC-BY", say=lambda line: None,
+        )  # fmt: skip
+    start = tuple(str(tmp_path / domain) for domain in DOMAINS)
+    config = TrainConfig("student", replace(OPTIONS, start_from=start, learning_rate=1e-9), Budget(pairs=6))
+    status = train(config, toy.pack, tmp_path / "run", PLAIN)
+    assert [path.name for path in status.bundles] == ["student-anime-to-real"]
+    bundle = read(status.bundles[0])
+    assert bundle.redrawn_by is None
+    assert bundle.rights.endswith("of the first")
+    again, x = restore_run(tmp_path / "run"), sample_pictures(1, PX, 2)
+    with torch.inference_mode():
+        pictures = teacher.to_real(x), again.method.average["to_real"](x), again.method.teacher(x)
+    for picture in pictures[1:]:
+        np.testing.assert_allclose(pictures[0], picture, atol=4 / 255)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert not train(config, toy.pack, tmp_path / "stopped", PLAIN).finished
+    train(config, toy.pack, tmp_path / "stopped", PLAIN)
+    assert_same(tmp_path / "run", tmp_path / "stopped")
