@@ -51,7 +51,7 @@ CASES: Final[dict[str, tuple[str, Any]]] = {
 """Methods that look at more than one picture at a time, with all that does."""
 
 SLOW_CASES: Final[dict[str, tuple[str, Any]]] = {
-    **{name: (name, TINY[name]) for name in ("ugatit", "pix2pix", "pix2pixhd")},
+    **{name: (name, TINY[name]) for name in ("ugatit", "pix2pix", "pix2pixhd", "student")},
     "galatea-styles": ("galatea", replace(TINY["galatea"], style_weight=1.0)),
 }
 """The others."""

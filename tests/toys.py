@@ -29,6 +29,7 @@ from anime2real.train.methods.options import (
     Pix2PixHDConfig,
     UGATITConfig,
 )
+from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.random_numbers import RandomNumbers
 from anime2real.train.recipes import PRESETS
 from anime2real.train.step import TrainingStep
@@ -40,11 +41,18 @@ SHARD = 12
 QUICK: dict[str, Any] = {**PRESETS["galatea"]["quick"].options, "batch_size": 2}
 """Galatea without its generators and discriminators that take long."""
 
+UNTOLD: dict[str, Any] = {
+    **{"who": False, "expressions": False, "label_weight": 0.0, "mirror_weight": 1.0, "hard_inputs": 0.0},
+    **{"decoder": "shuffle", "mask_margins": False, "min_scale": 0.0},
+}
+"""A student of pictures of which nothing is known."""
+
 TINY: dict[str, Any] = {
     "difference": DifferenceConfig(learning_rate=0.1, snapshot_every=3, snapshots=2, batch_size=4),
     "autoencoder": AutoencoderConfig(width=8, batch_size=4),
     "cyclegan": CycleGANConfig(width=8, blocks=1, discriminator_width=8, pool_size=3, batch_size=2),
     "galatea": GalateaConfig(**QUICK, width=8, blocks=1, projection_width=8, patch_width=8),
+    "student": StudentConfig(**QUICK | UNTOLD, width=8, blocks=1, projection_width=8, patch_width=8),
     "ugatit": UGATITConfig(width=8, blocks=1, discriminator_width=8, local_layers=4, global_layers=5, batch_size=2),
     "pix2pix": Pix2PixConfig(width=8, blocks=1, discriminator_width=8, batch_size=2),
     "pix2pixhd": Pix2PixHDConfig(

@@ -48,10 +48,6 @@ _PEOPLE: Final = {
     "start_from": ("galatea",),
     "eye_weight": 3.0, "eye_recolouring": 0.6, "skin_weight": 4.0, "skin_recolouring": 0.5,
 }  # fmt: skip
-_STUDENT: Final = {
-    **{name: _PEOPLE[name] for name in ("who", "expressions", "mirror_weight", "hard_inputs", "decoder")},
-    **{"mask_margins": True, "min_scale": 0.65, "label_weight": 0.3, "batch_size": 16},
-}  # fmt: skip
 _SHIPPED_HAIR: Final = {"hair_recolouring": 0.5, "hair_weight": 5.0}
 _SHIPPED: Final = _SHIPPED_HAIR | {"min_scale": 0.65, "batch_size": 32}
 _SHIPPED_128: Final = _QUICK | _SHIPPED_HAIR | {"hair_resampling": 0.5, "real_set": ("anime-256.zip",)}
@@ -100,7 +96,7 @@ PRESETS: Final[dict[str, dict[str, Preset]]] = {
             _SHIPPED_128 | {"worst_patch_weight": 0.2, "style_weight": 1.0},
         ),
     },
-    "student": {"default": Preset("of 256 px, in a pack with labels", 400_000, _STUDENT)},
+    "student": {"default": Preset("from what ships; of 256 px, in a pack with labels", 300_000)},
     "ugatit": {
         "default": Preset("the light version", 1_000_000),
         "full": Preset("the paper's full version, which fits a bundle at 128 px at most", 1_000_000, {"light": False}),

@@ -164,7 +164,7 @@ def test_the_discriminators_step_leaves_the_generators_alone() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_every_method_steps_averages_and_offers_both_directions(name: str) -> None:
+def test_every_method_steps_averages_and_offers_its_directions(name: str) -> None:
     torch.manual_seed(0)
     method = build(name, TINY[name], SIZE)
     method.make_optimizers(1e-3)
@@ -177,7 +177,8 @@ def test_every_method_steps_averages_and_offers_both_directions(name: str) -> No
         for average, current in pairs:
             torch.testing.assert_close(average, current)
     translators = [p for p in method.translators() if p.final]
-    assert {(p.source, p.target) for p in translators} == {("anime", "real"), ("real", "anime")}
+    both = {("anime", "real"), ("real", "anime")}
+    assert {(p.source, p.target) for p in translators} == (both if name != "student" else {("anime", "real")})
     for product in translators:
         translated = product.module.eval()(batch(3).anime)
         assert translated.shape == (3, 3, SIZE, SIZE)

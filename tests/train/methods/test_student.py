@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from exported import PX, WIDTH
-from toys import QUICK, SIZE, TINY, Toy, batch, stop_at
+from toys import QUICK, SIZE, TINY, UNTOLD, Toy, batch, stop_at
 from trainings import PLAIN, assert_same
 
 from anime2real.bundle.format import read
@@ -24,7 +24,7 @@ from anime2real.train.run.restore import restore_run
 from anime2real.train.start import train
 
 NETWORKS: dict[str, Any] = {"width": WIDTH, "blocks": 1, "projection_width": 8, "patch_width": 8}
-OPTIONS = StudentConfig(**QUICK, **NETWORKS, mirror_weight=1.0)
+OPTIONS = StudentConfig(**QUICK | UNTOLD | NETWORKS)
 
 
 def student(**changes: Any) -> Student:

@@ -1,7 +1,7 @@
 """The options of `student`: those of `galatea` that do not concern a way back, and how it learns from its teacher."""
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Literal
 
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.run.config import TrainError
@@ -15,7 +15,7 @@ FLAGS: Final = ("hair_recolouring", "hair_weight", "real_set", "min_scale", "lea
 
 @dataclass(frozen=True)
 class StudentConfig(GalateaConfig):
-    """Options of the student.
+    """Options of the student; those of `galatea` that differ here are as in its preset `people`.
 
     Attributes:
         start_from: the teacher: two bundles, one for each direction, or a method that ships, which stands for both. The
@@ -33,6 +33,15 @@ class StudentConfig(GalateaConfig):
     cell: int = 4
     feature_weight: float = 2.0
     adversarial_share: float = 0.5
+    who: bool = True
+    expressions: bool = True
+    label_weight: float = 0.3
+    mirror_weight: float = 3.0
+    hard_inputs: float = 0.25
+    decoder: Literal["shuffle", "pixels"] = "pixels"
+    mask_margins: bool = True
+    min_scale: float = 0.65
+    batch_size: int = 16
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained.
