@@ -4,8 +4,9 @@ A bundle of `galatea` makes better people if its results are drawn again by the 
 (`bundle/redrawer.py`), at three times the cost. The student S starts as that translator G, and with the way back F and
 G frozen learns, for drawings x and whoever is asked for,
 
-    taught         |S(x) - G(F(G(x)))|₁ of cells' mean colours, `cell_weight`, and of features, `feature_weight`
-                   (`losses/taught.py`)
+    taught         |S(x) - G(F'(G'(x)))|₁ of cells' mean colours, `cell_weight`, and of features, `feature_weight`
+                   (`losses/taught.py`); F' and G' are the means of both ways round, as drawn and mirrored: what is
+                   wrong with one of them alone is half as wrong, and open mouths stay open more often
     adversarial    all discriminators of `galatea` that see photographs, at `adversarial_share` of their weights
     kept           hair, eyes, skin and labels, of `galatea` (`galatea_kept.py`)
     mirrored       the result of a mirrored drawing against the mirrored result, `mirror_weight`
@@ -109,10 +110,9 @@ class Student(Galatea):
 
     @torch.no_grad()
     def _taught(self, drawing: Tensor, who: Tensor | None) -> Tensor:
-        """What the teacher makes of drawings, (N, 3, S, S), redrawn as often as the options say."""
-        wanted: Tensor = self.teacher(drawing, who)
-        for _ in range(self.config.redraws):
-            wanted = self.teacher(self.to_anime(wanted, who), who)
+        """What the teacher makes of drawings, (N, 3, S, S), once they are redrawn."""
+        redrawn = both_ways_round(self.to_anime, both_ways_round(self.teacher, drawing, who), who)
+        wanted: Tensor = self.teacher(redrawn, who)
         return wanted
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
@@ -139,3 +139,10 @@ class Student(Galatea):
         module: nn.Module = self.average["to_real"]
         conditions = ("who",) if self.config.who else ()
         return [TrainedTranslator(self.name, "anime", "real", module, conditions=conditions)]
+
+
+def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> Tensor:
+    """The mean of the results of pictures, (N, 3, S, S), and of their mirror images, turned back."""
+    told = None if who is None else torch.cat([who, who])
+    plain, turned = network(torch.cat([image, image.flip(3)]), told).chunk(2)
+    return (plain + turned.flip(3)) / 2

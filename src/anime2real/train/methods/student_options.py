@@ -20,7 +20,6 @@ class StudentConfig(GalateaConfig):
     Attributes:
         start_from: the teacher: two bundles, one for each direction, or a method that ships, which stands for both. The
             student starts as the one to real.
-        redraws: how often the teacher draws its result by the way back and translates it once more.
         cell_weight: weight of the distance between the result and the teacher's, of cells' mean colours.
         cell: pixels a side of these cells.
         feature_weight: weight of the distance between the features of the two results.
@@ -28,7 +27,6 @@ class StudentConfig(GalateaConfig):
     """
 
     start_from: tuple[str, ...] = ("galatea",)
-    redraws: int = 1
     cell_weight: float = 10.0
     cell: int = 4
     feature_weight: float = 2.0
@@ -58,6 +56,5 @@ class StudentConfig(GalateaConfig):
             raise TrainError(f"adversarial_share goes from 0 to 1, not {self.adversarial_share}")
         if not self.start_from:
             raise TrainError("the student learns from a teacher: give --set start_from=galatea, or two bundles")
-        for name in ("cell", "redraws"):
-            if getattr(self, name) < 1:
-                raise TrainError(f"{name} is 1 or more, not {getattr(self, name)}")
+        if self.cell < 1:
+            raise TrainError(f"cell is 1 or more, not {self.cell}")
