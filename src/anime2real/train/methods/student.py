@@ -6,7 +6,7 @@ G frozen learns, for drawings x and whoever is asked for,
 
     taught         |S(x) - G(F'(G'(x)))|₁ of cells' mean colours, `cell_weight`, and of features, `feature_weight`
                    (`losses/taught.py`); F' and G' are the means of both ways round, as drawn and mirrored: what is
-                   wrong with one of them alone is half as wrong, and open mouths stay open more often
+                   wrong with one of them alone is half as wrong
     adversarial    all discriminators of `galatea` that see photographs, at `adversarial_share` of their weights
     kept           hair, eyes, skin and labels, of `galatea` (`galatea_kept.py`)
     mirrored       the result of a mirrored drawing against the mirrored result, `mirror_weight`
@@ -145,4 +145,5 @@ def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> Te
     """The mean of the results of pictures, (N, 3, S, S), and of their mirror images, turned back."""
     told = None if who is None else torch.cat([who, who])
     plain, turned = network(torch.cat([image, image.flip(3)]), told).chunk(2)
-    return (plain + turned.flip(3)) / 2
+    mean: Tensor = (plain + turned.flip(3)) / 2
+    return mean
