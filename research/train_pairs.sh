@@ -16,3 +16,6 @@ anime2real train pix2pix --preset paper --minutes 20 --data "$pack" -o "$2/pix2p
 for run in pix2pixhd-paper pix2pixhd-small pix2pix; do
   anime2real evaluate "$2/$run/bundles" --data "$pack" --features VGG Lite0 --json "$2/$run.json"
 done
+python research/asked_parts.py "$pack" paper="$2/pix2pixhd-paper/bundles/pix2pixhd-anime-to-real" \
+  small="$2/pix2pixhd-small/bundles/pix2pixhd-anime-to-real" pix2pix="$2/pix2pix/bundles/pix2pix-anime-to-real" \
+  --sheet "$2/sheet.png"
