@@ -112,7 +112,11 @@ PRESETS: Final[dict[str, dict[str, Preset]]] = {
             _PIX2PIXHD_PAIRS,
             {"batch_size": 1, "global_share": 2 / 3, "enhancer_share": 1 / 30},
         ),
-        "small": Preset("a quarter of the generator's width, in a bundle of 23 MB", _PIX2PIXHD_PAIRS, {"width": 16}),
+        "small": Preset(
+            "a quarter of the generator's width and eight of its nine blocks, in a bundle of 23 MB",
+            _PIX2PIXHD_PAIRS,
+            {"width": 16, "blocks": 8},
+        ),
     },
 }
 """By method, then by name; each method has a `default`."""
