@@ -6,7 +6,7 @@ the pairs of hashes.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.data.covering_hashes import MOST, Alike, Covering
 from anime2real.data.near_hashes import Places, near_pairs, pairs_within, scattered
 
 NEAR = 8
@@ -29,10 +30,14 @@ FEATURES = THUMBNAIL * THUMBNAIL * 3
 COARSE = 4 * 4 * 3
 """Numbers that are compared before the thumbnails are."""
 
-Alike = Callable[[Places, Places], NDArray[np.bool_]]
-
 _BLOCK = 512
 """Pictures that are compared each with each."""
+
+_FEWEST_COVERED = 2**13
+"""Pictures from which on a covering code is the quicker search."""
+
+_CANDIDATES = 4.0
+"""Pairs that a covering code compares under one mask, for each picture, from which on halves are the quicker search."""
 
 _JOINED_AT_ONCE = 2**23
 """Pictures of either side of a join that are in memory at a time: less than 1 GB."""
@@ -50,13 +55,16 @@ def distinct(
     *,
     staying: NDArray[np.bool_] | None = None,
     parts: Sequence[int] = (),
+    threads: int | None = None,
 ) -> NDArray[np.bool_]:
     """Which pictures are no near-duplicate of an earlier one that stays: (N,) of bool.
 
-    By halves: those that stay of the first half are joined with the second, then what is left of the second is
-    searched in itself. So every picture meets only earlier ones that stay, many copies of one picture cost no more than
-    as many others, and each join is one large search by an index of hashes. Of more than `_JOINED_AT_ONCE` pictures a
-    join is made in pieces, so that what is in memory does not grow further.
+    Where hashes differ as those of most pictures do, all near pairs are found at once (`covering_hashes.py`), and gone
+    through from the first picture on. Else, and of few pictures, by halves: those that stay of the first half are
+    joined with the second, then what is left of the second is searched in itself. So every picture meets only earlier
+    ones that stay, many copies of one picture cost no more than as many others, and each join is one large search by an
+    index of hashes. Of more than `_JOINED_AT_ONCE` pictures a join is made in pieces, so that what is in memory does
+    not grow further.
 
     Args:
         hashes: (N,), see `perceptual_hash`; may be a memory map.
@@ -66,10 +74,11 @@ def distinct(
         staying: (N,), those that are still there; all, if not given.
         parts: where each part but the first begins, ascending, if there are parts whose pictures are known to be no
             copies of each other; these are not searched again.
+        threads: to search with, which call `alike`; as many as there are cores if not given. The result is the same.
     """
     stays = np.ones(len(hashes), bool) if staying is None else staying.copy()
     if near > 0 and len(hashes):
-        _Search(hashes, stays, near, alike, parts).between(0, len(hashes))
+        _Search(hashes, stays, near, alike, parts, threads).between(0, len(hashes))
     return stays
 
 
@@ -82,6 +91,7 @@ class _Search:
     near: int
     alike: Alike | None
     parts: Sequence[int]
+    threads: int | None
 
     def between(self, start: int, stop: int) -> None:
         """Decide from `start` to `stop`, of which some may have been found to be copies of pictures before `start`."""
@@ -91,6 +101,11 @@ class _Search:
         if stop - start <= _BLOCK:
             _search_block(self.hashes, self.stays, start, stop, self.near, self.alike)
             return
+        if stop - start >= _FEWEST_COVERED and self.near <= MOST:
+            covering = Covering(self.hashes, self.stays, start, stop, self.near, self.parts)
+            if covering.candidates() <= _CANDIDATES:
+                self._all_at_once(covering)
+                return
         middle = (start + stop) // 2
         if self.parts:
             middle = min(self.parts[first:last], key=lambda border: abs(border - middle))
@@ -98,6 +113,12 @@ class _Search:
         for late in _pieces(middle, stop):
             self._join(range(start, middle), late)
         self.between(middle, stop)
+
+    def _all_at_once(self, covering: Covering) -> None:
+        found = list(covering.pairs(self.alike, self.threads))
+        later, earlier = (np.concatenate([pair[i] for pair in found]) for i in (0, 1))
+        order = np.argsort(later, kind="stable")
+        _leave_out(self.stays, later[order], earlier[order])
 
     def _join(self, before: range, piece: range) -> None:
         """Find those of a piece that are copies of pictures before."""
@@ -130,7 +151,12 @@ def _search_block(
     if alike is not None and len(later):
         same = alike(places[later], places[earlier])
         later, earlier = later[same], earlier[same]
-    for place, other in zip(places[later].tolist(), places[earlier].tolist(), strict=True):  # by `later`, ascending
+    _leave_out(stays, places[later], places[earlier])
+
+
+def _leave_out(stays: NDArray[np.bool_], later: Places, earlier: Places) -> None:
+    """Leave out the later of each pair whose earlier one stays; pairs come by the later one, ascending."""
+    for place, other in zip(later.tolist(), earlier.tolist(), strict=True):
         if stays[other]:
             stays[place] = False
 
