@@ -10,6 +10,7 @@ import pytest
 from anime2real.data import index_columns
 from anime2real.data.index import Index
 from anime2real.data.index_columns import WIDTHS
+from anime2real.data.workers import processes_here
 
 
 @pytest.fixture
@@ -72,6 +73,43 @@ def test_columns_of_another_index_or_damaged_ones_are_made_anew(path: Path) -> N
     path.write_text(changed)
     assert Index(path).column("scale")[0] == 2.5
     assert expected.column("scale")[0] != 2.5  # what was opened stays
+
+
+def here(function: Any, tasks: Any, _: int) -> Any:
+    return (function(*task) for task in tasks)
+
+
+@pytest.mark.parametrize("spread", [here, processes_here(2)])
+def test_other_processes_make_the_same_columns(path: Path, spread: Any) -> None:
+    expected, kept = Index(path), path.with_suffix(".columns")
+    whole = kept.read_bytes()
+    kept.unlink()  # it is mapped
+    assert_same(Index(path, spread), expected)
+    assert kept.read_bytes() == whole
+
+
+def test_an_index_that_is_replaced_meanwhile_is_read_as_it_was(path: Path) -> None:
+    expected = Index(path)
+
+    def replaced(function: Any, tasks: Any, _: int) -> Any:
+        for number, task in enumerate(tasks):
+            if number == 2:
+                path.with_suffix(".new").write_text("{}")
+                path.with_suffix(".new").replace(path)
+            yield function(*task)
+
+    path.with_suffix(".columns").unlink()
+    assert_same(Index(path, replaced), expected)
+
+
+@pytest.mark.parametrize("spread", [None, here])
+def test_a_line_that_is_none_is_named(path: Path, spread: Any) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    for wrong, why in (("{}\n", "no 'file'"), (lines[0].replace('"scale": ', '"scale": "x'), ""), ("[\n", "")):
+        path.unlink()
+        path.write_text("".join([*lines[:30], wrong, *lines[31:]]))
+        with pytest.raises(ValueError, match=f"^index.jsonl, line 31: {why}"):
+            Index(path, spread)
 
 
 def test_a_folder_that_cannot_be_written_to_will_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.data.index_columns import WIDTHS, columns_of
+from anime2real.data.index_columns import WIDTHS, Spread, columns_of
 
 
 class Index(Sequence[dict[str, Any]]):
@@ -28,15 +28,16 @@ class Index(Sequence[dict[str, Any]]):
 
     Args:
         path: of the file, which may be replaced meanwhile: this is what was there.
+        spread: makes the columns of a large index in other processes (`workers.py`), which read it from there.
 
     Raises:
         OSError: it cannot be read.
         ValueError: a line is none of an index; it says which.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spread: Spread | None = None) -> None:
         self._content = _content(path)
-        columns = columns_of(path, self._content)
+        columns = columns_of(path, self._content, spread)
         self._records = columns.records
         self.domains: NDArray[np.int8] = columns.records["domain"]
         self.splits: NDArray[np.int8] = columns.records["split"]

@@ -10,7 +10,7 @@ import mmap
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -42,8 +42,8 @@ _FORMAT: Final = 1
 
 _HEAD_UNIT: Final = 64
 
-_BLOCK: Final = 2**14
-"""Records that are made at a time."""
+_BLOCK: Final = 2**22
+"""Bytes of lines whose records are made at a time."""
 
 _AT_ONCE: Final = 2**24
 
@@ -63,65 +63,129 @@ class Columns:
     files_sha256: str
 
 
-def columns_of(path: Path, content: mmap.mmap | bytes) -> Columns:
+Spread = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]], int], Iterator[Any]]
+"""What gives the results of a function for each of some tasks, in their order, from other processes."""
+
+
+def columns_of(path: Path, content: mmap.mmap | bytes, spread: Spread | None = None) -> Columns:
     """The columns of an index, read from the file beside it, or made of its lines and, if it is large, written there.
 
     Args:
         path: of the index.
         content: all of it.
+        spread: makes the columns of a large index in other processes; they are the same.
 
     Raises:
         ValueError: a line is none of an index; it says which.
     """
-    blocks = _Blocks(_lines(content))
     if len(content) < LARGE:
+        blocks = _Blocks(path, content, None)
         records = list(blocks)
         return blocks.done(np.concatenate(records) if records else np.zeros(0, RECORD))
     digest, kept = hashlib.sha256(content).hexdigest(), path.with_suffix(".columns")
-    return _read(kept, digest) or _written(kept, digest, blocks)
+    return _read(kept, digest) or _written(kept, digest, _Blocks(path, content, spread))
 
 
-def _lines(content: mmap.mmap | bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(content):
-        stop = content.find(b"\n", start) + 1 or len(content)
-        yield content[start:stop]
-        start = stop
+@dataclass(frozen=True)
+class _Part:
+    """What some lines say.
+
+    Attributes:
+        records: (L,), whose `source` are places in `names`.
+        files: names and sums of the pictures, of which `files_sha256` is made.
+        wrong: what is wrong with the line behind these, if one is.
+    """
+
+    records: NDArray[Any]
+    names: list[str]
+    files: bytes
+    wrong: str = ""
 
 
 class _Blocks:
     """Records made of lines, block by block; afterwards, what is known of all of them."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines, self._names, self._files = lines, dict[str, int](), hashlib.sha256()
+    def __init__(self, path: Path, content: mmap.mmap | bytes, spread: Spread | None) -> None:
+        self._path, self._content, self._spread = path, content, spread
+        self._names, self._files = dict[str, int](), hashlib.sha256()
 
     def done(self, records: NDArray[Any]) -> Columns:
         return Columns(records, list(self._names), self._files.hexdigest())
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        start, columns = 0, _empty()
-        for number, line in enumerate(self._lines, 1):
-            try:
-                self._add(columns, line)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-                raise ValueError(f"index.jsonl, line {number}: {_what(error)}") from error
-            columns["start"].append(start)
-            start += len(line)
-            if number % _BLOCK == 0:
-                yield _block(columns)
-                columns = _empty()
-        if columns["start"]:
-            yield _block(columns)
+        lines = 0
+        for part in self._parts():
+            lines += len(part.records)
+            if part.wrong:
+                raise ValueError(f"index.jsonl, line {lines + 1}: {part.wrong}")
+            places = [self._names.setdefault(name, len(self._names)) for name in part.names]
+            part.records["source"] = np.array(places, np.int32)[part.records["source"]]
+            self._files.update(part.files)
+            yield part.records
 
-    def _add(self, columns: "dict[str, array[Any]]", line: bytes) -> None:
-        entry = json.loads(line)
-        file = entry["file"]
-        columns["domain"].append(DOMAINS.index(entry["domain"]))
-        columns["split"].append(SPLITS.index(entry["split"]) if entry["split"] in SPLITS else -1)
-        columns["source"].append(self._names.setdefault(file.split("/", 1)[0], len(self._names)))
-        self._files.update(f"{file}\0{entry.get('sha256')}\n".encode(errors="surrogatepass"))
-        for name, width in WIDTHS.items():
-            columns[name].extend(_numbers(entry.get(name), width))
+    def _parts(self) -> Iterator[_Part]:
+        ranges = list(_ranges(self._content))
+        if self._spread is None:
+            yield from (_part(self._content, *each) for each in ranges)
+            return
+        stamp = _stamp(self._path)
+        tasks = ((self._path, stamp, *each) for each in ranges)
+        for each, part in zip(ranges, self._spread(_part_of_file, tasks, len(ranges)), strict=True):
+            yield part or _part(self._content, *each)
+
+
+def _ranges(content: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
+    """Where whole lines of some megabytes begin and end."""
+    start = 0
+    while start < len(content):
+        stop = content.find(b"\n", start + _BLOCK) + 1 or len(content)
+        yield start, stop
+        start = stop
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _part_of_file(path: Path, stamp: tuple[int, ...], start: int, stop: int) -> _Part | None:
+    """In another process: what some lines of a file say; None if it has been replaced."""
+    with path.open("rb") as file:
+        if _stamp(path) != stamp:
+            return None
+        file.seek(start)
+        content = file.read(stop - start)
+    part = _part(content, 0, len(content))
+    part.records["start"] += start
+    return part
+
+
+def _part(content: mmap.mmap | bytes, start: int, stop: int) -> _Part:
+    """What the lines from `start` to `stop` say."""
+    columns, names, files, wrong = _empty(), dict[str, int](), list[str](), ""
+    while start < stop:
+        end = content.find(b"\n", start, stop) + 1 or stop
+        try:
+            files.append(_add(columns, names, content[start:end]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+            wrong = _what(error)
+            break
+        columns["start"].append(start)
+        start = end
+    return _Part(_block(columns), list(names), "".join(files).encode(errors="surrogatepass"), wrong)
+
+
+def _add(columns: "dict[str, array[Any]]", names: dict[str, int], line: bytes) -> str:
+    """Add a line's numbers to the columns; its picture's name and sum."""
+    entry = json.loads(line)
+    file = entry["file"]
+    columns["domain"].append(DOMAINS.index(entry["domain"]))
+    columns["split"].append(SPLITS.index(entry["split"]) if entry["split"] in SPLITS else -1)
+    columns["source"].append(names.setdefault(file.split("/", 1)[0], len(names)))
+    for name, width in WIDTHS.items():
+        columns[name].extend(_numbers(entry.get(name), width))
+    return f"{file}\0{entry.get('sha256')}\n"
 
 
 def _empty() -> "dict[str, array[Any]]":
@@ -130,9 +194,11 @@ def _empty() -> "dict[str, array[Any]]":
 
 
 def _block(columns: "dict[str, array[Any]]") -> NDArray[Any]:
+    """Records of whole lines; of one that broke off, columns may be longer."""
     block = np.zeros(len(columns["start"]), RECORD)
     for name, column in columns.items():
-        block[name] = np.frombuffer(column, column.typecode).reshape(block[name].shape)
+        if len(block):
+            block[name] = np.frombuffer(column, column.typecode)[: block[name].size].reshape(block[name].shape)
     return block
 
 

@@ -31,6 +31,7 @@ from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import index_line, write_meta
 from anime2real.data.tar_pixels import SAMPLE, shard_name
 from anime2real.data.work_folder import KEY, begin, work_folder
+from anime2real.data.workers import processes_here
 from anime2real.locks import alone
 from anime2real.progress import Progress
 
@@ -204,7 +205,8 @@ def _finish(packs: JoinedPacks, work: Path, each: int) -> dict[str, Any]:
                 file.writelines(index_line(pack.index[row]).encode() for row in np.flatnonzero(stays).tolist())
     meta = packs.meta()
     if "sums" not in meta:
-        meta["sums"] = {"pictures": 1, "images": [], "files": Index(work / "index.jsonl").files_sha256}
+        index = Index(work / "index.jsonl", processes_here(None))  # of all parts together: large
+        meta["sums"] = {"pictures": 1, "images": [], "files": index.files_sha256}
     files = {name: file_sum(work / name) for name in ("index.jsonl", "samples.npy")}
     meta["shards"] = {"each": each, "sums": sums, "bytes": lengths, "files": files}
     if len(packs.packs) > 1:
