@@ -9,8 +9,9 @@ measured with one process and with several, one a GPU: steps as training takes t
 each other (gradients, losses' counts, pools, the clock), on random pictures that lie on the device. The processes start
 once: the first measures alone, while the others take the steps of its warm-up and then wait, so that kernels are built
 and convolutions chosen once for both. Several count only if the captured step passes the parity check that every
-training run makes. `--toy` rehearses all of it on a CPU, where processes share the cores; its figures say nothing. The
-last line is JSON: `ratio` is pairs a second of several processes over those of one, `seconds` when each part was done.
+training run makes, which comes last (`parity_holds`). What `--timeout` cuts tells what was found by then. `--toy`
+rehearses all of it on a CPU, where processes share the cores; its figures say nothing. The last line is JSON: `ratio`
+is pairs a second of several processes over those of one, `seconds` when each part was done.
 """
 
 import argparse
@@ -114,23 +115,29 @@ def work(options: argparse.Namespace) -> None:
     seconds: dict[str, float] = {"started": time.perf_counter() - begun}
     alone = pairs_per_second(subject, Processes(device), speed, batch, 0.0 if rank else options.seconds)
     told["one_pairs_per_second"], seconds["alone"] = alone, time.perf_counter() - begun
+
+    def tell() -> None:
+        if not rank:
+            rounded = {name: round(value, 1) for name, value in seconds.items()}
+            print(json.dumps(told | {"seconds": rounded}), flush=True)
+
     if not rank:
         print(f"{method}: {alone:.1f} pairs/s with one, after {seconds['alone']:.0f} s", file=sys.stderr, flush=True)
+    tell()
     with processes("cpu" if options.toy else "auto") as together:
+        told["pairs_per_second"] = pairs_per_second(subject, together, speed, batch, options.seconds)
+        seconds["together"] = time.perf_counter() - begun
+        if device.type == "cuda":
+            told["device"] = torch.cuda.get_device_name(device)
+            told["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
+        tell()
         if speed != Speed():
             whole = batch * world_size
             draw = subject.sampler(whole).draw(0).part(rank, world_size)
             parity = preflight(subject.build(whole), subject.pictures, draw, speed, subject.landmarks)
             told |= {"parity_holds": together.all_of(parity.holds), "parity": vars(parity)}
         seconds["parity"] = time.perf_counter() - begun
-        told["pairs_per_second"] = pairs_per_second(subject, together, speed, batch, options.seconds)
-        seconds["together"] = time.perf_counter() - begun
-        if device.type == "cuda":
-            told["device"] = torch.cuda.get_device_name(device)
-            told["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
-    if not rank:
-        told["seconds"] = {name: round(value, 1) for name, value in seconds.items()}
-        print(json.dumps(told), flush=True)
+        tell()
 
 
 def measured(method: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -155,19 +162,23 @@ def measured(method: str, options: argparse.Namespace) -> dict[str, Any]:
         )
         for rank in range(count)
     ]
+    cut = False
     try:
         output, _ = processes_of_it[0].communicate(timeout=options.timeout)
         for process in processes_of_it[1:]:
             process.wait(timeout=30)
     except subprocess.TimeoutExpired:
-        sys.exit(f"{method}: not done after {options.timeout:g} s; what was found by then is above")
+        cut = True
     finally:
         for process in processes_of_it:
             process.kill()
-    if any(process.returncode for process in processes_of_it):
+    if cut:
+        output, _ = processes_of_it[0].communicate()
+        print(f"{method}: not done after {options.timeout:g} s", file=sys.stderr)
+    elif any(process.returncode for process in processes_of_it):
         sys.exit(f"{method} with {count} processes failed: see above")
-    found: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return found
+    told: list[str] = output.splitlines()
+    return json.loads(told[-1]) | ({"cut_after": options.timeout} if cut else {}) if told else {}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -178,9 +189,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     lines: dict[str, Any] = {}
     for method in options.methods:
-        found = measured(method, options)
+        lines[method] = found = measured(method, options)
+        if "pairs_per_second" not in found:
+            continue
         one, several = found["one_pairs_per_second"], found["pairs_per_second"]
-        lines[method] = found | {"ratio": several / one}
+        lines[method] |= {"ratio": several / one}
         what = f"{method}, {found['px']} px, {found['batch_a_gpu']} pairs a GPU"
         rates = f"{one:.1f} pairs/s with one, {several:.1f} with"
         print(f"{what}: {rates} {options.processes}: {several / one:.2f} times", flush=True)

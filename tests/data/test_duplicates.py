@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.data import duplicates, near_hashes
-from anime2real.data.duplicates import Alike, distinct, perceptual_hash, thumbnail, thumbnails_alike
+from anime2real.data.duplicates import distinct, perceptual_hash, thumbnail, thumbnails_alike
+from anime2real.data.near_hashes import Alike
 
 
 def brute_force(hashes: NDArray[np.uint64], near: int, alike: Alike | None = None) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ millions of hashes.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +19,7 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.data.near_hashes import BITS, Hashes, Pairs, Places
+from anime2real.data.near_hashes import BITS, Alike, Hashes, Pairs, Places
 
 MOST: Final = 9
 """Bits by which the two of a pair may differ at most: the code has ten dimensions."""
@@ -38,8 +38,6 @@ _LEAST_A_THREAD: Final = 2**14
 _MASKS_AT_ONCE: Final = 32
 
 _TABLES_LOOKED_AT: Final = 2
-
-Alike = Callable[[Places, Places], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.data.covering_hashes import MOST, Alike, Covering
-from anime2real.data.near_hashes import Places, near_pairs, pairs_within, scattered
+from anime2real.data.covering_hashes import MOST, Covering
+from anime2real.data.near_hashes import Alike, Places, near_pairs, pairs_within, scattered
 
 NEAR = 8
 """Bits of 64 by which the hashes of near-duplicates may differ."""

@@ -6,7 +6,7 @@ buckets whose keys are so near to its own. With m near 64 / log₂ N a bucket ho
 near linear in N.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import comb
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
 Pairs = tuple[Places, Places]
+Alike = Callable[[Places, Places], NDArray[np.bool_]]
+"""Which of some pairs (K,) show the same."""
 
 BITS: Final = 64
 
