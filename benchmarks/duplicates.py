@@ -124,7 +124,7 @@ def searched(pictures: Planted, options: argparse.Namespace) -> tuple[NDArray[np
     near, threads, seconds = options.near, options.threads, {}
     edges, hashes = edges_of(len(pictures.hashes), options.parts), pictures.hashes
     begun = time.perf_counter()
-    stays = np.ones(len(hashes), bool) if pictures.sums is None else first_of_each(pictures.sums)
+    stays = np.ones(len(hashes), bool) if pictures.sums is None else first_of_each(pictures.sums, threads)
     seconds["exact"] = time.perf_counter() - begun
     for start, stop in pairwise(edges):
         stays[start:stop] = distinct(hashes[start:stop], near, staying=stays[start:stop], threads=threads)

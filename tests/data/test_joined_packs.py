@@ -218,13 +218,14 @@ def test_parts_and_pieces_find_what_one_search_finds(
     assert np.array_equal(distinct(hashes, 6, alike, staying=left, parts=borders), expected)
 
 
-@pytest.mark.parametrize("at_once", [7, 10**6])
-def test_the_first_of_equal_sums_stays(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("at_once", "threads"), [(7, 1), (40, 3), (10**6, 1)])
+def test_the_first_of_equal_sums_stays(at_once: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     sums = random.integers(0, 2**64, (60, 4), np.uint64)[random.integers(0, 60, 200)]
     sums[[3, 50, 120]] = 0  # not known
     sums[70] = [1, 2, 3, 4]
     sums[90] = [1, 2, 3, 5]
+    sums[150] = sums[70]
     monkeypatch.setattr(joined_copies, "_SORTED_AT_ONCE", at_once)
     seen: set[bytes] = set()
     expected = []
@@ -232,4 +233,4 @@ def test_the_first_of_equal_sums_stays(at_once: int, monkeypatch: pytest.MonkeyP
         expected.append(not row.any() or row.tobytes() not in seen)
         seen.add(row.tobytes())
     assert 50 < sum(expected) < 70
-    assert first_of_each(sums).tolist() == expected
+    assert first_of_each(sums, threads).tolist() == expected

@@ -4,9 +4,11 @@ As in `prepare`, pictures to test with stay before those to train on, else those
 byte for each picture and one piece of the search, however many packs there are.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,9 @@ from anime2real.domain import DOMAINS, Domain
 from anime2real.progress import Progress
 
 _SORTED_AT_ONCE: Final = 2**23
-"""Sums that are sorted in memory, about."""
+"""Sums that are sorted in memory, about, by all threads together."""
+
+_READ_AT_ONCE: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -71,20 +75,33 @@ def _find(packs: Sequence[Pack], domain: Domain, folder: Path, count: int, copie
         copies.stays[number][rows] = stays[end - len(rows) : end]
 
 
-def first_of_each(sums: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def first_of_each(sums: NDArray[np.uint64], threads: int | None = None) -> NDArray[np.bool_]:
     """Which of some sums (N, 4) equal no earlier one: (N,) of bool. Sums of 0 equal none.
 
     They are sorted in parts, as memory wants it; a sum's remainder says which it belongs to.
+
+    Args:
+        threads: that sort; as many as there are cores if not given.
     """
     first = np.ones(len(sums), bool)
-    parts = np.uint64(-(-len(sums) // _SORTED_AT_ONCE))
-    for part in range(int(parts)):
-        places = np.concatenate([
-            start + np.flatnonzero(sums[start : start + _SORTED_AT_ONCE, 0] % parts == part)
-            for start in range(0, len(sums), _SORTED_AT_ONCE)
-        ])  # fmt: skip
-        some = sums[places]
-        order = np.lexsort(some.T)  # stable: of equal ones the first place comes first
-        same = (some[order[1:]] == some[order[:-1]]).all(1) & some[order[1:]].any(1)
-        first[places[order[1:][same]]] = False
+    threads = threads or os.cpu_count() or 1
+    parts = -(-len(sums) // max(1, _SORTED_AT_ONCE // threads))
+    with ThreadPoolExecutor(threads) as pool:
+        for equal in pool.map(_equal_to_earlier, repeat(sums), range(parts), repeat(parts)):
+            first[equal] = False
     return first
+
+
+def _equal_to_earlier(sums: NDArray[np.uint64], part: int, parts: int) -> NDArray[np.int64]:
+    """Places of those sums of a part that equal an earlier one."""
+    places = np.concatenate([
+        start + np.flatnonzero(sums[start : start + _READ_AT_ONCE, 0] % np.uint64(parts) == part)
+        for start in range(0, len(sums), _READ_AT_ONCE)
+    ])  # fmt: skip
+    some = sums[places]
+    order = np.argsort(some[:, 0], kind="stable")  # of equal ones the first place comes first
+    same = some[order[1:], 0] == some[order[:-1], 0]
+    if not (some[order[1:][same]] == some[order[:-1][same]]).all():
+        order = np.lexsort(some.T)  # stable, too
+    same = (some[order[1:]] == some[order[:-1]]).all(1) & some[order[1:]].any(1)
+    return places[order[1:][same]]
