@@ -177,8 +177,8 @@ def measured(method: str, options: argparse.Namespace) -> dict[str, Any]:
         print(f"{method}: not done after {options.timeout:g} s", file=sys.stderr)
     elif any(process.returncode for process in processes_of_it):
         sys.exit(f"{method} with {count} processes failed: see above")
-    told: list[str] = output.splitlines()
-    return json.loads(told[-1]) | ({"cut_after": options.timeout} if cut else {}) if told else {}
+    parts: list[str] = output.splitlines()
+    return json.loads(parts[-1]) | ({"cut_after": options.timeout} if cut else {}) if parts else {}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

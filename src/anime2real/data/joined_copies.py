@@ -104,4 +104,5 @@ def _equal_to_earlier(sums: NDArray[np.uint64], part: int, parts: int) -> NDArra
     if not (some[order[1:][same]] == some[order[:-1][same]]).all():
         order = np.lexsort(some.T)  # stable, too
     same = (some[order[1:]] == some[order[:-1]]).all(1) & some[order[1:]].any(1)
-    return places[order[1:][same]]
+    equal: NDArray[np.int64] = places[order[1:][same]]
+    return equal
