@@ -21,7 +21,7 @@ class Anime2RealTranslate(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """The node's name, inputs and outputs."""
-        methods = sorted({bundle.method for bundle in shipped()})
+        methods = sorted({bundle.method for bundle in shipped() if not bundle.classes})
         return io.Schema(
             node_id="Anime2RealTranslate",
             display_name="Anime2Real Translate",

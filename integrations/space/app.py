@@ -95,7 +95,7 @@ def _delete_old_results() -> None:
 
 def page() -> gr.Blocks:
     """The page, with an API of one call, `/translate`."""
-    bundles = shipped()
+    bundles = [bundle for bundle in shipped() if not bundle.classes]
     methods = [BEST, *sorted({bundle.method for bundle in bundles})]
     told = any(bundle.takes_who for bundle in bundles)
     with gr.Blocks(title="anime2real", analytics_enabled=False, delete_cache=(600, 3000)) as blocks:

@@ -6,7 +6,15 @@ import pytest
 import tiny
 
 from anime2real.bundle.format import CORE, BundleError, core_bundle
-from anime2real.bundle.registry import PREFERRED, UnknownMethodError, best_method, find, find_bundles, shipped
+from anime2real.bundle.registry import (
+    PREFERRED,
+    UnknownMethodError,
+    best_method,
+    default_method,
+    find,
+    find_bundles,
+    shipped,
+)
 from anime2real.bundle.save import load
 from anime2real.domain import DOMAINS
 
@@ -66,3 +74,15 @@ def test_the_best_method_is_a_preferred_one_else_the_first_by_name() -> None:
     assert best_method(["ugatit", "aaa", "cyclegan"]) == "cyclegan"
     assert best_method({"zzz", "aaa"}) == "aaa"
     assert best_method([]) is None
+
+
+def test_what_takes_label_maps_is_no_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.ship_only(monkeypatch, tmp_path)
+    maps = tiny.write_bundle(
+        tmp_path / "galatea-styles-anime-to-real", method="galatea-styles", classes=("sky", "skin")
+    )
+    with pytest.raises(UnknownMethodError, match="no bundle to real comes with this installation"):
+        default_method("real")
+    tiny.write_bundle(tmp_path / "difference-anime-to-real", method="difference")
+    assert default_method("real") == "difference"
+    assert find("galatea-styles", "real").sha256 == maps.sha256

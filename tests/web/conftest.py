@@ -30,9 +30,11 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
 
 
 @pytest.fixture(scope="session")
-def server(bundles: list[Bundle]) -> Iterator[live.Live]:
-    """With the limits as they are."""
-    with live.running(bundles) as served:
+def server(bundles: list[Bundle], tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Live]:
+    """With the limits as they are; one more bundle takes label maps, so it is not offered."""
+    folder: Path = tmp_path_factory.mktemp("maps")
+    maps = tiny.write_bundle(folder / "m", method="galatea", classes=("sky", "skin"))
+    with live.running([maps, *bundles]) as served:
         yield served
 
 

@@ -122,7 +122,8 @@ def default_method(to: Domain, *, with_variants: bool = False) -> str:
 
 
 def _best_of(bundles: list[Bundle], to: Domain, with_variants: bool) -> str:
-    able = {b.method for b in bundles if b.target == to and (b.variants > 1 or not with_variants)}
+    # Label maps are given by those who name what takes them.
+    able = {b.method for b in bundles if b.target == to and not b.classes and (b.variants > 1 or not with_variants)}
     if method := best_method(able):
         return method
     if with_variants:

@@ -93,7 +93,8 @@ class TranslationService:
     """Holds the networks, and works on pictures within the server's limits.
 
     Args:
-        bundles: to offer, in the order in which they are listed.
+        bundles: to offer, in the order in which they are listed; those that take label maps are not, for uploads are
+            pictures.
         settings: limits and threads.
 
     Attributes:
@@ -104,11 +105,11 @@ class TranslationService:
     """
 
     def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
-        self.bundles = tuple(bundles)
+        self.bundles = tuple(bundle for bundle in bundles if not bundle.classes)
         self.workers = max(2, threads := settings.threads or available_cores())
         self._limits = Limits(settings.max_bytes, settings.max_pixels)
         self._crop_pool = ThreadPoolExecutor(threads, thread_name_prefix="crop")
-        self.translators = {(b.method, b.target): ParallelTranslator(b, threads, self._crop_pool) for b in bundles}
+        self.translators = {(b.method, b.target): ParallelTranslator(b, threads, self._crop_pool) for b in self.bundles}
         slowest = max((self.translators[key].load() for key in sorted(self.defaults())), default=0.0)
         start = time.monotonic()
         default_finder(1)(Image.new("RGB", (256, 256)))  # load it now, so that the first client need not wait
