@@ -85,6 +85,27 @@ def test_the_time_does_not_square_and_copies_of_one_picture_cost_no_more() -> No
     assert seconds(np.full(100_000, 5, np.uint64)) < max(many, 1.0)  # of which 5·10⁹ pairs are near
 
 
+def test_the_hash_is_of_signs_of_a_cosine_transform() -> None:
+    fft = pytest.importorskip("scipy.fft")
+    picture = Image.fromarray(np.random.default_rng(2).integers(0, 256, (64, 64, 3), np.uint8))
+    waves = fft.dctn(np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX), np.float64)) / 4
+    lowest = sorted(((v / 8 + u / 9, v, u) for v in range(8) for u in range(9) if v or u))[:64]
+    bits = [waves[v, u] > duplicates._FLAT for _, v, u in lowest]
+    assert 20 < sum(bits) < 44
+    assert perceptual_hash(picture) == int("".join("01"[bit] for bit in bits), 2)
+
+
+def test_smooth_pictures_have_the_hash_of_their_copies() -> None:
+    """Most waves of theirs are of rounding alone."""
+    random, (ys, xs) = np.random.default_rng(0), np.mgrid[:64, :64] / 64
+    pictures = [np.sin(a * xs + b * ys + c) * 60 + 120 for a, b, c in random.normal(0, 2, (20, 3))] + [ys * 0 + 127]
+    for grey in pictures:
+        image = Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        noisy = Image.fromarray((grey * 0.9 + 9 + random.normal(0, 1, grey.shape)).astype(np.uint8)).convert("RGB")
+        for copy in (noisy, image.resize((40, 40))):
+            assert (perceptual_hash(image) ^ perceptual_hash(copy)).bit_count() <= 4
+
+
 def test_lined_up_faces_with_near_hashes_stay_two() -> None:
     """A hash sees where it gets darker, and that is the same in all faces that are lined up."""
     ys, xs = np.mgrid[:64, :64] / 64

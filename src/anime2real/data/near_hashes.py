@@ -65,9 +65,9 @@ class _Band:
 
 
 def scattered(hashes: Hashes) -> Hashes:
-    """The hashes with their bits in another order, the same for all: neighbours in a picture lie in different bands.
+    """The hashes with their bits in another order, the same for all: waves of about one length lie in different bands.
 
-    Neighbouring bits of a dHash are alike in most pictures, and a band of them would have few full buckets.
+    Long waves of lined-up faces are much alike, and a band of them would have few full buckets.
     """
     result = np.zeros(len(hashes), np.uint64)
     for number, places in enumerate(_SCATTERED):

@@ -204,7 +204,7 @@ def preparing_folder(output: Path) -> Path:
 
 def _key(members: list[Member], stamps: Sequence[str], size: int, crop: Crop) -> str:
     """Of all that decides the shards."""
-    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, *stamps]).encode())
+    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, "pHash", *stamps]).encode())
     for path in sorted((Path(finder.__file__).parent / "models").glob("*.onnx")):
         total.update(path.read_bytes())
     places = {container: container.resolve() for container in {member.container for member in members}}

@@ -83,7 +83,7 @@ def shard_packs(
     lock = alone(work.with_suffix(".lock"), refusal)
     with _told(work), made_folder(output.parent), lock, Progress(quiet=quiet) as progress:
         remove_partial_folders(output)
-        begin(work, f"{packs.digest} {each}" + (" without copies" if several else ""))
+        begin(work, f"{packs.digest} {each}" + (" without copies, by pHash" if several else ""))
         if several:
             packs.leave_out(_copies(packs, work, progress))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
