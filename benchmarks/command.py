@@ -2,11 +2,12 @@
 
     python benchmarks/command.py [PICTURE …] [--before CHECKOUT] [--copies 4] [--rounds 5]
 
-Each command is a process of its own; the two checkouts take turns. The network alone is timed in this process, in the
-batches of the command, so that what is left is all else: Python, reading, finding, pasting, writing. The start is
-shared by a folder's pictures: what each further one costs is the difference of that folder and one with a copy of each
-picture. CPU seconds say more than wall seconds on a machine with other work. Each command runs once untimed, which
-compiles its modules. The last line is JSON, of medians and of the fastest.
+Each command is a process of its own; the checkouts take turns. What all but the network costs is measured twice. The
+network alone is timed in this process, as the command runs it, and taken off; and the command runs with its network
+loaded but not called (`without`: crops come back as they went in), which leaves Python, reading, finding, pasting,
+writing. The start is shared by a folder's pictures: what each further one costs is the difference of that folder and
+one with a copy of each picture. CPU seconds say more than wall seconds on a machine with other work. Each command runs
+once untimed, which compiles its modules. The last line is JSON, of medians and of the fastest.
 """
 
 import argparse
@@ -30,10 +31,29 @@ from anime2real.network import Network
 ROOT = Path(__file__).parent.parent
 
 
-def timed(checkout: Path, pictures: list[Path], out: Path, compiled: Path) -> tuple[float, float]:
+WITHOUT = """
+import anime2real.cli.main as command
+quick = command.quick
+def without(tokens):
+    call = quick(tokens)
+    def run():
+        from anime2real.network import Network  # as late as the command itself
+        Network._run = lambda self, pixels, *_: pixels
+        return call()
+    return run
+command.quick = without
+command.program()
+"""
+"""The program, whose network gives back what it is given."""
+
+
+def timed(
+    checkout: Path, pictures: list[Path], out: Path, compiled: Path, *, without: bool = False
+) -> tuple[float, float]:
     """Wall and CPU seconds of one command of a checkout, whose compiled modules lie in a folder."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "anime2real", "translate", *map(str, pictures), "-o", str(out)]
+    program = ["-c", WITHOUT] if without else ["-m", "anime2real"]
+    command = [sys.executable, *program, "translate", *map(str, pictures), "-o", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "PYTHONPYCACHEPREFIX": str(compiled)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -75,23 +95,27 @@ def main() -> None:
             ("one", options.pictures[:1], 1), ("few", [few], less), ("folder", [folder], count)
         ):  # fmt: skip
             alone = share * network_seconds(min(share, BATCH))
-            seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
+            seconds: dict[tuple[str, bool], list[tuple[float, float]]] = {
+                (name, without): [] for name in checkouts for without in (False, True)
+            }
             for number in range(options.rounds + 1):
-                for name, checkout in checkouts.items():
-                    taken = timed(checkout, given, out, compiled)
+                for (name, without), pairs in seconds.items():
+                    taken = timed(checkouts[name], given, out, compiled, without=without)
                     if number:
-                        seconds[name].append(taken)
-            for name, pairs in seconds.items():
+                        pairs.append(taken)
+            for (name, without), pairs in seconds.items():
+                kind = f"{what}_{name}_without" if without else f"{what}_{name}"
                 wall, cpu = (1000 * statistics.median(column) / share for column in zip(*pairs, strict=True))
-                line |= {f"{what}_{name}_wall_ms": round(wall, 1), f"{what}_{name}_cpu_ms": round(cpu, 1)}
-                line[f"{what}_{name}_beside_network_cpu_ms"] = round(cpu - 1000 * alone / share, 1)
+                line |= {f"{kind}_wall_ms": round(wall, 1), f"{kind}_cpu_ms": round(cpu, 1)}
+                if not without:
+                    line[f"{kind}_beside_network_cpu_ms"] = round(cpu - 1000 * alone / share, 1)
                 least = [round(1000 * min(column) / share, 1) for column in zip(*pairs, strict=True)]
-                line |= {f"{what}_{name}_least_wall_ms": least[0], f"{what}_{name}_least_cpu_ms": least[1]}
+                line |= {f"{kind}_least_wall_ms": least[0], f"{kind}_least_cpu_ms": least[1]}
             print(what, json.dumps({key: value for key, value in line.items() if key.startswith(what)}))
         for name in checkouts if count > less else ():
-            beside = {what: line[f"{what}_{name}_beside_network_cpu_ms"] for what in ("few", "folder")}
-            each = (count * beside["folder"] - less * beside["few"]) / (count - less)
-            line[f"further_{name}_beside_network_cpu_ms"] = round(each, 1)
+            for figure in ("beside_network_cpu_ms", "without_cpu_ms", "without_least_cpu_ms", "without_wall_ms"):
+                few_each, each = (line[f"{what}_{name}_{figure}"] for what in ("few", "folder"))
+                line[f"further_{name}_{figure}"] = round((count * each - less * few_each) / (count - less), 1)
     line["network_cpu_ms"] = round(1000 * network_seconds(BATCH), 1)
     print(json.dumps(line))
 

@@ -172,6 +172,26 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
         Translator.open(folder, threads=0)
 
 
+class Recorder:
+    """A session that notes how many pictures each call of it gets."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.counts = session, list[int]()
+
+    def run(self, names: list[str], inputs: dict[str, np.ndarray]) -> Any:
+        """As the session's."""
+        self.counts.append(len(inputs["image"]))
+        return self.session.run(names, inputs)
+
+
+@pytest.mark.parametrize(("threads", "counts"), [(1, [2, 2, 2, 2, 2, 1]), (3, [3, 3, 3, 2]), (64, [8, 3])])
+def test_a_call_gets_a_picture_a_thread(tmp_path: Path, threads: int, counts: list[int]) -> None:
+    translator = Translator.open(tiny.write_bundle(tmp_path / "b").folder, threads=threads)
+    translator._session = recorder = Recorder(translator._session)  # type: ignore[assignment]
+    assert len(translator.translate(np.zeros((11, PX, PX, 3), np.uint8))) == 11
+    assert recorder.counts == counts
+
+
 def test_load_takes_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.ship_only(monkeypatch, tmp_path)
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", source="real", target="anime")

@@ -17,7 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
-from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
+from anime2real.bundle.limits import BATCH, IMAGE, LEAST_BATCH, MAX_BYTES
 from anime2real.bundle.redrawer import redrawer
 from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
@@ -45,8 +45,7 @@ class Network:
         bundle: the bundle to run.
         threads: CPU threads for one call; if None, as many as this process may use.
         once: it will be run a few times at most: it is loaded in a fifth of the time, and runs a tenth slower.
-        redraws: whether its results are drawn by the bundle that it names in `redrawn_by`, if any, and translated
-            once more, which takes three times as long.
+        redraws: whether its results are redrawn by what it names in `redrawn_by`, if any: three times the work.
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
@@ -59,6 +58,7 @@ class Network:
         self.bundle = bundle
         self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
         self._session = _session_of(bundle, threads or available_cores(), once)
+        self._batch = min(bundle.batch, max(LEAST_BATCH, threads or available_cores()))
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
         self._output = self._session.get_outputs()[0].name
@@ -82,7 +82,7 @@ class Network:
         variant: int | Sequence[int] = 0,
         who: NDArray[np.float64] | None = None,
     ) -> Pixels:
-        """Translate squares of the network's own size, `BATCH` at a time, fewer if they are large.
+        """Translate squares of the network's own size, as many at a time as there are threads, fewer if they are large.
 
         Args:
             pixels: (N, S, S, 3), sRGB.
@@ -117,7 +117,7 @@ class Network:
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]
     ) -> Pixels:
         results, says = [pixels[:0]], f"{self.bundle.folder}: the network"
-        for at in batches(len(pixels), self.bundle.batch):
+        for at in batches(len(pixels), self._batch):
             conditions = _conditions(self.bundle.conditions, landmarks[at], variants[at], who[at])
             try:
                 result: Any = self._session.run([self._output], {IMAGE: to_float(pixels[at])} | conditions)[0]
@@ -191,10 +191,10 @@ _OPENING: Final = Lock()
 
 def _session_of(bundle: Bundle, threads: int, once: bool) -> onnxruntime.InferenceSession:
     """The session of a bundle's model, the same one for all networks that ask alike."""
-    content, key = bundle.model(), (bundle.sha256, threads, once)
+    model, key = bundle.model_to_load(), (bundle.sha256, threads, once)
     with _OPENING:
         try:
-            session = _OPEN.get(key) or open_session(content, threads, bounded=True, optimised=not once)
+            session = _OPEN.get(key) or open_session(model, threads, bounded=True, optimised=not once)
         except Exception as error:  # as above
             raise BundleError(f"{bundle.folder} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
         return _OPEN.setdefault(key, session)
@@ -222,6 +222,7 @@ def open_session(
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Threads that wait in a loop take the cores from those that decode, find faces and write.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # it lays memory out anew after a first call: a third more in all
     options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
     if bounded:
         _make_arena()

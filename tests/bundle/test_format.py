@@ -182,3 +182,16 @@ def test_saving_fills_in_the_sum(tmp_path: Path) -> None:
     saved = save(Bundle("difference", "anime", "real", 16), tiny.model(), "card", tmp_path / "b")
     assert len(saved.sha256) == 64
     assert (tmp_path / "b" / "README.md").read_text() == "card"
+
+
+def test_of_an_installed_bundle_the_file_is_loaded_once_its_sum_is_checked(tmp_path: Path) -> None:
+    tiny.write_bundle(tmp_path / "b")
+    assert read(tmp_path / "b").model_to_load() == read(tmp_path / "b").model()  # a stranger's, which may be changed
+    installed = read(tmp_path / "b", installed=True)
+    assert installed.model_to_load() == tmp_path / "b" / "model.onnx"
+    (tmp_path / "b" / "model.onnx").write_bytes(tiny.model(add=0.5))
+    with pytest.raises(BundleError, match="is damaged"):
+        installed.model_to_load()
+    (tmp_path / "b" / "model.onnx").unlink()
+    with pytest.raises(BundleError, match="cannot be read"):
+        installed.model_to_load()

@@ -6,7 +6,11 @@ IMAGE: Final = "image"
 """The name of its first input."""
 
 BATCH: Final = 8
-"""Pictures per call of the network: enough to keep every core busy, few enough to need little memory."""
+"""Pictures per call of the network at most."""
+
+LEAST_BATCH: Final = 2
+"""Of pictures at hand in a call by few threads. More than one a thread take as long each, and more memory; one alone is
+rounded otherwise than several."""
 
 MAX_BYTES: Final = 2 * 2**30
 """Of what it holds while it runs, besides the weights: twice what CycleGAN of 1024 px holds."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.atomic import atomic_folder
-from anime2real.bundle.format import CARD, MANIFEST, MODEL, Bundle, BundleError, check_manifest, check_model, read
+from anime2real.bundle.check import check_model
+from anime2real.bundle.format import CARD, MANIFEST, MODEL, Bundle, BundleError, check_manifest, read
 
 WIDTH: Final = 118
 """Characters of a line of a model card at most."""

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -72,6 +73,7 @@ def _run(tokens: list[str]) -> Any:
     """What a command returns. Cyclopts, whose import takes longer than finding a face, is left out where it can be."""
     if call := quick(tokens):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy takes 25 ms to start threads that nobody here needs
+        gc.set_threshold(100_000)  # what is imported stays: looking through it again and again takes 15 ms
         return call()
     from anime2real.cli.app import app
 
