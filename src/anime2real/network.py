@@ -236,9 +236,8 @@ def open_session(
 @lru_cache
 def _make_arena() -> None:
     """Make the memory in which bounded sessions compute; a call that wants more of it fails."""
-    place = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
+    kind, memory = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, memory)
     as_asked, first_bytes, default = 1, 2**20, -1  # it grows by what is asked for, not to the next power of two
     settings = onnxruntime.OrtArenaCfg(ARENA_BYTES, as_asked, first_bytes, default)
     onnxruntime.create_and_register_allocator(place, settings)

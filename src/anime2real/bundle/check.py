@@ -8,10 +8,8 @@ another order: `network.py` gives it no more memory than that, and a call that w
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from anime2real.bundle.format import Bundle, BundleError
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
 from anime2real.bundle.moves import rules_that_move
 from anime2real.bundle.onnx_file import FLOAT, Declared, Graph, Node, read_graph
@@ -32,14 +30,6 @@ and who should be shown, sex from -1 (woman) to 1 (man) and age / 100."""
 _RULES: Final = rules_that_compute() | rules_that_move()
 OPERATORS: Final = frozenset(_RULES)
 """The operators that our exports have."""
-
-
-def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
-    """Refuse a model with a BundleError before ONNX Runtime sees it, unless `check_translator` lets it through."""
-    try:
-        check_translator(content, bundle.px, bundle.conditions, bundle.batch)
-    except OnnxFileError as error:
-        raise BundleError(f"{path} is no model that a bundle may have ({error}): export it again") from error
 
 
 def check_translator(content: bytes, px: int, conditions: Sequence[str], batch: int = BATCH) -> None:

@@ -138,15 +138,6 @@ class Bundle:
         """Pictures per call of its network at most: fewer of large ones, whose tensors are large."""
         return max(1, min(BATCH, BATCH * 256**2 // self.px**2))
 
-    def manifest(self) -> dict[str, Any]:
-        """What bundle.json holds."""
-        return {
-            "format_version": FORMAT_VERSION, "method": self.method, "from": self.source, "to": self.target,
-            "px": self.px, "crop": self.crop, "conditions": list(self.conditions), "licence": self.licence,
-            "rights": self.rights, "training": self.training, "figures": self.figures,
-            "hardware": self.hardware, "sha256": self.sha256,
-        }  # fmt: skip
-
     def model(self) -> bytes:
         """The ONNX file, checked: these bytes have the right sum and are a bounded translator (`check_model`).
 
@@ -157,23 +148,18 @@ class Bundle:
         """
         content = self._read(keep=True)
         if not self.installed:
-            from anime2real.bundle.check import check_model  # not above: bundles that ship do without
-
             check_model(content, self, self.folder / MODEL)
         return content
 
     def model_to_load(self) -> Path | bytes:
-        """`model`; of installed bundles the file, whose sum is checked: it is loaded in two thirds of the time.
-
-        Whoever can change it after the check can change the code that lies beside it, too.
-        """
+        """`model`; of installed bundles the file, its sum checked, which ONNX Runtime loads in two thirds of the time."""
         if not self.installed:
             return self.model()
-        self._read(keep=False)
+        self._read(keep=False)  # whoever can change it from here on can change the code beside it, too
         return self.folder / MODEL
 
     def _read(self, *, keep: bool) -> bytes:
-        """What the ONNX file holds, if that is to be kept, its sum checked."""
+        """What the ONNX file holds, if that is to be kept; its sum is checked."""
         path = self.folder / MODEL
         try:
             with path.open("rb") as file:
@@ -265,6 +251,7 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     **dict.fromkeys(("training", "figures"), (_is(dict), "a mapping")),
 }
 
+
 _OF_TRAINING: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "classes": (lambda value: isinstance(value, list) and len(value) <= 256 and all(map(_is(str), value)), "names"),
     "crop_share": (lambda value: type(value) in (int, float) and CLOSEST <= value <= 1, f"from {CLOSEST:g} to 1"),
@@ -298,3 +285,14 @@ def check_manifest(raw: Mapping[str, Any], path: Path) -> None:
     for key, (fits, wanted) in _OF_TRAINING.items():
         if key in raw["training"] and not fits(raw["training"][key]):
             raise BundleError(f"{path}: {key} in 'training' must be {wanted}, not {str(raw['training'][key])[:40]}")
+
+
+def check_model(content: bytes, bundle: Bundle, path: Path) -> None:
+    """Refuse a model with a BundleError before ONNX Runtime sees it, unless it is a bounded translator (`check.py`)."""
+    from anime2real.bundle.check import check_translator  # not above: bundles that ship do without
+    from anime2real.bundle.protobuf import OnnxFileError
+
+    try:
+        check_translator(content, bundle.px, bundle.conditions, bundle.batch)
+    except OnnxFileError as error:
+        raise BundleError(f"{path} is no model that a bundle may have ({error}): export it again") from error

@@ -8,14 +8,33 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.atomic import atomic_folder
-from anime2real.bundle.check import check_model
-from anime2real.bundle.format import CARD, MANIFEST, MODEL, Bundle, BundleError, check_manifest, read
+from anime2real.bundle.format import (
+    CARD,
+    FORMAT_VERSION,
+    MANIFEST,
+    MODEL,
+    Bundle,
+    BundleError,
+    check_manifest,
+    check_model,
+    read,
+)
 
 WIDTH: Final = 118
 """Characters of a line of a model card at most."""
 
 LINEAGE: Final = ("averaged_from", "started_from")
 """Keys of `training` that tell of other bundles, which have such keys themselves."""
+
+
+def manifest_of(bundle: Bundle) -> dict[str, Any]:
+    """What bundle.json holds."""
+    return {
+        "format_version": FORMAT_VERSION, "method": bundle.method, "from": bundle.source, "to": bundle.target,
+        "px": bundle.px, "crop": bundle.crop, "conditions": list(bundle.conditions), "licence": bundle.licence,
+        "rights": bundle.rights, "training": bundle.training, "figures": bundle.figures,
+        "hardware": bundle.hardware, "sha256": bundle.sha256,
+    }  # fmt: skip
 
 
 def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
@@ -33,7 +52,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
     Raises:
         BundleError: something does not fit the format, `folder` holds something else or cannot be written.
     """
-    manifest = {**bundle.manifest(), "sha256": hashlib.sha256(model).hexdigest()}
+    manifest = {**manifest_of(bundle), "sha256": hashlib.sha256(model).hexdigest()}
     check_manifest(manifest, folder / MANIFEST)
     check_model(model, bundle, folder / MODEL)
     try:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from anime2real import __version__
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.redrawer import networks_sum
+from anime2real.bundle.save import manifest_of
 from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
@@ -84,7 +85,7 @@ class Work:
         total = hashlib.sha256(
             json.dumps([
                 __version__, self.size, SHARD, _FACTS, self.stamps, detector and detector.name,
-                [(bundle.manifest(), networks_sum(bundle)) for bundle in self.bundles],
+                [(manifest_of(bundle), networks_sum(bundle)) for bundle in self.bundles],
                 [member.shown_as for member in self.members],
                 [str(member.container.resolve()) for member in self.members],
             ]).encode()
