@@ -1,11 +1,13 @@
 """A covering code finds every near pair once, whatever the number of threads and the memory it gets."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from data.test_duplicates import brute_force, with_copies
 from numpy.typing import NDArray
 
-from anime2real.data import covering_hashes, duplicates
+from anime2real.data import covering_hashes, duplicates, near_hashes
 from anime2real.data.covering_hashes import MOST, Covering, masks
 from anime2real.data.duplicates import distinct
 
@@ -60,9 +62,30 @@ def test_distinct_finds_what_brute_force_finds(threads: int, monkeypatch: pytest
         assert np.array_equal(distinct(hashes, 8, says, threads=threads), brute_force(hashes, 8, says))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_where_most_are_copies_they_are_searched_by_halves(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So pairs need no more memory than pictures."""
+    monkeypatch.setattr(duplicates, "_FEWEST_COVERED", 1000)
+    monkeypatch.setattr(covering_hashes, "_LEAST_A_THREAD", 1)
+    hashes = with_copies(3000, 8, 9)
+    hashes[::60] = hashes[7]
+    expected = distinct(hashes, 8, threads=threads)
+    monkeypatch.setattr(duplicates, "_COPIES", 0)
+    joins = []
+
+    def join(*of: Any) -> Any:
+        joins.append(of)
+        return near_hashes.near_pairs(*of)
+
+    monkeypatch.setattr(duplicates, "near_pairs", join)
+    assert np.array_equal(distinct(hashes, 8, threads=threads), expected)
+    assert joins
+    assert np.array_equal(expected, brute_force(hashes, 8))
+
+
 def test_hashes_that_are_much_alike_are_searched_by_halves() -> None:
     random = np.random.default_rng(0)
-    few_bits = random.integers(0, 2**12, 3000, np.uint64)
+    few_bits = random.integers(0, 2**8, 3000, np.uint64)
     many_bits = random.integers(0, 2**64, 3000, np.uint64)
     some = [Covering(hashes, np.ones(3000, bool), 0, 3000, 8).candidates() for hashes in (few_bits, many_bits)]
     assert some[0] > duplicates._CANDIDATES > 1000 * some[1]

@@ -48,8 +48,11 @@ class Recipe:
         return {**vars(self), "sources": [(str(path), domain) for path, domain in self.sources]}
 
 
-def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
+def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | None = None) -> None:
     """Write a pack from shards that are all decoded; each is removed when its pictures are in the pack.
+
+    Args:
+        threads: that compare pictures; as many as there are cores if not given.
 
     Raises:
         EmptyDomainError: no picture of a domain is left to train on.
@@ -59,7 +62,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress) -> None:
         return
     members, facts = shards.members, shards.read_facts()
     progress("comparing pictures", 0)
-    kept, test, dropped = _select(members, facts, thumbnails_alike(shards.thumbnails()), recipe)
+    kept, test, dropped = _select(members, facts, thumbnails_alike(shards.thumbnails()), recipe, threads)
     for reason in get_args(Reason):
         dropped[reason] = sum(r.reason == reason for r in facts.rejected)
     dropped["not read"] = sum(recipe.left_out.values())
@@ -97,7 +100,7 @@ def _why_empty(domain: Domain, members: Sequence[Member], facts: Facts) -> str:
 
 
 def _select(
-    members: list[Member], facts: Facts, alike: Any, recipe: Recipe
+    members: list[Member], facts: Facts, alike: Any, recipe: Recipe, threads: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Counter[str]]:
     """Places that stay, ascending, and which (N,) are for testing; these go first, so no near copy is trained on."""
     sums = (content.decode() or "0" * 64 for content in facts.sums.tolist())
@@ -114,7 +117,7 @@ def _select(
         def same(one: NDArray[np.int64], other: NDArray[np.int64], of: NDArray[np.int64] = unique) -> Any:
             return alike(of[one], of[other])
 
-        chosen = unique[distinct(facts.hashes[unique], recipe.near, same)]
+        chosen = unique[distinct(facts.hashes[unique], recipe.near, same, threads=threads)]
         dropped["near duplicate"] += len(unique) - len(chosen)
         kept.append(chosen)
     return np.sort(np.concatenate(kept)), test, dropped

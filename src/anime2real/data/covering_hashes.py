@@ -10,7 +10,7 @@ millions of hashes.
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -72,7 +72,7 @@ class Covering:
                 counts[-1] += int((lengths * (lengths - 1) // 2).sum())
         return max(counts) / max(1, self.stop - self.start)
 
-    def pairs(self, alike: Alike | None, threads: int | None) -> Iterator[Pairs]:
+    def pairs(self, alike: Alike | None, threads: int | None) -> Generator[Pairs]:
         """All pairs, each once, in parts: later places (K,) and earlier places (K,).
 
         Args:

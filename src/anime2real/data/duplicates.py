@@ -7,6 +7,7 @@ the pairs of hashes.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,8 +37,11 @@ _BLOCK = 512
 _FEWEST_COVERED = 2**13
 """Pictures from which on a covering code is the quicker search."""
 
-_CANDIDATES = 4.0
+_CANDIDATES = 32.0
 """Pairs that a covering code compares under one mask, for each picture, from which on halves are the quicker search."""
+
+_COPIES = 8
+"""Pairs of copies for each picture from which on they are not kept in memory, 16 bytes each, but searched by halves."""
 
 _JOINED_AT_ONCE = 2**23
 """Pictures of either side of a join that are in memory at a time: less than 1 GB."""
@@ -111,8 +115,7 @@ class _Search:
             return
         if stop - start >= _FEWEST_COVERED and self.near <= MOST:
             covering = Covering(self.hashes, self.stays, start, stop, self.near, self.parts)
-            if covering.candidates() <= _CANDIDATES:
-                self._all_at_once(covering)
+            if covering.candidates() <= _CANDIDATES and self._all_at_once(covering):
                 return
         middle = (start + stop) // 2
         if self.parts:
@@ -122,11 +125,19 @@ class _Search:
             self._join(range(start, middle), late)
         self.between(middle, stop)
 
-    def _all_at_once(self, covering: Covering) -> None:
-        found = list(covering.pairs(self.alike, self.threads))
+    def _all_at_once(self, covering: Covering) -> bool:
+        """Decide by all pairs of copies; without a decision where there are too many of them."""
+        found, most = [], _COPIES * (covering.stop - covering.start)
+        with closing(covering.pairs(self.alike, self.threads)) as all_pairs:
+            for pairs in all_pairs:
+                found.append(pairs)
+                most -= len(pairs[0])
+                if most < 0:
+                    return False
         later, earlier = (np.concatenate([pair[i] for pair in found]) for i in (0, 1))
         order = np.argsort(later, kind="stable")
         _leave_out(self.stays, later[order], earlier[order])
+        return True
 
     def _join(self, before: range, piece: range) -> None:
         """Find those of a piece that are copies of pictures before."""

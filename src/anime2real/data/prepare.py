@@ -97,7 +97,7 @@ def prepare(
         hair: find the hair too: masks of it and its colour, in both domains; wants `face` or `tilted`.
         labels: read sex and age off each face too; wants `face` or `tilted`.
         labels_from: a table of labels that are known already, see `labels.read_table`; it stands for `labels`, too.
-        processes: to decode with; all cores if not given. The pack is the same.
+        processes: to decode with, and threads to compare pictures with; all cores if not given. The pack is the same.
         spread: decodes and finds hair elsewhere, in place of `processes`.
         failed: told each picture that cannot be read or shows no face, and why.
         overwrite: replace a pack that is there, which stays until the new one is whole.
@@ -129,7 +129,7 @@ def prepare(
                 for path, line in shards.failed():
                     failed(path, line)
             try:
-                assemble(shards, recipe, progress)
+                assemble(shards, recipe, progress, processes)
             except EmptyDomainError:
                 shards.remove()
                 raise
