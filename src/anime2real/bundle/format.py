@@ -152,7 +152,7 @@ class Bundle:
         return content
 
     def model_to_load(self) -> Path | bytes:
-        """`model`; of installed bundles the file, its sum checked, which ONNX Runtime loads in two thirds of the time."""
+        """`model`; of installed bundles the file, its sum checked, which is loaded in two thirds of the time."""
         if not self.installed:
             return self.model()
         self._read(keep=False)  # whoever can change it from here on can change the code beside it, too
