@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--method", default="galatea")
     options = parser.parse_args()
-    unchanged = Unchanged(Translator.load(options.method).bundle, threads=options.threads)
+    unchanged = Unchanged(Translator.load(options.method).bundle, threads=options.threads, redraws=False)
     finder = FollowingFinder(FaceFinder(threads=options.threads))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "clip.mp4"

@@ -64,7 +64,7 @@ def main() -> None:
     for _ in range(options.rounds):
         prepared = timed("decode, find, crop", service.prepare, content, request)
         outputs = [
-            timed("network", service.translators[job.bundle.method, job.bundle.target], job.crops.pixels,
+            timed("network", service.translators[job.key], job.crops.pixels,
                   job.crops.landmarks, [job.variant], job.crops.who)
             for job in prepared.jobs
         ]  # fmt: skip

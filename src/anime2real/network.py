@@ -59,6 +59,7 @@ class Network:
         self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
         self._session = _session_of(bundle, threads or available_cores(), once)
         self._batch = min(bundle.batch, max(LEAST_BATCH, threads or available_cores()))
+        self.redraws = redraws
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
         self._output = self._session.get_outputs()[0].name

@@ -175,6 +175,17 @@ def test_a_bundle_that_cannot_be_used_is_one_line_and_1(
     assert not (tmp_path / "o").exists()
 
 
+def test_results_are_redrawn_unless_that_is_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.write_bundle(tmp_path / "back", tiny.model(scale=-1.0), source="real", target="anime")
+    there = tiny.write_bundle(tmp_path / "there", tiny.model(), redrawn_by="back").folder
+    Image.new("RGB", (32, 32), (10, 120, 200)).save(tmp_path / "a.png")
+    command = ["translate", "--crop", "none", str(tmp_path / "a.png"), "--bundle", str(there), "-o"]
+    assert main([*command, str(tmp_path / "twice.png")]) == 0
+    assert main([*command, str(tmp_path / "once.png"), "--no-redraw"]) == 0
+    colours = [Image.open(tmp_path / name).getpixel((3, 3)) for name in ("twice.png", "once.png")]
+    assert colours == [(245, 135, 55), (10, 120, 200)]
+
+
 def test_to_must_fit_the_bundle(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = [*translating(draw(tmp_path / "a.png"), tmp_path / "o", bundle), "--to"]
     assert main([*command, "anime"]) == 2

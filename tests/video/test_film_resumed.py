@@ -62,6 +62,11 @@ def test_what_another_redraws_does_not_go_on_with_what_was_begun(tmp_path: Path,
         run(film, tmp_path / "out.mp4", stopped, segment=10)
     tiny.write_bundle(tmp_path / "back", tiny.model(scale=0.5), source="real", target="anime")
     assert run(film, tmp_path / "out.mp4", Translator(there, threads=1), segment=10).resumed == 0
+    again = Interrupted(there, threads=1)
+    again.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", again, segment=10)
+    assert run(film, tmp_path / "out.mp4", Translator(there, threads=1, redraws=False), segment=10).resumed == 0
 
 
 def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:

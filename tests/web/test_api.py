@@ -293,7 +293,7 @@ def test_openapi_tells_everything(server: Live) -> None:
     translate = body["paths"]["/v1/translate"]["post"]
     fields = translate["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(fields["properties"]) == {
-        "picture", "to", "method", "face", "box", "layout", "variant", "who", "replace"
+        "picture", "to", "method", "face", "box", "layout", "variant", "who", "redraw", "replace"
     }  # fmt: skip
     assert fields["required"] == ["picture"]
     assert {"200", "400", "408", "413", "415", "422", "503", "504"} <= set(translate["responses"])
@@ -323,6 +323,21 @@ def test_a_variant_is_another_result_of_the_same_face(styled: Live) -> None:
     rejected = styled.post("/v1/translate", to="real", method="cyclegan", variant="2")
     assert rejected.status_code == 400
     assert "makes one result of a picture: leave variant out" in rejected.json()["error"]
+
+
+def test_results_are_redrawn_unless_that_is_not_wanted(tmp_path: Path) -> None:
+    tiny.write_bundle(tmp_path / "back", tiny.model(scale=-1.0), source="real", target="anime")
+    there = tiny.write_bundle(tmp_path / "there", tiny.model(), redrawn_by="back")
+    with live.running([there]) as server:
+        fields = {"to": "real", "face": "centre"}
+        usual, redrawn, plain = (
+            np.asarray(Image.open(io.BytesIO(server.post("/v1/translate", **fields, **more).content)))
+            for more in ({}, {"redraw": "true"}, {"redraw": "false"})
+        )
+        assert np.array_equal(usual, redrawn)
+        assert np.array_equal(plain, 255 - usual)  # nothing but the way back turns light into dark
+        rejected = server.post("/v1/translate", **fields, redraw="no")
+        assert rejected.json()["error"] == "redraw is 'no': give one of true, false"
 
 
 def test_a_variant_without_a_method_is_made_by_one_that_makes_several(bundles: list[Bundle], tmp_path: Path) -> None:

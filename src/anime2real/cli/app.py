@@ -12,7 +12,7 @@ from anime2real.cli.average import average
 from anime2real.cli.enlarge import enlarge
 from anime2real.cli.export import export
 from anime2real.cli.extras import TRAIN
-from anime2real.cli.options import Json, Output, Ray, Recursive
+from anime2real.cli.options import Json, Output, Ray, Recursive, Redraw
 from anime2real.cli.pack import pack
 from anime2real.cli.pairs import pairs
 from anime2real.cli.pictures import compare, evaluate, inspect, methods
@@ -24,7 +24,7 @@ from anime2real.cli.translate import translate
 from anime2real.errors import UsageError
 
 # `translate` is also read without cyclopts (`main.quick`), so its own module has not heard of it.
-translate.__annotations__.update(output=Output, as_json=Json, recursive=Recursive, ray=Ray)
+translate.__annotations__.update(output=Output, as_json=Json, recursive=Recursive, redraw=Redraw, ray=Ray)
 
 app = App(
     name="anime2real",

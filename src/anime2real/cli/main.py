@@ -20,7 +20,7 @@ from anime2real.cli.terminal import DEBUG, DONE, FAILED, INTERRUPTED, READER_GON
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
-_ODD: Final = {"-o": "output", "--json": "as_json", "--no-recursive": "recursive"}
+_ODD: Final = {"-o": "output", "--json": "as_json", "--no-recursive": "recursive", "--no-redraw": "redraw"}
 """Options that have another name than their argument; `--as-json` is none."""
 
 
@@ -113,7 +113,7 @@ def _value(token: str, hint: Any, left: Iterator[str]) -> Any:
     """The value of an option, whose text is taken from what is left; None if it is not plain, or there is no hint."""
     kinds = _kinds(hint)
     if bool in kinds:
-        return token != "--no-recursive"
+        return not token.startswith("--no-")
     text = next(left, "")
     if not text or text.startswith("-"):
         return None

@@ -27,3 +27,4 @@ Ray = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 """[ADDRESS]; cyclopts knows options with several values, or none, but not with one or none."""
 Many = Parameter(consume_multiple=True)
 Recursive = Annotated[bool | None, Parameter(negative="--no-recursive")]
+Redraw = Annotated[bool, Parameter(negative="--no-redraw")]

@@ -190,7 +190,8 @@ def _translate(
     to = options.to or _direction(found)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
-    settings = f"{key} {networks_sum(chosen.bundle)} {options.faces}"
+    whose = networks_sum(chosen.bundle) if chosen.redraws else chosen.bundle.sha256
+    settings = f"{key} {whose} {options.faces}"
     segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
     wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
     for stale in folder.iterdir():

@@ -13,7 +13,7 @@ from anime2real.pipeline import Layout
 from anime2real.web.problem import HttpProblem
 from anime2real.web.upload import UploadForm
 
-FIELDS: Final = frozenset(("to", "method", "face", "box", "layout", "variant", "who", "replace"))
+FIELDS: Final = frozenset(("to", "method", "face", "box", "layout", "variant", "who", "replace", "redraw"))
 PARTS: Final = frozenset(("to", "method", "face", "box", "variant", "who"))
 """What an entry of `replace` may say."""
 
@@ -50,6 +50,7 @@ class TranslateRequest:
         who: who the results should show.
         box: in the place of `face`: where the one face is, if the finder does not see it.
         replacements: in the place of all that: faces that are pasted into the picture, each in its own way.
+        redraws: whether results are redrawn, by methods that do so.
     """
 
     to: Domain | None
@@ -60,6 +61,7 @@ class TranslateRequest:
     who: Who = AS_SEEN
     box: Box | None = None
     replacements: tuple[Part, ...] = ()
+    redraws: bool = True
 
     @property
     def several(self) -> bool:
@@ -124,7 +126,8 @@ def parse_request(form: UploadForm, methods: Collection[str]) -> TranslateReques
         if layout != "paste" or values or asked:
             raise HttpProblem(400, "replace says all of each face: give it with layout=paste and the picture alone")
         replacements = _replacements(form.single("replace", ""), methods)
-    return TranslateRequest(part.to, asked, part.face, layout, part.variant, part.who, part.box, replacements)
+    redraws = _choice("redraw", form.single("redraw", "true"), ("true", "false")) == "true"
+    return TranslateRequest(part.to, asked, part.face, layout, part.variant, part.who, part.box, replacements, redraws)
 
 
 def _part(values: Mapping[str, str], methods: Collection[str]) -> Part:

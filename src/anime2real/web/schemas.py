@@ -137,11 +137,16 @@ TRANSLATE_FORM: Final = form(
             "description": "who to show, for methods with `ages`: man or woman, an age from 18 to 80, or both, as "
             "'man, 25'; auto, as the picture has it",
         },
+        "redraw": {
+            "type": "string", "enum": ["true", "false"], "default": "true",
+            "description": "false: results are not drawn again, where the method does so (galatea, to real); more "
+            "faces are broken, in a third of the time",
+        },
         "replace": {
             "type": "string", "contentMediaType": "application/json",
             "examples": ['[{"face": 0}, {"face": 1, "method": "cyclegan", "to": "real"}, {"box": "120,80,360,320"}]'],
-            "description": "with layout=paste, in the place of all other fields: several faces, each in its own way; a "
-            "JSON list of objects with face or box, and to, method, variant, who",
+            "description": "with layout=paste, in the place of all other fields but redraw: several faces, each in its "
+            "own way; a JSON list of objects with face or box, and to, method, variant, who",
         },
     }
 )  # fmt: skip

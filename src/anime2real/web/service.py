@@ -44,12 +44,19 @@ class Job:
         faces: the numbers of the faces that were cropped; None is the centre square, or a box.
         crops: what the network takes.
         variant: which result of each.
+        redraws: whether results are redrawn.
     """
 
     bundle: Bundle
     faces: tuple[int | None, ...]
     crops: Crops
     variant: int
+    redraws: bool = True
+
+    @property
+    def key(self) -> tuple[str, Domain, bool]:
+        """Of the service's translator."""
+        return self.bundle.method, self.bundle.target, self.redraws
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,12 @@ class TranslationService:
         self.workers = max(2, threads := settings.threads or available_cores())
         self._limits = Limits(settings.max_bytes, settings.max_pixels)
         self._crop_pool = ThreadPoolExecutor(threads, thread_name_prefix="crop")
-        self.translators = {(b.method, b.target): ParallelTranslator(b, threads, self._crop_pool) for b in self.bundles}
-        slowest = max((self.translators[key].load() for key in sorted(self.defaults())), default=0.0)
+        self.translators = {
+            (b.method, b.target, redraws): ParallelTranslator(b, threads, self._crop_pool, redraws=redraws)
+            for b in self.bundles
+            for redraws in (True, False)
+        }
+        slowest = max((self.translators[*key, True].load() for key in sorted(self.defaults())), default=0.0)
         start = time.monotonic()
         default_finder(1)(Image.new("RGB", (256, 256)))  # load it now, so that the first client need not wait
         self.seconds_each = slowest + time.monotonic() - start
@@ -180,7 +191,7 @@ class TranslationService:
                 check_wanted()
                 crops = crop_faces(decoded.image, list(chosen.values()), bundle, who=one.who)
                 crops = replace(crops, cutout=decoded.cutout if request.layout == "paste" else None)
-                jobs.append(Job(bundle, numbers, crops, one.variant))
+                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws))
             notes += already_note([face.domain for face in chosen.values() if face.score], to)
             directions.append(to)
         return PreparedPicture(

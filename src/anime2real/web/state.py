@@ -82,8 +82,7 @@ class Server:
             prepared: PreparedPicture = await self.run_in_thread(self.service.prepare, form.picture, request)
             outputs = await asyncio.gather(
                 *(
-                    self.batcher((job.bundle.method, job.bundle.target), job.crops.pixels, job.crops.landmarks,
-                                 job.variant, job.crops.who)
+                    self.batcher(job.key, job.crops.pixels, job.crops.landmarks, job.variant, job.crops.who)
                     for job in prepared.jobs
                 )
             )  # fmt: skip

@@ -25,10 +25,11 @@ class ParallelTranslator:
         bundle: to run.
         threads: CPU threads, at least 1.
         pool: runs the crops of a batch; it has as many threads.
+        redraws: as of `Network`.
     """
 
-    def __init__(self, bundle: Bundle, threads: int, pool: ThreadPoolExecutor) -> None:
-        self.bundle = bundle
+    def __init__(self, bundle: Bundle, threads: int, pool: ThreadPoolExecutor, *, redraws: bool = True) -> None:
+        self.bundle, self._redraws = bundle, redraws
         self._threads, self._pool = threads, pool
         self._loaded: dict[int, Translator] = {}
         self._loading = threading.Lock()
@@ -81,7 +82,7 @@ class ParallelTranslator:
     def _translator(self, threads: int) -> Translator:
         with self._loading:
             if threads not in self._loaded:
-                self._loaded[threads] = Translator(self.bundle, threads=threads)
+                self._loaded[threads] = Translator(self.bundle, threads=threads, redraws=self._redraws)
                 release_freed_memory()
             return self._loaded[threads]
 
