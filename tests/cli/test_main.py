@@ -207,7 +207,7 @@ def test_lists_have_no_flag_that_empties_them(command: str, capsys: pytest.Captu
     assert main([command, "--help"]) == 0
     told = capsys.readouterr().out
     assert "--empty" not in told
-    assert set(re.findall(r"--no-[a-z-]+", told)) <= {"--no-recursive"}
+    assert set(re.findall(r"--no-[a-z-]+", told)) <= {"--no-recursive", "--no-redraw"}
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
