@@ -14,6 +14,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
+from anime2real.data.duplicates import NEAR
+
 CPU: Final = "2 cores of an EPYC, busy with other work, processor time, 2026-11-30"
 
 
@@ -30,10 +32,13 @@ class Rates:
     labels_ms: float = rate(38.1, f"the same with --hair --labels, beyond that; {CPU}")
     shard_ms: float = rate(5.5, f"pack shard of that pack, 5.3, and 0.2 for what tells copies apart; {CPU}")
     translate_ms: float = rate(266.0, f"translate FOLDER --to anime of 400 photographs of 256 px; {CPU}")
-    search_s: float = rate(447.0, f"benchmarks/duplicates.py --hashes 1e7: near pairs within a part; {CPU}")
-    join_s: float = rate(570.0, f"near_pairs of 5·10⁶ and 10⁶ random hashes, 28.5 s: for two parts of 10⁷; {CPU}")
-    near_drawings: float = rate(1.2e-5, "share of pairs within 8 bits, 10,000 illustration crops, 2026-11-30")
-    near_photographs: float = rate(6.8e-4, "the same of 10,000 of CelebA's aligned photographs, 2026-11-30")
+    search_s: float = rate(82.0, f"benchmarks/duplicates.py --hashes 1e7, sorts by AVX2; {CPU}")
+    search_cores: float = rate(10.0, "assumed: cores that 14 threads of it are worth")
+    equal_drawings: float = rate(2.9e-7, "pairs equal under a mask, mean of 511, 10,000 illustration crops, 2026-11-30")
+    equal_photographs: float = rate(4.2e-7, "the same of 10,000 of CelebA's aligned photographs, 2026-11-30")
+    compare_us: float = rate(0.05, f"covering_hashes.py, for each such pair under each mask; {CPU}")
+    near_drawings: float = rate(4.7e-6, "share of pairs within 8 bits, 10,000 illustration crops, 2026-11-30")
+    near_photographs: float = rate(1.4e-5, "the same of 10,000 of CelebA's aligned photographs, 2026-11-30")
     look_us: float = rate(0.44, f"thumbnails_alike, for each such pair; {CPU}")
     index_us: float = rate(21.0, f"benchmarks/index.py, for each picture, when an index is first opened; {CPU}")
     file_kb: float = rate(11.0, "of these pictures, WebP of 256 px; yours are larger")
@@ -72,11 +77,15 @@ def reckoned(pictures: float, rates: Rates, plan: Plan) -> dict[str, dict[str, f
     """Core hours, GPU hours, terabytes, gigabytes of memory on one machine and dollars, by what is done."""
     prepare = pictures * (rates.prepare_ms + rates.labels_ms) / 3.6e6
     parts = max(1.0, pictures / plan.part)
-    # Copies are looked for among the drawings, and among the photographs.
+    # Copies are looked for among the drawings, and among the photographs; in each part, and then in all of them.
     of_each = pictures / 2
-    near = (rates.near_drawings + rates.near_photographs) * of_each**2 / 2 * rates.look_us / 3.6e9
-    search = 2 * parts * rates.search_s * (of_each / parts / 1e7) / 3600
-    joins = 2 * parts * (parts - 1) / 2 * rates.join_s * (of_each / parts / 1e7) ** 2 / 3600
+    search = pictures * rates.search_s / 1e7 / 3600
+    masks = 2 ** (NEAR + 1) - 1
+    equal = masks * (rates.equal_drawings + rates.equal_photographs) * rates.compare_us
+    near = (rates.near_drawings + rates.near_photographs) * rates.look_us
+    pairs_of_copies = (equal + near) * of_each**2 / 2 / 3.6e9
+    searches = 2 if parts > 1 else 1
+    joined = search + pairs_of_copies
     shard = pictures * (rates.shard_ms / 3.6e6 + rates.index_us / 3.6e9)
     pairs = plan.epochs * of_each
     speed = rates.gpu_pairs_per_second * rates.streaming * (rates.gpu_scaling if plan.gpus > 1 else 1.0)
@@ -86,9 +95,9 @@ def reckoned(pictures: float, rates: Rates, plan: Plan) -> dict[str, dict[str, f
     lines = {
         "prepare": {"cores": prepare, "tb": pictures * (rates.file_kb + rates.pack_kb) / 1e9,
                     "memory_gb": min(pictures, plan.part) * rates.list_bytes / 1e9},
-        # Parts are searched where they are prepared; one core joins them.
-        "copies": {"cores": search + joins + near, "hours": search / min(plan.cores, parts) + joins + near,
-                   "tb": pictures * 3.2 / 1e9 if parts > 1 else 0.0, "memory_gb": 1 + pictures / 1e9},
+        # Parts are searched where they are prepared; threads of one machine join them.
+        "copies": {"cores": searches * search + pairs_of_copies, "hours": joined / rates.search_cores,
+                   "tb": pictures * 3.2 / 1e9 if parts > 1 else 0.0, "memory_gb": 5 + pictures / 1e9},
         "shards": {"cores": shard, "tb": pictures * rates.shard_kb / 1e9, "memory_gb": 1.0},
         "train": {"cores": gpu_hours * readers, "gpus": gpu_hours, "memory_gb": pictures * rates.known_bytes / 1e9},
         "translate": {"cores": translate, "tb": pictures * (rates.file_kb + rates.result_kb) / 1e9, "memory_gb": 1.2},
