@@ -34,11 +34,13 @@ class Rates:
     translate_ms: float = rate(266.0, f"translate FOLDER --to anime of 400 photographs of 256 px; {CPU}")
     search_s: float = rate(82.0, f"benchmarks/duplicates.py --hashes 1e7, sorts by AVX2; {CPU}")
     search_cores: float = rate(10.0, "assumed: cores that 14 threads of it are worth")
-    equal_drawings: float = rate(2.9e-7, "pairs equal under a mask, mean of 511, 10,000 illustration crops, 2026-11-30")
-    equal_photographs: float = rate(4.2e-7, "the same of 10,000 of CelebA's aligned photographs, 2026-11-30")
+    equal_drawings: float = rate(
+        2.9e-7, "pairs equal under a mask, research/perceptual_hashes.py anime-96.zip, 2026-11-30"
+    )
+    equal_photographs: float = rate(4.1e-7, "the same of celeba-109.zip, 10,000 aligned photographs")
     compare_us: float = rate(0.05, f"covering_hashes.py, for each such pair under each mask; {CPU}")
-    near_drawings: float = rate(4.7e-6, "share of pairs within 8 bits, 10,000 illustration crops, 2026-11-30")
-    near_photographs: float = rate(1.4e-5, "the same of 10,000 of CelebA's aligned photographs, 2026-11-30")
+    near_drawings: float = rate(4.7e-6, "pairs within 8 bits, research/perceptual_hashes.py anime-96.zip, 2026-11-30")
+    near_photographs: float = rate(1.5e-5, "the same of celeba-109.zip, 10,000 aligned photographs")
     look_us: float = rate(0.44, f"thumbnails_alike, for each such pair; {CPU}")
     index_us: float = rate(21.0, f"benchmarks/index.py, for each picture, when an index is first opened; {CPU}")
     file_kb: float = rate(11.0, "of these pictures, WebP of 256 px; yours are larger")

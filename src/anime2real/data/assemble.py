@@ -52,7 +52,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | 
     """Write a pack from shards that are all decoded; each is removed when its pictures are in the pack.
 
     Args:
-        threads: that compare pictures; as many as there are cores if not given.
+        threads: that compare pictures, and processes that read the index; as many as there are cores if not given.
 
     Raises:
         EmptyDomainError: no picture of a domain is left to train on.
@@ -85,7 +85,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | 
             {"name": path.name, "domain": domain, "sha256": sum_of(path, members, sums)}
             for path, domain in recipe.sources
         ],
-        "sums": sums_of(shards.pack),
+        "sums": sums_of(shards.pack, threads),
     }  # fmt: skip
     write_meta(shards.pack, meta)
 

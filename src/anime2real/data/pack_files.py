@@ -11,6 +11,7 @@ from anime2real.atomic import atomic_file
 from anime2real.data.chunk_sums import CHUNK_BYTES, chunk_sums
 from anime2real.data.index import Index
 from anime2real.data.pack import NEXT, PackError
+from anime2real.data.workers import processes_here
 
 
 def write_index(folder: Path, entries: Iterable[Mapping[str, Any]]) -> None:
@@ -62,9 +63,13 @@ def note_hair(folder: Path, meta: Mapping[str, Any], sha256: str, facts: Mapping
     write_meta(folder, {**meta, "hair": {**facts, "sha256": sha256, **sums}})
 
 
-def sums_of(folder: Path) -> dict[str, Any]:
-    """`sums` of meta.json, for a pack whose images.npy and index.jsonl are written."""
+def sums_of(folder: Path, processes: int | None = 1) -> dict[str, Any]:
+    """`sums` of meta.json, for a pack whose images.npy and index.jsonl are written.
+
+    Args:
+        processes: that read a large index; as many as there are cores if None.
+    """
     shape = np.load(folder / "images.npy", mmap_mode="r").shape
     chunk = max(1, CHUNK_BYTES // int(np.prod(shape[1:])))
-    files = Index(folder / "index.jsonl").files_sha256
+    files = Index(folder / "index.jsonl", processes_here(processes)).files_sha256
     return {"pictures": chunk, "files": files, "images": chunk_sums(folder / "images.npy", chunk)}
