@@ -85,7 +85,7 @@ def test_where_most_are_copies_they_are_searched_by_halves(threads: int, monkeyp
 
 def test_hashes_that_are_much_alike_are_searched_by_halves() -> None:
     random = np.random.default_rng(0)
-    few_bits = random.integers(0, 2**8, 3000, np.uint64)
+    few_bits = random.integers(0, 2**4, 3000, np.uint64)
     many_bits = random.integers(0, 2**64, 3000, np.uint64)
     some = [Covering(hashes, np.ones(3000, bool), 0, 3000, 8).candidates() for hashes in (few_bits, many_bits)]
     assert some[0] > duplicates._CANDIDATES > 1000 * some[1]

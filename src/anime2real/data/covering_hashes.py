@@ -72,23 +72,24 @@ class Covering:
                 counts[-1] += int((lengths * (lengths - 1) // 2).sum())
         return max(counts) / max(1, self.stop - self.start)
 
-    def pairs(self, alike: Alike | None, threads: int | None) -> Generator[Pairs]:
+    def pairs(self, alike: Alike | None, threads: int | None, most: int | None = None) -> Generator[Pairs]:
         """All pairs, each once, in parts: later places (K,) and earlier places (K,).
 
         Args:
             alike: says which pairs are wanted; all if not given. It is called by several threads.
             threads: to search with; as many as there are cores if not given. The pairs are the same.
+            most: pairs from which on a part ends early, as the caller wants none of more; all come if not given.
         """
         tables = [(number, part) for number in range(len(self._masks)) for part in range(self._slices)]
         number = 1 if self.stop - self.start < _LEAST_A_THREAD else min(threads or os.cpu_count() or 1, len(tables))
         if number == 1:
-            yield from (self._wanted(table, alike) for table in tables)
+            yield from (self._wanted(table, alike, most) for table in tables)
             return
         waiting: deque[Future[Pairs]] = deque()
         pool = ThreadPoolExecutor(number)
         try:
             for table in tables:
-                waiting.append(pool.submit(self._wanted, table, alike))
+                waiting.append(pool.submit(self._wanted, table, alike, most))
                 if len(waiting) > 2 * number:
                     yield waiting.popleft().result()
             while waiting:
@@ -144,26 +145,27 @@ class Covering:
             np.less(differ, limit, out=some)
         return same
 
-    def _wanted(self, table: tuple[int, int], alike: Alike | None) -> Pairs:
+    def _wanted(self, table: tuple[int, int], alike: Alike | None, most: int | None) -> Pairs:
         """The pairs that this table finds and none before it."""
         number, part = table
         words = self._sorted(self._masks[number], part)
         same = self._same(words)
-        found: list[Pairs] = []
+        found, count = [(np.zeros(0, np.int64),) * 2], 0
         first, apart, below = np.flatnonzero(same), 1, np.uint64(2**self._place_bits - 1)
-        while len(first):
+        while len(first) and (most is None or count <= most):
             for start in range(0, len(first), _AT_ONCE):
                 some = first[start : start + _AT_ONCE]
                 earlier, later = ((words[at] & below).astype(np.int64) + self.start for at in (some, some + apart))
-                found.append(self._near(later, earlier, number))
+                later, earlier = self._near(later, earlier, number)
+                if alike is not None and len(later):
+                    wanted = alike(later, earlier)
+                    later, earlier = later[wanted], earlier[wanted]
+                found.append((later, earlier))
+                count += len(later)
             first = first[first + apart < len(same)]
             first = first[same[first + apart]]  # whose run goes on
             apart += 1
-        later, earlier = (np.concatenate([pair[i] for pair in found] or [np.zeros(0, np.int64)]) for i in (0, 1))
-        if alike is not None and len(later):
-            wanted = alike(later, earlier)
-            later, earlier = later[wanted], earlier[wanted]
-        return later, earlier
+        return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 
     def _near(self, later: Places, earlier: Places, number: int) -> Pairs:
         """Those that are near, of different parts, and equal under no mask before this one."""

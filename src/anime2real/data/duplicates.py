@@ -37,10 +37,10 @@ _BLOCK = 512
 _FEWEST_COVERED = 2**13
 """Pictures from which on a covering code is the quicker search."""
 
-_CANDIDATES = 32.0
+_CANDIDATES = 256.0
 """Pairs that a covering code compares under one mask, for each picture, from which on halves are the quicker search."""
 
-_COPIES = 8
+_COPIES = 2
 """Pairs of copies for each picture from which on they are not kept in memory, 16 bytes each, but searched by halves."""
 
 _JOINED_AT_ONCE = 2**23
@@ -128,7 +128,7 @@ class _Search:
     def _all_at_once(self, covering: Covering) -> bool:
         """Decide by all pairs of copies; without a decision where there are too many of them."""
         found, most = [], _COPIES * (covering.stop - covering.start)
-        with closing(covering.pairs(self.alike, self.threads)) as all_pairs:
+        with closing(covering.pairs(self.alike, self.threads, most)) as all_pairs:
             for pairs in all_pairs:
                 found.append(pairs)
                 most -= len(pairs[0])
