@@ -267,3 +267,16 @@ def test_a_process_that_translates_ends_with_its_exit_code_its_text_and_what_is_
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "at the end\n")
     assert ended.stderr.startswith("error: no.png")
+
+
+def test_a_training_in_several_processes_ends_while_threads_of_its_libraries_go_on(tmp_path: Path) -> None:
+    """As gloo's threads do: what Python does to end a process, which would wait for these, is left out."""
+    code = (
+        "import atexit, sys, threading; atexit.register(print, 'at the end')\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "import anime2real.cli.main as command; command.main = lambda: 3\n"
+        "sys.argv[1:] = ['train', 'cyclegan']; command.program()"
+    )
+    told = {**os.environ, "PYTHONPATH": str(SOURCE), "WORLD_SIZE": "2"}
+    ended = subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (3, "at the end\n")

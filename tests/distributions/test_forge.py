@@ -44,6 +44,15 @@ def test_a_workflow_runs_what_is_there(path: Path) -> None:
         assert ("run" in step) != ("uses" in step)
 
 
+def test_what_is_left_out_without_ray_is_tested_where_it_is_installed() -> None:
+    job = read(ROOT / ".github" / "workflows" / "nightly.yml")["jobs"]["cluster"]
+    commands = " ".join(step["run"] for step in job["steps"] if "run" in step)
+    assert re.search(r'"\.\[[\w,]*\bray\b', commands)
+    tests = (ROOT / "tests").rglob("test_*.py")
+    need = {path for path in tests if re.search(r'importorskip\("ray', path.read_text(encoding="utf-8"))}
+    assert {ROOT / name for name in re.findall(r"tests/\S+", commands)} == need
+
+
 def test_every_python_and_the_ends_of_torch_s_range_are_tested() -> None:
     matrix = read(ROOT / ".github" / "workflows" / "test.yml")["jobs"]["suite"]["strategy"]["matrix"]
     pythons = {*matrix["python"], *(row["python"] for row in matrix["include"])}
@@ -109,7 +118,7 @@ def test_jobs_install_from_the_lock_unless_they_try_what_users_get() -> None:
             installs = [
                 line for step in job["steps"] for line in step.get("run", "").splitlines() if "pip install" in line
             ]
-            if installs and name not in ("suite", "newest"):
+            if installs and name not in ("suite", "newest", "cluster"):
                 assert "--require-hashes -r .ci/requirements.txt" in installs[0]
                 assert all("--no-deps" in line or "dist/core" in line for line in installs[1:])
 

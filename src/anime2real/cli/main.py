@@ -28,9 +28,12 @@ def program() -> NoReturn:
     """Run the command line as the process that it is, and end that.
 
     Pictures end at once: what Python and ONNX Runtime do to give all memory back takes as long as finding two faces.
+    So does a training in several processes: while the cores are busy, gloo's threads now and then abort one that Python
+    takes down, and torchrun would call the training failed.
     """
     code = main()
-    if sys.argv[1:2] != ["translate"] or threading.active_count() > 1:
+    in_several = sys.argv[1:2] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
+    if not in_several and (sys.argv[1:2] != ["translate"] or threading.active_count() > 1):
         sys.exit(code)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
