@@ -38,7 +38,7 @@ class Rates:
         2.9e-7, "pairs equal under a mask, research/perceptual_hashes.py anime-96.zip, 2026-11-30"
     )
     equal_photographs: float = rate(4.1e-7, "the same of celeba-109.zip, 10,000 aligned photographs")
-    compare_us: float = rate(0.05, f"covering_hashes.py, for each such pair under each mask; {CPU}")
+    compare_us: float = rate(0.04, f"covering_hashes.py, for each such pair under each mask; {CPU}")
     near_drawings: float = rate(4.7e-6, "pairs within 8 bits, research/perceptual_hashes.py anime-96.zip, 2026-11-30")
     near_photographs: float = rate(1.5e-5, "the same of celeba-109.zip, 10,000 aligned photographs")
     look_us: float = rate(0.44, f"thumbnails_alike, for each such pair; {CPU}")

@@ -10,7 +10,7 @@ millions of hashes.
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +19,7 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.data.near_hashes import BITS, Alike, Hashes, Pairs, Places
+from anime2real.data.near_hashes import BITS, Alike, Hashes, Pairs
 
 MOST: Final = 9
 """Bits by which the two of a pair may differ at most: the code has ten dimensions."""
@@ -34,8 +34,6 @@ _AT_ONCE: Final = 2**17
 
 _LEAST_A_THREAD: Final = 2**14
 """Hashes below which threads have more to tell each other than to do."""
-
-_MASKS_AT_ONCE: Final = 32
 
 _TABLES_LOOKED_AT: Final = 2
 
@@ -150,34 +148,47 @@ class Covering:
         number, part = table
         words = self._sorted(self._masks[number], part)
         same = self._same(words)
-        found, count = [(np.zeros(0, np.int64),) * 2], 0
-        first, apart, below = np.flatnonzero(same), 1, np.uint64(2**self._place_bits - 1)
-        while len(first) and (most is None or count <= most):
-            for start in range(0, len(first), _AT_ONCE):
-                some = first[start : start + _AT_ONCE]
-                earlier, later = ((words[at] & below).astype(np.int64) + self.start for at in (some, some + apart))
-                later, earlier = self._near(later, earlier, number)
-                if alike is not None and len(later):
-                    wanted = alike(later, earlier)
-                    later, earlier = later[wanted], earlier[wanted]
-                found.append((later, earlier))
-                count += len(later)
-            first = first[first + apart < len(same)]
-            first = first[same[first + apart]]  # whose run goes on
-            apart += 1
+        found, count, start = [(np.zeros(0, np.int64),) * 2], 0, 0
+        while start < len(same) and (most is None or count <= most):
+            stop = _end_of_run(same, start + _AT_ONCE)
+            for later, earlier in self._near(words[start : stop + 1], same[start:stop], number):
+                wanted = np.ones(len(later), bool) if alike is None else alike(later, earlier)
+                found.append((later[wanted], earlier[wanted]))
+                count += int(np.count_nonzero(wanted))
+            start = stop
         return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 
-    def _near(self, later: Places, earlier: Places, number: int) -> Pairs:
-        """Those that are near, of different parts, and equal under no mask before this one."""
-        differ = self.hashes[later] ^ self.hashes[earlier]
-        close = np.flatnonzero(np.bitwise_count(differ) <= self.near)
-        if len(self.parts):
-            of_later, of_earlier = (np.searchsorted(self.parts, of[close], "right") for of in (later, earlier))
-            close = close[of_later != of_earlier]
-        for start in range(0, number, _MASKS_AT_ONCE):
-            before = self._masks[start : min(start + _MASKS_AT_ONCE, number)]
-            close = close[(differ[close, None] & before != 0).all(1)]
-        return later[close], earlier[close]
+    def _near(self, words: Hashes, same: NDArray[np.bool_], number: int) -> Iterator[Pairs]:
+        """Pairs of some runs that are near, of different parts, and equal under no mask before this one."""
+        places = np.flatnonzero(np.append(same, False) | np.append(False, same))  # of those in runs of two or more
+        goes_on = np.append(same, False)[places]
+        of_all = (words[places] & np.uint64(2**self._place_bits - 1)).astype(np.int64) + self.start
+        hashes = self.hashes[of_all]
+        first, apart = np.flatnonzero(goes_on), 1
+        while len(first):
+            for start in range(0, len(first), _AT_ONCE):
+                some = first[start : start + _AT_ONCE]
+                differ = hashes[some + apart] ^ hashes[some]
+                close = np.flatnonzero(np.bitwise_count(differ) <= self.near)
+                later, earlier = of_all[some[close] + apart], of_all[some[close]]
+                new = self._new(differ[close], number)
+                if len(self.parts):
+                    new &= np.searchsorted(self.parts, later, "right") != np.searchsorted(self.parts, earlier, "right")
+                if new.any():
+                    yield later[new], earlier[new]
+            first = first[first + apart < len(goes_on)]
+            first = first[goes_on[first + apart]]
+            apart += 1
+
+    def _new(self, differ: Hashes, number: int) -> NDArray[np.bool_]:
+        """(K,): whether no mask before this one leaves out all bits in which the two of a pair differ."""
+        table = _leaving_out(self.near)[:, :, : number // BITS + 1]
+        left_out = table[0][(differ & np.uint64(255)).astype(np.intp)]
+        for byte in range(1, BITS // 8):
+            left_out &= table[byte][(differ >> np.uint64(8 * byte) & np.uint64(255)).astype(np.intp)]
+        left_out[:, -1] &= np.uint64(2 ** (number % BITS) - 1)
+        new: NDArray[np.bool_] = ~left_out.any(1)
+        return new
 
     @property
     def _arange(self) -> Hashes:
@@ -199,6 +210,14 @@ class Covering:
         return larger
 
 
+def _end_of_run(same: NDArray[np.bool_], stop: int) -> int:
+    """Where the run of equal words that reaches `stop` ends."""
+    while stop < len(same) and same[stop - 1]:
+        ends = np.flatnonzero(~same[stop : stop + _AT_ONCE])
+        stop = stop + int(ends[0]) + 1 if len(ends) else stop + _AT_ONCE
+    return min(stop, len(same))
+
+
 @cache
 def masks(near: int) -> Hashes:
     """(2^(near + 1) − 1,): under one of them at least, hashes that differ in `near` bits or fewer are equal."""
@@ -208,6 +227,19 @@ def masks(near: int) -> Hashes:
     for row in _generator()[: near + 1]:
         words = np.concatenate([words, words ^ row])
     return words[1:]
+
+
+@cache
+def _leaving_out(near: int) -> Hashes:
+    """(8, 256, W): for each byte of a hash and each value of it a bit for each mask, set if the mask has none of it."""
+    words = masks(near)
+    words = np.append(words, np.full(-len(words) % BITS, 2**BITS - 1, np.uint64))
+    values = np.arange(256, dtype=np.uint64)
+    table = np.zeros((BITS // 8, 256, len(words) // BITS), np.uint64)
+    for byte in range(BITS // 8):
+        none = (words >> np.uint64(8 * byte)) & values[:, None] == 0
+        table[byte] = np.packbits(none, axis=1, bitorder="little").view("<u8")
+    return table
 
 
 def _generator() -> Hashes:
