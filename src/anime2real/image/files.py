@@ -256,14 +256,14 @@ def encode(image: Image.Image, kind: str, quality: int = QUALITY) -> bytes:
     clean = image.convert("RGBA" if image.mode == "RGBA" and kind != "JPEG" else "RGB")  # always a copy
     clean.info = {}
     buffer = io.BytesIO()
+    buffer.name = f"result.{kind.lower()}"  # of a format that it is told by a name, Pillow imports nothing but that
     if kind == "PNG":
         texts = PngInfo()
         texts.add_itxt("XML:com.adobe.xmp", provenance.PACKET)
         texts.add_text("Software", provenance.SOFTWARE)
-        clean.save(buffer, kind, pnginfo=texts, **PNG_WAY)
+        clean.save(buffer, pnginfo=texts, **PNG_WAY)
     else:
         options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
-        clean.save(
-            buffer, kind, quality=quality, exif=provenance.exif_of_results(), xmp=provenance.PACKET.encode(), **options
-        )
+        options |= {"exif": provenance.exif_of_results(), "xmp": provenance.PACKET.encode()}
+        clean.save(buffer, quality=quality, **options)
     return buffer.getvalue()
