@@ -110,19 +110,20 @@ class Covering:
 
     def _sorted(self, mask: np.uint64, number: int) -> Hashes:
         """Words (M,) of one slice, ascending: of each hash its masked bits, scrambled, and below them its place."""
-        words, bits, slices = self._buffer("words"), np.uint64(self._place_bits), self._slices
+        words, bits = self._buffer("words"), np.uint64(self._place_bits)
         filled = 0
         for start in range(self.start, self.stop, _AT_ONCE):
             stop = min(start + _AT_ONCE, self.stop)
-            there = self.stays[start:stop]
             keys = np.bitwise_and(self.hashes[start:stop], mask, out=self._buffer("keys")[: stop - start])
             keys *= _SCRAMBLE
             own = self._buffer("places")[: stop - start]
-            np.add(self._arange[: stop - start], np.uint64(start - self.start), out=own)
-            if slices > 1:
-                there = there & (keys >> np.uint64(BITS - (slices - 1).bit_length()) == number)
-            if not there.all():
-                keys, own = keys[there], own[there]
+            chosen = self._chosen(keys, start, stop, number, own)
+            if chosen is None:
+                np.add(self._arange[: stop - start], np.uint64(start - self.start), out=own)
+            else:
+                keys = keys[chosen]
+                own = chosen.astype(np.uint64)
+                own += np.uint64(start - self.start)
             keys >>= bits
             keys <<= bits
             if filled + len(keys) > len(words):
@@ -131,6 +132,15 @@ class Covering:
             filled += len(keys)
         words[:filled].sort()
         return words[:filled]
+
+    def _chosen(self, keys: Hashes, start: int, stop: int, number: int, buffer: Hashes) -> NDArray[np.intp] | None:
+        """Which of some keys take part and are of this slice; None if all are."""
+        there, slices = self.stays[start:stop], self._slices
+        if slices == 1:
+            return None if there.all() else np.flatnonzero(there)
+        of_slice = np.right_shift(keys, np.uint64(BITS - (slices - 1).bit_length()), out=buffer) == number
+        of_slice &= there
+        return np.flatnonzero(of_slice)
 
     def _same(self, words: Hashes) -> NDArray[np.bool_]:
         """(M − 1,): which words have the masked bits of the next one."""
