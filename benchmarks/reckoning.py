@@ -33,7 +33,9 @@ class Rates:
     shard_ms: float = rate(5.5, f"pack shard of that pack, 5.3, and 0.2 for what tells copies apart; {CPU}")
     translate_ms: float = rate(266.0, f"translate FOLDER --to anime of 400 photographs of 256 px; {CPU}")
     search_s: float = rate(82.0, f"benchmarks/duplicates.py --hashes 1e7, sorts by AVX2; {CPU}")
-    search_cores: float = rate(10.0, "assumed: cores that 14 threads of it are worth")
+    search_cores: float = rate(
+        11.0, "benchmarks/duplicates.py --hashes 1e8 --threads 14, of 32 virtual cores, 2026-11-30"
+    )
     equal_drawings: float = rate(
         2.9e-7, "pairs equal under a mask, research/perceptual_hashes.py anime-96.zip, 2026-11-30"
     )
@@ -49,9 +51,9 @@ class Rates:
     result_kb: float = rate(108.0, "of those results: PNG")
     list_bytes: float = rate(708.0, "benchmarks/listing.py, memory of prepare for each picture, 2026-11-30")
     known_bytes: float = rate(100.0, "memory of each process that trains, for each picture: landmarks, frames, labels")
-    gpu_pairs_per_second: float = rate(230.0, "galatea, 256 px, batch 8, one H200, torch 2.11, 2026-11-24 to 28")
-    gpu_scaling: float = rate(0.95, "benchmarks/scaling.py --methods cyclegan: 1.90 times on two H200, 2026-11-30")
-    streaming: float = rate(0.95, "assumed: benchmarks/streaming.py has not run on a GPU")
+    gpu_pairs_per_second: float = rate(245.0, "galatea, 256 px, batch 8, one H200, benchmarks/streaming.py, 2026-11-30")
+    gpu_scaling: float = rate(0.92, "benchmarks/scaling.py --methods galatea: 1.84 times on two H200, 2026-11-30")
+    streaming: float = rate(0.995, "benchmarks/streaming.py, galatea, 256 px, one H200, 2026-11-30")
     reads_per_second: float = rate(722.0, f"benchmarks/streaming.py: shards of 256 px, random order, a core; {CPU}")
     pictures_a_pair: float = rate(4.0, "galatea with a real set of its own")
     core_hour: float = rate(0.04, "assumed, in dollars")
