@@ -6,7 +6,8 @@ alone; the discriminators' step for those of real pictures and of the same resul
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -156,15 +157,15 @@ class Discriminators:
     def generators_losses(self, done: Mapping[str, Any]) -> dict[str, Tensor]:
         """The generators' adversarial losses, by name, of the scores of results."""
         of_features = [generator_loss(done[f"features_{domain}"]) for domain in self.features]
-        losses = {"adversarial": torch.stack(of_features).sum()}
+        losses = {"adversarial": reduce(add, of_features)}
         if self.patch:
             scores = [done[f"patch_{domain}"] for domain in self.patch]
-            losses["patch"] = torch.stack([squared(score, 1.0) for score in scores]).sum()
+            losses["patch"] = reduce(add, (squared(score, 1.0) for score in scores))
             if self.config.worst_patch_weight:
-                losses["worst_patch"] = torch.stack([worst_patch(score) for score in scores]).sum()
+                losses["worst_patch"] = reduce(add, (worst_patch(score) for score in scores))
         if self.cam:
             cams = [generators_loss(done[f"cam_{domain}"]) for domain in self.cam]
-            losses["cam_discriminator"] = torch.stack(cams).sum()
+            losses["cam_discriminator"] = reduce(add, cams)
         if self.details:
             losses["detail"] = torch.stack([squared(done[place], 1.0) for place in self.details]).sum()
         return losses
@@ -182,7 +183,7 @@ class Discriminators:
             losses[f"discriminator_patch_{domain}"] = least_squares(done[f"patch_{domain}"])
         if self.cam:
             cams = [discriminators_loss(done[f"cam_{domain}"]) for domain in self.cam]
-            losses["discriminator_cam"] = torch.stack(cams).sum()
+            losses["discriminator_cam"] = reduce(add, cams)
         if self.details:
             of_detail = partial(matching_least_squares, count=count) if self.config.expressions else least_squares
             losses["discriminator_detail"] = torch.stack([of_detail(done[place]) for place in self.details]).sum()

@@ -1,10 +1,10 @@
 """What Galatea's results keep of what they were made from, and show of what was asked for: colours and labels."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
 from anime2real.domain import Domain, other
@@ -79,5 +79,5 @@ def kept_losses(done: Mapping[str, Any]) -> dict[str, Tensor]:
         found = [done[f"{name}_{to}"] for to in ("real", "anime") if f"{name}_{to}" in done]
         means = [joined_mean(*each) / 100 if isinstance(each, tuple) else each for each in found]
         if means:
-            losses[name] = torch.stack(means).sum()
+            losses[name] = reduce(add, means)
     return losses
