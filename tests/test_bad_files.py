@@ -73,6 +73,8 @@ COMMANDS: Final = (
     "pairs DRAWN --with BAD -o OUT", "prepare --anime DRAWN --real DRAWN --size 32 --labels-from BAD -o OUT",
     "evaluate BUNDLE --data PACK --features Inception --inception BAD --quiet",
     "train galatea --data PACK -o OUT --steps 1 --start-from BAD --batch-size 2 --width 8 --quiet",
+    "train student --data PACK -o OUT --steps 1 --start-from BAD --batch-size 2 --quiet --set label_weight=0 "
+    "--set who=false --set expressions=false --set mask_margins=false",
     *(f"train {method} --data BAD -o OUT" for method in CONFIGS),
 )  # fmt: skip
 
@@ -92,6 +94,7 @@ FUNCTIONS: Final[dict[str, Callable[[Path], object]]] = {
     "decode": decode, "find_faces": find_faces, "read": read, "load": load, "Translator.open": Translator.open,
     "Translator.__call__": lambda bad: translator()(bad), "Translator.batch": lambda bad: translator().batch([bad]),
     "Bundle.model": lambda bad: replace(translator().bundle, folder=bad, installed=False).model(), "Pack": Pack,
+    "Bundle.model_to_load": lambda bad: replace(translator().bundle, folder=bad).model_to_load(),
     "read_study": read_study, "read_marks": read_marks, "translate_picture": translate_picture,
     "translate_picture by a bundle": lambda bad: translate_picture(live.EXAMPLES / "aoi.png", bundle=str(bad)),
     "label_picture": lambda bad: label_picture(bad, ("sky", "face")), "read_table": read_table,
@@ -101,7 +104,7 @@ FUNCTIONS: Final[dict[str, Callable[[Path], object]]] = {
 
 
 WITHOUT_FILE: Final = {
-    *("Translator.load", "Translator.translate", "Network.translate", "Bundle.manifest", "find", "shipped"),
+    *("Translator.load", "Translator.translate", "Network.translate", "find", "shipped"),
     *("Face.as_record", "align", "paste", "encode"),
     *("Translated.save", "save", "write"),
 }

@@ -10,7 +10,9 @@ from toys import Toy
 
 from anime2real.bundle.format import read
 from anime2real.cli.main import main
+from anime2real.cli.train import command_of
 from anime2real.data.pack import Pack
+from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS
 from anime2real.train.run import stats
 
@@ -80,6 +82,18 @@ def test_help_offers_the_common_options_and_some_of_the_method_s(
     assert len(flags) <= 28
     assert not any("empty" in flag for flag in flags)
     assert all(f"{name}:" in told for name in PRESETS[method])
+
+
+@pytest.mark.parametrize("method", CONFIGS)
+def test_help_says_what_each_option_is(method: str) -> None:
+    told = dict(re.findall(r"^ +(\w+): (.+)$", command_of(method).__doc__ or "", re.MULTILINE))
+    assert set(FLAGS[method]) <= set(told)
+
+
+def test_a_method_s_own_words_stand_before_inherited_ones() -> None:
+    told = command_of("student").__doc__ or ""
+    assert told.count("\n    start_from: ") == 1
+    assert "\n    start_from: the teacher" in told
 
 
 def test_options_are_never_positional(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

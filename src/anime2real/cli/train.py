@@ -25,6 +25,8 @@ from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainE
 
 app = App(name="train", help=TRAIN, default_parameter=Parameter(negative=()))
 
+_LINE_GOES_ON: Final = re.compile(r"\n {8,}")
+
 SUMMARIES: Final = {
     "difference": "Method 1: one vector, the difference between the domains.",
     "autoencoder": "Method 2: an encoder and a decoder, compared with pictures of the other domain.",
@@ -198,13 +200,21 @@ def command_of(method: str) -> Callable[..., int]:
 
     presets = "; ".join(f"{name}: {preset.summary}" for name, preset in PRESETS[method].items())
     told = inspect.cleandoc(Common.__doc__ or "").partition("Attributes:\n")[2]
-    own = inspect.cleandoc(CONFIGS[method].__doc__ or "").partition("Attributes:\n")[2]
-    told = told.replace("unless given.", f"unless given. {presets}.")
-    told, own = (re.sub(r"\n {8,}", " ", text) for text in (told, own))  # an option's words on one line
+    told = _LINE_GOES_ON.sub(" ", told.replace("unless given.", f"unless given. {presets}."))
     vars(command)["__signature__"] = inspect.Signature([*_parameters(Common), *_parameters(CONFIGS[method], method)])
     command.__name__ = method
-    command.__doc__ = f"{SUMMARIES[method]}\n\nArgs:\n{told}\n{own}"
+    command.__doc__ = f"{SUMMARIES[method]}\n\nArgs:\n{told}\n{_told_of(CONFIGS[method])}"
     return command
+
+
+def _told_of(kind: type[Any]) -> str:
+    """What docstrings say of the options of a configuration, a line each; its own words stand before inherited ones."""
+    lines: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        attributes = inspect.cleandoc(each.__doc__ or "").partition("Attributes:\n")[2]
+        for line in _LINE_GOES_ON.sub(" ", attributes).splitlines():
+            lines[line.partition(":")[0]] = line
+    return "\n".join(lines.values())
 
 
 def _parameters(kind: type[Any], method: str | None = None) -> list[inspect.Parameter]:
@@ -218,7 +228,7 @@ def _parameters(kind: type[Any], method: str | None = None) -> list[inspect.Para
         annotation = hints[field.name]
         if method is not None:
             # None tells that it was not given, so that a preset decides; help shows the method's own default.
-            said = str(default) if default not in (None, ()) else None
+            said = (" ".join(default) if isinstance(default, tuple) else str(default)) if default is not None else None
             annotation = Annotated[annotation | None, Parameter(show_default=_shown(said) if said else False)]
             default = None
         elif default is False:

@@ -89,7 +89,7 @@ def test_features_are_compared_by_their_mean_size() -> None:
     ("changes", "says"),
     [
         ({"cycle_weight": 5.0}, "the student has no way back: leave cycle_weight out"),
-        ({"start_from": ()}, "learns from a teacher: give --set start_from=galatea"),
+        ({"start_from": ()}, "learns from a teacher: give --start-from galatea"),
         ({"cell": 0}, "cell is 1 or more, not 0"),
         ({"adversarial_share": -0.5}, "adversarial_share goes from 0 to 1, not -0.5"),
         ({"cell": 5}, "cell 5 does not divide pictures of 32 px"),

@@ -9,7 +9,10 @@ from anime2real.train.run.config import TrainError
 OF_TWO_WAYS: Final = ("cycle_weight", "cycle_cell", "returned_share", "identity_weight", "cam_weight", "style_weight")
 """Options of `galatea` that say nothing where there is no way back."""
 
-FLAGS: Final = ("hair_recolouring", "hair_weight", "real_set", "min_scale", "learning_rate", "batch_size")
+FLAGS: Final = (
+    *("hair_recolouring", "hair_weight", "real_set", "min_scale"),
+    *("start_from", "learning_rate", "batch_size"),
+)
 """The options that the command line offers by name."""
 
 
@@ -55,6 +58,6 @@ class StudentConfig(GalateaConfig):
         if not 0 <= self.adversarial_share <= 1:
             raise TrainError(f"adversarial_share goes from 0 to 1, not {self.adversarial_share}")
         if not self.start_from:
-            raise TrainError("the student learns from a teacher: give --set start_from=galatea, or two bundles")
+            raise TrainError("the student learns from a teacher: give --start-from galatea, or two bundles")
         if self.cell < 1:
             raise TrainError(f"cell is 1 or more, not {self.cell}")
