@@ -12,7 +12,7 @@ pack=$2/parts-256
 [ -e "$2/held-out.txt" ] || anime2real pack hold-out "$pack" "$2/held-out.txt" --of-each 100
 anime2real train pix2pixhd --preset paper --minutes 20 --data "$pack" -o "$2/pix2pixhd-paper"
 anime2real train pix2pixhd --preset small --minutes 20 --data "$pack" -o "$2/pix2pixhd-small"
-anime2real train pix2pix --preset paper --minutes 20 --data "$pack" -o "$2/pix2pix"
+anime2real train pix2pix --minutes 20 --data "$pack" -o "$2/pix2pix"
 for run in pix2pixhd-paper pix2pixhd-small pix2pix; do
   anime2real evaluate "$2/$run/bundles" --data "$pack" --features VGG Lite0 --json "$2/$run.json"
 done

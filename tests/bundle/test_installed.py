@@ -25,7 +25,7 @@ ALL = {
     "autoencoder-anime-to-real", "autoencoder-real-to-anime", "cyclegan-anime-to-real", "cyclegan-real-to-anime",
     "cyclegan-tilt-anime-to-real", "cyclegan-tilt-real-to-anime", "difference-anime-to-real",
     "difference-real-to-anime", "galatea-anime-to-real", "galatea-real-to-anime", "galatea-styles-anime-to-real",
-    "ugatit-anime-to-real",
+    "pix2pixhd-anime-to-real", "ugatit-anime-to-real", "ugatit-real-to-anime",
 }  # fmt: skip
 """Every bundle in this clone, by name: a test over `shipped()` would pass without those that are not found."""
 

@@ -20,7 +20,9 @@ BUNDLES = {
         "autoencoder-anime-to-real", "autoencoder-real-to-anime", "cyclegan-anime-to-real", "cyclegan-real-to-anime",
     },
     "anime2real_bundles_tilt": {"cyclegan-tilt-anime-to-real", "cyclegan-tilt-real-to-anime"},
-    "anime2real_bundles_more": {"galatea-styles-anime-to-real", "ugatit-anime-to-real"},
+    "anime2real_bundles_more": {
+        "galatea-styles-anime-to-real", "pix2pixhd-anime-to-real", "ugatit-anime-to-real", "ugatit-real-to-anime",
+    },
 }  # fmt: skip
 MEGABYTES = {"anime2real": 40}
 """At most; the others 95, since an index takes files of up to 100."""

@@ -57,7 +57,7 @@ def test_the_command_that_it_names_brings_the_other_methods(built: Path, tmp_pat
     core.output(*command)
     assert (core.folder / "more" / "aoi.png").is_file()
     methods = json.loads(core.output(core.program, "methods", "--json"))
-    assert len(methods) == 12
+    assert len(methods) == 14
     assert {row["method"] for row in methods} == {"galatea", "difference", *ELSEWHERE}
 
 

@@ -8,6 +8,7 @@ ABOUT: Final = {
     "cyclegan": "Two translators that must undo each other (Zhu et al., 2017), which keeps the pose.",
     "cyclegan-tilt": "cyclegan that is told how the head leans, for faces that are not upright.",
     "ugatit": "Attends to what tells drawings from photographs, such as eyes (Kim et al., 2020).",
+    "pix2pixhd": "Draws photographs of maps of a face's parts, and takes nothing else (Wang et al., 2018).",
     "autoencoder": "One encoder for both worlds, a decoder for each: soft, and true to the arrangement.",
     "difference": "Adds the mean difference between photographs and drawings: the simplest that can be done.",
 }

@@ -35,11 +35,14 @@ ELSEWHERE: Final = {
     "cyclegan": "paper",
     "cyclegan-tilt": "tilt",
     "galatea-styles": "more",
+    "pix2pixhd": "more",
     "ugatit": "more",
 }
 """Methods whose bundles the package does not bring itself: the folder, under a clone's bundles/, of what does."""
 
-PREFERRED: Final = (BEST, "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference")
+PREFERRED: Final = (
+    BEST, "galatea-styles", "cyclegan", "ugatit", "cyclegan-tilt", "autoencoder", "difference", "pix2pixhd",
+)  # fmt: skip
 """Methods, the best first: what `best_method` chooses from."""
 
 
