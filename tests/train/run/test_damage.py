@@ -1,5 +1,6 @@
 """Runs that are damaged, deleted or diverge: what is whole is kept and used, and one line says the rest."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from toys import TINY, Toy, stop_at
 from trainings import PLAIN, assert_same, config, run
 
@@ -60,9 +62,22 @@ def test_without_an_intact_checkpoint_nothing_is_trained_and_nothing_deleted(toy
     damage(stopped / "checkpoints" / "step-000000003" / "model.safetensors")
     before = {path: path.read_bytes() for path in (stopped / "checkpoints").rglob("*") if path.is_file()}
     for door in (lambda: run("cyclegan", toy, stopped, OFTEN), lambda: restore_run(stopped)):
-        with pytest.raises(TrainError, match=r"is intact, .*3 is damaged .*2 is damaged .*train in a new folder$"):
+        with pytest.raises(TrainError, match=r"can be loaded, .*3 is damaged .*2 is damaged .*train in a new folder$"):
             door()
         assert before == {path: path.read_bytes() for path in (stopped / "checkpoints").rglob("*") if path.is_file()}
+
+
+def test_checkpoints_of_other_networks_are_not_called_damaged(toy: Toy, stopped: Path) -> None:
+    for path in checkpoint.complete(stopped / "checkpoints"):
+        weights = load_file(path / "model.safetensors")
+        weights["as_it_was_called"] = weights.pop(min(weights))
+        save_file(weights, path / "model.safetensors")
+        sums = (hashlib.sha256((path / name).read_bytes()).hexdigest() + f"  {name}\n" for name in FILES[:3])
+        (path / "SHA256SUMS").write_text("".join(sums))
+    says = "step-000000003 holds other networks than this version of anime2real trains"
+    with pytest.raises(TrainError, match=says) as refused:
+        run("cyclegan", toy, stopped, OFTEN)
+    assert "damaged" not in str(refused.value)
 
 
 def test_a_wrong_step_number_prunes_nothing(toy: Toy, stopped: Path) -> None:

@@ -184,6 +184,8 @@ def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
     for path in reversed(found):
         try:
             progress = _load(path, method)
+        except _OtherNetworksError:
+            reasons.append(f"{path.name} holds other networks than this version of anime2real trains")
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reasons.append(f"{path.name} is damaged ({first_line(error)})")
         else:
@@ -192,10 +194,14 @@ def load_newest(folder: Path, method: Method) -> tuple[RunProgress, list[str]]:
         return load_newest(folder, method)
     if reasons:
         raise TrainError(
-            f"no checkpoint in {folder} is intact, {'; '.join(reasons)}: nothing is deleted and nothing trained; put "
-            "intact copies there, or train in a new folder"
+            f"no checkpoint in {folder} can be loaded, {'; '.join(reasons)}: nothing is deleted and nothing trained; "
+            "put intact copies there, go on with the version that began the run, or train in a new folder"
         )
     return RunProgress(), []
+
+
+class _OtherNetworksError(Exception):
+    """An intact checkpoint has weights of other names or shapes."""
 
 
 def _load(path: Path, method: Method) -> RunProgress:
@@ -207,7 +213,11 @@ def _load(path: Path, method: Method) -> RunProgress:
     progress = RunProgress(**json.loads((path / STATE).read_text(encoding="utf-8")))
     if path.name != _name(progress.step):
         raise ValueError(f"it is of step {progress.step}, not of the one that its name tells")
-    method.load_state_dict(load_file(path / MODEL))
+    networks = load_file(path / MODEL)
+    try:
+        method.load_state_dict(networks)
+    except RuntimeError as error:  # the file has its sum, so it is what was written
+        raise _OtherNetworksError from error
     load_moments(method, load_file(path / OPTIMIZERS))
     return progress
 
