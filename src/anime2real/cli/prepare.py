@@ -62,7 +62,7 @@ def prepare(
         test_share: share of the pictures kept for testing, unless their folders name a test set.
         licence: in a few words, what may be done with what is learned from the pictures, for the model cards.
         rights: why, in a sentence.
-        near: near-duplicates differ by at most this many bits of 64; 0 drops exact copies only.
+        near: near-duplicates' hashes (pHash) differ by at most this many bits of 64; 0 drops exact copies only.
         hair: find the hair too, which galatea's --hair-recolouring and --hair-weight need.
         labels: read sex and age off each face too, which galatea's preset people needs.
         labels_from: a CSV table with the columns archive, member, sex and age of those that are known; the other faces
