@@ -1,6 +1,5 @@
 """The base of every failure that a user can cause, and the hint at a similar name."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +37,9 @@ def first_line(error: BaseException) -> str:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """` (did you mean 'x'?)` for the known name nearest to `name`, or nothing where none is near."""
-    matches = difflib.get_close_matches(name.lower(), known, n=1)
+    from difflib import get_close_matches  # not above: only mistakes need it
+
+    matches = get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
