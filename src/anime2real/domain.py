@@ -5,9 +5,6 @@ from typing import Final, Literal
 Domain = Literal["anime", "real"]
 DOMAINS: Final[tuple[Domain, Domain]] = ("anime", "real")
 
-PHOTOGRAPHS: Final = (".jpg", ".jpeg", ".heic", ".heif")
-"""Suffixes that drawings seldom have, and photographs seldom lack."""
-
 
 def other(domain: Domain) -> Domain:
     """The domain across: `real` for `anime`, `anime` for `real`."""

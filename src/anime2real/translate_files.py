@@ -18,7 +18,7 @@ from PIL import Image
 
 from anime2real.atomic import removed_if_empty
 from anime2real.bundle.limits import BATCH
-from anime2real.domain import DOMAINS, PHOTOGRAPHS, Domain
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face
@@ -154,11 +154,12 @@ def _run(
 
 
 def _likely(options: Options, waiting: _Waiting) -> tuple[Domain, ...]:
-    """The direction of the first picture, as far as its name tells."""
+    """The direction of the first picture, as far as its name tells: photographs are seldom anything but JPEG."""
     first = next((item.source for item, loading in waiting if loading), None)
     if first is None:
         return ()
-    return (options.to or ("anime" if first.suffix.lower() in PHOTOGRAPHS else "real"),)
+    photograph = first.suffix.lower() in (".jpg", ".jpeg", ".heic", ".heif")
+    return (options.to or ("anime" if photograph else "real"),)
 
 
 def _load_labeller(work: _Work, to: Domain) -> None:

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from anime2real.cli.cluster import translate_on
 from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
-from anime2real.domain import PHOTOGRAPHS, Domain
+from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
 
@@ -82,7 +81,11 @@ def translate(
     """
     from anime2real.bundle.format import MOST_VARIANTS
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
+    from anime2real.image.files import QUALITY, SUFFIXES, Search
+    from anime2real.image.films import FILM_SUFFIXES
     from anime2real.network import Networks
+    from anime2real.outcome import Options
+    from anime2real.translate_files import translate_files
 
     _refuse_both("--method", method, "--bundle", bundle)
     _refuse_both("--overwrite", overwrite, "--skip-existing", skip_existing)
@@ -100,23 +103,17 @@ def translate(
         once = variants == len(pictures) == 1 and Path(pictures[0]).is_file() and ray is None
         threads = threads or (None if ray is None else 1)
         networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once, redraws=redraw)
-        if once:
-            likely: Domain = domain or ("anime" if Path(pictures[0]).suffix.lower() in PHOTOGRAPHS else "real")
-            ThreadPoolExecutor(1).submit(networks, likely)  # a failure is told when it is asked for
-        from anime2real.image.files import QUALITY, WITH_FILMS, Search  # not above: the network loads meanwhile
-        from anime2real.image.label_map import note_of
-        from anime2real.outcome import Options
-        from anime2real.translate_files import translate_files
-
         _check_can(networks, domain, "--bundle" if bundle else "--method", variants, asked)
         if domain and (chosen := networks.bundle(domain)).classes:
+            from anime2real.image.label_map import note_of  # not above: few bundles take any
+
             tell(note_of(chosen, layout))
         options = Options(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
             skip_existing=skip_existing, variants=variants, who=asked,
         )  # fmt: skip
-        search = Search(place.pictures, WITH_FILMS, recursive=recursive, output=place.folder)
+        search = Search(place.pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=place.folder)
         report = OutcomePrinter(
             search, as_json=as_json, tells_domain=domain is None, words=place.words, to_stderr=place.to_stdout
         )
@@ -132,9 +129,11 @@ def translate(
             outcomes = translate_files(networks, search, place.folder, options, take_clip, file=place.file)
         else:
             outcomes = translate_on(ray, threads or 1, networks, search, place, options, take_clip)
-        until.callback(report.close)
-        for outcome in outcomes:
-            report(outcome)
+        try:
+            for outcome in outcomes:
+                report(outcome)
+        finally:
+            report.close()
         place.finish()
     return FAILED if report.failures else 0
 
@@ -154,12 +153,14 @@ class _Folder:
         """Nothing is left to do."""
 
 
-def _destination(given: list[str], output: Path, format: "Format | None", until: ExitStack) -> "_Folder | Destination":
-    if STDIN in given or output == Path(STDOUT) or output.suffix:
+def _destination(
+    pictures: list[str], output: Path, format: "Format | None", until: ExitStack
+) -> "_Folder | Destination":
+    if STDIN in pictures or output == Path(STDOUT) or output.suffix:
         from anime2real.cli.streams import Destination
 
-        return Destination(output, given, format, until)
-    return _Folder(given, output, format or "png")
+        return Destination(output, pictures, format, until)
+    return _Folder(pictures, output, format or "png")
 
 
 def _refuse_both(one: str, value: object, other: str, other_value: object) -> None:

@@ -24,7 +24,6 @@ from anime2real.image.folders import Found, LeftOut, Walk
 SUFFIXES: Final = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 ) | {".heic", ".heif"}
-WITH_FILMS: Final = SUFFIXES | FILM_SUFFIXES
 WRITABLE: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".avif": "AVIF"}
 
 QUALITY: Final = 92
