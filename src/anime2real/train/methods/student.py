@@ -143,7 +143,7 @@ class Student(Galatea):
 
 def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> Tensor:
     """The mean of the results of pictures, (N, 3, S, S), and of their mirror images, turned back."""
-    told = None if who is None else torch.cat([who, who])
-    plain, turned = network(torch.cat([image, image.flip(3)]), told).chunk(2)
+    twice = None if who is None else torch.cat([who, who])
+    plain, turned = network(torch.cat([image, image.flip(3)]), twice).chunk(2)
     mean: Tensor = (plain + turned.flip(3)) / 2
     return mean
