@@ -133,7 +133,7 @@ class Galatea(Method):
         channels = 3 + (2 if config.expressions else 0)
         self.detail_discriminators = nn.ModuleDict({name: PatchDiscriminator(width, channels) for name in details})
         self.reduction = max(1, size // SIDE)
-        cams = of if config.cam_discriminator_weight else ()
+        cams = [d for d in DOMAINS if d in of and config.cam_discriminator_weight]
         self.cam_discriminators = nn.ModuleDict({d: cam_discriminators(size // self.reduction, width) for d in cams})
         generators = () if config.generator == "ugatit" else (self.to_real, self.to_anime)
         for part in (*generators, *self.patch_discriminators.values(), *self.detail_discriminators.values()):
