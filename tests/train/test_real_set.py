@@ -27,16 +27,16 @@ from anime2real.train.step import Speed, TrainingStep
 def test_discriminators_learn_from_the_real_set_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     method = galatea(real_set=("sharp.zip",))
     pictures = {name: plain(50.0, 0.0, 2.0 * i, count=2) for i, name in enumerate(("anime", "real", "sharp", "drawn"))}
-    seen: dict[str, list[torch.Tensor]] = {"discriminator_real": [], "discriminator_anime": []}
-    for name, calls in seen.items():
-        getattr(method, name).register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
+    seen: dict[str, list[torch.Tensor]] = {"real": [], "anime": []}
+    for domain, calls in seen.items():
+        method.feature_discriminators[domain].register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
     monkeypatch.setattr("anime2real.train.methods.galatea_discriminators.augmented", lambda image, _: image)
     uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))
     real_set = Batch(pictures["drawn"], pictures["sharp"], uniforms)
     method.step(Batch(pictures["anime"], pictures["real"], uniforms, real_set=real_set))
-    for name, domain in (("discriminator_real", "sharp"), ("discriminator_anime", "drawn")):
-        of_generator, of_discriminator = seen[name]
-        assert torch.equal(of_discriminator[:2], pictures[domain])
+    for domain, shown in (("real", "sharp"), ("anime", "drawn")):
+        of_generator, of_discriminator = seen[domain]
+        assert torch.equal(of_discriminator[:2], pictures[shown])
         assert torch.equal(of_discriminator[2:], of_generator)
 
 
@@ -172,11 +172,9 @@ def test_results_are_as_soft_as_the_real_set_beside_them(monkeypatch: pytest.Mon
     options = {"detail_weight": 0.5, "cam_discriminator_weight": 0.5, "min_scale": 0.65, "soft_scale": 0.35}
     method = galatea(**options)
     discriminators = {
-        "discriminator_real": method.discriminator_real,
-        "discriminator_anime": method.discriminator_anime,
-    }
-    discriminators |= {
-        f"patch_{domain}": discriminator for domain, discriminator in method.patch_discriminators.items()
+        f"{kind}_{domain}": discriminator
+        for kind, of in (("discriminator", method.feature_discriminators), ("patch", method.patch_discriminators))
+        for domain, discriminator in of.items()
     }
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in discriminators}
     for name, discriminator in discriminators.items():
