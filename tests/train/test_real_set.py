@@ -29,7 +29,9 @@ def test_discriminators_learn_from_the_real_set_alone(monkeypatch: pytest.Monkey
     pictures = {name: plain(50.0, 0.0, 2.0 * i, count=2) for i, name in enumerate(("anime", "real", "sharp", "drawn"))}
     seen: dict[str, list[torch.Tensor]] = {"real": [], "anime": []}
     for domain, calls in seen.items():
-        method.feature_discriminators[domain].register_forward_pre_hook(lambda _, inputs, calls=calls: calls.append(inputs[0]))
+        method.feature_discriminators[domain].register_forward_pre_hook(
+            lambda _, inputs, calls=calls: calls.append(inputs[0])
+        )
     monkeypatch.setattr("anime2real.train.methods.galatea_discriminators.augmented", lambda image, _: image)
     uniforms = RandomNumbers(torch.full((2, COLUMNS), 0.5))
     real_set = Batch(pictures["drawn"], pictures["sharp"], uniforms)
