@@ -12,7 +12,9 @@ from anime2real.train.networks.efficientnet import LiteFeatures
 
 
 def feature_distance(features: LiteFeatures, image: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute distance of features, as a share of their mean size, in the mean over the four scales: a scalar.
+    """Mean absolute distance of a picture's features, as a share of their mean size: a scalar.
+
+    The mean over pictures and the four scales; each picture counts by itself, whatever else is in the batch.
 
     Args:
         features: frozen.
@@ -21,7 +23,7 @@ def feature_distance(features: LiteFeatures, image: Tensor, wanted: Tensor) -> T
     with torch.no_grad():
         of_wanted = [maps.float() for maps in features(wanted)]
     distances = [
-        (maps.float() - still).abs().mean() / still.abs().mean().clamp_min(1e-6)
+        (maps.float() - still).abs().mean((1, 2, 3)) / still.abs().mean((1, 2, 3)).clamp_min(1e-6)
         for maps, still in zip(features(image), of_wanted, strict=True)
     ]
     return torch.stack(distances).mean()
