@@ -1,4 +1,4 @@
-"""The analysis of a study: which method wins, which is taken for real, and how harshly photographs are judged."""
+"""The analysis of a study: which method wins, which is taken for real, and how harshly photographs are rated."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Analysis:
         rankings: by direction, where at least two methods were compared.
         fooling: (direction, method) -> how often its result was taken for the real picture.
         fooling_by_direction: the same over all methods.
-        harshness_gap: the fooling rate of drawings minus that of photographs: above zero, photographs are judged more
+        harshness_gap: the fooling rate of drawings minus that of photographs: above zero, photographs are rated more
             harshly; None unless both directions were asked about.
         median_milliseconds: of an answer, by kind of trial.
         undecided: answers, by kind of trial, in which the rater could not tell; no rate counts them.

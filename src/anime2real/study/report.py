@@ -61,10 +61,10 @@ def page(analysis: Analysis, study: Study | None = None) -> str:
         parts.append(intervals(rows, "taken for the real one (0.5: nobody can tell)", middle=0.5))
     if analysis.harshness_gap is not None:
         gap = analysis.harshness_gap
-        parts.append("<h2>Are photographs judged more harshly?</h2>")
+        parts.append("<h2>Are photographs rated more harshly?</h2>")
         parts.append(
             f"<p>Drawings were taken for real {100 * gap.value:+.1f} points more often than photographs (95 % interval "
-            f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}). Above zero, people judge photographs more harshly.</p>"
+            f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}). Above zero, people rate photographs more harshly.</p>"
         )
     if study is not None:
         parts += [pictures(study, to) for to in analysis.rankings]

@@ -1,7 +1,6 @@
 """Weight averaging: one translator whose weights are the mean of several that were trained on from the same ones.
 
-Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
-inference time", 2022: where several runs start from one network, the straight line between their weights leads over
+Wortsman et al., ICML 2022 (arXiv 2203.05482), on averaging the weights of models that were fine-tuned: where several runs start from one network, the straight line between their weights leads over
 networks that are as good. Flaws that one run has alone, such as a third eye or a blur, are averaged out. It costs no
 training, and the result is one network.
 

@@ -163,7 +163,7 @@ class Galatea(Method):
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
         betas = (0.0, 0.99)
         self.optimizers = {
-            "generators": adam([self.to_real, self.to_anime], learning_rate, betas),
+            "generators": adam([getattr(self, name) for name in self.averaged], learning_rate, betas),
             "discriminators": adam(self.discriminators.networks(), learning_rate, betas),
         }
 
@@ -241,22 +241,9 @@ class Galatea(Method):
         config = self.config
         cycle = losses["cycle"] + config.identity_weight * losses["identity"]
         loss = losses["adversarial"] + config.cycle_weight * cycle
-        weights = {
-            "patch": config.patch_weight,
-            "worst_patch": config.worst_patch_weight,
-            "cam_discriminator": config.cam_discriminator_weight,
-            "detail": config.detail_weight,
-            "diversity": config.style_weight,
-            "hair": config.hair_weight,
-            "eyes": config.eye_weight,
-            "skin": config.skin_weight,
-            "labels": config.label_weight,
-            "mirrored": config.mirror_weight,
-            "cam": config.cam_weight,
-        }
-        for name, weight in weights.items():
+        for name, weight in config.weights.items():
             if name in losses:
-                loss = loss + (weight or 0.0) * losses[name]
+                loss = loss + weight * losses[name]
         return loss
 
     def _discriminator_step(self, batch: Batch, results: Mapping[str, Results]) -> dict[str, Tensor]:

@@ -164,6 +164,23 @@ class GalateaConfig:
         """Whether an option needs to know where eyes, nose and mouth are."""
         return any(getattr(self, name) for name in OF_LANDMARKS)
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the generators' losses, by their names, but for those of the first discriminators and of the cycle."""
+        return {
+            "patch": self.patch_weight,
+            "worst_patch": self.worst_patch_weight or 0.0,
+            "cam_discriminator": self.cam_discriminator_weight,
+            "detail": self.detail_weight or 0.0,
+            "diversity": self.style_weight,
+            "hair": self.hair_weight or 0.0,
+            "eyes": self.eye_weight,
+            "skin": self.skin_weight,
+            "labels": self.label_weight,
+            "mirrored": self.mirror_weight,
+            "cam": self.cam_weight,
+        }
+
     def _check_ranges(self) -> None:
         for name in SHARES:
             if not 0 <= (getattr(self, name) or 0) <= 1:

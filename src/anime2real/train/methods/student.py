@@ -37,7 +37,7 @@ from anime2real.train.methods.galatea_results import Results
 from anime2real.train.methods.galatea_told import labelled, told
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.networks.ugatit import clip_rho
-from anime2real.train.optimizers import adam, frozen
+from anime2real.train.optimizers import frozen
 from anime2real.train.run.config import TrainError
 
 
@@ -70,14 +70,6 @@ class Student(Galatea):
         """Load the teacher's weights, and start as it."""
         super().load_initial_weights()
         self.teacher.load_state_dict(self.to_real.state_dict())
-
-    def make_optimizers(self, learning_rate: float) -> None:
-        """One Adam for the student, one for the discriminators, as of `Galatea`."""
-        betas = (0.0, 0.99)
-        self.optimizers = {
-            "generators": adam([self.to_real], learning_rate, betas),
-            "discriminators": adam(self.discriminators.networks(), learning_rate, betas),
-        }
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Results]]:
         config, optimizer = self.config, self.optimizers["generators"]
@@ -117,21 +109,7 @@ class Student(Galatea):
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The student's loss: the sum of its losses, each with its weight."""
-        config, share = self.config, self.config.adversarial_share
-        weights = {
-            "adversarial": share,
-            "patch": share * config.patch_weight,
-            "worst_patch": share * (config.worst_patch_weight or 0.0),
-            "cam_discriminator": share * config.cam_discriminator_weight,
-            "detail": share * (config.detail_weight or 0.0),
-            "taught": config.cell_weight,
-            "features": config.feature_weight,
-            "hair": config.hair_weight or 0.0,
-            "eyes": config.eye_weight,
-            "skin": config.skin_weight,
-            "labels": config.label_weight,
-            "mirrored": config.mirror_weight,
-        }
+        weights = self.config.weights
         return torch.stack([weight * losses[name] for name, weight in weights.items() if name in losses]).sum()
 
     def translators(self) -> list[TrainedTranslator]:

@@ -9,6 +9,9 @@ from anime2real.train.run.config import TrainError
 OF_TWO_WAYS: Final = ("cycle_weight", "cycle_cell", "returned_share", "identity_weight", "cam_weight", "style_weight")
 """Options of `galatea` that say nothing where there is no way back."""
 
+ADVERSARIAL: Final = ("adversarial", "patch", "worst_patch", "cam_discriminator", "detail")
+"""Losses that discriminators give."""
+
 FLAGS: Final = (
     *("hair_recolouring", "hair_weight", "real_set", "min_scale"),
     *("start_from", "learning_rate", "batch_size"),
@@ -43,6 +46,13 @@ class StudentConfig(GalateaConfig):
     mask_margins: bool = True
     min_scale: float = 0.65
     batch_size: int = 16
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the student's losses, by their names."""
+        weights = {"adversarial": 1.0, **super().weights}
+        weights |= {name: self.adversarial_share * weights[name] for name in ADVERSARIAL}
+        return weights | {"taught": self.cell_weight, "features": self.feature_weight}
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained.
