@@ -1,8 +1,8 @@
 """Weight averaging: one translator whose weights are the mean of several that were trained on from the same ones.
 
-Wortsman et al., ICML 2022 (arXiv 2203.05482), on averaging the weights of models that were fine-tuned: where several runs start from one network, the straight line between their weights leads over
-networks that are as good. Flaws that one run has alone, such as a third eye or a blur, are averaged out. It costs no
-training, and the result is one network.
+Wortsman et al., ICML 2022 (arXiv 2203.05482), on averaging the weights of models that were fine-tuned: where several
+runs start from one network, the straight line between their weights leads over networks that are as good. Flaws that
+one run has alone, such as a third eye or a blur, are averaged out. It costs no training, and the result is one network.
 
 A part of the network may have shares of its own, as Pinkney and Adler swap layers ("Resolution dependent GAN
 interpolation for controllable image synthesis between domains", 2020): the decoder of runs with sharp skin and hair,
