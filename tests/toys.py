@@ -44,6 +44,7 @@ QUICK: dict[str, Any] = {**PRESETS["galatea"]["quick"].options, "batch_size": 2}
 UNTOLD: dict[str, Any] = {
     **{"who": False, "expressions": False, "label_weight": 0.0, "mirror_weight": 1.0, "hard_inputs": 0.0},
     **{"decoder": "shuffle", "mask_margins": False, "min_scale": 0.0},
+    **{"cut_close": 0.0, "hidden_eyes": 0.0},
 }
 """A student of pictures of which nothing is known."""
 

@@ -11,7 +11,7 @@ def test_no_two_uses_share_a_column() -> None:
     uses = [numbers.anime_crop, numbers.real_crop, numbers.recolouring[:, None], numbers.pool_real, numbers.pool_anime]
     uses += [numbers.augmentation(0), *(numbers.style(variant) for variant in range(4))]
     uses += [numbers.anime_hardness, numbers.real_hardness, numbers.flatness]
-    uses += [numbers.eye_recolouring[:, None], numbers.skin_recolouring[:, None]]
+    uses += [numbers.eye_recolouring[:, None], numbers.skin_recolouring[:, None], numbers.cut, numbers.strand]
     # The first variant of the augmentation leaves whole numbers nothing behind the point: they are counted apart.
     columns = [column for use in uses if use is not uses[5] for column in use[0].tolist()]
     assert len(columns) == len(set(columns)) == COLUMNS - AUGMENTATION

@@ -27,6 +27,12 @@ HARDNESS: Final = 7
 FLATNESS: Final = 2
 """Numbers that a flat drawing takes: whether it is one, and how flat."""
 
+CUT: Final = 6
+"""Numbers that a cut close around a face takes: whether, its four sides, and its turn."""
+
+STRAND: Final = 5
+"""Numbers that hair over an eye takes: whether, over which, how far down, how broad, and how it leans."""
+
 STYLES: Final = 4
 """Sets of styles that a step may draw."""
 
@@ -43,9 +49,11 @@ _USES: Final = {
     "flatness": FLATNESS,
     "eye_recolouring": 1,
     "skin_recolouring": 1,
+    "cut": CUT,
+    "strand": STRAND,
 }
 _ENDS: Final = dict(zip(_USES, np.cumsum(list(_USES.values())).tolist(), strict=True))
-_LAST_OF_BLOCKS: Final = ("recolouring", "styles", "real_hardness", "flatness", "skin_recolouring")
+_LAST_OF_BLOCKS: Final = ("recolouring", "styles", "real_hardness", "flatness", "skin_recolouring", "strand")
 _BLOCKS: Final = (0, *(_ENDS[use] for use in _LAST_OF_BLOCKS))
 
 COLUMNS: Final = sum(_USES.values())
@@ -127,6 +135,16 @@ class RandomNumbers:
     def skin_recolouring(self) -> Tensor:
         """(N,): whether a drawing's skin is recoloured."""
         return self._of("skin_recolouring")[:, 0]
+
+    @property
+    def cut(self) -> Tensor:
+        """(N, CUT), for the drawings."""
+        return self._of("cut")
+
+    @property
+    def strand(self) -> Tensor:
+        """(N, STRAND), for the drawings."""
+        return self._of("strand")
 
     def augmentation(self, variant: int) -> Tensor:
         """(N, AUGMENTATION), other ones for each variant from 0 to 7.

@@ -13,6 +13,7 @@ from trainings import PLAIN, assert_same
 
 from anime2real.bundle.format import read
 from anime2real.domain import DOMAINS, other
+from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.losses.taught import feature_distance
@@ -64,6 +65,37 @@ def test_the_teachers_results_are_redrawn_both_ways_round() -> None:
     assert not method._taught(drawing, None).requires_grad
 
 
+def test_of_shut_eyes_and_glasses_the_first_result_is_taught() -> None:
+    method, drawing = (
+        student(generator="ugatit", blocks=2, who=True, expressions=True),
+        batch(2).anime[:1].repeat(4, 1, 1, 1),
+    )
+    who = torch.tensor([[1.0, 0.3, 0.0, 0.0, open_eyes, glasses] for open_eyes in (-1, 1) for glasses in (-1, 1)])
+    wanted = method._taught(drawing, who)
+    first = method.teacher(drawing, who)
+    for place, kept in enumerate((True, True, False, True)):
+        assert torch.allclose(wanted[place], first[place], atol=1e-5) == kept
+
+
+def test_the_student_does_not_see_all_that_its_teacher_does() -> None:
+    plain = batch(2)
+    known = replace(plain, anime_landmarks=torch.tensor(2 * TEMPLATE - 1).float()[None].repeat(2, 1, 1))
+    known = replace(known, anime_hair=torch.ones_like(plain.anime[:, :1]))
+    for changes in ({"cut_close": 1.0}, {"hidden_eyes": 1.0}):
+        method = student(**changes)
+        assert method.wants_landmarks
+        assert not torch.equal(method._covered(plain.anime, known), plain.anime)
+        assert torch.equal(method._covered(plain.anime, plain), plain.anime)  # nothing known
+    seen: list[torch.Tensor] = []
+    method._covered = lambda drawing, batch: seen.append(drawing) or drawing.flip(2)  # type: ignore[func-returns-value]
+    method.to_real.register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
+    method.teacher.register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
+    method.step(known)
+    drawing, of_student, of_teacher = seen[:3]
+    assert torch.equal(of_student, drawing.flip(2))
+    assert torch.equal(of_teacher[:2], drawing)
+
+
 def test_it_comes_nearer_to_its_teacher() -> None:
     method = student(adversarial_share=0.0, mirror_weight=0.0)
     method.make_optimizers(5e-5)
@@ -92,6 +124,7 @@ def test_features_are_compared_by_their_mean_size() -> None:
         ({"start_from": ()}, "learns from a teacher: give --start-from galatea"),
         ({"cell": 0}, "cell is 1 or more, not 0"),
         ({"adversarial_share": -0.5}, "adversarial_share goes from 0 to 1, not -0.5"),
+        ({"cut_close": 1.5}, "cut_close goes from 0 to 1, not 1.5"),
         ({"cell": 5}, "cell 5 does not divide pictures of 32 px"),
     ],
 )

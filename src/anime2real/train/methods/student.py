@@ -12,19 +12,25 @@ G frozen learns, for drawings x and whoever is asked for,
     mirrored       the result of a mirrored drawing against the mirrored result, `mirror_weight`
 
 The pairs are made in each step, of drawings as they are augmented then: soft and flat ones too, other people asked for
-every other time. None is stored, and no two are alike. pix2pixHD learns from pairs with the same three kinds of losses
-(Wang et al., 2018, equations 2 to 5); the teacher's weights are what the bundles hold.
+every other time. None is stored, and no two are alike. Of some drawings the student does not see all that its teacher
+does (`covered_inputs.py`): `cut_close` of them end at cheeks and brows, in `hidden_eyes` hair hangs over one eye. Shut
+eyes and glasses are what a redraw loses: of drawings with either G's own result is taught.
+
+pix2pixHD learns from pairs with the same three kinds of losses (Wang et al., 2018, equations 2 to 5); the teacher's
+weights are what the bundles hold.
 """
 
 import copy
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
 
+from anime2real.data.pack import EXPRESSION
 from anime2real.domain import Domain
+from anime2real.train.covered_inputs import cut_close, hair_over_an_eye
 from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.taught import feature_distance
@@ -39,6 +45,10 @@ from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.networks.ugatit import clip_rho
 from anime2real.train.optimizers import frozen
 from anime2real.train.run.config import TrainError
+
+EYES_OPEN: Final = 2 + EXPRESSION.index("eyes_open")
+GLASSES: Final = 2 + EXPRESSION.index("glasses")
+"""Columns of labels."""
 
 
 class Student(Galatea):
@@ -79,14 +89,15 @@ class Student(Galatea):
             count = len(drawing)
             both = told(config, batch)[0][0]
             who = None if both is None else both[:count]
-            result, wanted = self.both(lambda: self.to_real(drawing, who), lambda: self._taught(drawing, who))
+            seen = self._covered(drawing, batch)
+            result, wanted = self.both(lambda: self.to_real(seen, who), lambda: self._taught(drawing, who))
             known = Results(result, batch.anime_landmarks, labelled(config, batch)[0], batch.anime_known)
             works: dict[str, Callable[[], Any]] = self.discriminators.scores(
                 seen_results(config, batch, {"real": known})
             )
             works["features"] = partial(feature_distance, self.features, result, wanted)
             if config.mirror_weight:
-                works["mirrored"] = partial(mirrored, self.to_real, drawing, result, who)
+                works["mirrored"] = partial(mirrored, self.to_real, seen, result, who)
             labels = (self.label_network, self.features) if config.label_weight else None
             works |= kept(config, batch, {"real": result}, labels)
             done = self.together(works)
@@ -101,11 +112,27 @@ class Student(Galatea):
         return {key: value.detach() for key, value in losses.items()}, {"real": known.detached()}
 
     @torch.no_grad()
+    def _covered(self, drawing: Tensor, batch: Batch) -> Tensor:
+        """Drawings, (N, 3, S, S), as the student sees them."""
+        config, numbers = self.config, batch.numbers
+        if config.hidden_eyes and batch.anime_hair is not None and batch.anime_landmarks is not None:
+            drawing = hair_over_an_eye(
+                drawing, batch.anime_hair, batch.anime_landmarks, config.hidden_eyes, numbers.strand
+            )
+        if config.cut_close and batch.anime_landmarks is not None:
+            drawing = cut_close(drawing, batch.anime_landmarks, config.cut_close, numbers.cut)
+        return drawing
+
+    @torch.no_grad()
     def _taught(self, drawing: Tensor, who: Tensor | None) -> Tensor:
         """What the teacher makes of drawings, (N, 3, S, S), once they are redrawn."""
-        redrawn = both_ways_round(self.to_anime, both_ways_round(self.teacher, drawing, who), who)
-        wanted: Tensor = self.teacher(redrawn, who)
-        return wanted
+        first, turned = both_ways_round(self.teacher, drawing, who)
+        there, back = both_ways_round(self.to_anime, (first + turned) / 2, who)
+        wanted: Tensor = self.teacher((there + back) / 2, who)
+        if who is None or who.shape[1] <= GLASSES:
+            return wanted
+        lost = (who[:, EYES_OPEN] < 0) | (who[:, GLASSES] > 0)
+        return torch.where(lost[:, None, None, None], first, wanted)
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The student's loss: the sum of its losses, each with its weight."""
@@ -119,9 +146,8 @@ class Student(Galatea):
         return [TrainedTranslator(self.name, "anime", "real", module, conditions=conditions)]
 
 
-def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> Tensor:
-    """The mean of the results of pictures, (N, 3, S, S), and of their mirror images, turned back."""
+def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The results of pictures, (N, 3, S, S), and those of their mirror images, turned back."""
     twice = None if who is None else torch.cat([who, who])
     plain, turned = network(torch.cat([image, image.flip(3)]), twice).chunk(2)
-    mean: Tensor = (plain + turned.flip(3)) / 2
-    return mean
+    return plain, turned.flip(3)

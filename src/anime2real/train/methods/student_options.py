@@ -29,6 +29,8 @@ class StudentConfig(GalateaConfig):
         cell_weight: weight of the distance between the result and the teacher's, of cells' mean colours.
         cell: pixels a side of these cells.
         feature_weight: weight of the distance between the features of the two results.
+        cut_close: share of the drawings that the student sees as if their files ended close around the face.
+        hidden_eyes: share of the drawings, in a pack with hair, in which it sees hair hang over one eye.
         adversarial_share: what the weights of all adversarial losses are multiplied by.
     """
 
@@ -36,6 +38,8 @@ class StudentConfig(GalateaConfig):
     cell_weight: float = 10.0
     cell: int = 4
     feature_weight: float = 2.0
+    cut_close: float = 0.35
+    hidden_eyes: float = 0.25
     adversarial_share: float = 0.5
     who: bool = True
     expressions: bool = True
@@ -46,6 +50,11 @@ class StudentConfig(GalateaConfig):
     mask_margins: bool = True
     min_scale: float = 0.65
     batch_size: int = 16
+
+    @property
+    def wants_landmarks(self) -> bool:
+        """Whether an option needs to know where eyes, nose and mouth are."""
+        return super().wants_landmarks or bool(self.cut_close or self.hidden_eyes)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -65,8 +74,9 @@ class StudentConfig(GalateaConfig):
         for name in OF_TWO_WAYS:
             if getattr(self, name) != defaults[name]:
                 raise TrainError(f"the student has no way back: leave {name} out")
-        if not 0 <= self.adversarial_share <= 1:
-            raise TrainError(f"adversarial_share goes from 0 to 1, not {self.adversarial_share}")
+        for name in ("adversarial_share", "cut_close", "hidden_eyes"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainError(f"{name} goes from 0 to 1, not {getattr(self, name)}")
         if not self.start_from:
             raise TrainError("the student learns from a teacher: give --start-from galatea, or two bundles")
         if self.cell < 1:
