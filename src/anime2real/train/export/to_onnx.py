@@ -227,7 +227,8 @@ def _model(
                 verbose=False,
             )
     except Exception as error:  # torch raises many kinds here, none of them documented
-        raise ExportError(f"torch cannot export {name} to ONNX: {first_line(error)}") from error
+        reason = first_line(error.__cause__ or error)  # torch's own first line says which of its steps failed
+        raise ExportError(f"torch cannot export {name} to ONNX: {reason}") from error
     if program is None:
         raise ExportError(f"torch exported nothing for {name}")
     model = program.model_proto
