@@ -18,6 +18,7 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.accelerated import accelerate
 from anime2real.train.accelerated.forms import FORMS
 from anime2real.train.accelerated.parity import preflight
+from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.pixel_decoder import PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator, initialise
@@ -125,6 +126,23 @@ def test_the_fused_discriminator_with_attention_is_the_discriminator(layers: int
 
     compare(Joined(), noise(2, 3, 32, 48))
     compare(Joined(), noise(1, 3, 25, 31))
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (32, 32)])
+def test_the_fused_features_are_the_features(height: int, width: int) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    plain, image = LiteFeatures().to(DEVICE), channels_last(0.5 * noise(2, 3, height, width))
+    fused = copy.deepcopy(plain)
+    accelerate(fused)
+    results = []
+    for features in (plain, fused):
+        x = image.clone().requires_grad_()
+        maps = features(x)
+        torch.stack([(each * noise(*each.shape, seed=3)).mean() for each in maps]).sum().backward()
+        results.append([*(each.detach() for each in maps), x.grad])
+    for place, (wanted, ours) in enumerate(zip(*results, strict=True)):
+        margin = 1e-4 if place < len(results[0]) - 1 else 0.03  # as in `compare`
+        assert (ours - wanted).norm() <= margin * wanted.norm()
 
 
 NEAR = replace(TINY["galatea"], detail_weight=0.5, worst_patch_weight=0.1)

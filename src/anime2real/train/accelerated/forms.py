@@ -21,10 +21,12 @@ from anime2real.train.accelerated.convolutions import (
     stem,
     to_one_channel,
 )
+from anime2real.train.accelerated.depthwise import convolution_forward, residual_forward
 from anime2real.train.accelerated.launches import Surroundings
 from anime2real.train.accelerated.norms import activated, fused_layer_norm, fused_norm
 from anime2real.train.accelerated.pixel_decoder import pixels_decoded
 from anime2real.train.accelerated.spectral_norm import normed_weight
+from anime2real.train.networks.efficientnet import FoldedConvolution, InvertedResidual
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
 from anime2real.train.networks.resnet import (
@@ -111,6 +113,8 @@ FORMS: Final[Mapping[type[nn.Module], Mapping[str, Callable[..., Any]]]] = {
     PatchDiscriminator: {"forward": patch_forward},
     CAMDiscriminator: {"forward": cam_forward},
     SpectralConvolution: {"normed_weight": normed_weight},
+    InvertedResidual: {"forward": residual_forward},
+    FoldedConvolution: {"forward": convolution_forward},
 }
 """By network: the methods that a form takes the place of, called with the network first."""
 
