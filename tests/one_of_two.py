@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from toys import SIZE, TINY, stop_at
 from trainings import PLAIN, faces
 
-from anime2real.train import start
+from anime2real.train import joined_batch, start
 from anime2real.train.distributed import processes
 from anime2real.train.joined_batch import joined_mean, mean_of_parts
 from anime2real.train.method import Method
@@ -50,6 +50,11 @@ CASES: Final[dict[str, tuple[str, Any]]] = {
 }
 """Methods that look at more than one picture at a time, with all that does."""
 
+EARLY: Final = ("cyclegan", "galatea")
+"""Those that send gradients of `EARLY_FROM` weights while the backward pass goes on."""
+
+EARLY_FROM: Final = 500
+
 SLOW_CASES: Final[dict[str, tuple[str, Any]]] = {
     **{name: (name, TINY[name]) for name in ("ugatit", "pix2pix", "pix2pixhd", "student")},
     "galatea-styles": ("galatea", replace(TINY["galatea"], style_weight=1.0)),
@@ -78,6 +83,7 @@ class Pictures:
 def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
     """Everything that a method holds after steps at a learning rate of 0, its last gradients and its losses."""
     name, options = (CASES | SLOW_CASES)[case]
+    speed = Speed(early=case in EARLY)
     torch.manual_seed(0)
     method: Method = build(name, replace(options, batch_size=BATCH), SIZE)
     if method.wants_hair:
@@ -85,7 +91,7 @@ def state_after(case: str, rank: int = 0, world_size: int = 1) -> dict[str, torc
     method.make_optimizers(1e-4)
     method.start_average()
     noise = Pictures.noise()
-    step = TrainingStep(method, noise.pictures, BATCH // world_size, Speed(), *noise.known)
+    step = TrainingStep(method, noise.pictures, BATCH // world_size, speed, *noise.known)
     rows = np.arange(32)
     real_set = (rows[:8], rows[16:24]) if method.wants_real_set else ()
     sampler = Sampler(rows[:16], rows[16:], BATCH, 3, real_set, paired=method.wants_pairs)
@@ -143,6 +149,7 @@ def main(out: Path, pack: Path, cases: list[str]) -> None:
     """Write what this process finds."""
     with pytest.MonkeyPatch.context() as patch, processes("cpu") as together:
         patch.setattr(start, "export_translators", lambda *_: [])  # takes longer than training here
+        patch.setattr(joined_batch, "LARGE", EARLY_FROM)
         rank = together.rank
         for case in cases:
             state = state_after(case, rank, together.world_size)

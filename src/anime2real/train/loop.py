@@ -217,7 +217,7 @@ class Loop:
                 return
             if batch == 0:
                 self.report("preflight does not hold: trying a second batch")
-        self.speed = replace(self.speed, fused=False, graph=False, streams=False)
+        self.speed = replace(self.speed, fused=False, graph=False, streams=False, early=False)
         self.report("preflight failed: going on without fused kernels, graph capture and streams")
 
     def _log(self, losses: dict[str, torch.Tensor], now: float, records: "_Records | None") -> None:

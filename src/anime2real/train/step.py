@@ -38,6 +38,7 @@ class Speed:
         graph: the whole iteration captured as a CUDA graph.
         streams: independent networks side by side on CUDA streams of their own.
         channels_last: NHWC in memory, which the convolutions of recent GPUs want.
+        early: processes that train together send each other large gradients while the backward pass goes on.
     """
 
     bf16: bool = False
@@ -45,13 +46,14 @@ class Speed:
     graph: bool = False
     streams: bool = False
     channels_last: bool = False
+    early: bool = False
 
     @classmethod
     def best(cls, device: torch.device) -> "Speed":
         """Everything on a CUDA device; nothing elsewhere, where results then repeat bit for bit."""
         on = device.type == "cuda"
         fused = on and find_spec("triton") is not None
-        return cls(bf16=on, fused=fused, graph=on, streams=on, channels_last=on)
+        return cls(bf16=on, fused=fused, graph=on, streams=on, channels_last=on, early=on)
 
 
 class TrainingStep:
@@ -106,7 +108,7 @@ class TrainingStep:
             method.accelerate()
         if world_size() > 1:
             for optimizer in method.optimizers.values():
-                JoinedGradients(optimizer)
+                JoinedGradients(optimizer, early=speed.early)
         if speed.streams and device.type == "cuda":
             method.side_streams = [torch.cuda.Stream(device) for _ in range(SIDE_STREAMS)]
 

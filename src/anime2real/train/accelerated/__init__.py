@@ -1,8 +1,9 @@
 """The networks of `networks/`, computed so that a GPU is busy: the same functions of the same weights.
 
-`forms.py` holds a fused form for each network that has one, `convolutions.py`, `norms.py` and `spectral_norm.py` what
-the forms are made of, `picture_kernels.py`, `gradient_kernels.py` and `moment_kernels.py` the Triton kernels that
-`launches.py` launches, `parity.py` the comparison that each run begins with.
+`forms.py` holds a fused form for each network that has one, `convolutions.py`, `norms.py`, `depthwise.py` and
+`spectral_norm.py` what the forms are made of, `picture_kernels.py`, `gradient_kernels.py` and `moment_kernels.py` the
+Triton kernels that `launches.py` launches, `depthwise_kernels.py` those of `depthwise.py`, `parity.py` the comparison
+that each run begins with.
 """
 
 from types import MethodType

@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 import torch.nn.functional as F
 import triton
-from torch import Tensor
+from torch import Tensor, nn
 
 from anime2real.train.accelerated import depthwise_kernels
 from anime2real.train.accelerated.convolutions import halved, narrow
@@ -33,9 +33,17 @@ def residual_forward(block: InvertedResidual, x: Tensor) -> Tensor:
     for layer in expansion:  # its ReLU6 is the filter's first step; a second one of what comes from the stem is none
         assert isinstance(layer, FoldedConvolution)
         y = mixed(y, layer.weight, layer.bias)
-    y = _Filtered.apply(narrow(y), each.weight, each.bias, each.stride)  # type: ignore[no-untyped-call]
+    filters = each.weight.permute(2, 3, 1, 0).flatten(1)
+    y = _Filtered.apply(narrow(y), filters, each.bias, each.stride)  # type: ignore[no-untyped-call]
     y = mixed(y, projection.weight, projection.bias)
     return x + y if block.skip else y
+
+
+def lay_filters(network: nn.Module) -> None:
+    """Lay the filters of each place beside those of all channels, as the kernels read them; the numbers stay."""
+    for part in network.modules():
+        if isinstance(part, FoldedConvolution) and part.groups > 1:
+            part.weight = part.weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
 
 
 def convolution_forward(convolution: FoldedConvolution, x: Tensor) -> Tensor:
@@ -56,16 +64,16 @@ def mixed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 class _Filtered(torch.autograd.Function):
-    """ReLU6, a filter of (C, 1, k, k) padded as `SAME` does, its bias, ReLU6."""
+    """ReLU6, k×k filters (k, k·C) padded as `SAME` does, their biases, ReLU6."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
-        x, weight = channels_last(x), weight.contiguous()
+        x, weight = channels_last(x), weight.contiguous()  # no copy where the filters were laid so
         height, width = (side // stride for side in x.shape[2:])
         out = new_channels_last(x, x.shape[1], height, width)
         if x.numel() >= 2**31:
             raise ValueError(f"{tuple(x.shape)} has too many numbers for 32-bit addresses: take a smaller batch")
-        _launch(depthwise_kernels.filtered, [x, weight, bias, out], out, x, out, weight.shape[-1], stride)
+        _launch(depthwise_kernels.filtered, [x, weight, bias, out], out, x, out, len(weight), stride)
         ctx.save_for_backward(x, weight, out)
         ctx.stride = stride
         return out
@@ -74,8 +82,7 @@ class _Filtered(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         x, weight, out = ctx.saved_tensors
         grad_x, tensors = torch.empty_like(x), [x, weight, out, channels_last(grad)]
-        side = weight.shape[-1]
-        _launch(depthwise_kernels.returned, [*tensors, grad_x], grad_x, x, out, side, ctx.stride)
+        _launch(depthwise_kernels.returned, [*tensors, grad_x], grad_x, x, out, len(weight), ctx.stride)
         return grad_x, None, None, None
 
 

@@ -1,7 +1,7 @@
 """The Triton kernels behind `depthwise.py`: a filter for each channel, with the ReLU6 before and behind it.
 
 Tensors are channels last. A program sees TH×TW pixels of a picture and CHANNELS of its channels. Compile-time arguments
-are in capitals: SIDE×SIDE weights a channel, (C, SIDE²) in memory, STRIDE, BEFORE zeros before the first row and
+are in capitals: SIDE×SIDE weights a channel, (SIDE², C) in memory, STRIDE, BEFORE zeros before the first row and
 column. C, H×W of the input and HO×WO of the output are not, so that few kernels serve a whole network.
 """
 
@@ -32,13 +32,13 @@ def filtered(  # type: ignore[no-untyped-def]
     """ReLU6 of the filtered ReLU6 of the input, plus the bias."""
     n, h, w, inside, c, known = _share(C, HO, WO, TH, TW, CHANNELS)
     total = tl.zeros([TH * TW, CHANNELS], tl.float32) + tl.load(bias + c, known, 0.0).to(tl.float32)[None, :]
-    for i in tl.static_range(SIDE):
+    for i in range(SIDE):
         for j in tl.static_range(SIDE):
             row, column = h * STRIDE + i - BEFORE, w * STRIDE + j - BEFORE
             there = inside & (row >= 0) & (row < H) & (column >= 0) & (column < W)
             place = x + (((n * H + row) * W + column) * C)[:, None] + c[None, :]
             value = tl.load(place, there[:, None] & known[None, :], 0.0).to(tl.float32)
-            factor = tl.load(weight + c * (SIDE * SIDE) + (i * SIDE + j), known, 0.0).to(tl.float32)
+            factor = tl.load(weight + (i * SIDE + j) * C + c, known, 0.0).to(tl.float32)
             total += tl.minimum(tl.maximum(value, 0.0), 6.0) * factor[None, :]
     total = tl.minimum(tl.maximum(total, 0.0), 6.0)
     place = out + (((n * HO + h) * WO + w) * C)[:, None] + c[None, :]
@@ -54,7 +54,7 @@ def returned(  # type: ignore[no-untyped-def]
     """The gradient of `filtered` by its input; none passes a ReLU6 where it clips."""
     n, h, w, inside, c, known = _share(C, H, W, TH, TW, CHANNELS)
     total = tl.zeros([TH * TW, CHANNELS], tl.float32)
-    for i in tl.static_range(SIDE):
+    for i in range(SIDE):
         for j in tl.static_range(SIDE):
             down, across = h + (BEFORE - i), w + (BEFORE - j)
             row, column = down // STRIDE, across // STRIDE
@@ -65,7 +65,7 @@ def returned(  # type: ignore[no-untyped-def]
             seen = there[:, None] & known[None, :]
             made = tl.load(out + place, seen, 0.0).to(tl.float32)
             grad = tl.load(grad_out + place, seen, 0.0).to(tl.float32)
-            factor = tl.load(weight + c * (SIDE * SIDE) + (i * SIDE + j), known, 0.0).to(tl.float32)
+            factor = tl.load(weight + (i * SIDE + j) * C + c, known, 0.0).to(tl.float32)
             total += tl.where((made > 0.0) & (made < 6.0), grad, 0.0) * factor[None, :]
     place = (((n * H + h) * W + w) * C)[:, None] + c[None, :]
     seen = inside[:, None] & known[None, :]

@@ -156,8 +156,10 @@ class Galatea(Method):
 
     def accelerate(self) -> None:
         """As of all methods; weights that never change are also rounded once, not by autocast at each call."""
+        from anime2real.train.accelerated.depthwise import lay_filters  # imports Triton
+
         super().accelerate()
-        self.features.to(self.precision)  # all discriminators'
+        lay_filters(self.features.to(self.precision))  # all discriminators'
 
     def make_optimizers(self, learning_rate: float) -> None:
         """One Adam for the generators, one for the discriminators; without momentum, as projected GANs train."""
