@@ -15,6 +15,7 @@ nothing.
 """
 
 import argparse
+import gc
 import json
 import re
 import time
@@ -190,6 +191,8 @@ def measured(text: str, given: argparse.Namespace, device: torch.device) -> dict
     """One case."""
     preset, batch, *more = text.split(":")
     variant = next((word for word in more if word in VARIANTS), "best")
+    if unknown := set(more) - {variant, "profile", "parity"}:
+        raise ValueError(f"{', '.join(sorted(unknown))}: variants are {', '.join(VARIANTS)}")
     begun = time.perf_counter()
     told: dict[str, Any] = {"preset": preset, "batch": int(batch), "variant": variant}
     case = Case(preset, 2 if given.toy else int(batch), device, toy=given.toy)
@@ -242,6 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except Exception as error:  # the next case may do
             told = {"case": text, "failed": f"{type(error).__name__}: {error}"[:600]}
         print(json.dumps(told | {"at_s": round(time.perf_counter() - begun, 1)}), flush=True)
+        gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-LARGE: Final = 2**18
-"""Weights of a parameter from which on its gradient is worth a message of its own: 1 MB in fp32."""
+LARGE: Final = 2**20
+"""Weights of a parameter from which on its gradient is worth a message of its own: 4 MB in fp32."""
 
 
 def world_size() -> int:
@@ -132,14 +132,14 @@ class JoinedGradients:
         if [id(p) for p in learning] != [id(p) for p in self._parameters]:  # another stage of training
             self._allocate(learning)
         means = []
+        for gradient, sending in self._sent:
+            if sending is not None:
+                sending.wait()
+                means.append(gradient)
         if learning:
             torch._foreach_copy_(self._views, [p.grad for p in learning])
             dist.all_reduce(self._flat, op=_mean_or_sum())
             means.append(self._flat)
-        for flat, sending in self._sent:
-            if sending is not None:
-                sending.wait()
-                means.append(flat)
         self._there, self._sent = set(), []
         if means and _mean_or_sum() == dist.ReduceOp.SUM:
             torch._foreach_div_(means, world_size())
