@@ -5,7 +5,12 @@ import copy
 import pytest
 import torch
 from tensors import noise
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
+pytest.importorskip("triton")
+
+from anime2real.train.accelerated import accelerate
 from anime2real.train.accelerated.spectral_norm import normed_weight
 from anime2real.train.networks.ugatit_discriminator import SpectralConvolution
 
@@ -46,3 +51,36 @@ def test_in_mixed_precision_the_result_is_rounded_and_nothing_before_it(layer: S
             (normed_weight(layer).float() * 2.0).square().sum().backward()
         grads.append(layer.weight.grad)
     torch.testing.assert_close(*grads, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("module", "layout"),
+    [
+        (nn.Conv2d(3, 8, 4), torch.contiguous_format),
+        (nn.Conv2d(3, 8, 4), torch.channels_last),
+        (nn.Linear(5, 7, bias=False), torch.contiguous_format),
+    ],
+    ids=["contiguous", "channels last", "linear"],
+)
+def test_the_form_of_torchs_own_is_torchs_own(module: nn.Module, layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    plain = spectral_norm(copy.deepcopy(module))
+    original = plain.parametrizations.weight.original
+    original.data = original.data.contiguous(memory_format=layout)
+    fused = copy.deepcopy(plain)
+    accelerate(fused)
+    factor = noise(*original.shape, seed=4).to(original.device)
+    weights = []
+    for layer in (plain, fused):
+        for _ in range(3):
+            weight = layer.weight
+        (weight * factor).square().sum().backward()
+        settled = layer.eval().weight.detach()
+        assert torch.equal(layer.weight, settled)  # only training moves the vectors
+        norm = layer.parametrizations.weight[0]
+        weights.append([weight.detach(), settled, layer.parametrizations.weight.original.grad, norm._u, norm._v])
+    for wanted, ours in zip(*weights, strict=True):
+        torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert fused.weight.dtype == torch.bfloat16
+        torch.testing.assert_close(fused.weight.float(), settled, atol=1e-3, rtol=5e-3)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 
 from anime2real.train.accelerated.convolutions import (
     halved,
@@ -25,7 +26,7 @@ from anime2real.train.accelerated.depthwise import convolution_forward, residual
 from anime2real.train.accelerated.launches import Surroundings
 from anime2real.train.accelerated.norms import activated, fused_layer_norm, fused_norm
 from anime2real.train.accelerated.pixel_decoder import pixels_decoded
-from anime2real.train.accelerated.spectral_norm import normed_weight
+from anime2real.train.accelerated.spectral_norm import normed_weight, parametrized_weight
 from anime2real.train.networks.efficientnet import FoldedConvolution, InvertedResidual
 from anime2real.train.networks.patch import PatchDiscriminator
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
@@ -113,6 +114,7 @@ FORMS: Final[Mapping[type[nn.Module], Mapping[str, Callable[..., Any]]]] = {
     PatchDiscriminator: {"forward": patch_forward},
     CAMDiscriminator: {"forward": cam_forward},
     SpectralConvolution: {"normed_weight": normed_weight},
+    _SpectralNorm: {"forward": parametrized_weight},
     InvertedResidual: {"forward": residual_forward},
     FoldedConvolution: {"forward": convolution_forward},
 }

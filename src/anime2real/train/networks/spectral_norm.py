@@ -28,8 +28,13 @@ def spectrally_normed(weight: Tensor, left: Tensor, training: bool, precision: t
             largest, newer = image.norm(), F.normalize(image, dim=0)
             if training:
                 left.copy_(newer)
-        normed: Tensor = _Divided.apply(weight, newer, right, largest, precision)  # type: ignore[no-untyped-call]
-        return normed
+        return divided(weight, newer, right, largest, precision)
+
+
+def divided(weight: Tensor, u: Tensor, v: Tensor, sigma: Tensor, precision: torch.dtype) -> Tensor:
+    """The weight over σ = uᵀWv, in a precision; u (D,) and v are constants to the gradient."""
+    normed: Tensor = _Divided.apply(weight, u, v, sigma, precision)  # type: ignore[no-untyped-call]
+    return normed
 
 
 class _Divided(torch.autograd.Function):
