@@ -7,11 +7,11 @@
 `train_step.py` leaves out what a pack decides. Here the pictures have hair, landmarks, labels and frames, and a real
 set of their own, made up, so that a step is that of a run. A case is PRESET:BATCH[:VARIANT[:profile][:parity]], of
 `galatea`'s presets and `student`. Variants are `best`, everything that `train` uses; `fused`, without streams; `plain`,
-neither streams nor kernels of our own; `before`, EfficientNet's blocks as torch computes them; `compiled`, what
-surrounds the networks compiled by torch, which `train` does not do. Each case ends in a line of JSON as soon as it is
-measured; `profile` adds the kernels by kind, of three replays, in a file of `--folder`; `parity` the check that each
-run begins with. No case begins after `--deadline` seconds. `--toy` rehearses all of it on a CPU; its figures say
-nothing.
+neither streams nor kernels of our own; `before`, EfficientNet's blocks and the discriminators' spectral norm as torch
+computes them; `compiled`, what surrounds the networks compiled by torch, which `train` does not do. Each case ends in a
+line of JSON as soon as it is measured; `profile` adds the kernels by kind, of three replays, in a file of `--folder`;
+`parity` the check that each run begins with. No case begins after `--deadline` seconds. `--toy` rehearses all of it on
+a CPU; its figures say nothing.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrizations import _SpectralNorm
 from train_step import rate, stepping, synchronise
 
 from anime2real.face.geometry import TEMPLATE
@@ -131,7 +132,8 @@ def variant_of(name: str, device: torch.device) -> Iterator[Speed]:
             from anime2real.train.accelerated import forms
             from anime2real.train.networks.efficientnet import FoldedConvolution, InvertedResidual
 
-            kept = {key: form for key, form in forms.FORMS.items() if key not in (FoldedConvolution, InvertedResidual)}
+            late = (FoldedConvolution, InvertedResidual, _SpectralNorm)
+            kept = {key: form for key, form in forms.FORMS.items() if key not in late}
             undone.enter_context(mock.patch.object(forms, "FORMS", kept))
         elif name == "compiled":
             for module, function in (
