@@ -71,7 +71,7 @@ def test_u_gat_its_generator_starts_larger_and_styled_too(with_attention: WithAt
         wanted = F.interpolate(network(F.avg_pool2d(x, 2)), scale_factor=2, mode="nearest")
         for style in (torch.zeros(2, STYLE), torch.ones(2, STYLE)):
             torch.testing.assert_close(other(x, style), wanted, atol=4 / 255, rtol=0)
-    with pytest.raises(TrainError, match="give --style-weight"):
+    with pytest.raises(TrainError, match="galatea's --style-weight gives it some"):
         start_from(UGATITGenerator(PX, 24, 1), with_attention["styled"][1])
 
 
@@ -123,8 +123,8 @@ def test_one_that_draws_pixels_starts_from_all_but_the_head_of_another(with_atte
 
 
 def test_one_kind_of_generator_is_not_the_other(plain: Exported, with_attention: WithAttention) -> None:
-    told = r"does not hold a generator=ugatit of --width 32 --blocks 4 .* 'galatea', --set generator=resnet --width 32"
+    told = r"would start from it, ugatit of width 32 and 4 blocks: .* 'galatea', resnet of width 32 and"
     with pytest.raises(TrainError, match=told):
         start_from(UGATITGenerator(PX, WIDTH, 2), plain[1])
-    with pytest.raises(TrainError, match="does not hold a generator=resnet"):
+    with pytest.raises(TrainError, match="would start from it, resnet of width 24"):
         start_from(ResNetGenerator(24, 2), with_attention["plain"][1])

@@ -58,7 +58,7 @@ def test_styles_come_back_too(styled: Exported) -> None:
 
 
 def test_a_network_without_styles_does_not_start_from_one_with(styled: Exported) -> None:
-    with pytest.raises(TrainError, match="give --style-weight"):
+    with pytest.raises(TrainError, match="galatea's --style-weight gives it some"):
         start_from(ResNetGenerator(WIDTH, 2), styled[1])
 
 
@@ -106,7 +106,7 @@ def test_whatever_the_exporter_folds_at_a_width(width: int, tmp_path: Path) -> N
 def test_other_networks_are_refused(plain: Exported, tmp_path: Path) -> None:
     _, bundle = plain
     for wrong in (ResNetGenerator(WIDTH + 16, 2), ResNetGenerator(WIDTH, 1)):
-        with pytest.raises(TrainError, match=r"does not hold a generator=resnet of --width .* of method 'galatea'"):
+        with pytest.raises(TrainError, match=r"does not hold the generator .*, resnet of width .* of method 'galatea'"):
             start_from(wrong, bundle)
     with pytest.raises(TrainError, match="of method 'cyclegan'"):
         start_from(ResNetGenerator(WIDTH, 2), tiny.write_bundle(tmp_path / "tiny"))

@@ -1,7 +1,7 @@
 """Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
 
-import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from anime2real.bundle.format import CORE, Bundle, read
-from anime2real.bundle.save import without_repeats
 from anime2real.cli.main import main
 from anime2real.train import weight_averaging
 from anime2real.train.export.comparison import sample_pictures
@@ -89,31 +88,40 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
         )  # fp16
 
 
-def test_a_past_that_two_bundles_share_is_recorded_once() -> None:
-    past = {"name": "old", "sha256": "0" * 64, "options": {"width": 48}, "minutes": 9}
-    starts = [{"name": name, "sha256": name * 64, "started_from": [past]} for name in ("a", "b")]
-    first, second = (start["started_from"] for start in without_repeats({"started_from": starts})["started_from"])
-    assert first == [past]
-    assert second == [{"name": "old", "sha256": "0" * 64}]
-
-
 def test_the_card_tells_the_lineage_one_step_back(pair: tuple[Bundle, Bundle], mean: Bundle, tmp_path: Path) -> None:
-    started = [{"name": mean.name, "sha256": mean.sha256, "averaged_from": mean.training["averaged_from"]}]
+    started = [{"name": mean.name, "sha256": mean.sha256, **mean.training}]
     again_first = replace(pair[0], training={**pair[0].training, "started_from": started})
     save_average([again_first, mean], [1.0, 1.0], tmp_path / "on")
-    again = json.loads((tmp_path / "on" / "bundle.json").read_text())["training"]["averaged_from"][1]
-    assert {"date", "share"} < set(again)  # which the first mention did not tell
-    assert "averaged_from" not in again  # which it did
+    training = read(tmp_path / "on").training
+    first, last = (bundle.sha256[:12] for bundle in pair)
+    near = training["averaged_from"]
+    assert (near[0]["started_from"], near[1]["averaged_from"]) == ([mean.sha256[:12]], {first: 0.25, last: 0.75})
+    told = {"name": pair[1].name, "pack": "toy:1", "pairs": 8, "minutes": 4}
+    assert training["ancestors"] == {last: told}  # the others are near
     lines = (tmp_path / "on" / "README.md").read_text().splitlines()
-    first, both = (f"{b.name}, {b.sha256[:12]}…" for b in (pair[0], mean))
     at = lines.index("- averaged from:")
     assert lines[at : at + 5] == [
         "- averaged from:",
-        f"  - {first}, 50%, 4 pairs in 2 minutes, hair recolouring 0.8, width 32",
-        f"  - {both}, 50%",
-        "  - `bundle.json` tells what they were made from in turn",
+        f"  - {pair[0].name}, {first}…, 50%, 4 pairs in 2 minutes, hair recolouring 0.8, width 32",
+        f"  - {mean.name}, {mean.sha256[:12]}…, 50%",
+        "- `bundle.json` tells what these were made from in turn: ancestors",
         "",
     ]
+
+
+def test_a_bundle_that_is_averaged_again_and_again_tells_each_ancestor_once(
+    pair: tuple[Bundle, Bundle], tmp_path: Path
+) -> None:
+    mean, sizes = pair[1], []
+    for turn in range(4):
+        save_average([pair[0], mean], [1.0, 1.0 + turn], tmp_path / str(turn))
+        sizes.append((tmp_path / str(turn) / "bundle.json").stat().st_size)
+        mean = read(tmp_path / str(turn))
+    grown = [after - before for before, after in pairwise(sizes)]
+    assert max(grown) < 400
+    ancestors = mean.training["ancestors"]
+    assert len(ancestors) == 3  # the second of the pair, and the first two means
+    assert ancestors[pair[1].sha256[:12]]["pairs"] == 8
 
 
 def test_what_cannot_be_averaged_is_refused(pair: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch) -> None:

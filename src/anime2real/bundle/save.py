@@ -19,12 +19,10 @@ from anime2real.bundle.format import (
     check_model,
     read,
 )
+from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 
 WIDTH: Final = 118
 """Characters of a line of a model card at most."""
-
-LINEAGE: Final = ("averaged_from", "started_from")
-"""Keys of `training` that tell of other bundles, which have such keys themselves."""
 
 
 def manifest_of(bundle: Bundle) -> dict[str, Any]:
@@ -82,27 +80,6 @@ def load(folder: Path | str) -> Bundle:
     return bundle
 
 
-def without_repeats(training: Mapping[str, Any], recorded: dict[str, set[str]] | None = None) -> dict[str, Any]:
-    """The same, each bundle of the lineage recorded once: runs share their past.
-
-    Args:
-        training: what is recorded of a bundle.
-        recorded: by SHA-256, the keys that an earlier mention of a bundle has recorded; added to.
-    """
-    recorded = {} if recorded is None else recorded
-    once = dict(training)
-    for key in LINEAGE:
-        parts = []
-        for part in once.get(key, ()):
-            known = recorded.setdefault(part.get("sha256", ""), set()) if "sha256" in part else set()
-            new = {k: v for k, v in part.items() if k in ("name", "sha256") or k.startswith("share") or k not in known}
-            known.update(part)
-            parts.append(without_repeats(new, recorded))
-        if parts:
-            once[key] = parts
-    return once
-
-
 def model_card(bundle: Bundle) -> str:
     """README.md: what the bundle does, what it was made from, what may be done with it."""
     sources = {"anime": "drawn faces", "real": "photographs of faces"}
@@ -119,7 +96,7 @@ def model_card(bundle: Bundle) -> str:
         "",
         "## Trained on",
         "",
-        *(_rows({k: v for k, v in bundle.training.items() if k not in LINEAGE}) or ["Not recorded."]),
+        *(_rows({k: v for k, v in bundle.training.items() if k not in (*LINEAGE, ANCESTORS)}) or ["Not recorded."]),
         f"- hardware: {bundle.hardware or 'not recorded'}",
         *_lineage(bundle.training),
         "",
@@ -159,8 +136,8 @@ def _lineage(training: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  - {_bundle(part, shared)}" for part in parts)
         if shared:
             yield f"  - options of {'these' if len(known) > 1 else 'this'}: {_options(shared)}"
-        if any(further in part for part in parts for further in LINEAGE):
-            yield f"  - `{MANIFEST}` tells what they were made from in turn"
+    if training.get(ANCESTORS):
+        yield f"- `{MANIFEST}` tells what these were made from in turn: {ANCESTORS}"
 
 
 def _bundle(part: Mapping[str, Any], shared: Mapping[str, Any]) -> str:

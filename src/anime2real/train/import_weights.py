@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.bundle.format import STYLE, Bundle
+from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 from anime2real.bundle.registry import find_bundles
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.export.comparison import LIMIT, difference_from_torch
@@ -25,7 +26,7 @@ from anime2real.train.run.config import TrainError
 
 Generator = ResNetGenerator | UGATITGenerator
 
-_RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", "started_from", "averaged_from")
+_RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", *LINEAGE, ANCESTORS)
 
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
 
@@ -93,8 +94,8 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         kind = "ugatit" if isinstance(network, UGATITGenerator) else "resnet"
         blocks *= 2 if isinstance(network, UGATITGenerator) else 1
         raise TrainError(
-            f"{bundle.folder} does not hold a generator={kind} of --width {width} --blocks {blocks} that can be "
-            f"started from: it is of method {bundle.method!r}{_described(state)}"
+            f"{bundle.folder} does not hold the generator that would start from it, {kind} of width {width} and "
+            f"{blocks} blocks: it is of method {bundle.method!r}{_described(state)}"
         )
     difference = difference_from_torch(own, content, bundle.px, bundle.conditions)
     if not difference <= LIMIT:
@@ -255,7 +256,7 @@ def _refused(network: Generator, bundle: Bundle) -> str:
     if bundle.takes_who:
         return f"{bundle.name} is told who should be shown, this network is not: give --set who=true"
     if "style" in bundle.conditions:
-        return f"{bundle.name} has styles, this network has none: give --style-weight"
+        return f"{bundle.name} has styles, this network has none: galatea's --style-weight gives it some"
     return f"{bundle.name} has another decoder than this network: give --set decoder=pixels"
 
 
@@ -291,7 +292,7 @@ def _described(state: Mapping[str, Tensor]) -> str:
         return ""
     kind = "ugatit" if "attention.mix.weight" in state else "resnet"
     blocks += sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in state)
-    return f", --set generator={kind} --width {down.shape[1]} --blocks {blocks}"
+    return f", {kind} of width {down.shape[1]} and {blocks} blocks"
 
 
 def _blocks(state: Mapping[str, Tensor]) -> int:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import torch
 
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
@@ -36,7 +37,8 @@ _OF_A_RUN: Final[tuple[str, ...]] = (
     "pairs",
     "minutes",
     "seed",
-    "started_from",
+    *LINEAGE,
+    ANCESTORS,
     "ema_share",
     "torch",
     "date",

@@ -22,7 +22,7 @@ from anime2real.train.methods.student import Student
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
-from anime2real.train.start import train
+from anime2real.train.start import dry_run, train
 
 NETWORKS: dict[str, Any] = {"width": WIDTH, "blocks": 1, "projection_width": 8, "patch_width": 8}
 OPTIONS = StudentConfig(**QUICK | UNTOLD | NETWORKS)
@@ -131,6 +131,14 @@ def test_features_are_compared_by_their_mean_size() -> None:
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(TrainError, match=says):
         student(**changes)
+
+
+def test_a_dry_run_refuses_a_teacher_that_does_not_fit_and_speaks_of_no_option_that_a_student_lacks(toy: Toy) -> None:
+    config = TrainConfig("student", replace(OPTIONS, start_from=("difference",)), Budget(pairs=6))
+    with pytest.raises(TrainError, match=r"it is of method 'difference'$") as refused:
+        dry_run(config, toy.pack)
+    assert f"resnet of width {WIDTH} and 1 blocks" in str(refused.value)
+    assert "--" not in str(refused.value)
 
 
 def test_it_starts_as_its_teacher_goes_on_where_it_stopped_and_says_whose_weights_they_are(

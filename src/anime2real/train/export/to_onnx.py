@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.save import model_card, save, without_repeats
+from anime2real.bundle.lineage import with_ancestors
+from anime2real.bundle.save import model_card, save
 from anime2real.domain import Domain
 from anime2real.errors import first_line
 from anime2real.train.export.comparison import (
@@ -154,7 +155,7 @@ def export_bundle(
         conditions=tuple(conditions),
         licence=licence,
         rights=rights,
-        training=without_repeats(training or {}),
+        training=with_ancestors(training or {}),
         figures={**(figures or {}), "difference_from_torch": float(f"{report.difference:.2g}")},
         hardware=hardware,
     )
