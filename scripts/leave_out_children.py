@@ -1,4 +1,4 @@
-"""Takes the faces of children out of a pack's training photographs.
+"""Takes the faces of children out of a pack's training photographs, and out of the sample grids of runs.
 
     npm pack @vladmandic/face-api@1.7.15 && tar xzf vladmandic-face-api-1.7.15.tgz package/model
     python scripts/leave_out_children.py packs/sharp --model package/model
@@ -6,8 +6,9 @@
 No face of a child is to be made on purpose, so none is learned from. Each training photograph's age is estimated by the
 small network of face-api (MIT licence): a "TinyXception" of 0.42 M weights, here computed by torch from its file.
 It sees the face upright and mirrored, cut out in three sizes; the mean decides. Photographs of an estimated age below
-`--least` get the split `left out` in index.jsonl, where nothing reads them; test photographs stay. The pack has another
-sum afterwards, and its meta.json says how many were left out. The last line is JSON.
+`--least` get the split `left out` in index.jsonl, where nothing reads them. Test photographs stay, to be measured by,
+with weight 0: no sample grid shows them. The pack has another sum afterwards, and its meta.json says how many were left
+out. The last line is JSON.
 
 An estimate is some years off: a threshold above 18 leaves out young grown-ups too, and finds more children.
 """
@@ -16,6 +17,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +73,26 @@ def leave_out(folder: Path, network: AgeNetwork, least: float) -> dict[str, Any]
     if len(young) == len(rows):
         raise PackError(f"{folder} would have no photograph left: lower --least")
     split = {row: LEFT_OUT if row in young else "train" for row in told}
-    entries = ({**entry, "split": split.get(row, entry["split"])} for row, entry in enumerate(pack.index))
+    tested = pack.rows("real", "test")
+    hidden = dict(zip(tested.tolist(), (ages(network, pack.images[tested]) < least).tolist(), strict=True))
+    entries = (
+        {**_weighed(entry, hidden.get(row, False)), "split": split.get(row, entry["split"])}
+        for row, entry in enumerate(pack.index)
+    )
     sources = Counter(pack.sources(np.array(sorted(young), np.int64)))
     facts = {"least_years": least, "left_out": len(young), "of": len(rows), "sources": dict(sorted(sources.items()))}
     counts = {**pack.meta["counts"], "real": {**pack.meta["counts"]["real"], "train": len(rows) - len(young)}}
     meta = {**pack.meta, "counts": counts, "children": facts}
     write_both(folder, entries, meta)
     return {**facts, "median_years": round(float(np.median(found)), 1)}
+
+
+def _weighed(entry: Mapping[str, Any], hidden: bool) -> dict[str, Any]:
+    """An entry of weight 0 if it is hidden; one that was is as others that are not trained on again."""
+    if hidden:
+        return {**entry, "weight": 0.0}
+    before = {"weight": 1.0} if "who" in entry else {}
+    return {**{k: v for k, v in entry.items() if k != "weight"}, **before} if entry.get("weight") == 0 else dict(entry)
 
 
 def main() -> None:

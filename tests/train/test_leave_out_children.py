@@ -14,8 +14,10 @@ from toys import Toy
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack, PackError
+from anime2real.data.pack_files import write_both
 from anime2real.train.methods.options import DifferenceConfig
 from anime2real.train.run.config import Budget, TrainConfig
+from anime2real.train.sample_grid import chosen_rows
 from anime2real.train.session import Session
 from anime2real.train.start import train
 
@@ -123,6 +125,43 @@ def test_young_training_photographs_and_nothing_else_are_left_out(toy: Toy, tmp_
     assert after.meta["counts"]["real"] == {**before.meta["counts"]["real"], "train": len(rows) - 4}
     assert after.meta["counts"]["anime"] == before.meta["counts"]["anime"]
     assert after.images.shape == before.images.shape
+
+
+def with_tests(toy: Toy, folder: Path, **said: Any) -> Pack:
+    """The pack with six photographs to test on, each of which says so of itself."""
+    shutil.copytree(toy.pack, folder)
+    before = Pack(folder)
+    moved = set(before.rows("real", "train")[:6].tolist())
+    entries = [{**e, **({"split": "test"} | said if row in moved else {})} for row, e in enumerate(before.index)]
+    counts = before.meta["counts"]["real"]
+    counts = {"train": counts["train"] - len(moved), "test": counts["test"] + len(moved)}
+    write_both(folder, entries, {**before.meta, "counts": {**before.meta["counts"], "real": counts}})
+    return Pack(folder)
+
+
+def test_sample_grids_show_no_child_and_none_of_weight_0(toy: Toy, tmp_path: Path) -> None:
+    before = with_tests(toy, tmp_path / "pack")
+    tested = before.rows("real", "test")
+    years = script.ages(blue, before.images[tested])  # type: ignore[arg-type]
+    least = float(np.sort(years)[3])
+    assert chosen_rows(before, 0)["real"].tolist() == tested.tolist()
+    script.leave_out(before.folder, blue, least)  # type: ignore[arg-type]
+    after = Pack(before.folder)
+    assert after.rows("real", "test").tolist() == tested.tolist()  # they are measured by as before
+    assert chosen_rows(after, 0)["real"].tolist() == tested[years >= least].tolist()
+    assert after.weights is None  # nobody has labels
+    script.leave_out(before.folder, blue, 0.0)  # type: ignore[arg-type]
+    assert chosen_rows(Pack(before.folder), 0)["real"].tolist() == tested.tolist()
+
+
+def test_sample_grids_show_nobody_who_looks_like_a_child(toy: Toy, tmp_path: Path) -> None:
+    grown = with_tests(toy, tmp_path / "grown", who=[0.0, 0.2])
+    assert set(chosen_rows(grown, 0)["real"]) == set(grown.rows("real", "test"))
+    assert len(grown.rows("real", "test")) >= 6
+    young = with_tests(toy, tmp_path / "young", who=[0.0, 0.19])
+    shown = set(chosen_rows(young, 0)["real"].tolist())
+    assert shown
+    assert all(young.index[row].get("who") is None for row in shown)
 
 
 def test_another_age_brings_them_back(toy: Toy, tmp_path: Path) -> None:

@@ -221,6 +221,7 @@ def test_rows_are_drawn_by_weight(labelled: Path) -> None:
     rows = weighted(np.arange(400), np.repeat([1.0, 3.0], 200), 0)
     assert (rows >= 200).mean() == pytest.approx(0.75, abs=0.01)
     assert set(weighted(np.arange(9), np.array([1e-6, *[1.0] * 8]), 0)) == set(range(9))
+    assert set(weighted(np.arange(9), np.array([0.0, *[1.0] * 8]), 0)) == set(range(1, 9))
     pack = Pack(labelled)
     (drawings, _), _ = training_rows(pack, Galatea(TOLD, SIZE), 0)
     assert pack.weights is not None

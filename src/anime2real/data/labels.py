@@ -40,6 +40,9 @@ MOST: Final[Mapping[Domain, float]] = {"real": 6.0, "anime": 8.0}
 PERCENTILES: Final = (2, 98)
 """Of the drawings' ages: the youngest and the oldest that networks learn to draw."""
 
+LEAST_WEIGHT: Final = 0.0001
+"""Of a picture that is trained on; 0 is that of pictures which are neither trained on nor shown."""
+
 LEFT_OUT: Final = "left out"
 
 _SEXES: Final = {"man": 1.0, "woman": -1.0, "": None}
@@ -141,7 +144,7 @@ def add_labels(folder: Path, *, table: Path | None = None, progress: Progress | 
         if not trained:
             raise PackError(f"{folder} would have no {domain} picture left to train on")
         for entry, weight in zip(trained, weights(trained, domain), strict=True):
-            entry["weight"] = round(float(weight), 4)
+            entry["weight"] = max(round(float(weight), 4), LEAST_WEIGHT)
     drawn = [100 * entry["who"][1] for entry in _trained(entries, "anime")]
     facts = {
         "network": hashlib.sha256(LABELS.read_bytes()).hexdigest(),
@@ -178,7 +181,7 @@ def _labelled(entry: Mapping[str, Any], told: Known, seen: Labels | None) -> dic
         "split": LEFT_OUT if leave else entry["split"],
         "who": [round(sex, 3), round(min(max(age, YOUNGEST), OLDEST) / 100, 3)],
         "expression": [round(2 * value - 1, 2) for value in expression],
-        "weight": told.weight,
+        "weight": 0.0 if entry.get("weight") == 0 else told.weight,
     }
 
 

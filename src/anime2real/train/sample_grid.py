@@ -1,6 +1,7 @@
 """Sample grids: the same few pictures through every translator at each stage, so that a run can be watched."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,24 +11,39 @@ from torch import Tensor
 
 from anime2real.atomic import atomic_file
 from anime2real.bundle.format import STYLE
+from anime2real.data.index_columns import SPLITS
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
 from anime2real.image.label_map import coloured
 from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.networks.tilt import tilts
 
-COLUMNS = 12
+COLUMNS: Final = 12
+
+LEAST_YEARS: Final = 20
+"""How old people of photographs look who are shown: the label network says 18 of all who are younger, or some more."""
 
 
 def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
-    """Up to `COLUMNS` rows of each domain, from the test split where it has any, chosen once for the run."""
+    """Up to `COLUMNS` rows of each domain, from the test split where it has any, chosen once for the run.
+
+    Pictures of weight 0 are not shown, nor photographs of people who look younger than `LEAST_YEARS`.
+    """
     generator = np.random.default_rng([seed, 3])
     rows: dict[Domain, NDArray[np.int64]] = {}
     for domain in DOMAINS:
-        candidates = pack.rows(domain, "test")
-        candidates = candidates if len(candidates) else pack.rows(domain, "train")
+        splits = [_to_be_shown(pack, pack.rows(domain, split), domain) for split in SPLITS[::-1]]
+        candidates = next((of_split for of_split in splits if len(of_split)), pack.rows(domain, "train"))
         rows[domain] = np.sort(generator.permutation(candidates)[:COLUMNS])
     return rows
+
+
+def _to_be_shown(pack: Pack, rows: NDArray[np.int64], domain: Domain) -> NDArray[np.int64]:
+    """Those of some rows of a domain whose pictures may be shown; where nothing is known, they may."""
+    shown: NDArray[np.bool_] = pack.index.column("weight")[rows, 0] != 0
+    if domain == "real":
+        shown &= ~(pack.index.column("who")[rows, 1] < LEAST_YEARS / 100)
+    return rows[shown]
 
 
 @torch.no_grad()

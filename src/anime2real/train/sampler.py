@@ -64,17 +64,17 @@ def balanced(rows: NDArray[np.int64], sources: Sequence[str], balance: float, se
 
 
 def weighted(rows: NDArray[np.int64], weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """Rows repeated in proportion to their weights: `_REPEATS` times in the mean, each once at least.
+    """Rows repeated in proportion to their weights: `_REPEATS` times in the mean, once at least, or never for weight 0.
 
     Args:
         rows: (R,) of one domain.
-        weights: (R,), above 0.
+        weights: (R,), 0 or more.
         seed: of the run; it decides which rows get the repeat that a fraction stands for.
     """
     times = _REPEATS * weights / weights.mean()
     generator = np.random.default_rng([seed, 5])
     repeats = np.floor(times) + (generator.random(len(rows)) < times % 1)
-    return np.repeat(rows, np.maximum(1, repeats).astype(np.int64))
+    return np.repeat(rows, np.where(weights > 0, np.maximum(1, repeats), 0).astype(np.int64))
 
 
 _REPEATS: Final = 4
