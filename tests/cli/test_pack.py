@@ -29,7 +29,9 @@ def test_show_says_what_a_pack_holds(pack: Path, capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{pack}: 32 px, crop auto, sha256 {opened.digest[:12]}"
     assert f"{opened.meta['counts']['real']['train']} real to train" in lines[1]
-    assert lines[2:] == ["sources: anime, real", "known of each: nothing", "licence: not recorded"]
+    near = f"near copies: left out within {opened.meta['near']} bits of pHash"
+    assert (facts["near"], facts["near_hash"]) == (opened.meta["near"], "pHash")
+    assert lines[2:] == [near, "sources: anime, real", "known of each: nothing", "licence: not recorded"]
 
 
 def test_photographs_are_chosen_once_and_held_out_by_the_list(

@@ -17,6 +17,7 @@ from anime2real.cli.main import main
 from anime2real.data import duplicates, fingerprints, joined_copies, tar_shards
 from anime2real.data.duplicates import distinct
 from anime2real.data.joined_copies import find_copies, first_of_each
+from anime2real.data.joined_packs import JoinedPacks
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.prepare import prepare
 from anime2real.data.tar_shards import shard_packs
@@ -91,6 +92,7 @@ def test_joined_packs_hold_what_one_of_all_pictures_would(
     assert before - sum(copies.values()) == len(joined.index) == len(whole.index)
     assert joined.meta["counts"] == whole.meta["counts"]
     assert joined.meta["dropped"] == whole.meta["dropped"]
+    assert joined.meta["near_hash"] == whole.meta["near_hash"] == "pHash"
     assert f"; left out: {copies['exact duplicate']} exact duplicate, {copies['near duplicate']} near duplicate" in told
     joined.check()
     by_sum = {entry["sha256"]: row for row, entry in enumerate(whole.index)}
@@ -177,6 +179,8 @@ def test_near_is_that_of_the_packs(packs: list[Path], tmp_path: Path) -> None:
         (copy / "meta.json").write_text(json.dumps({**Pack(copy).meta, "near": 0}))
         exact.append(Pack(copy))
     (tmp_path / "work").mkdir()
+    del exact[0].meta["near_hash"]  # as packs of before
+    assert JoinedPacks(exact).meta()["near_hash"] == "not recorded, pHash"
     copies = find_copies(exact, tmp_path / "work", Progress(quiet=True))
     assert copies.dropped["near duplicate"] == 0
     assert copies.dropped["exact duplicate"] > 1

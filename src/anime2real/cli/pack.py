@@ -46,6 +46,8 @@ def show(folder: Folder, /, *, check: bool = False, as_json: Json = False) -> in
         "size": opened.size,
         "crop": opened.meta.get("crop"),
         "counts": opened.meta["counts"],
+        "near": opened.meta.get("near"),
+        "near_hash": opened.meta.get("near_hash"),
         "sources": [source["name"] for source in opened.meta.get("sources", [])],
         "landmarks": opened.landmarks is not None,
         "hair": opened.hair is not None,
@@ -67,6 +69,7 @@ def show(folder: Folder, /, *, check: bool = False, as_json: Json = False) -> in
         f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
         *([f"in {facts['shards']:,} shards"] if opened.in_shards else []),
         *_of_pairs(opened),
+        f"near copies: left out within {facts['near']} bits of {facts['near_hash'] or 'a hash that is not recorded'}",
         f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
         f"known of each: {', '.join(known) or 'nothing'}",
         *(

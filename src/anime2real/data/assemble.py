@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.data.arrays import header
-from anime2real.data.duplicates import distinct, thumbnails_alike
+from anime2real.data.duplicates import HASH, distinct, thumbnails_alike
 from anime2real.data.members import Member, left_out_words
 from anime2real.data.pack import FORMAT_VERSION, PackError
 from anime2real.data.pack_files import sums_of, write_index, write_meta
@@ -79,7 +79,8 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | 
     sums = [content.decode() or None for content in facts.sums.tolist()]
     meta = {
         "format_version": FORMAT_VERSION, "size": recipe.size, "crop": recipe.crop, "licence": recipe.licence,
-        "rights": recipe.rights, "counts": counts, "dropped": dict(sorted(dropped.items())), "near": recipe.near,
+        "rights": recipe.rights, "counts": counts, "dropped": dict(sorted(dropped.items())), 
+        "near": recipe.near, "near_hash": HASH,
         "bad": [r.line for r in facts.rejected if r.reason == "unreadable"], "left_out": recipe.left_out,
         "sources": [
             {"name": path.name, "domain": domain, "sha256": sum_of(path, members, sums)}

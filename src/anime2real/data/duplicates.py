@@ -18,6 +18,9 @@ from PIL import Image
 from anime2real.data.covering_hashes import MOST, Covering
 from anime2real.data.near_hashes import BITS, Alike, Places, near_pairs, pairs_within, scattered
 
+HASH = "pHash"
+"""What meta.json calls `perceptual_hash`."""
+
 NEAR = 8
 """Bits of 64 by which the hashes of near-duplicates may differ."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from anime2real.data.duplicates import HASH
 from anime2real.data.index_columns import SPLITS
 from anime2real.data.joined_copies import Copies
 from anime2real.data.pack import Pack, PackError, PackOptionError
@@ -96,6 +97,8 @@ class JoinedPacks:
             joined[key] = "; ".join(dict.fromkeys(meta[key] for meta in metas if meta.get(key)))
         if "hair" in joined:  # the sums of its masks are of files that are not there
             joined["hair"] = {key: of for key, of in joined["hair"].items() if key not in ("sha256", "sums")}
+        hashes = [*(meta.get("near_hash", "not recorded") for meta in metas), HASH]  # each pack's, and between them
+        joined["near_hash"] = ", ".join(dict.fromkeys(hashes))
         joined["held_out"] = sum(meta.get("held_out", 0) for meta in metas)
         if "labels" in joined:
             joined["labels"] = _labels([meta["labels"] for meta in metas])

@@ -223,9 +223,9 @@ class Pack:
 
     @cached_property
     def weights(self) -> NDArray[np.float64] | None:
-        """(P,), how often pictures are drawn beside others of their domain; None without labels."""
-        weights = np.nan_to_num(self.index.column("weight")[:, 0])
-        return np.where(weights == 0, 1.0, weights) if weights.any() else None
+        """(P,), how often pictures are drawn beside others of their domain, 0 for never; None without labels."""
+        weights = self.index.column("weight")[:, 0]
+        return np.where(np.isnan(weights), 1.0, weights) if np.nansum(weights) > 0 else None
 
     @cached_property
     def frames(self) -> NDArray[np.float32] | None:

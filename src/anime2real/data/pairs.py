@@ -17,7 +17,7 @@ from PIL import Image
 from anime2real.atomic import atomic_folder
 from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
-from anime2real.data.duplicates import FEATURES, NEAR, distinct, perceptual_hash, thumbnail, thumbnails_alike
+from anime2real.data.duplicates import FEATURES, HASH, NEAR, distinct, perceptual_hash, thumbnail, thumbnails_alike
 from anime2real.data.members import Member, Split, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
 from anime2real.data.pack_files import sums_of, write_index, write_meta
@@ -111,7 +111,7 @@ def prepare_pairs(
             entries, members, meta = _build(pairs, partial_folder, recipe, progress, processes)
             meta |= {
                 "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "rights": rights,
-                "near": near, "unpaired": unpaired, "left_out": left_out,
+                "near": near, "near_hash": HASH, "unpaired": unpaired, "left_out": left_out,
                 "sources": [
                     {"name": path.name, "domain": domain, "sha256": sum_of(path, *members)} for path, domain in sources
                 ],

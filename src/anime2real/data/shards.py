@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.data.arrays import mapped
-from anime2real.data.duplicates import FEATURES, thumbnail
+from anime2real.data.duplicates import FEATURES, HASH, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
 from anime2real.data.sources import Crop, Cropped, Reason, Rejected, decode_chunk
@@ -204,7 +204,7 @@ def preparing_folder(output: Path) -> Path:
 
 def _key(members: list[Member], stamps: Sequence[str], size: int, crop: Crop) -> str:
     """Of all that decides the shards."""
-    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, "pHash", *stamps]).encode())
+    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, HASH, *stamps]).encode())
     for path in sorted((Path(finder.__file__).parent / "models").glob("*.onnx")):
         total.update(path.read_bytes())
     places = {container: container.resolve() for container in {member.container for member in members}}

@@ -24,6 +24,7 @@ from PIL import Image
 
 from anime2real.atomic import atomic_file, made_folder, move_into_place, remove_partial_folders
 from anime2real.data.chunk_sums import file_sum
+from anime2real.data.duplicates import HASH
 from anime2real.data.index import Index
 from anime2real.data.joined_copies import Copies, find_copies
 from anime2real.data.joined_packs import JoinedPacks
@@ -83,7 +84,7 @@ def shard_packs(
     lock = alone(work.with_suffix(".lock"), refusal)
     with _told(work), made_folder(output.parent), lock, Progress(quiet=quiet) as progress:
         remove_partial_folders(output)
-        begin(work, f"{packs.digest} {each}" + (" without copies, by pHash" if several else ""))
+        begin(work, f"{packs.digest} {each}" + (f" without copies, by {HASH}" if several else ""))
         if several:
             packs.leave_out(_copies(packs, work, progress))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
