@@ -16,7 +16,7 @@ import torch
 from packaging.requirements import Requirement
 from PIL import Image
 
-from anime2real import __version__, translator
+from anime2real import __version__, one_picture
 from anime2real.bundle.format import MOST_VARIANTS
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
@@ -75,8 +75,8 @@ def node(interface: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         return found
 
     yield asyncio.run(load())
-    translator._shipped.cache_clear()
-    translator._opened.cache_clear()
+    one_picture._shipped.cache_clear()
+    one_picture._opened.cache_clear()
 
 
 def execute(node: Any, image: torch.Tensor, **choices: str | int) -> torch.Tensor:
@@ -183,9 +183,9 @@ def test_somebody_else(node: Any, tmp_path: Path) -> None:
 def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter((16, 32))
 
-    def made(*_: object, **__: object) -> translator.Translated:
+    def made(*_: object, **__: object) -> one_picture.Translated:
         side = next(sizes)
-        return translator.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", ())
+        return one_picture.Translated(Image.new("RGB", (side, side)), "cyclegan", "real", ())
 
     monkeypatch.setattr(sys.modules["anime2real_nodes.nodes"], "translate_picture", made)
     with pytest.raises(ValueError, match="differ in size"):

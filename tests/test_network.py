@@ -21,6 +21,7 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.image.decode import PictureError
 from anime2real.network import TranslatorError, to_float, to_uint8
 from anime2real.translator import find_faces
+from anime2real.translator import kept as kept_translator
 
 PX = tiny.PX
 
@@ -86,12 +87,12 @@ def test_two_that_redraw_each_other_do_so_once(tmp_path: Path) -> None:
 
 def test_another_that_redraws_gives_other_results(tmp_path: Path) -> None:
     there = redrawn(tmp_path)
-    before, kept = networks_sum(there.bundle), Translator._kept(there.bundle, 1)
+    before, kept = networks_sum(there.bundle), kept_translator(Translator, there.bundle, 1)
     assert before == f"{there.bundle.sha256}+{read(tmp_path / 'back').sha256}"
-    assert Translator._kept(there.bundle, 1) is kept
+    assert kept_translator(Translator, there.bundle, 1) is kept
     tiny.write_bundle(tmp_path / "back", tiny.model(scale=0.25), source="real", target="anime")
     assert networks_sum(there.bundle) != before
-    assert Translator._kept(there.bundle, 1) is not kept
+    assert kept_translator(Translator, there.bundle, 1) is not kept
     assert networks_sum(read(tmp_path / "back")) == read(tmp_path / "back").sha256
 
 

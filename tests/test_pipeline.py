@@ -11,7 +11,7 @@ import pytest
 import tiny
 from PIL import ExifTags, Image
 
-from anime2real import translator
+from anime2real import one_picture, translator
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
@@ -20,8 +20,9 @@ from anime2real.image.decode import PictureError
 from anime2real.image.given import to_image
 from anime2real.image.provenance import read_marks
 from anime2real.network import TranslatorError
+from anime2real.one_picture import translate_picture
 from anime2real.pipeline import NoFaceError, direction
-from anime2real.translator import Translator, find_faces, translate_picture
+from anime2real.translator import Translator, find_faces
 
 ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "examples" / "aoi.png"
@@ -35,8 +36,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tiny.write_bundle(tmp_path / "cyclegan-anime-to-real", tiny.model(scale=-1.0))
     tiny.write_bundle(tmp_path / "cyclegan-real-to-anime", tiny.model(add=0.5), source="real", target="anime")
     yield
-    translator._shipped.cache_clear()
-    translator._opened.cache_clear()
+    one_picture._shipped.cache_clear()
+    one_picture._opened.cache_clear()
     translator._KEPT.clear()
 
 

@@ -15,7 +15,7 @@ from anime2real.bundle.format import STYLE
 from anime2real.bundle.registry import default_method
 from anime2real.cli.main import main
 from anime2real.network import TranslatorError, style_of
-from anime2real.translator import translate_picture
+from anime2real.one_picture import translate_picture
 
 
 @pytest.fixture

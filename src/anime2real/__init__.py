@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from anime2real.face.geometry import Face
     from anime2real.image.decode import Decoded, Limits, decode
     from anime2real.image.files import write
+    from anime2real.one_picture import Translated, translate_picture
     from anime2real.pipeline import NoFaceError
-    from anime2real.translator import Translated, Translator, find_faces, translate_picture
+    from anime2real.translator import Translator, find_faces
 
 __all__ = [
     "Bundle", "Decoded", "Face", "Limits", "NoFaceError", "Translated", "Translator", "UserError", "__version__",
@@ -25,9 +26,9 @@ __all__ = [
 
 _HOMES = {
     "Bundle": "bundle.format", "Decoded": "image.decode", "Face": "face.geometry", "Limits": "image.decode",
-    "NoFaceError": "pipeline", "Translated": "translator", "Translator": "translator", "UserError": "errors",
+    "NoFaceError": "pipeline", "Translated": "one_picture", "Translator": "translator", "UserError": "errors",
     "decode": "image.decode", "find_faces": "translator", "shipped": "bundle.registry",
-    "translate_picture": "translator", "write": "image.files",
+    "translate_picture": "one_picture", "write": "image.files",
 }  # fmt: skip
 """The module of each public name."""
 

@@ -39,7 +39,7 @@ class TranslatorError(UserError):
 
 
 class Network:
-    """Runs the network of one bundle, `bundle`, and of the one that redraws its results, if it names one.
+    """Runs a bundle's network, and that of what redraws its results, if any: `system` and `version` say which.
 
     Args:
         bundle: the bundle to run.
@@ -59,16 +59,16 @@ class Network:
         self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
         self._session = _session_of(bundle, threads or available_cores(), once)
         self._batch = min(bundle.batch, max(LEAST_BATCH, threads or available_cores()))
-        self.redraws = redraws
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
         self._output = self._session.get_outputs()[0].name
+        self.system = f"{bundle.name}, redrawn by {back.name}" if back else bundle.name
+        self.version = f"{bundle.sha256[:12]}+{back.sha256[:12]}" if back else bundle.sha256[:12]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.bundle.name}, {self.bundle.px} px>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled, it is its bundle, which is loaded again from its folder: sessions cannot be copied."""
+    def __reduce__(self) -> tuple[Any, ...]:  # its bundle, which is loaded again: sessions cannot be copied
         return partial(type(self), **self._arguments), (self.bundle,)
 
     @property
@@ -174,15 +174,15 @@ class Networks:
         raise next(one for one in known if isinstance(one, UserError))
 
     def _look_up(self, to: Domain) -> Bundle | UserError:
-        try:
-            if to not in self._known and not self._with_variants and (own := core_bundle(self._method, to)):
-                self._known[to] = own
-            if to not in self._known:
-                from anime2real.bundle.registry import find  # not above: the package's own are found without it
+        if to not in self._known:
+            try:
+                if self._with_variants or not (own := core_bundle(self._method, to)):
+                    from anime2real.bundle.registry import find  # not above: the package's own are found without it
 
-                self._known[to] = find(self._method, to, with_variants=self._with_variants)
-        except UserError as error:
-            self._known[to] = error
+                    own = find(self._method, to, with_variants=self._with_variants)
+                self._known[to] = own
+            except UserError as error:
+                self._known[to] = error
         return self._known[to]
 
 
@@ -224,12 +224,12 @@ def open_session(
     # Threads that wait in a loop take the cores from those that decode, find faces and write.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # it lays memory out anew after a first call: a third more in all
-    options.log_severity_level = 3  # its warnings are about folding constants, nothing that a user can act on
+    # Its warnings are about folding constants, nothing to act on; that a call wants more memory is told once, by us.
+    options.log_severity_level = 4 if bounded else 3
     if bounded:
         _make_arena()
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # weights lie elsewhere
-        options.log_severity_level = 4  # a call that wants more memory fails, which is told once, by us
     options.intra_op_num_threads = threads or 0  # 0 is the library's choice
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.face.who import AS_SEEN, Who
+from anime2real.making import USUAL
 from anime2real.pipeline import Crop, FaceChoice, Layout
 
 Format = Literal["png", "jpg", "webp", "avif"]
@@ -29,6 +30,9 @@ class Options:
         skip_existing: whether a picture whose results are there is passed over.
         variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
         who: who the results should show, for bundles that take it.
+        asked: these in words, as results tell them (`making.in_words`).
+        systems: by what results may be made (`making.systems`): those that are there and tell of another are not
+            passed over.
     """
 
     to: Domain | None = None
@@ -42,6 +46,8 @@ class Options:
     skip_existing: bool = False
     variants: int = 1
     who: Who = AS_SEEN
+    asked: str = USUAL
+    systems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from anime2real.image.decode import PictureError, reason
 from anime2real.image.files import Search, clip_kind
 from anime2real.image.folders import Found
 from anime2real.image.provenance import SOFTWARE, read_marks
+from anime2real.making import made_otherwise, of_clip
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 
 _Jobs = dict[Path, ClipJob | UserError | None]
@@ -153,7 +154,10 @@ class Places:
         job = jobs.pop(source)
         target = self.file or self.output / f"{named.name}.{suffix}"
         if self.options.skip_existing and not self.search.holds(target) and self._is_done(target):
-            return Item(source, target, outcome=Outcome(source, (target,), skipped=True))
+            asked = of_clip(self.options.asked) if isinstance(job, ClipJob) else self.options.asked
+            otherwise = made_otherwise(target, self.options.systems, asked) if self.options.systems else None
+            done = Outcome(source, error=otherwise) if otherwise else Outcome(source, (target,), skipped=True)
+            return Item(source, target, outcome=done)
         refusal = str(job) if isinstance(job, UserError) else self._refusal(target)
         if isinstance(job, ClipJob) and target.suffix.lower() != f".{suffix}":
             refusal = f"{source} becomes a .{suffix}: end the name of the result in that"

@@ -25,6 +25,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
+from anime2real.image.provenance import Making
 from anime2real.network import Network, Networks, TranslatorError, available_cores
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
@@ -273,7 +274,9 @@ def _write(work: _Work, item: Item, loaded: _Loaded, results: NDArray[np.uint8],
         targets = work.places.of_all(item, len(by_variant[0]))
         # `of_all` has said what may be replaced.
         overwrite = work.options.overwrite or work.options.skip_existing or work.places.begun_ns is not None
-        write_together(images, targets, overwrite=overwrite, quality=work.options.quality)
+        network = work.networks(loaded.to)
+        making = Making(network.system, network.version, work.options.asked)
+        write_together(images, targets, overwrite=overwrite, quality=work.options.quality, making=making)
     except UserError as error:
         return Outcome(item.source, error=str(error))
     seconds = loaded.seconds + share + time.perf_counter() - start

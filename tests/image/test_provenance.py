@@ -6,7 +6,7 @@ import pytest
 from pictures import saved, smooth
 
 from anime2real.image.decode import PictureError
-from anime2real.image.provenance import read_marks, source_type
+from anime2real.image.provenance import read_marks, stated_in
 
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{}</r:RDF></x:xmpmeta>'
 IPTC = 'xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
@@ -50,5 +50,5 @@ def test_a_picture_without_marks_and_no_picture(tmp_path: Path) -> None:
 
 def test_a_document_type_is_refused() -> None:
     packet = XMP.format(f"<r:Description {IPTC}><e:DigitalSourceType>x:made</e:DigitalSourceType></r:Description>")
-    assert source_type(packet.encode()) == "x:made"
-    assert source_type(f"<!DOCTYPE a>{packet}".encode()) is None
+    assert stated_in(packet.encode()) == {"DigitalSourceType": "x:made"}
+    assert stated_in(f"<!DOCTYPE a>{packet}".encode()) == {}

@@ -147,7 +147,8 @@ def test_still_pictures_are_no_clips(tmp_path: Path, frames: list[Image.Image]) 
 
 
 def test_marks_are_found_where_they_are_put(tmp_path: Path) -> None:
-    assert marks.source_type(marks.of_gif(marks.in_gif(b"GIF89a" + bytes(7) + b";"))) == marks.GENERATED
+    gif = b"GIF89a" + bytes(7) + b";"
+    assert marks.stated_in(marks.of_gif(marks.in_gif(gif))) == {"DigitalSourceType": marks.GENERATED}
     assert marks.of_gif(b"GIF89a" + bytes(7) + b";") == b""
     box = (12).to_bytes(4, "big") + b"ftyp" + b"isom"
     large = (1).to_bytes(4, "big") + b"mdat" + (20).to_bytes(8, "big") + b"data"
@@ -158,7 +159,7 @@ def test_marks_are_found_where_they_are_put(tmp_path: Path) -> None:
         (b"", None),
     ):
         (tmp_path / "a.mp4").write_bytes(content)
-        assert marks.source_type(marks.of_mp4(tmp_path / "a.mp4")) == wanted
+        assert marks.stated_in(marks.of_mp4(tmp_path / "a.mp4")).get("DigitalSourceType") == wanted
 
 
 def test_no_pyav_is_needed(tmp_path: Path, frames: list[Image.Image]) -> None:

@@ -55,7 +55,7 @@ def test_clips_and_pictures_of_a_folder(
     assert "a.mp4 is already there: give --overwrite" in capsys.readouterr().err
     assert main(["inspect", str(out / "a.mp4"), str(inputs / "a.mp4"), "--json"]) == 0
     made, given = (json.loads(line)["marks"] for line in capsys.readouterr().out.splitlines())
-    assert (made, given) == ({"DigitalSourceType": marks.GENERATED}, {})
+    assert (made["DigitalSourceType"], made["AIPromptInformation"], given) == (marks.GENERATED, "layout paste", {})
     assert main(["inspect", str(inputs / "a.mp4")]) == 0
     assert capsys.readouterr().out == f"{inputs / 'a.mp4'}: video; no mark of a generated video\n"
 

@@ -46,7 +46,7 @@ def test_sound_and_times_are_kept_and_the_face_alone_is_replaced(
 
 def test_the_result_is_marked(tmp_path: Path, film: Path, negative: Translator) -> None:
     result = run(film, tmp_path / "out.mp4", negative)
-    assert marks.source_type(marks.of_mp4(result.path)) == marks.GENERATED
+    assert marks.stated_in(marks.of_mp4(result.path))["DigitalSourceType"] == marks.GENERATED
     assert marks.of_mp4(film) == b""
     with av.open(str(result.path)) as container:
         assert marks.GENERATED in container.metadata["comment"]

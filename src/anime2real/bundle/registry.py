@@ -21,7 +21,7 @@ from anime2real.bundle.format import (
     read,
 )
 from anime2real.bundle.hub import fetch, is_hub_name
-from anime2real.domain import Domain, other
+from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import nearest
 
 if TYPE_CHECKING:
@@ -162,6 +162,18 @@ def find(method: str | None, to: Domain, *, with_variants: bool = False) -> Bund
     if not methods:
         raise UnknownMethodError(f"no method {method!r} ships, nor any other: give the folder of a bundle")
     raise UnknownMethodError(f"no method {method!r} ships{nearest(method, methods)}: there are {', '.join(methods)}")
+
+
+def only_target(method: str) -> Domain | None:
+    """The domain that an installed method translates to, if it is one; None if it goes both ways, or is not known.
+
+    Raises:
+        BundleError: one of the installed bundles is damaged.
+    """
+    if all(core_bundle(method, to) for to in DOMAINS):  # without a look at the others
+        return None
+    targets = [bundle.target for bundle in shipped() if bundle.method == method]
+    return targets[0] if len(targets) == 1 else None
 
 
 def open_bundle(name: Path | str) -> Bundle:

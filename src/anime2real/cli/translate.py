@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from anime2real.cli.cluster import translate_on
+from anime2real.cli.one_way import named_bundle
 from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
@@ -56,7 +57,8 @@ def translate(
         pictures: files, folders and glob patterns; - for standard input.
         output: folder for the results, which keep the pictures' names and the folders below those that are named; of
             one picture also a file, as result.png, or - for standard output.
-        to: the domain; auto draws photographs and makes people of drawings, by what most faces of a picture are.
+        to: the domain; auto draws photographs and makes people of drawings, by what most faces of a picture are, and
+            takes a method that goes one way alone that way.
         method: an installed method, see `methods`; the best one if not given.
         bundle: the folder of a bundle, or its name on the Hub (hf://OWNER/NAME), in place of a method.
         layout: face shows each face alone, pair beside the crop that went in, paste puts all faces back into the
@@ -68,7 +70,8 @@ def translate(
         quality: of jpg, webp and avif, 1 to 100; 92 if not given.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
-        skip_existing: pass over pictures whose results are there; so a stopped command goes on.
+        skip_existing: pass over pictures whose results are there; so a stopped command goes on. One that was made by
+            another method, once and not again, or otherwise than is asked for now, is refused.
         recursive: search folders in folders, too, which results keep; if not said, in folders without pictures.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
@@ -83,6 +86,7 @@ def translate(
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import QUALITY, SUFFIXES, Search
     from anime2real.image.films import FILM_SUFFIXES
+    from anime2real.making import in_words, system_of
     from anime2real.network import Networks
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files
@@ -99,11 +103,12 @@ def translate(
         if quality is not None and place.format == "png":
             raise UsageError("--quality is for jpg, webp and avif: PNG loses nothing")
         asked = AS_SEEN if who == AUTO else parse_who(who)
-        given, domain = _given_bundle(bundle, None if to == "auto" else to)
+        domain = None if to == "auto" else to
+        given, domain = named_bundle(method, bundle, domain) if method or bundle else (None, domain)
         once = variants == len(pictures) == 1 and Path(pictures[0]).is_file() and ray is None
         threads = threads or (None if ray is None else 1)
         networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once, redraws=redraw)
-        _check_can(networks, domain, "--bundle" if bundle else "--method", variants, asked)
+        bundles = _able(networks, domain, "--bundle" if bundle else "--method", variants, asked)
         if domain and (chosen := networks.bundle(domain)).classes:
             from anime2real.image.label_map import note_of  # not above: few bundles take any
 
@@ -112,7 +117,11 @@ def translate(
             to=domain, layout=layout or "face", crop=crop, faces=_face_choice(face, place.to_stdout, layout),
             format=place.format, quality=quality or QUALITY, background=_colour(background), overwrite=overwrite,
             skip_existing=skip_existing, variants=variants, who=asked,
+            systems=tuple(system_of(one, redraws=redraw) for one in bundles) if skip_existing else (),
         )  # fmt: skip
+        if (options.layout, options.crop, options.faces, asked) != ("face", "face", "all", AS_SEEN):
+            told = in_words(layout=options.layout, crop=crop, face=options.faces, who=asked)
+            options = replace(options, asked=told)
         search = Search(place.pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=place.folder)
         report = OutcomePrinter(
             search, as_json=as_json, tells_domain=domain is None, words=place.words, to_stderr=place.to_stdout
@@ -173,26 +182,16 @@ def _check_range(name: str, number: int | None, most: int) -> None:
         raise UsageError(f"--{name} goes from 1 to {most}, not {number}")
 
 
-def _given_bundle(name: str | None, to: Domain | None) -> "tuple[Bundle | None, Domain | None]":
-    """The bundle that --bundle names, if it does, and the domain, if it is one for all pictures."""
-    if not name:
-        return None, to
-    from anime2real.bundle.registry import open_bundle
-
-    given = open_bundle(name)
-    if to not in (None, given.target):
-        raise UsageError(f"{name} translates to {given.target}, not to {to}: leave --to out")
-    return given, given.target
-
-
-def _check_can(networks: "Networks", to: Domain | None, option: str, variants: int, who: "Who") -> None:
-    """Refuse what the bundles, which an option names, cannot do."""
+def _able(networks: "Networks", to: Domain | None, option: str, variants: int, who: "Who") -> "list[Bundle]":
+    """The bundles that may run; refused is what those, which an option names, cannot do."""
     from anime2real.pipeline import who_for
 
-    for bundle in networks.bundles([to] if to else ["real", "anime"]):
+    bundles = networks.bundles([to] if to else ["real", "anime"])
+    for bundle in bundles:
         if variants > 1 and bundle.variants == 1:
             raise UsageError(f"{bundle.name} makes one result of a picture: leave out --variants, or {option}")
         who_for(bundle, who)
+    return bundles
 
 
 class OutcomePrinter:

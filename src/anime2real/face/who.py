@@ -76,6 +76,12 @@ class Who:
         if self.age is not None and not YOUNGEST <= self.age <= OLDEST:
             raise WhoError(f"ages are {YOUNGEST} to {OLDEST} years here, not {self.age:g}")
 
+    def in_words(self) -> str:
+        """As `parse_who` takes it; a sex between the two as a number."""
+        words = [] if self.sex is None else [{-1.0: "woman", 1.0: "man"}.get(self.sex) or f"sex {self.sex:g}"]
+        words += [] if self.age is None else [f"{self.age:g}"]
+        return ", ".join(words) or AUTO
+
 
 AS_SEEN: Final = Who()
 """Everybody as the picture has them."""

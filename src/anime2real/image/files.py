@@ -20,6 +20,7 @@ from anime2real.image import provenance
 from anime2real.image.decode import Limits, PictureError, opened, printable, reason, refuse
 from anime2real.image.films import FILM_SUFFIXES, STILL_BRANDS, is_film
 from anime2real.image.folders import Found, LeftOut, Walk
+from anime2real.image.marked import MarkedImage
 
 SUFFIXES: Final = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
@@ -217,7 +218,12 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
 
 
 def write_together(
-    images: Sequence[Image.Image], paths: Sequence[Path], *, overwrite: bool = False, quality: int = QUALITY
+    images: Sequence[Image.Image],
+    paths: Sequence[Path],
+    *,
+    overwrite: bool = False,
+    quality: int = QUALITY,
+    making: provenance.Making | None = None,
 ) -> None:
     """As `write`, pictures that belong together: all or none, and the first one last.
 
@@ -231,7 +237,7 @@ def write_together(
         try:
             if os.path.lexists(path) and not overwrite:
                 refuse(path, "is already there: allow overwriting, or choose another folder or name")
-            contents.append(encode(image, kind, quality))
+            contents.append(encode(image, kind, quality, making))
         except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
             refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
     try:
@@ -242,28 +248,31 @@ def write_together(
         refuse(paths[0], f"cannot be written ({reason(error)}): choose another folder or format", error)
 
 
-def encode(image: Image.Image, kind: str, quality: int = QUALITY) -> bytes:
-    """The bytes of a generated picture with its marks: XMP DigitalSourceType and Software.
+def encode(image: Image.Image, kind: str, quality: int = QUALITY, making: provenance.Making | None = None) -> bytes:
+    """The bytes of a generated picture with its marks: XMP DigitalSourceType, by what it was made, and Software.
 
     Args:
         image: RGB or RGBA, sRGB; its metadata is left out, and so is transparency by JPEG.
         kind: `PNG`, `JPEG`, `WEBP` or `AVIF`.
         quality: 1 to 100; PNG loses nothing.
+        making: by what it was made; if None, what a `MarkedImage` knows of it.
 
     Raises:
         ValueError, OSError: the format cannot hold a picture of this size.
     """
     clean = image.convert("RGBA" if image.mode == "RGBA" and kind != "JPEG" else "RGB")  # always a copy
     clean.info = {}
+    making = making or (image.making if isinstance(image, MarkedImage) else None)
+    packet = provenance.MADE.format(making) if making else provenance.PACKET
     buffer = io.BytesIO()
     buffer.name = f"result.{kind.lower()}"  # of a format that it is told by a name, Pillow imports nothing but that
     if kind == "PNG":
         texts = PngInfo()
-        texts.add_itxt("XML:com.adobe.xmp", provenance.PACKET)
+        texts.add_itxt("XML:com.adobe.xmp", packet)
         texts.add_text("Software", provenance.SOFTWARE)
         clean.save(buffer, pnginfo=texts, **PNG_WAY)
     else:
         options: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {}
-        options |= {"exif": provenance.exif_of_results(), "xmp": provenance.PACKET.encode()}
+        options |= {"exif": provenance.exif_of_results(), "xmp": packet.encode()}
         clean.save(buffer, quality=quality, **options)
     return buffer.getvalue()

@@ -22,7 +22,12 @@ class MarkedImage(Image.Image):
     """A generated picture. What it is saved as carries the marks; pictures that Pillow makes of it, as `copy`, do not.
 
     `anime2real.write` marks any picture.
+
+    Attributes:
+        making: by what it was made, if that is known.
     """
+
+    making: provenance.Making | None = None
 
     def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
         """As Pillow's, with the marks: XMP, and the program's name in PNG's texts or in EXIF.
@@ -44,20 +49,20 @@ class MarkedImage(Image.Image):
             raise PictureError(f"{where} cannot hold the mark of a generated picture: save {', '.join(MARKABLE)}")
         if kind == "PNG" and "pnginfo" not in params:
             texts = PngInfo()
-            texts.add_itxt("XML:com.adobe.xmp", provenance.PACKET)
+            texts.add_itxt("XML:com.adobe.xmp", provenance.packet(self.making))
             texts.add_text("Software", provenance.SOFTWARE)
             params["pnginfo"] = texts
         elif kind in ("JPEG", "WEBP", "AVIF"):
-            params.setdefault("xmp", provenance.PACKET.encode())
+            params.setdefault("xmp", provenance.packet(self.making).encode())
             params.setdefault("exif", provenance.exif_of_results())
         elif kind == "TIFF":
             params.setdefault(
-                "tiffinfo", {XMP: provenance.PACKET.encode(), ExifTags.Base.Software: provenance.SOFTWARE}
+                "tiffinfo", {XMP: provenance.packet(self.making).encode(), ExifTags.Base.Software: provenance.SOFTWARE}
             )
         elif kind == "GIF":
             buffer = io.BytesIO()
             super().save(buffer, kind, **params)
-            _write(fp, provenance.in_gif(buffer.getvalue()))
+            _write(fp, provenance.in_gif(buffer.getvalue(), self.making))
             return
         super().save(fp, format, **params)
 
@@ -69,8 +74,9 @@ def _write(fp: Any, content: bytes) -> None:
         Path(os.fsdecode(fp)).write_bytes(content)
 
 
-def marked(image: Image.Image) -> MarkedImage:
+def marked(image: Image.Image, making: provenance.Making | None = None) -> MarkedImage:
     """A picture that nobody else holds, as one whose `save` writes the marks."""
     image.__class__ = MarkedImage  # nothing is copied: pasted into, it may be large
     assert isinstance(image, MarkedImage)
+    image.making = making
     return image

@@ -1,10 +1,12 @@
 """Marks of generated pictures: the XMP packet that results get, and reading the marks of any file.
 
 The European AI Act (Art. 50) requires that machines can recognise generated pictures. The IPTC's digital source type
-(https://cv.iptc.org/newscodes/digitalsourcetype/) says it, in XMP, which all our formats can hold. Pillow and FFmpeg do
-not write XMP into GIF and MP4; this module does, as Adobe's XMP Specification Part 3 (2020) describes.
+(https://cv.iptc.org/newscodes/digitalsourcetype/) says it, in XMP, which all our formats can hold; its properties for
+AI systems (IPTC Photo Metadata Standard 2025.1) say by which networks. Pillow and FFmpeg do not write XMP into GIF and
+MP4; this module does, as Adobe's XMP Specification Part 3 (2020) describes.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +20,39 @@ SOFTWARE: Final = f"anime2real {__version__}"
 
 _IPTC: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-PACKET: Final = (
+_STATED: Final = ("DigitalSourceType", "AISystemUsed", "AISystemVersionUsed", "AIPromptInformation")
+"""Properties of the IPTC that are read."""
+
+_PACKET: Final = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     f'<rdf:RDF xmlns:rdf="{_RDF}"><rdf:Description rdf:about="" '
     f'xmlns:Iptc4xmpExt="{_IPTC}" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="{SOFTWARE}" '
-    f'Iptc4xmpExt:DigitalSourceType="{GENERATED}"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    f'Iptc4xmpExt:DigitalSourceType="{GENERATED}"%s/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
+PACKET: Final = _PACKET % ""
 """The XMP packet of a generated picture."""
+
+MADE: Final = _PACKET % (
+    ' Iptc4xmpExt:AISystemUsed="{0.system}" Iptc4xmpExt:AISystemVersionUsed="{0.version}"'
+    ' Iptc4xmpExt:AIPromptInformation="{0.asked}"'
+)
+"""That of one whose `Making` is known, to be formatted with it: nothing in it has to be escaped."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """By what a picture was generated, in the letters of bundles' names and of `making.in_words`.
+
+    Attributes:
+        system: the bundle, and the one that redrew its results, if any did.
+        version: how the SHA-256 of their models begin.
+        asked: what was asked for beside the picture.
+    """
+
+    system: str
+    version: str
+    asked: str
+
 
 _GIF_HEAD: Final = b"\x21\xff\x0bXMP DataXMP"
 _MP4_BOX: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -32,11 +60,16 @@ _MAX_BYTES: Final = 2**20
 """Largest packet that is read."""
 
 
-def source_type(xmp: bytes) -> str | None:
-    """The IPTC digital source type that an XMP packet states, if it is readable and states one.
+def packet(making: Making | None) -> str:
+    """The XMP packet of a generated picture, with its `Making` if that is known."""
+    return PACKET if making is None else MADE.format(making)
+
+
+def stated_in(xmp: bytes) -> dict[str, str]:
+    """What an XMP packet states of a picture's making, in IPTC's words: `_STATED`, those that are there.
 
     Args:
-        xmp: the packet, which may come from a stranger.
+        xmp: the packet, which may come from a stranger; nothing is read of one that is no XML.
     """
     from defusedxml import ElementTree  # here, since writing a picture needs no parser
 
@@ -44,15 +77,17 @@ def source_type(xmp: bytes) -> str | None:
         # XMP has no document type; those that define entities are how XML is made to explode.
         root = ElementTree.fromstring(xmp.strip(b"\0 \t\r\n"), forbid_dtd=True)
     except (ElementTree.ParseError, ValueError, LookupError):  # a document type; a false encoding
-        return None
-    key = f"{{{_IPTC}}}DigitalSourceType"
+        return {}
+    stated: dict[str, str] = {}
     for element in root.iter():  # an attribute of the description, or an element of its own: XMP allows both
-        stated = element.get(key)
-        if element.tag == key:
-            stated = element.text or element.get(f"{{{_RDF}}}resource")
-        if stated and stated.strip():
-            return str(stated).strip()
-    return None
+        for name in _STATED:
+            key = f"{{{_IPTC}}}{name}"
+            value = element.get(key)
+            if element.tag == key:
+                value = element.text or element.get(f"{{{_RDF}}}resource")
+            if value and value.strip():
+                stated.setdefault(name, str(value).strip())
+    return stated
 
 
 def exif_of_results() -> bytes:
@@ -62,14 +97,14 @@ def exif_of_results() -> bytes:
     return exif.tobytes()
 
 
-def in_gif(gif: bytes) -> bytes:
+def in_gif(gif: bytes, making: Making | None = None) -> bytes:
     """A whole GIF with the packet after its header and colours (section 1.1.2).
 
     The packet is not cut into blocks; the 258 bytes after it lead whoever takes it for blocks to its end.
     """
     place = 13 + (3 * 2 ** ((gif[10] & 7) + 1) if gif[10] & 0x80 else 0)
     trailer = bytes((1, *range(255, -1, -1), 0))
-    return gif[:place] + _GIF_HEAD + PACKET.encode() + trailer + gif[place:]
+    return gif[:place] + _GIF_HEAD + packet(making).encode() + trailer + gif[place:]
 
 
 def of_gif(gif: bytes) -> bytes:
@@ -79,9 +114,9 @@ def of_gif(gif: bytes) -> bytes:
     return gif[start + len(_GIF_HEAD) : end] if end >= 0 else b""
 
 
-def mp4_box() -> bytes:
+def mp4_box(making: Making | None = None) -> bytes:
     """The packet in a box of its own, to be put at the end of an MP4 (section 1.2.7)."""
-    content = PACKET.encode()
+    content = packet(making).encode()
     return (24 + len(content)).to_bytes(4, "big") + b"uuid" + _MP4_BOX + content
 
 
@@ -109,7 +144,8 @@ def of_mp4(path: Path) -> bytes:
 
 
 def read_marks(path: Path | str) -> dict[str, str]:
-    """What a picture says of its making: `DigitalSourceType` and `Software`, those that are there.
+    """What a picture says of its making, those that are there: `DigitalSourceType`, `AISystemUsed`,
+    `AISystemVersionUsed` and `AIPromptInformation`, as the IPTC has them, and `Software`.
 
     Raises:
         PictureError: as `decode`, except that the pixels are not looked at.
@@ -119,21 +155,17 @@ def read_marks(path: Path | str) -> dict[str, str]:
         if picture.format == "GIF" and isinstance(picture.fp, Stream):
             xmp = of_gif(picture.fp.getvalue())
         software = picture.info.get("Software") or exif_of(picture).get(ExifTags.Base.Software)
-    stated = {
-        "DigitalSourceType": source_type(xmp.encode() if isinstance(xmp, str) else bytes(xmp)),
-        "Software": str(software).strip("\0 ") if software else None,
-    }
-    return {key: value for key, value in stated.items() if value}
+    stated = stated_in(xmp.encode() if isinstance(xmp, str) else bytes(xmp))
+    return stated | ({"Software": told} if software and (told := str(software).strip("\0 ")) else {})
 
 
 def film_marks(path: Path) -> dict[str, str]:
-    """What a video says of its making: `DigitalSourceType`, if it is an MP4 that says so.
+    """What a video says of its making, as `read_marks`, if it is an MP4 that says so.
 
     Raises:
         PictureError: it cannot be read.
     """
     try:
-        stated = source_type(of_mp4(path))
+        return stated_in(of_mp4(path))
     except OSError as error:
         refuse(path, f"cannot be read ({reason(error)}): check the name and its rights", error)
-    return {"DigitalSourceType": stated} if stated else {}

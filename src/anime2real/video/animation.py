@@ -93,7 +93,7 @@ class Animation:
             np.save(file, np.array([duration for _, duration in kept], np.int64), allow_pickle=False)
             np.save(file, np.stack([np.asarray(image) for image, _ in kept]), allow_pickle=False)
 
-    def join(self, segments: Sequence[Path], target: Path) -> None:
+    def join(self, segments: Sequence[Path], target: Path, making: marks.Making | None = None) -> None:
         """As `Clip.join`."""
         durations: list[int] = []
         frames: list[Image.Image] = []
@@ -111,13 +111,13 @@ class Animation:
             options["loop"] = self._loop
         if self._kind == "PNG":
             texts = PngInfo()
-            texts.add_itxt("XML:com.adobe.xmp", marks.PACKET)
+            texts.add_itxt("XML:com.adobe.xmp", marks.packet(making))
             texts.add_text("Software", marks.SOFTWARE)
             options["pnginfo"] = texts
         elif self._kind == "WEBP":
             exif = Image.Exif()
             exif[ExifTags.Base.Software] = marks.SOFTWARE
-            options |= {"quality": 92, "exif": exif.tobytes(), "xmp": marks.PACKET.encode()}
+            options |= {"quality": 92, "exif": exif.tobytes(), "xmp": marks.packet(making).encode()}
         try:
             frames[0].save(target, self._kind, save_all=True, append_images=frames[1:], **options)
         except (OSError, ValueError) as error:
@@ -125,4 +125,4 @@ class Animation:
                 printable(f"{self._path}: its result cannot be written as {self._kind} ({error})")
             ) from error
         if self._kind == "GIF":
-            target.write_bytes(marks.in_gif(target.read_bytes()))
+            target.write_bytes(marks.in_gif(target.read_bytes(), making))

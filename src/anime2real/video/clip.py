@@ -9,6 +9,7 @@ from PIL import Image
 
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits
+from anime2real.image.provenance import Making
 
 
 class ClipError(UserError):
@@ -86,5 +87,5 @@ class Clip(Protocol):
     def write_segment(self, path: Path, frames: Iterator[Frame]) -> None:
         """Encode frames into a file."""
 
-    def join(self, segments: Sequence[Path], target: Path) -> None:
-        """Join segments to the result, with the sound of the clip, marked as generated."""
+    def join(self, segments: Sequence[Path], target: Path, making: Making | None = None) -> None:
+        """Join segments to the result, with the sound of the clip, marked as generated, by what `making` says."""

@@ -10,6 +10,7 @@ from anime2real.domain import Domain
 from anime2real.errors import UserError
 from anime2real.image.decode import printable
 from anime2real.image.files import clip_kind
+from anime2real.making import of_clip
 from anime2real.network import Network
 from anime2real.outcome import ClipJob, Options, Outcome
 from anime2real.video.clip import Clip, ClipError
@@ -64,7 +65,8 @@ class ClipJobs:
         return Outcome(source, (target,), seconds=seconds, notes=result.notes, record=record)
 
     def _options(self, options: Options) -> ClipOptions:
-        return ClipOptions(to=self.to, background=options.background, who=options.who, faces=options.faces)
+        asked = of_clip(options.asked)
+        return ClipOptions(to=self.to, background=options.background, who=options.who, faces=options.faces, asked=asked)
 
 
 def _record(result: ClipResult, seconds: float) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Film:
         made.duration = round(frame.duration * finer)
         return made
 
-    def join(self, segments: Sequence[Path], target: Path) -> None:
+    def join(self, segments: Sequence[Path], target: Path, making: marks.Making | None = None) -> None:
         """As `Clip.join`."""
         kind = _KINDS[self.suffix]
         with self._as_clip_errors(), ExitStack() as opened:
@@ -218,7 +218,7 @@ class Film:
                 container.mux(packet)
         if self.suffix == "mp4":
             with target.open("ab") as file:
-                file.write(marks.mp4_box())
+                file.write(marks.mp4_box(making))
 
     def _check_size(self, width: int, height: int) -> None:
         allowed = self._limits.picture.max_pixels

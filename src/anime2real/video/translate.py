@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
-from anime2real.bundle.redrawer import networks_sum
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
+from anime2real.image.provenance import Making
 from anime2real.locks import alone
 from anime2real.network import Network
 from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
@@ -75,6 +75,7 @@ class ClipOptions:
         segment: frames in a segment.
         who: who the faces become; what it leaves open is read off each face, once for the whole clip.
         faces: which faces are replaced, each for as long as it is seen (`choose_tracks`).
+        asked: what the mark of the result tells of these (`provenance.Making`).
     """
 
     to: Domain | None = None
@@ -84,6 +85,7 @@ class ClipOptions:
     segment: int = field(default_factory=lambda: SEGMENT)
     who: Who = AS_SEEN
     faces: FaceChoice = "all"
+    asked: str = "layout paste"
 
 
 @dataclass(frozen=True)
@@ -190,8 +192,7 @@ def _translate(
     to = options.to or _direction(found)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
-    whose = networks_sum(chosen.bundle) if chosen.redraws else chosen.bundle.sha256
-    settings = f"{key} {whose} {options.faces}"
+    settings = f"{key} {chosen.version} {options.faces}"
     segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
     wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
     for stale in folder.iterdir():
@@ -216,7 +217,7 @@ def _translate(
                 clip.write_segment(temporary, counted())
             write_json(folder / _SUMS, sums := sums | {path.name: _sum(path)})
     with atomic_file(target) as temporary:
-        clip.join(segments, temporary)
+        clip.join(segments, temporary, Making(chosen.system, chosen.version, options.asked))
     notes = (*seen.notes, *already_note([track.domain for track in tracks], to))
     return ClipResult(target, chosen, clip.encoding, len(times), tracks, tuple(times), resumed, notes)
 

@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 from PIL import Image
@@ -20,6 +20,8 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.image.decode import Decoded, Limits, decode, opened
 from anime2real.image.files import encode
+from anime2real.image.provenance import Making
+from anime2real.making import USUAL, in_words, making_of
 from anime2real.network import available_cores
 from anime2real.pipeline import Crops, Layout, NoFaceError, already_note, compose, crop_faces, faces_in
 from anime2real.web.batcher import Pixels
@@ -45,6 +47,7 @@ class Job:
         crops: what the network takes.
         variant: which result of each.
         redraws: whether results are redrawn.
+        asked: what was asked for, as results tell it in their marks.
     """
 
     bundle: Bundle
@@ -52,11 +55,16 @@ class Job:
     crops: Crops
     variant: int
     redraws: bool = True
+    asked: str = USUAL
 
     @property
     def key(self) -> tuple[str, Domain, bool]:
         """Of the service's translator."""
         return self.bundle.method, self.bundle.target, self.redraws
+
+    def making(self) -> Making:
+        """By what its results are made."""
+        return making_of(self.bundle, self.asked, redraws=self.redraws)
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,8 @@ class TranslationService:
                 check_wanted()
                 crops = crop_faces(decoded.image, list(chosen.values()), bundle, who=one.who)
                 crops = replace(crops, cutout=decoded.cutout if request.layout == "paste" else None)
-                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws))
+                asked = in_words(layout=request.layout, variant=one.variant, who=one.who)
+                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws, asked))
             notes += already_note([face.domain for face in chosen.values() if face.score], to)
             directions.append(to)
         return PreparedPicture(
@@ -210,14 +219,14 @@ class TranslationService:
         results = []
         for job, translated in zip(prepared.jobs, outputs, strict=True):
             check_wanted()
-            method, crops = job.bundle.method, job.crops
+            method, crops, making = job.bundle.method, job.crops, job.making()
             images = compose(crops, translated, prepared.layout)
             check_wanted()
             if prepared.layout == "paste":
-                results.append(Result(method, job.faces, images[0].size, encode(images[0], "PNG"), None))
+                results.append(Result(method, job.faces, images[0].size, encode(images[0], "PNG", making=making), None))
                 continue
             for face, before, image in zip(job.faces, crops.pixels, images, strict=True):
-                results.append(Result(method, (face,), image.size, encode(image, "PNG"), before))
+                results.append(Result(method, (face,), image.size, encode(image, "PNG", making=making), before))
         return results
 
     def _together(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> Result:
@@ -232,7 +241,9 @@ class TranslationService:
         assert image is not None
         methods = "+".join(dict.fromkeys(job.bundle.method for job in prepared.jobs))
         faces = tuple(face for job in prepared.jobs for face in job.faces)
-        return Result(methods, faces, image.size, encode(image, "PNG"), None)
+        makings = list(dict.fromkeys(job.making() for job in prepared.jobs))
+        together = Making(*("; ".join(dict.fromkeys(parts)) for parts in zip(*map(astuple, makings), strict=True)))
+        return Result(methods, faces, image.size, encode(image, "PNG", making=together), None)
 
 
 def _faces(image: Image.Image) -> list[Face]:

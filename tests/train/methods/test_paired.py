@@ -17,6 +17,7 @@ from anime2real.cli.main import main
 from anime2real.data.pack import Pack
 from anime2real.image.label_map import label_picture
 from anime2real.network import to_float
+from anime2real.one_picture import translate_picture
 from anime2real.train.method import Method
 from anime2real.train.methods import pix2pixhd
 from anime2real.train.methods.options import Pix2PixHDConfig
@@ -32,7 +33,7 @@ from anime2real.train.sample_grid import to_pixels
 from anime2real.train.sampler import Sampler
 from anime2real.train.selection import training_rows
 from anime2real.train.start import resolve
-from anime2real.translator import Translator, translate_picture
+from anime2real.translator import Translator
 
 CLASSES = ("nothing", "skin", "hair")
 ONE_WAY: dict[str, Any] = {name: replace(TINY[name], to="real", classes=3) for name in ("pix2pix", "pix2pixhd")}

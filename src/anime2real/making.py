@@ -1,0 +1,72 @@
+"""By what results are made, as their marks tell it; what is there and was made otherwise is not taken for done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.redrawer import networks_sum
+from anime2real.face.who import AS_SEEN, Who
+from anime2real.image.decode import PictureError, printable
+from anime2real.image.files import clip_kind
+from anime2real.image.provenance import Making, film_marks, read_marks
+
+USUAL: Final = "layout face"
+"""What is asked for where nobody says anything."""
+
+DIGITS: Final = 12
+"""Of a SHA-256, as `methods` prints it."""
+
+
+def making_of(bundle: Bundle, asked: str, *, redraws: bool = True) -> Making:
+    """By what a bundle's results are made.
+
+    Raises:
+        BundleError: what redraws it is not there, damaged, or does not lead back.
+    """
+    sums = networks_sum(bundle) if redraws else bundle.sha256
+    return Making(system_of(bundle, redraws=redraws), "+".join(one[:DIGITS] for one in sums.split("+")), asked)
+
+
+def system_of(bundle: Bundle, *, redraws: bool = True) -> str:
+    """The bundle, and what redraws its results, if anything does."""
+    return f"{bundle.name}, redrawn by {bundle.redrawn_by}" if redraws and bundle.redrawn_by else bundle.name
+
+
+def in_words(
+    *, layout: str = "face", crop: str = "face", face: str | int = "all", variant: int = 0, who: Who = AS_SEEN
+) -> str:
+    """What was asked for beside the picture: the layout, and whatever else is not the usual."""
+    said = {
+        f"layout {layout}": True, f"crop {crop}": crop != "face", f"face {face}": face != "all",
+        f"variant {variant}": variant != 0, f"who {who.in_words()}": who != AS_SEEN,
+    }  # fmt: skip
+    return "; ".join(words for words, told in said.items() if told)
+
+
+def of_clip(asked: str) -> str:
+    """What is asked for of a clip, where that is asked for of pictures: all its faces are pasted back."""
+    return "; ".join(["layout paste", *asked.split("; ")[1:]])
+
+
+def made_otherwise(result: Path, systems: Sequence[str], asked: str) -> str | None:
+    """How a result was made by another system than those, or as was not asked for; None if it was not, or is silent."""
+    made = read_making(result)
+    if made is None or (made.system in systems and made.asked == asked):
+        return None
+    wanted = made.system if made.system in systems else " or ".join(systems)
+    advice = "give --overwrite in place of --skip-existing, or choose another folder"
+    return printable(
+        f"{result} is there, but made by {made.system} ({made.asked}), not by {wanted} ({asked}): {advice}"
+    )
+
+
+def read_making(path: Path) -> Making | None:
+    """By what a result was made; None if it does not say so, or cannot be read."""
+    try:
+        marks = film_marks(path) if clip_kind(path) == "film" else read_marks(path)
+    except PictureError:
+        return None
+    if "AISystemUsed" not in marks:
+        return None
+    return Making(marks["AISystemUsed"], marks.get("AISystemVersionUsed", ""), marks.get("AIPromptInformation", ""))
