@@ -1,0 +1,42 @@
+"""The hair's loss in one kernel each way against the plain one."""
+
+import pytest
+import torch
+from tensors import channels_last, noise
+from torch import Tensor
+
+pytest.importorskip("triton")
+
+from anime2real.train.accelerated import colours
+from anime2real.train.losses.hair_colour import cell_differences, hair_distance
+
+
+@pytest.mark.parametrize("layout", ["channels last", "contiguous", "bf16"])
+def test_the_fused_differences_are_the_differences(layout: str) -> None:
+    before, after = (0.6 * noise(2, 3, 32, 32, seed=seed) for seed in (1, 2))  # some of it beyond [-1, 1]
+    after = channels_last(after) if layout != "contiguous" else after
+    mask = noise(2, 1, 32, 32, seed=3).clamp(0, 1)
+    if layout == "bf16":
+        before, after = before.bfloat16(), after.bfloat16()
+    found = []
+    for differences in (cell_differences, colours.cell_differences):
+        x = after.clone().requires_grad_()
+        apart = differences(before, x, mask, 8)
+        (apart * noise(2, 3, 4, 4, seed=4)).sum().backward()
+        assert x.grad is not None
+        found.append([apart.detach(), x.grad.float()])
+    for wanted, ours in zip(*found, strict=True):
+        torch.testing.assert_close(ours, wanted, atol=1e-3 if layout != "bf16" else 0.02, rtol=1e-3)
+
+
+def test_the_loss_takes_either_and_small_cells_are_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Tensor:
+        raise AssertionError
+
+    before, after = noise(2, 3, 32, 32).tanh(), noise(2, 3, 32, 32, seed=2).tanh()
+    mask = torch.ones(2, 1, 32, 32, device=before.device)
+    monkeypatch.setattr(colours._CellDifferences, "apply", fails)
+    wanted, ours = hair_distance(before, after, mask), hair_distance(before, after, mask, colours.cell_differences)
+    assert torch.equal(ours[0], wanted[0])
+    alike, _ = hair_distance(before, after, mask, lambda *_: before.new_zeros(2, 3, 16, 16))
+    assert float(alike) == pytest.approx(2 * 0.1)  # what stands under the root
