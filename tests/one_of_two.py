@@ -19,7 +19,7 @@ from trainings import PLAIN, faces
 
 from anime2real.train import joined_batch, start
 from anime2real.train.distributed import processes
-from anime2real.train.joined_batch import joined_mean, mean_of_parts
+from anime2real.train.joined_batch import JoinedGradients, joined_mean, mean_of_parts
 from anime2real.train.method import Method
 from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
@@ -145,16 +145,32 @@ def failed_in_one(pack: Path, folder: Path, rank: int) -> str:
     raise AssertionError("nothing failed")
 
 
+def spied(patch: pytest.MonkeyPatch) -> list[int]:
+    """How many gradients were on their way each time that another one was there."""
+
+    def arrived(self: JoinedGradients, parameter: torch.Tensor) -> None:
+        original(self, parameter)
+        if self._sent:
+            found.append(len(self._sent))
+
+    original: Any = JoinedGradients._arrived
+    found: list[int] = []
+    patch.setattr(JoinedGradients, "_arrived", arrived)
+    return found
+
+
 def main(out: Path, pack: Path, cases: list[str]) -> None:
     """Write what this process finds."""
     with pytest.MonkeyPatch.context() as patch, processes("cpu") as together:
         patch.setattr(start, "export_translators", lambda *_: [])  # takes longer than training here
         patch.setattr(joined_batch, "LARGE", EARLY_FROM)
         rank = together.rank
+        sent_early = spied(patch)
         for case in cases:
             state = state_after(case, rank, together.world_size)
             dense = {key: value.contiguous() for key, value in state.items()}
             save_file(dense, out / f"{case}-{rank}.safetensors")
+        assert sent_early or not set(EARLY) & set(cases)
         if not (out / "begun").exists():
             return
         (out / f"slope-{rank}").write_text(str(float(slope_of_a_mean(rank, together.world_size))))
