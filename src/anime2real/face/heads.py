@@ -51,11 +51,16 @@ def _fine(level: NDArray[np.float32], crop: NDArray[np.uint8]) -> Masks:
     """The network's answer, (64, 64), at the size of a crop (S, S, 3) and along its edges."""
     reduced = np.asarray(Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX), np.float32)
     lines = guided_lines(level, reduced.transpose(2, 0, 1) / 255, max(1, round(RADIUS * len(level))), SMOOTHNESS)
+    # What is done to levels at the end, done to the lines, which are small.
+    lines[:3] /= 255
+    lines[3] -= CERTAIN
+    lines /= 1 - 2 * CERTAIN
     whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
-    red, green, blue, offset = map(np.asarray, whole)
-    colours = crop.astype(np.float32) / 255
-    fine = red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2] + offset
-    return np.asarray(((fine - CERTAIN) / (1 - 2 * CERTAIN)).clip(0, 1))
+    *slopes, offset = map(np.asarray, whole)
+    fine = offset.copy()
+    for slope, colour in zip(slopes, crop.transpose(2, 0, 1).astype(np.float32, order="C"), strict=True):
+        fine += slope * colour
+    return np.asarray(fine.clip(0, 1, out=fine))
 
 
 @loaded_once
