@@ -51,9 +51,9 @@ class Noisy:
         self._finder, self._px = finder, px
         self._random = np.random.default_rng(0)
 
-    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
         """The faces in a picture."""
-        return self._moved(self._finder(image, quick=quick))
+        return self._moved(self._finder(image, coarse=coarse))
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""

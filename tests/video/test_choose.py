@@ -12,7 +12,7 @@ from anime2real.cli.main import main
 from anime2real.face.geometry import TEMPLATE
 from anime2real.network import TranslatorError
 from anime2real.video.choose import choose_tracks
-from anime2real.video.track import Track
+from anime2real.video.tracks import Track
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -112,7 +112,7 @@ def test_what_is_damaged_of_a_clip_that_was_begun_is_made_again(
 def test_the_search_for_faces_goes_on_where_it_was_stopped(
     tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anime2real.video.translate.SEGMENT", 5)
+    monkeypatch.setattr("anime2real.video.search.SEGMENT", 5)
     monkeypatch.setattr("anime2real.video.track.WHOLE", 1)  # state is kept at whole runs of the finder
     straight, whole = Counting(), Counting()
     expected = run(film, tmp_path / "straight.mp4", negative, segment=10, finder=straight)

@@ -12,7 +12,8 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.video.clip import Frame
 from anime2real.video.follow import FollowingFinder
-from anime2real.video.track import EVERY, SHORTEST, Finder, Track, Tracker
+from anime2real.video.track import EVERY, Finder, Tracker
+from anime2real.video.tracks import SHORTEST, Track
 
 RATE = 25.0
 
@@ -31,7 +32,7 @@ class Scripted:
     def __init__(self, script: Sequence[Sequence[Face]]) -> None:
         self.script, self.whole = script, 0
 
-    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
         self.whole += 1
         return list(self.script[number(image)])
 
@@ -67,9 +68,9 @@ class Counted:
     def __init__(self, finder: Finder) -> None:
         self.finder, self.whole = finder, 0
 
-    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
         self.whole += 1
-        return self.finder(image, quick=quick)
+        return self.finder(image, coarse=coarse)
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         return self.finder.follow(image, faces)
@@ -117,21 +118,21 @@ def test_a_face_that_comes_between_two_looks_is_followed_back() -> None:
     assert (track.first, track.end) == (5, 20)
 
 
-def test_a_small_face_outlives_quick_looks_and_is_followed_back_from_a_whole_one() -> None:
+def test_a_small_face_outlives_coarse_looks_and_is_followed_back_from_a_whole_one() -> None:
     class Hasty(Scripted):
-        """A quick look sees no faces under 12 px."""
+        """A coarse look sees no faces under 12 px."""
 
-        quick = 0
+        def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+            coarsely.append(coarse)
+            least = 12.0 if coarse else 0.0
+            return [face for face in super().__call__(image) if 1 / to_template(face.landmarks).scale > least]
 
-        def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
-            self.quick += quick
-            return [face for face in super().__call__(image) if not quick or to_template(face.landmarks).scale < 1 / 12]
-
+    coarsely: list[int] = []
     finder = Hasty([[a_face(20, side=6.0), *([a_face(300, side=6.0)] if i >= 9 else [])] for i in range(80)])
     frames = [image.resize((640, 360), Image.Resampling.NEAREST) for image in numbered(80)]
     first, second = run(finder, frames)
     assert (first.first, first.end, second.first, second.end) == (0, 80, 9, 80)
-    assert (finder.whole, finder.quick) == (10, 7)
+    assert coarsely == [0, 2, 1, 2, 0, 2, 1, 2, 0, 2]
 
 
 def test_a_short_gap_is_bridged_by_a_straight_line() -> None:
@@ -166,7 +167,7 @@ def test_what_the_whole_finder_does_not_confirm_ends() -> None:
     class Stubborn(Scripted):
         """Its landmark network sees a face for ever, the whole finder only at first."""
 
-        def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
+        def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
             return super().__call__(image) if number(image) == 0 else []
 
     (track,) = run(Stubborn([[a_face(20)]] * 60), numbered(60))

@@ -1,4 +1,4 @@
-"""FFmpeg's frames as pictures: each column, and those frames alone that are asked for."""
+"""FFmpeg's frames as pictures: each column."""
 
 from pathlib import Path
 
@@ -19,10 +19,3 @@ def test_frames_have_their_colours_to_the_last_column(tmp_path: Path, width: int
     path = clips.encode(tmp_path / "in.mp4", [picture] * 2, sound=None)
     (frame, _) = Film(path, ClipLimits()).frames()
     assert np.abs(np.asarray(frame.image).astype(int) - np.asarray(picture)).max() < 12
-
-
-def test_only_the_frames_that_are_asked_for_are_made(tmp_path: Path) -> None:
-    shades = [Image.new("RGB", (48, 32), (50 * i, 50 * i, 50 * i)) for i in range(4)]
-    path = clips.encode(tmp_path / "in.mp4", shades, sound=None)
-    first, second = Film(path, ClipLimits()).frames(only={1, 3})
-    assert [round(float(np.asarray(frame.image).mean()), -1) for frame in (first, second)] == [50, 150]

@@ -4,7 +4,7 @@ Faces are found on a background, as in pictures; what was transparent stays so. 
 packet is put in afterwards, where Adobe's specification has it.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ class Animation:
         self.encoding = {"GIF": "GIF", "WEBP": "WebP", "PNG": "APNG"}[self._kind]
         self.notes: tuple[str, ...] = ()
 
-    def frames(self, start: int = 0, only: Container[int] | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`; the unit of `pts` is the millisecond."""
         try:
             with opened(self._path, None, self._limits.picture) as picture:
@@ -69,7 +69,7 @@ class Animation:
                     picture.load()
                     duration = float(picture.info.get("duration", 0) or 0)
                     shown_for = duration if duration >= _SHORT_MS else 100.0
-                    if number >= start and (only is None or number in only):
+                    if number >= start:
                         yield self._frame(picture, at, duration)
                     at += shown_for
         except PictureError as error:

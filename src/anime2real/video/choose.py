@@ -7,7 +7,7 @@ import numpy as np
 from anime2real.face.geometry import to_template
 from anime2real.network import TranslatorError
 from anime2real.pipeline import FaceChoice
-from anime2real.video.track import Track
+from anime2real.video.tracks import Track
 
 
 def choose_tracks(tracks: Sequence[Track], choice: FaceChoice, *, where: str = "the clip") -> list[Track]:

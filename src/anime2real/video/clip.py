@@ -1,6 +1,6 @@
 """The interface of videos and animated pictures: read frames, write results in segments, join them to one file."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -77,8 +77,8 @@ class Clip(Protocol):
     def expected(self) -> int | None:
         """The number of frames that the file states, which may be wrong; None if it states none."""
 
-    def frames(self, start: int = 0, only: Container[int] | None = None) -> Iterator[Frame]:
-        """The frames from number `start` on; of these, if that is given, those alone whose numbers `only` holds.
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """The frames from number `start` on.
 
         Raises:
             ClipError: the clip is damaged, or beyond the limits.

@@ -7,7 +7,7 @@ frame, so that segments can be joined by copying packets.
 
 import heapq
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 import av
 import av.container
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from PIL import Image
 
 from anime2real.image import provenance as marks
@@ -116,12 +116,13 @@ class Film:
         """As `Clip.notes`; what is damaged or missing is known once all frames have been read."""
         return (*self._stated, *self._found)
 
-    def frames(self, start: int = 0, only: Container[int] | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`."""
         with self._as_clip_errors(), self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             step = max(1, round(1 / (self._rate * self._base)))
+            reformatter = VideoReformatter()
             first: tuple[int, int] | None = None
             number, counts = -1, Counter[str]()
             began = last = 0
@@ -141,8 +142,8 @@ class Film:
                 seconds = float((pts - began) * self._base)
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
-                if number >= start and (only is None or number in only):
-                    yield Frame(upright(frame), seconds, pts, int(frame.duration or 0))
+                if number >= start:
+                    yield Frame(upright(frame, reformatter), seconds, pts, int(frame.duration or 0))
             if number < 0:
                 self._refuse("has no picture that can be decoded: get it again")
             # With threads, FFmpeg keeps some errors to itself; where each packet is a frame, what is missing tells.
@@ -162,10 +163,11 @@ class Film:
         """As `Clip.write_segment`."""
         with self._as_clip_errors(), av.open(url(path), "w", format="nut") as container:
             stream: Any = None
+            reformatter = VideoReformatter()
             for frame in frames:
                 if stream is None:
                     stream = self._stream(container, frame.image)
-                made = self._coded(frame, stream)
+                made = self._coded(frame, stream, reformatter)
                 container.mux(stream.encode(made))
             if stream is not None:
                 container.mux(stream.encode())
@@ -188,11 +190,11 @@ class Film:
         context.color_range = ColorRange.MPEG
         return stream
 
-    def _coded(self, frame: Frame, stream: Any) -> av.VideoFrame:
+    def _coded(self, frame: Frame, stream: Any, reformatter: VideoReformatter) -> av.VideoFrame:
         space = Colorspace.ITU709 if frame.image.height >= HD_HEIGHT else Colorspace.ITU601
         rgb = av.VideoFrame(*frame.image.size, "rgb0")  # four bytes a pixel, as Pillow has them
         rgb.planes[0].update(frame.image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
-        made = rgb.reformat(format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
+        made = reformatter.reformat(rgb, format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
         finer = self._base / self._coded_base
         made.pts, made.time_base = round(frame.pts * finer), self._coded_base
         made.duration = round(frame.duration * finer)

@@ -23,9 +23,9 @@ class FollowingFinder:
     def __init__(self, finder: FaceFinder) -> None:
         self._finder = finder
 
-    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
-        """The faces in an RGB picture, the largest first; if it is to be quick, none narrower than `QUICK` needs."""
-        return self._finder(image, largest=LARGEST // 2 if quick else LARGEST)
+    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+        """The faces in an RGB picture, the largest first, as the detector sees it when it is halved `coarse` times."""
+        return self._finder(image, largest=LARGEST >> coarse)
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.

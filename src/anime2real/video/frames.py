@@ -12,24 +12,19 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
-from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
 from anime2real.face.who import Who
 from anime2real.network import Network
 from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.outlines import AHEAD_SECONDS, Outlines
-from anime2real.video.track import Track
+from anime2real.video.tracks import Track
 
 UNCHANGED: Final = 2.5
 """Grey levels, mean of the three colours. A face is translated again only if its crop, reduced to 16×16 px, differs
 somewhere by more than this from the crop that was translated last: animation repeats drawings for some frames, and a
 face that stands still should not flicker. In compressed clips repeated drawings differed by up to 1.7, moving ones by
 at least 3.7."""
-
-
-LOOKS: Final = 5
-"""Frames of a track that say how old its face looks, and whether it is a man's or a woman's."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +46,14 @@ class _FrameFaces:
     since: list[float] = field(default_factory=list)
 
 
-def who_of_tracks(clip: Clip, tracks: Sequence[Track], bundle: Bundle, asked: Who) -> list[Who]:
-    """Who each face of a clip becomes, one person from its first frame to its last.
-
-    What `asked` leaves open is the median of how the face looks in `LOOKS` frames spread over its track. The clip is
-    decoded once more for these.
-    """
-    if not bundle.takes_who or (asked.sex is not None and asked.age is not None):
+def who_of_tracks(tracks: Sequence[Track], bundle: Bundle, asked: Who) -> list[Who]:
+    """Who each face of a clip becomes, one person from its first frame to its last: what `asked` leaves open is how
+    the face looks in its clip."""
+    if not bundle.takes_who:
         return [asked] * len(tracks)
-    wanted: dict[int, list[int]] = {}
-    for which, track in enumerate(tracks):
-        for part in range(LOOKS):
-            number = track.first + (2 * part + 1) * len(track.landmarks) // (2 * LOOKS)
-            wanted.setdefault(number, []).append(which)
-    seen: dict[int, list[tuple[float, float]]] = {which: [] for which in range(len(tracks))}
-    for number, frame in zip(sorted(wanted), clip.frames(only=wanted), strict=False):
-        faces = [_face(tracks[which], number) for which in wanted[number]]
-        for which, labels in zip(wanted[number], default_labeller(1)(frame.image, faces), strict=True):
-            seen[which].append((labels.sex, labels.age))
     people = []
-    for looks in seen.values():
-        sex, age = np.median(looks, axis=0)
+    for track in tracks:
+        sex, age = track.looks or (None, None)
         people.append(Who(sex if asked.sex is None else asked.sex, age if asked.age is None else asked.age))
     return people
 

@@ -1,15 +1,15 @@
 """Follow faces through the frames of a clip.
 
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
-where each face was in the frame before. Of the runs on every eighth frame, three in four are quick, and see no faces
-under a sixteenth of the frame's longer side. A face that the finder finds for the first time is followed back to the
-finder's last whole run, as far as frames are kept, so that its track does not begin late. A face that is gone for less
+where each face was in the frame before. Of the runs on every eighth frame one in four is whole, one in four on half
+of the size, which sees no faces under a sixteenth of the frame's longer side, and two on a quarter, a tenth of the
+work. A face that the finder finds for the first time is followed back to the finder's last whole run, as far as frames
+are kept, so that its track does not begin late. A face that is gone for less
 than a third of a second stays one track, and is interpolated linearly in between. Trackers that match boxes (SORT and
 its kin) want the finder to run on every frame.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.domain import Domain
 from anime2real.face.finder import square_of
 from anime2real.face.geometry import Face
+from anime2real.face.who import Labels
 from anime2real.video.clip import Frame
 from anime2real.video.nearness import distance, jumped, same
+from anime2real.video.tracks import Live, Track
 
 EVERY: Final = 8
 """Frames from one run of the finder to the next."""
@@ -29,8 +30,12 @@ EVERY: Final = 8
 WHOLE: Final = 4
 """Runs of the finder on every eighth frame from one that sees small faces, too, to the next."""
 
-QUICK: Final = 1 / 16
-"""Least side of a face that a quick run is sure to see, in shares of the frame's longer side."""
+SURE: Final = 1 / 32
+"""Least side of a face that a whole run is sure to see, in shares of the frame's longer side; a run on a half or a
+quarter of the size sees those of twice and four times as much."""
+
+COARSEST: Final = 2
+"""Most times that a frame is halved for a run of the finder."""
 
 BACK: Final = 32
 """Most frames for which a new face is followed back, repeated ones among them."""
@@ -50,9 +55,6 @@ MISSES: Final = 3
 GAP_SECONDS: Final = 0.33
 """A face that is gone for longer begins a new track."""
 
-SHORTEST: Final = 3
-"""Fewest frames of a face that is lost again; with fewer it was no face."""
-
 CUT: Final = 30.0
 """Two frames are a cut if their 32×18 thumbnails differ by more than this on average, in grey levels."""
 
@@ -63,54 +65,15 @@ HELD: Final = 1.5
 class Finder(Protocol):
     """The part of `follow.FollowingFinder` that tracking uses."""
 
-    def __call__(self, image: Image.Image, *, quick: bool = False) -> list[Face]:
-        """The faces in a picture; if it is to be quick, small ones may be missing."""
+    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+        """The faces in a picture that was halved `coarse` times: small ones may be missing."""
 
     def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
 
 
-@dataclass(frozen=True)
-class Track:
-    """One face, from frame `first` on.
-
-    Attributes:
-        first: number of its first frame in the clip.
-        landmarks: (T, 5, 2), px, of T frames in a row.
-        domain: the domain that most of its frames have.
-    """
-
-    first: int
-    landmarks: NDArray[np.float64]
-    domain: Domain
-
-    @property
-    def end(self) -> int:
-        """Number of the first frame after it."""
-        return self.first + len(self.landmarks)
-
-    def as_record(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"first": self.first, "domain": self.domain, "landmarks": self.landmarks.tolist()}
-
-    @classmethod
-    def of_record(cls, record: dict[str, Any]) -> "Track":
-        """The track of a record."""
-        return cls(record["first"], np.array(record["landmarks"], np.float64).reshape(-1, 5, 2), record["domain"])
-
-
-@dataclass
-class _Live:
-    """A track that is not finished: the face in each frame, None in a gap."""
-
-    first: int
-    seen: list[Face | None]
-    misses: int = 0
-    lost_at: float | None = None
-
-    @property
-    def last(self) -> Face:
-        return next(face for face in reversed(self.seen) if face is not None)
+Label = Callable[[Image.Image, Sequence[Face]], Sequence[Labels]]
+"""Says how faces of a picture look."""
 
 
 class Tracker:
@@ -119,20 +82,22 @@ class Tracker:
     Args:
         finder: finds and follows faces.
         every: frames from one run of the finder to the next.
+        label: asked now and then how a face looks; nobody is, if None.
 
     Attributes:
         held: of each frame, whether it repeats the one before.
     """
 
-    def __init__(self, finder: Finder, every: int = EVERY) -> None:
-        self._finder, self._every = finder, every
-        self._live: list[_Live] = []
+    def __init__(self, finder: Finder, every: int = EVERY, label: Label | None = None) -> None:
+        self._finder, self._every, self._label = finder, every, label
+        self._live: list[Live] = []
         self._done: list[Track] = []
         self._recent: list[Image.Image] = []  # the frames since the finder's last whole run
         self._thumbnail: NDArray[np.float64] | None = None
         self._number = 0
         self.held: list[bool] = []
-        self._since, self._quick = every, WHOLE  # frames since the finder's last run; its quick runs since a whole one
+        self._since, self._searched = every, 0  # frames since the finder's last run that was due, and since any
+        self._coarse = WHOLE  # runs that were due since a whole one
 
     def __call__(self, frame: Frame) -> None:
         """Take the next frame."""
@@ -148,17 +113,25 @@ class Tracker:
         if changed is not None and float(changed.mean()) > CUT:
             for live in self._live:
                 self._finish(live, lost=False)
-            self._live, self._recent, self._since, self._quick = [], [], self._every, WHOLE
+            self._live, self._recent, self._since, self._coarse = [], [], self._every, WHOLE
         lost = self._follow(image, frame.time)
-        self._since += 1
-        if lost or self._since >= (SEARCH if self._gone() else self._every):
-            quick = not self._gone() and self._quick + 1 < WHOLE
-            self._look(image, quick=quick)
-            self._since, self._quick = 0, self._quick + 1 if quick else 0
-            if not quick:
-                self._recent = []
+        self._since, self._searched = self._since + 1, self._searched + 1
+        due, gone = self._since >= self._every, self._gone()
+        if due or lost or (gone and self._searched >= SEARCH):
+            coarse = min([self._next()] * due + [_halvings(live.last, image) for live in gone], default=0)
+            self._look(image, coarse)
+            self._searched = 0
+            if due:
+                self._since, self._coarse = 0, self._coarse + 1
+            if not coarse:
+                self._since, self._coarse, self._recent = 0, 0, []
                 return
         self._keep(image)
+
+    def _next(self) -> int:
+        """How often the frame is halved for the next of the finder's runs: 2, 1, 2, 0, and again."""
+        run = self._coarse + 1
+        return 0 if run >= WHOLE else COARSEST if run % 2 else 1
 
     def _keep(self, image: Image.Image) -> None:
         self._recent.append(image)
@@ -175,34 +148,35 @@ class Tracker:
         """What `resumed` needs to go on from here, for JSON; None while frames are kept to follow new faces back."""
         if self._recent:
             return None
-        live = [[one.first, list(map(_face_record, one.seen)), one.misses, one.lost_at] for one in self._live]
+        live = [one.as_record() for one in self._live]
         thumbnail = None if self._thumbnail is None else self._thumbnail.tolist()
         done = [track.as_record() for track in self._done]
-        since = self._since, self._quick
+        since = self._since, self._searched, self._coarse
         return {"live": live, "done": done, "thumbnail": thumbnail, "held": self.held, "since": since}
 
     @classmethod
-    def resumed(cls, finder: Finder, state: dict[str, Any]) -> "Tracker":
+    def resumed(cls, finder: Finder, state: dict[str, Any], label: Label | None = None) -> "Tracker":
         """A tracker that goes on where another one's state was taken.
 
         Raises:
             ValueError, KeyError, TypeError: the state is none.
         """
-        tracker = cls(finder)
-        tracker._live = [_Live(a, list(map(_face_of, seen)), misses, lost) for a, seen, misses, lost in state["live"]]
+        tracker = cls(finder, label=label)
+        tracker._live = list(map(Live.of_record, state["live"]))
         tracker._done = [Track.of_record(record) for record in state["done"]]
         tracker._thumbnail = None if state["thumbnail"] is None else np.array(state["thumbnail"], np.float64)
         tracker.held = list(state["held"])
-        tracker._since, tracker._quick = map(int, state["since"])
+        tracker._since, tracker._searched, tracker._coarse = map(int, state["since"])
         tracker._number = len(tracker.held)
         return tracker
 
-    def _gone(self) -> list[_Live]:
+    def _gone(self) -> list[Live]:
         return [live for live in self._live if live.lost_at is not None]
 
     def _changed(self, image: Image.Image) -> NDArray[np.float64] | None:
         """Differences of the thumbnail from that of the last frame that was no repeat, grey levels; None at first."""
-        small = image.convert("L").resize((32, 18), Image.Resampling.BOX)
+        nearly = image.reduce(max(1, min(image.width // 64, image.height // 36)))  # whole factors are quick
+        small = nearly.convert("L").resize((32, 18), Image.Resampling.BOX)
         thumbnail = np.asarray(small).astype(np.float64)
         changed = None if self._thumbnail is None else np.abs(thumbnail - self._thumbnail)
         if changed is None or changed.max() >= HELD:  # against the frame before, a slow pan would seem to stand
@@ -230,15 +204,15 @@ class Tracker:
                 self._end(live)
         return any_lost
 
-    def _look(self, image: Image.Image, *, quick: bool) -> None:
+    def _look(self, image: Image.Image, coarse: int) -> None:
         """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
-        found = self._finder(image, quick=quick)
+        found = self._finder(image, coarse=coarse)
         for live in [live for live in self._live if live.lost_at is None]:
             again = next((face for face in found if same(face, live.last)), None)
             if again:
                 live.misses, found = 0, [face for face in found if face is not again]
                 continue
-            live.misses += not quick or square_of(live.last.landmarks)[2] >= QUICK * max(image.size)
+            live.misses += coarse <= _halvings(live.last, image)
             if live.misses >= MISSES:
                 self._end(live)
         for live in self._gone():
@@ -249,8 +223,12 @@ class Tracker:
                 live.seen[-1], live.lost_at, live.misses = again, None, 0
         for face in found:
             self._live.append(self._begin(image, face))
+        here = [live for live in self._live if live.lost_at is None and self._label and live.impressions.due()]
+        if here and self._label:
+            for live, labels in zip(here, self._label(image, [live.last for live in here]), strict=True):
+                live.impressions.take(labels)
 
-    def _begin(self, image: Image.Image, face: Face) -> _Live:
+    def _begin(self, image: Image.Image, face: Face) -> Live:
         """Begin a track, and follow its face back through the frames since the finder's last run."""
         seen = [face]
         taken = [live for live in self._live if live.lost_at is None]
@@ -260,31 +238,18 @@ class Tracker:
             if before.score < KEPT or jumped(seen[-1], before) or any(o and same(o, before) for o in others):
                 break
             seen.append(before)
-        return _Live(self._number - len(seen), list(reversed(seen)))
+        return Live(self._number - len(seen), list(reversed(seen)))
 
-    def _end(self, live: _Live) -> None:
+    def _end(self, live: Live) -> None:
         self._live.remove(live)
         self._finish(live, lost=True)
 
-    def _finish(self, live: _Live, *, lost: bool) -> None:
-        """Finish a track: fill its gaps, and cut off the frames after its last face."""
-        places = [place for place, face in enumerate(live.seen) if face is not None]
-        faces = [face for face in live.seen if face is not None]
-        if lost and len(faces) < SHORTEST:
-            return
-        flat = np.stack([face.landmarks for face in faces]).reshape(len(faces), 10)
-        whole = np.arange(places[0], places[-1] + 1)
-        filled = np.stack([np.interp(whole, places, flat[:, i]) for i in range(10)], axis=1)
-        real = 2 * sum(face.domain == "real" for face in faces) >= len(faces)
-        self._done.append(Track(live.first, filled.reshape(-1, 5, 2), "real" if real else "anime"))
+    def _finish(self, live: Live, *, lost: bool) -> None:
+        if track := live.finished(lost=lost):
+            self._done.append(track)
 
 
-def _face_record(face: Face | None) -> list[Any] | None:
-    return None if face is None else [face.landmarks.tolist(), face.domain, face.score]
-
-
-def _face_of(record: list[Any] | None) -> Face | None:
-    if record is None:
-        return None
-    landmarks, domain, score = record
-    return Face(np.array(landmarks, np.float64).reshape(5, 2), domain, float(score))
+def _halvings(face: Face, image: Image.Image) -> int:
+    """How often a frame can be halved so that the finder is sure to see a face."""
+    sizes = square_of(face.landmarks)[2] / (SURE * max(image.size))
+    return min(COARSEST, int(np.log2(max(1.0, sizes))))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from anime2real import __version__
 from anime2real.atomic import atomic_file
 from anime2real.domain import Domain
-from anime2real.face.finder import default_finder
+from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
 from anime2real.image.files import clip_kind
@@ -36,31 +36,13 @@ from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
+from anime2real.video.search import SEGMENT, TRACKS, ReportProgress, search
 from anime2real.video.smooth import Floats, Smoothing, steady
-from anime2real.video.track import Finder, Track, Tracker
+from anime2real.video.track import Finder
+from anime2real.video.tracks import Track
 
-SEGMENT: Final = 250
-"""Frames in a file of the hidden folder; at most so many are lost when the program is killed."""
-
-_TRACKS: Final = "tracks.json"
-_TRACKING: Final = "tracking.json"
 _SUMS: Final = "sums.json"
-"""What the hidden folder holds beside segments: the tracks; those that are not finished; the segments' sums."""
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the first reading of a clip gives: the time of each frame, s; whether it repeats the frame before; the
-    tracks, not steadied yet; what the user should know."""
-
-    times: list[float]
-    held: list[bool]
-    tracks: list[Track]
-    notes: tuple[str, ...]
-
-
-ReportProgress = Callable[[str, int, int | None], None]
-"""Called with what is being done, the frames that are done, and the frames in all, if that is known."""
+"""A file of the hidden folder: the sums of its segments."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +166,8 @@ def _translate(
     progress: ReportProgress,
 ) -> ClipResult:
     key = _key(source, options)
-    seen = _read_tracks(folder / _TRACKS, key) or _track(clip, finder, folder, key, progress)
+    asked_in_full = options.who.sex is not None and options.who.age is not None
+    seen = search(clip, finder, None if asked_in_full else default_labeller(1), folder, key, progress)
     times = seen.times
     if not seen.tracks:
         raise NoFaceError(printable(f"{source} ({len(times)} frames)"))
@@ -194,7 +177,7 @@ def _translate(
     tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
     settings = f"{key} {chosen.version} {options.faces}"
     segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
-    wanted = {path.name for path in segments} | {_TRACKS, _SUMS}
+    wanted = {path.name for path in segments} | {TRACKS, _SUMS}
     for stale in folder.iterdir():
         if stale.name not in wanted:
             stale.unlink()
@@ -202,7 +185,7 @@ def _translate(
     whole = (path.exists() and sums.get(path.name) == _sum(path) for path in segments)
     ready = next((number for number, is_whole in enumerate(whole) if not is_whole), len(segments))
     done = resumed = min(ready * options.segment, len(times))
-    who = who_of_tracks(clip, tracks, chosen.bundle, who_for(chosen.bundle, options.who))
+    who = who_of_tracks(tracks, chosen.bundle, who_for(chosen.bundle, options.who))
     with closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results:
 
         def counted() -> Iterator[Frame]:
@@ -225,46 +208,6 @@ def _translate(
 def _steadied(track: Track, times: Floats, held: NDArray[np.bool_], smooth: Smoothing | None) -> Track:
     part = slice(track.first, track.end)
     return replace(track, landmarks=steady(track.landmarks, times[part], held[part], smooth))
-
-
-def _track(clip: Clip, finder: Finder, folder: Path, key: str, progress: ReportProgress) -> _Seen:
-    """Track the faces through all frames, from where an earlier run was stopped; the tracks are written to `folder`."""
-    times, tracker = _begun(folder / _TRACKING, key, finder)
-    saved = len(times)
-    for frame in clip.frames(len(times)):
-        tracker(frame)
-        times.append(frame.time)
-        progress("looking for faces", len(times), clip.expected)
-        if len(times) >= saved + SEGMENT and (state := tracker.state()):
-            saved = len(times)
-            write_json(folder / _TRACKING, {"key": key, "times": times, "tracker": state})
-    seen = _Seen(times, tracker.held, tracker.tracks(), clip.notes)
-    tracks = [track.as_record() for track in seen.tracks]
-    write_json(folder / _TRACKS, {"key": key, **vars(seen), "tracks": tracks})
-    return seen
-
-
-def _begun(path: Path, key: str, finder: Finder) -> tuple[list[float], Tracker]:
-    """The times of the frames that an earlier run with the same key has seen, and its tracker; new ones otherwise."""
-    state = read_json(path)
-    try:
-        if state["key"] == key:
-            return list(map(float, state["times"])), Tracker.resumed(finder, state["tracker"])
-    except (ValueError, KeyError, TypeError):
-        pass
-    return [], Tracker(finder)
-
-
-def _read_tracks(path: Path, key: str) -> _Seen | None:
-    """The tracks that an earlier run with the same key wrote; None if there are none."""
-    state = read_json(path)
-    try:
-        if state["key"] == key:
-            tracks = [Track.of_record(record) for record in state["tracks"]]
-            return _Seen(state["times"], state["held"], tracks, tuple(state["notes"]))
-    except (ValueError, KeyError, TypeError):
-        pass
-    return None
 
 
 def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) -> list[Path]:

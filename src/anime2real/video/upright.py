@@ -9,7 +9,7 @@ from typing import Any, Final
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -49,18 +49,23 @@ def is_hdr(transfer: int) -> bool:
     return transfer in (PQ, HLG)
 
 
-def upright(frame: av.VideoFrame) -> Image.Image:
-    """A frame as an RGB picture."""
+def upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> Image.Image:
+    """A frame as an RGB picture.
+
+    Args:
+        frame: as it was decoded.
+        reformatter: for all frames of a film: to make one takes as long as to use it.
+    """
     space = frame.colorspace
     if space in (2, 0):  # not said
         space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     if is_hdr(int(frame.color_trc)):
-        deep: Any = frame.reformat(format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        deep: Any = reformatter.reformat(frame, format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
         image = Image.fromarray(tone_mapped(deep.to_ndarray(), int(frame.color_trc)))
     else:
         # Four bytes a pixel are what Pillow has; at other widths FFmpeg leaves the last columns of such frames wrong.
         kind, mode = ("rgba", "RGBX") if frame.width % 16 == 0 else ("rgb24", "RGB")
-        plain: Any = frame.reformat(format=kind, src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        plain: Any = reformatter.reformat(frame, format=kind, src_colorspace=space, dst_color_range=ColorRange.JPEG)
         plane, size = plain.planes[0], (plain.width, plain.height)
         image = Image.frombytes("RGB", size, plane, "raw", mode, plane.line_size, 1)
     facts: Any = frame.side_data  # its stubs know names of a kind, and not the kind
