@@ -1,7 +1,7 @@
 // A translated head put back into its picture, along its outline, in the light and the grain around it, as paste_head
 // of src/anime2real/face/paste_back.py does it.
 
-import { crop as cut, extent, reduce, sample } from "./align.js";
+import { crop as cut, extent, reduce } from "./align.js";
 import { blended } from "./blend.js";
 import { blend } from "./fill.js";
 import { apply, compose, inverse, moving, scaleOf, scaling } from "./geometry.js";
@@ -13,6 +13,7 @@ const MIDDLE = { rows: [7, 12], columns: [6, 10] };
 const BRIGHT = 210;
 const DARKEST = 0.3;
 const LEAST = 4;
+const SHARPER = 0.11;
 const NOISE = 256;
 const ROWS = 96;
 const MOST_GRAIN = 10;
@@ -47,8 +48,8 @@ export function pasteHead(picture, square, result, toUnit, masks) {
   const [left, top, right, bottom] = extent(inverse(place), size, picture, 1);
   const back = compose(moving(left, top), place);
   const across = [right - left, bottom - top];
-  const warped = warp(cut(made, ...seen), back, across, bicubic);
-  const shares = warp(cut(cover, ...seen), back, across, bilinear);
+  const warped = warp(cut(made, ...seen), back, across, sharpened);
+  const shares = warp(cut(cover, ...seen), back, across, (part) => part);
   const grained = withGrain(warped, cut(picture, left, top, right, bottom), shares);
   const data = new Uint8Array(picture.data);
   for (let row = 0, from = 0; row < across[1]; row++) {
@@ -87,9 +88,19 @@ function fading(place, side) {
   return step * step * (3 - 2 * step);
 }
 
-const bicubic = (part, back, size) => sample(part, back, size, "edge");
+/** A part whose pixels give nothing to their neighbours that resampling linearly would take; its edges stay. */
+function sharpened(part) {
+  const { width, height, data } = part;
+  const out = new Uint8ClampedArray(data);
+  for (let row = 1; row < height - 1; row++)
+    for (let at = (row * width + 1) * 3; at < (row * width + width - 1) * 3; at++) {
+      const four = data[at - 3] + data[at + 3] + data[at - 3 * width] + data[at + 3 * width];
+      out[at] = Math.floor((1 + 4 * SHARPER) * data[at] - SHARPER * four + 0.5);
+    }
+  return { ...part, data: new Uint8Array(out.buffer) };
+}
 
-/** Pillow's bilinear `Image.transform` of a grey part; nothing beyond it. */
+/** Pillow's bilinear `Image.transform` of a part; nothing beyond it. */
 function bilinear({ width, height, data }, back, [outWidth, outHeight]) {
   const out = new Uint8Array(outWidth * outHeight * 3);
   for (let row = 0, to = 0; row < outHeight; row++) {
@@ -98,21 +109,21 @@ function bilinear({ width, height, data }, back, [outWidth, outHeight]) {
       if (px < 0 || py < 0 || px >= width || py >= height) continue;
       const x = Math.floor(px - 0.5);
       const y = Math.floor(py - 0.5);
-      const dx = px - 0.5 - x;
-      const left = Math.max(0, x) * 3;
-      const right = Math.min(width - 1, x + 1) * 3;
-      const upper = Math.max(0, y) * width * 3;
-      const lower = Math.min(height - 1, y + 1) * width * 3;
-      const above = data[upper + left] + (data[upper + right] - data[upper + left]) * dx;
-      const below = data[lower + left] + (data[lower + right] - data[lower + left]) * dx;
-      out.fill(above + (below - above) * (py - 0.5 - y), to, to + 3);
+      const [dx, dy] = [px - 0.5 - x, py - 0.5 - y];
+      const [left, right] = [Math.max(0, x) * 3, Math.min(width - 1, x + 1) * 3];
+      const [upper, lower] = [Math.max(0, y) * width * 3, Math.min(height - 1, y + 1) * width * 3];
+      for (let c = 0; c < 3; c++) {
+        const above = data[upper + left + c] + (data[upper + right + c] - data[upper + left + c]) * dx;
+        const below = data[lower + left + c] + (data[lower + right + c] - data[lower + left + c]) * dx;
+        out[to + c] = above + (below - above) * dy;
+      }
     }
   }
   return { width: outWidth, height: outHeight, data: out };
 }
 
 /** A part of a crop as it lies in the picture: resampled to many times its size, it would show its pixels. */
-function warp(part, back, size, how) {
+function warp(part, back, size, prepared) {
   const reduced = Math.trunc(scaleOf(back));
   if (reduced >= 2) [part, back] = [reduce(part, reduced), compose(back, scaling(1 / reduced))];
   const enlarged = Math.trunc(1 / scaleOf(back));
@@ -120,7 +131,7 @@ function warp(part, back, size, how) {
     part = resize(part, part.width * enlarged, part.height * enlarged, "lanczos");
     back = compose(back, scaling(enlarged));
   }
-  return how(part, back, size);
+  return bilinear(prepared(part), back, size);
 }
 
 /** The result with as much grain as there is around it, the same each time. */

