@@ -1,4 +1,4 @@
-"""Where the heads of a clip are, steady over time: looked for ten times a second, and averaged around each moment.
+"""Where the heads of a clip are, steady over time: looked for seven times a second, and averaged around each moment.
 
 A crop follows its face, so a head hardly moves in it; a mask of each frame alone would have it tremble. As landmarks
 are (`smooth`), masks are weighted by a Gaussian of time, and later frames help as well as earlier ones.
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from anime2real.face.heads import fine_masks, head_levels
 
-LOOK_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 0.15
 """From one look at a head to the next."""
 
 SECONDS: Final = 0.1
