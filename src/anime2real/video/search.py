@@ -31,7 +31,7 @@ ReportProgress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class FacesSeen:
     """What the first reading of a clip gives: the time of each frame, s; whether it repeats the frame before; the
     tracks, not steadied yet; what the user should know."""
 
@@ -41,7 +41,9 @@ class Seen:
     notes: tuple[str, ...]
 
 
-def search(clip: Clip, finder: Finder, label: Label | None, folder: Path, key: str, progress: ReportProgress) -> Seen:
+def search(
+    clip: Clip, finder: Finder, label: Label | None, folder: Path, key: str, progress: ReportProgress
+) -> FacesSeen:
     """Track the faces of a clip through all frames, from where an earlier run with the same key was stopped.
 
     Args:
@@ -59,7 +61,9 @@ def search(clip: Clip, finder: Finder, label: Label | None, folder: Path, key: s
     return _read_tracks(folder / TRACKS, key) or _track(clip, finder, label, folder, key, progress)
 
 
-def _track(clip: Clip, finder: Finder, label: Label | None, folder: Path, key: str, progress: ReportProgress) -> Seen:
+def _track(
+    clip: Clip, finder: Finder, label: Label | None, folder: Path, key: str, progress: ReportProgress
+) -> FacesSeen:
     times, tracker = _begun(folder / TRACKING, key, finder, label)
     saved = len(times)
     with closing(_ahead(clip, len(times))) as frames:
@@ -70,7 +74,7 @@ def _track(clip: Clip, finder: Finder, label: Label | None, folder: Path, key: s
             if len(times) >= saved + SEGMENT and (state := tracker.state()):
                 saved = len(times)
                 write_json(folder / TRACKING, {"key": key, "times": times, "tracker": state})
-    seen = Seen(times, tracker.held, tracker.tracks(), clip.notes)
+    seen = FacesSeen(times, tracker.held, tracker.tracks(), clip.notes)
     tracks = [track.as_record() for track in seen.tracks]
     write_json(folder / TRACKS, {"key": key, **vars(seen), "tracks": tracks})
     return seen
@@ -97,13 +101,13 @@ def _begun(path: Path, key: str, finder: Finder, label: Label | None) -> tuple[l
     return [], Tracker(finder, label=label)
 
 
-def _read_tracks(path: Path, key: str) -> Seen | None:
+def _read_tracks(path: Path, key: str) -> FacesSeen | None:
     """The tracks that an earlier run with the same key wrote; None if there are none."""
     state = read_json(path)
     try:
         if state["key"] == key:
             tracks = [Track.of_record(record) for record in state["tracks"]]
-            return Seen(state["times"], state["held"], tracks, tuple(state["notes"]))
+            return FacesSeen(state["times"], state["held"], tracks, tuple(state["notes"]))
     except (ValueError, KeyError, TypeError):
         pass
     return None
