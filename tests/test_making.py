@@ -44,8 +44,8 @@ def test_a_result_that_was_not_drawn_again_says_so_and_is_not_taken_for_done(
     capsys.readouterr()
     assert main([*command, "--skip-existing"]) == 1
     assert capsys.readouterr().err == (
-        f"error: {out}/a.png is there, but made by {THERE} (layout face; crop none), not by {THERE}, redrawn by {BACK}"
-        " (layout face; crop none): give --overwrite in place of --skip-existing, or choose another folder\n"
+        f"error: {out}/a.png is there, but made by {THERE}, not by {THERE}, redrawn by {BACK}:"
+        " give --overwrite in place of --skip-existing, or choose another folder\n"
     )
     assert colour(out / "a.png") == once  # nothing that was made is lost
     assert main([*command, "--overwrite"]) == 0
@@ -53,8 +53,9 @@ def test_a_result_that_was_not_drawn_again_says_so_and_is_not_taken_for_done(
     assert read_making(out / "a.png") == Making(f"{THERE}, redrawn by {BACK}", "+".join(sums), "layout face; crop none")
     assert main([*command, "--skip-existing"]) == 0
     assert main([*command, "--skip-existing", "--layout", "pair"]) == 1
-    assert "(layout face; crop none), not by there-anime-to-real, redrawn by" in (said := capsys.readouterr().err)
-    assert "(layout pair; crop none)" in said
+    assert "but with layout face; crop none, not with layout pair; crop none: give" in capsys.readouterr().err
+    assert main([*command, "--skip-existing", "--layout", "pair", "--no-redraw"]) == 1
+    assert f"redrawn by {BACK}, not by {THERE} and with layout face;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "avif"])

@@ -54,11 +54,15 @@ def made_otherwise(result: Path, systems: Sequence[str], asked: str) -> str | No
     made = read_making(result)
     if made is None or (made.system in systems and made.asked == asked):
         return None
-    wanted = made.system if made.system in systems else " or ".join(systems)
+    said = []
+    if made.system not in systems:
+        way = made.system.split(",")[0].rpartition("-to-")[2]
+        same_way = [system for system in systems if system.split(",")[0].endswith(f"-to-{way}")]
+        said.append(f"made by {made.system}, not by {' or '.join(same_way or systems)}")
+    if made.asked != asked:
+        said.append(f"with {made.asked}, not with {asked}")
     advice = "give --overwrite in place of --skip-existing, or choose another folder"
-    return printable(
-        f"{result} is there, but made by {made.system} ({made.asked}), not by {wanted} ({asked}): {advice}"
-    )
+    return printable(f"{result} is there, but {' and '.join(said)}: {advice}")
 
 
 def read_making(path: Path) -> Making | None:
