@@ -13,6 +13,7 @@ from anime2real.bundle.registry import (
     default_method,
     find,
     find_bundles,
+    open_bundle,
     shipped,
 )
 from anime2real.bundle.save import load
@@ -86,3 +87,13 @@ def test_what_takes_label_maps_is_no_default(tmp_path: Path, monkeypatch: pytest
     tiny.write_bundle(tmp_path / "difference-anime-to-real", method="difference")
     assert default_method("real") == "difference"
     assert find("galatea-styles", "real").sha256 == maps.sha256
+
+
+def test_a_run_is_no_bundle_but_holds_some(tmp_path: Path) -> None:
+    for name in ("cyclegan-anime-to-real", "cyclegan-real-to-anime"):
+        tiny.write_bundle(tmp_path / "run" / "bundles" / name)
+    for folder in (tmp_path / "run", tmp_path / "run" / "bundles"):
+        with pytest.raises(
+            BundleError, match=r"run(/bundles)? is not a bundle, but holds .*anime-to-real and .*give one"
+        ):
+            open_bundle(folder)

@@ -73,6 +73,15 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"anime2real {command}" in capsys.readouterr().out
 
 
+def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, missing in (("translate x.png", "--output"), ("translate -o x", "PICTURES"), ("pack show", "FOLDER")):
+        assert main(command.split()) == 2
+        name = " ".join(command.split()[: 1 + command.startswith("pack")])
+        assert capsys.readouterr().err == f"error: {name}: {missing} is missing (anime2real {name} --help)\n"
+    assert main(["translate", "x.png", "-o"]) == 2
+    assert "-o requires an argument" in capsys.readouterr().err
+
+
 def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["translate"], ["pack", "show"]):
         assert main(["help", *arguments]) == 0

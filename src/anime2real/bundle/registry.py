@@ -188,7 +188,14 @@ def open_bundle(name: Path | str) -> Bundle:
     if is_hub_name(name):
         # The Hub's cache consists of links, which its own library made.
         return read(fetch(str(name)), follow_links=True)
+    if inside := [] if (Path(name) / MANIFEST).exists() else _folders_in(Path(name)):
+        raise BundleError(f"{name} is not a bundle, but holds {' and '.join(map(str, inside[:2]))}: give one of those")
     return read(name)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The folders of bundles in a folder, or in the folder of a run."""
+    return sorted(path.parent for pattern in ("*/", "bundles/*/") for path in folder.glob(f"{pattern}{MANIFEST}"))
 
 
 def find_bundles(name: str) -> list[Bundle]:

@@ -146,13 +146,16 @@ def _trace(error: BaseException) -> None:
 
 def _complain(error: BaseException, tokens: list[str]) -> int:
     """Say in one line what ended a command; returns the exit code."""
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, MissingArgumentError
 
     from anime2real.cli.app import app
 
     match error:
         case CycloptsError():
-            complain(f"{error} ({' '.join(('anime2real', *(error.command_chain or ()), '--help'))})")
+            said, command = str(error), " ".join(error.command_chain or ())
+            if isinstance(error, MissingArgumentError) and error.keyword is None and error.argument is not None:
+                said = f"{command}: {error.argument.name} is missing"
+            complain(f"{said} ({' '.join(filter(None, ('anime2real', command, '--help')))})")
             return USAGE
         case UsageError():
             command = " ".join(("anime2real", *app.parse_commands(tokens)[0]))
