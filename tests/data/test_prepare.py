@@ -11,6 +11,7 @@ from draw_faces import LOOKS, draw_face
 from PIL import Image
 from toys import Toy, smooth_picture
 
+from anime2real.cli.main import main
 from anime2real.data import shards
 from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.pack import Pack, PackError
@@ -18,6 +19,7 @@ from anime2real.data.prepare import prepare
 from anime2real.data.sources import crop_box
 
 FILES = ("images.npy", "index.jsonl", "meta.json")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def make(toy: Toy, output: Path, **options: object) -> Pack:
@@ -228,3 +230,27 @@ def test_the_scale_says_how_many_pixels_of_the_file_a_pixel_of_the_crop_has(tmp_
     for look in LOOKS[:2]:
         assert scales[f"{look.name}-256"] == pytest.approx(2 * scales[f"{look.name}-128"], rel=0.05)
         assert 1.5 < scales[f"{look.name}-128"] < 3.5  # the face fills most of the picture
+
+
+def test_photographs_among_the_drawings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As where somebody names a folder that holds both."""
+    command = [
+        "prepare",
+        "--anime",
+        str(EXAMPLES),
+        "--real",
+        str(EXAMPLES / "photographs"),
+        "--size",
+        "32",
+        "--processes",
+        "1",
+    ]
+    assert main([*command, "-o", str(tmp_path / "mixed")]) == 0
+    assert "note: 8 of 16 drawings look like photographs: check what --anime names" in capsys.readouterr().err
+    assert Pack(tmp_path / "mixed").meta["unlike"] == {"anime": 8, "real": 0}
+    for path in EXAMPLES.glob("*.png"):
+        (tmp_path / "drawings").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "drawings")
+    command[2] = str(tmp_path / "drawings")
+    assert main([*command, "-o", str(tmp_path / "sorted")]) == 0
+    assert "note:" not in capsys.readouterr().err

@@ -66,6 +66,10 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | 
     for reason in get_args(Reason):
         dropped[reason] = sum(r.reason == reason for r in facts.rejected)
     dropped["not read"] = sum(recipe.left_out.values())
+    unlike: dict[str, int] = {
+        domain: sum(members[place].domain == domain for place in kept[facts.looks[kept] == 2 - number].tolist())
+        for number, domain in enumerate(DOMAINS)
+    }
     counts: dict[str, dict[str, int]] = {d: dict.fromkeys(("train", "test"), 0) for d in DOMAINS}
     for place in kept.tolist():
         counts[members[place].domain]["test" if test[place] else "train"] += 1
@@ -80,7 +84,7 @@ def assemble(shards: Shards, recipe: Recipe, progress: Progress, threads: int | 
     meta = {
         "format_version": FORMAT_VERSION, "size": recipe.size, "crop": recipe.crop, "licence": recipe.licence,
         "rights": recipe.rights, "counts": counts, "dropped": dict(sorted(dropped.items())), 
-        "near": recipe.near, "near_hash": HASH,
+        "near": recipe.near, "near_hash": HASH, "unlike": unlike,
         "bad": [r.line for r in facts.rejected if r.reason == "unreadable"], "left_out": recipe.left_out,
         "sources": [
             {"name": path.name, "domain": domain, "sha256": sum_of(path, members, sums)}

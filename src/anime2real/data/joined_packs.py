@@ -19,7 +19,7 @@ _ALIKE: Final = ("format_version", "size", "crop", "near", "classes", "crop_shar
 
 _LISTS: Final = ("bad", "sources")
 
-_COUNTS: Final = ("dropped", "left_out")
+_COUNTS: Final = ("dropped", "left_out", "unlike")
 
 _TEXTS: Final = ("licence", "rights")
 

@@ -64,7 +64,7 @@ _RULES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "bad": _list_of(_text), "unpaired": _list_of(_text), "left_out": _mapping_to(_count), "held_out": _count,
     "sources": _list_of(_source), "sums": _sums, "hair": _hair, "classes": _list_of(_text), "labels": _labels,
     "generated": lambda value: isinstance(value, dict), "crop_share": _share, "near_hash": _text,
-    "shards": _shards,
+    "unlike": _mapping_to(_count), "shards": _shards,
 }  # fmt: skip
 """Of what the program reads of it."""
 

@@ -269,7 +269,8 @@ def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> t
 def _place(image: Image.Image, crop: Crop) -> tuple[Similarity | None, NDArray[np.float64] | None]:
     """Where a photograph's crop lies, from px to the unit square, and its landmarks there; None without a face."""
     if crop in ("face", "tilted"):
-        return face_place(image, crop) or (None, None)
+        found = face_place(image, crop)
+        return found[:2] if found else (None, None)
     left, top, side = crop_box(*image.size, crop)
     return around((left + side / 2, top + side / 2), side), None
 

@@ -27,10 +27,13 @@ from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.shards import Shards, cannot_write, decode_shard, preparing_folder
 from anime2real.data.sources import Crop
 from anime2real.data.workers import Workers, processes_here
-from anime2real.domain import DOMAINS, Domain
+from anime2real.domain import DOMAINS, Domain, other
 from anime2real.image.decode import printable
 from anime2real.locks import alone
 from anime2real.progress import Progress
+
+MISTAKEN = 0.05
+"""The share of a domain's faces that may look like the other's before it is told: the finder is not always right."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,20 @@ def prepare(
             shards.remove()
     except OSError as error:
         raise PackError(cannot_write(preparing_folder(output), error)) from error
-    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=meta["left_out"])
+    notes = _mixed(meta["counts"], meta["unlike"])
+    return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], left_out=meta["left_out"], notes=notes)
+
+
+def _mixed(counts: Mapping[str, Mapping[str, int]], unlike: Mapping[str, int]) -> list[str]:
+    """A line for each domain of which more pictures look like the other's than the face finder may mistake."""
+    kinds = {"anime": "drawings", "real": "photographs"}
+    notes = []
+    for domain, count in unlike.items():
+        total = sum(counts[domain].values())
+        if count > MISTAKEN * total:
+            of_other = kinds[other(cast(Domain, domain))]
+            notes.append(f"{count:,} of {total:,} {kinds[domain]} look like {of_other}: check what --{domain} names")
+    return notes
 
 
 def _members(found: Sequence[Listing], domains: Sequence[str]) -> list[Member]:

@@ -31,6 +31,7 @@ from anime2real.data.members import Member
 from anime2real.data.pack import PackError
 from anime2real.data.sources import Crop, Cropped, Reason, Rejected, decode_chunk
 from anime2real.data.work_folder import begin, remove, work_folder
+from anime2real.domain import DOMAINS
 from anime2real.face import finder
 
 SHARD: Final = 128
@@ -52,6 +53,7 @@ class Facts:
         scales: (N,) px of the file for each px of the crop.
         landmarks: (N, 5, 2) px of the crop.
         frames: (N, 2, 3).
+        looks: (N,) 1 for a face that looks drawn, 2 for one that looks photographed; 0 where none was looked for.
         rejected: of those left out.
     """
 
@@ -60,6 +62,7 @@ class Facts:
     scales: NDArray[np.float64]
     landmarks: NDArray[np.float64]
     frames: NDArray[np.float64]
+    looks: NDArray[np.uint8]
     rejected: list[Rejected]
 
     @classmethod
@@ -71,12 +74,13 @@ class Facts:
             np.zeros(count),
             np.full((count, 5, 2), np.nan),
             np.full((count, 2, 3), np.nan),
+            np.zeros(count, np.uint8),
             [],
         )
 
     def columns(self) -> dict[str, Any]:
         """All but the rejected, by name."""
-        return {name: getattr(self, name) for name in ("hashes", "sums", "scales", "landmarks", "frames")}
+        return {name: getattr(self, name) for name in ("hashes", "sums", "scales", "landmarks", "frames", "looks")}
 
 
 class Shards:
@@ -204,7 +208,7 @@ def preparing_folder(output: Path) -> Path:
 
 def _key(members: list[Member], stamps: Sequence[str], size: int, crop: Crop) -> str:
     """Of all that decides the shards."""
-    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, HASH, *stamps]).encode())
+    total = hashlib.sha256(json.dumps([__version__, size, crop, SHARD, HASH, "looks", *stamps]).encode())
     for path in sorted((Path(finder.__file__).parent / "models").glob("*.onnx")):
         total.update(path.read_bytes())
     places = {container: container.resolve() for container in {member.container for member in members}}
@@ -261,3 +265,5 @@ def _note(facts: Facts, place: int, result: Cropped) -> None:
         facts.landmarks[place] = result.landmarks
     if result.frame is not None:
         facts.frames[place] = result.frame
+    if result.looks is not None:
+        facts.looks[place] = 1 + DOMAINS.index(result.looks)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from anime2real.data.duplicates import perceptual_hash
 from anime2real.data.members import Member, Split
+from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Similarity, align, centre_box, tilt_of, upright
 from anime2real.image.decode import Limits, PictureError, decode
@@ -44,6 +45,7 @@ class Cropped:
         scale: px of the file for each px of the crop.
         landmarks: (5, 2) px of the crop, where a face was looked for.
         frame: (2, 3), from places of the crop to places of the file, both in [-1, 1], there too.
+        looks: whether the face looks drawn or photographed, there too.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,6 +54,7 @@ class Cropped:
     scale: float
     landmarks: NDArray[np.float64] | None
     frame: NDArray[np.float64] | None = None
+    looks: Domain | None = None
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,14 @@ Result = Cropped | Rejected
 
 
 def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
-    landmarks = frame = None
+    landmarks = frame = looks = None
     try:
         image = decode(content, name=label).image
         if crop in ("face", "tilted"):
             found = face_place(image, crop)
             if found is None:
                 return Rejected("no face", f"{label} shows no face")
-            place, landmarks = found[0], found[1] * size
+            place, landmarks, looks = found[0], found[1] * size, found[2]
             scale = 1 / (place.scale * size)
             frame = frame_of(place, image.size)
             image = align(image, place, size)
@@ -84,7 +87,7 @@ def _decode_one(content: bytes, label: str, size: int, crop: Crop) -> Result:
             image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     except PictureError as error:
         return Rejected("unreadable", str(error) if str(error).startswith(label) else f"{label} {error}")
-    return Cropped(np.asarray(image), perceptual_hash(image), sha256_of(content), scale, landmarks, frame)
+    return Cropped(np.asarray(image), perceptual_hash(image), sha256_of(content), scale, landmarks, frame, looks)
 
 
 def sha256_of(content: bytes) -> str:
@@ -92,13 +95,13 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def face_place(image: Image.Image, crop: Crop) -> tuple[Similarity, NDArray[np.float64]] | None:
-    """Where the crop of the largest face lies, from px to the unit square, and its landmarks (5, 2) there."""
+def face_place(image: Image.Image, crop: Crop) -> tuple[Similarity, NDArray[np.float64], Domain] | None:
+    """Where the crop of the largest face lies, from px to the unit square; its landmarks (5, 2) there; its domain."""
     faces = default_finder(1)(image)
     if not faces:
         return None
     place = faces[0].crop if crop == "face" else upright(faces[0].crop)
-    return place, place(faces[0].landmarks)
+    return place, place(faces[0].landmarks), faces[0].domain
 
 
 def split_of(member: Member, sha256: str, test_share: float) -> Split:
