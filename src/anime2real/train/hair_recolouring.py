@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from anime2real.image.cielab import EPSILON, KAPPA, WHITE, XYZ
+from anime2real.train.accelerated import functions_are_fused
 from anime2real.train.matting import matte
 
 VARIATION: Final = 0.4
@@ -45,6 +46,10 @@ _WHITE: Final = WHITE.tolist()
 
 def rgb_to_lab(image: Tensor) -> Tensor:
     """CIELAB (N, 3, H, W), L* in [0, 100], white D65, of sRGB (N, 3, H, W) in [-1, 1]: IEC 61966-2-1, CIE 15:2004."""
+    if functions_are_fused():
+        from anime2real.train.accelerated import colours  # imports Triton
+
+        return colours.rgb_to_lab(image)
     encoded = ((image.float() + 1) / 2).clamp(0, 1)
     linear = torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     x, y, z = (_compressed(v / white) for v, white in zip(_mixed(_TO_XYZ, linear), _WHITE, strict=True))
@@ -56,6 +61,10 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 
     Colours beyond the border, and those after `KNEE` of the way to it, are drawn towards the grey of their luminance.
     """
+    if functions_are_fused() and not (torch.is_grad_enabled() and lab.requires_grad):
+        from anime2real.train.accelerated import colours  # imports Triton
+
+        return colours.lab_to_rgb(lab, KNEE)
     return _encoded(_inside(_linear(lab)))
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.accelerated import fused_functions
 from anime2real.train.joined_batch import JoinedGradients, world_size
 from anime2real.train.method import Augment, Batch, Method
 from anime2real.train.networks.tilt import mirrored
@@ -154,7 +155,8 @@ class TrainingStep:
                 anime_soft, real_soft = self.soft[self._rows[1]]
                 real_set = replace(real_set, anime_soft=anime_soft, real_soft=real_soft)
             batch = replace(batch, real_set=real_set)
-        losses = self.method.step(batch)
+        with fused_functions(self.speed.fused):
+            losses = self.method.step(batch)
         self.method.update_average(self._average_weights)
         return losses
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from tensors import noise
+from tensors import channels_last, noise
 
 from anime2real.train.accelerated.convolutions import (
     head,
@@ -38,10 +38,13 @@ def test_the_head_on_blocks_is_a_convolution(block: int, bias: bool) -> None:
     torch.testing.assert_close(ours[:, :, :8, :16], F.conv2d(x, weight, offset), atol=1e-3, rtol=1e-4)
 
 
-def test_reflection_by_addition_is_torchs() -> None:
-    x = noise(2, 3, 8, 10).requires_grad_()
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_reflection_by_addition_is_torchs(pictures: int) -> None:
+    x = noise(pictures, 3, 8, 10).requires_grad_()
     ours, wanted = padded_by_reflection(x, 3), F.pad(x, (3, 3, 3, 3), mode="reflect")
     assert torch.equal(ours, wanted)
     weight = noise(*wanted.shape, seed=1)
-    one, two = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (ours, wanted))
+    weight, kept = channels_last(weight), weight.clone()
+    one, two = (torch.autograd.grad(y, x, weight)[0] for y in (ours, wanted))
     torch.testing.assert_close(one, two)
+    assert torch.equal(weight, kept)

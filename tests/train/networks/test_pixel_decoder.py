@@ -2,16 +2,20 @@
 
 import torch
 import torch.nn.functional as F
-from tensors import noise
+from tensors import channels_last, noise
 
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator, by_slices, doubled
 
 
 def test_doubling_by_slices_is_torchs() -> None:
-    x = noise(2, 8, 5, 7)
+    x = channels_last(noise(2, 8, 5, 7)).requires_grad_()
     wanted = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     torch.testing.assert_close(by_slices(x), wanted)
     torch.testing.assert_close(doubled(x), wanted)
+    weight = noise(*wanted.shape, seed=1)
+    one, two = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (by_slices(x), wanted))
+    torch.testing.assert_close(one, two)
+    assert one.stride() == x.stride()
 
 
 def test_its_blocks_begin_as_nothing() -> None:

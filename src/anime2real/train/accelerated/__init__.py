@@ -6,6 +6,9 @@ Triton kernels that `launches.py` launches, `depthwise_kernels.py` those of `dep
 that each run begins with.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import MethodType
 
 from torch import nn
@@ -28,3 +31,21 @@ def decelerate(network: nn.Module) -> None:
     for part in network.modules():
         for method in REPLACED:
             vars(part).pop(method, None)
+
+
+_FUSED: ContextVar[bool] = ContextVar("_FUSED", default=False)
+
+
+@contextmanager
+def fused_functions(on: bool) -> Iterator[None]:
+    """Let functions that have a fused form compute by it inside, or not; see `functions_are_fused`."""
+    before = _FUSED.set(on)
+    try:
+        yield
+    finally:
+        _FUSED.reset(before)
+
+
+def functions_are_fused() -> bool:
+    """Whether this is inside of a step that is to be computed by fused forms; asked by functions that have one."""
+    return _FUSED.get()

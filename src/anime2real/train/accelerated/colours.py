@@ -1,10 +1,12 @@
-"""The hair's loss for GPUs: CIELAB of two pictures, their difference and its cells' means, one Triton kernel each way.
+"""Colours for GPUs: CIELAB of pictures and back, and the hair's loss, one Triton kernel each way.
 
-As separate steps torch moves both pictures through memory a hundred times in fp32.
+As separate steps torch takes forty kernels to CIELAB and seventy for the gradient; fifty such colours are looked at in
+a step, most of so few pixels that a kernel's start is what takes the time.
 """
 
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,8 +18,58 @@ _CONSTANTS: Final = {
     "KAPPA": KAPPA,
     **{f"M{place}": float(share) for place, share in enumerate((XYZ / WHITE[:, None]).flat)},
 }
+_BACK: Final = {
+    "EPSILON": EPSILON,
+    "KAPPA": KAPPA,
+    **{f"Y{place}": float(share) for place, share in enumerate(XYZ[1])},
+    **{f"M{place}": float(share) for place, share in enumerate((np.linalg.inv(XYZ) * WHITE).flat)},
+}
+_PIXELS: Final = 512
+"""Of a program that sees no cells."""
 _SIDES: Final = (8, 16, 32)
 """Of cells that a program holds."""
+
+
+def rgb_to_lab(image: Tensor) -> Tensor:
+    """`hair_recolouring.rgb_to_lab`: CIELAB (N, 3, H, W) of sRGB in [-1, 1]."""
+    lab: Tensor = _Lab.apply(image)  # type: ignore[no-untyped-call]
+    return lab
+
+
+def lab_to_rgb(lab: Tensor, knee: float) -> Tensor:
+    """`hair_recolouring.lab_to_rgb`, without gradients: sRGB in [-1, 1] of CIELAB (N, 3, H, W) in fp32."""
+    lab = lab.detach()
+    out = lab.new_empty(lab.shape)
+    colour_kernels.to_rgb[_programs(lab)](
+        lab, out, *lab.shape[2:], *lab.stride(), PIXELS=_PIXELS, KNEE=knee, **_BACK
+    )  # fmt: skip
+    return out
+
+
+def _programs(image: Tensor) -> tuple[int]:
+    n, _, height, width = image.shape
+    return (n * -(-height * width // _PIXELS),)
+
+
+class _Lab(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        out = image.new_empty(image.shape, dtype=torch.float32)
+        colour_kernels.to_lab[_programs(image)](
+            image, out, *image.shape[2:], *image.stride(), PIXELS=_PIXELS, **_CONSTANTS
+        )
+        ctx.save_for_backward(image)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        grad_image = torch.empty_like(image)  # dense, whatever the image is
+        image = image if image.stride() == grad_image.stride() else image.clone()
+        colour_kernels.to_lab_back[_programs(image)](
+            image, grad.contiguous(), grad_image, *image.shape[2:], *image.stride(), PIXELS=_PIXELS, **_CONSTANTS
+        )
+        return grad_image
 
 
 def cell_differences(before: Tensor, after: Tensor, mask: Tensor, side: int) -> Tensor:

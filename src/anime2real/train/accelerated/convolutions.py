@@ -4,6 +4,8 @@ A convolution to or from few channels is computed on blocks of b×b pixels, whic
 channels, with the kernel shifted into each place of a block. Tensors are channels last.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -39,12 +41,34 @@ def head(x: Tensor, weight: Tensor, bias: Tensor | None, b: int) -> Tensor:
 
 def padded_by_reflection(image: Tensor, margin: int) -> Tensor:
     """`F.pad` by reflection on all sides of (N, C, H, W); its gradient comes by addition, not by atomic operations."""
-    for axis in (2, 3):
-        side = image.shape[axis]
-        before = image.narrow(axis, 1, margin).flip(axis)
-        after = image.narrow(axis, side - 1 - margin, margin).flip(axis)
-        image = torch.cat([before, image, after], dim=axis)
-    return image
+    padded: Tensor = _Reflected.apply(image, margin)  # type: ignore[no-untyped-call]
+    return padded
+
+
+class _Reflected(torch.autograd.Function):
+    """The gradient is what comes to the middle, and the margins' mirror images once more where they were taken from:
+    torch's own, of slices, adds whole pictures that are zero but for a margin."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, margin: int) -> Tensor:
+        ctx.margin = margin
+        for axis in (2, 3):
+            side = image.shape[axis]
+            before = image.narrow(axis, 1, margin).flip(axis)
+            after = image.narrow(axis, side - 1 - margin, margin).flip(axis)
+            image = torch.cat([before, image, after], dim=axis)
+        return image
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        margin = ctx.margin
+        for axis in (3, 2):
+            side = grad.shape[axis] - 2 * margin
+            middle = grad.narrow(axis, margin, side).clone(memory_format=torch.channels_last)
+            middle.narrow(axis, 1, margin).add_(grad.narrow(axis, 0, margin).flip(axis))
+            middle.narrow(axis, side - 1 - margin, margin).add_(grad.narrow(axis, side + margin, margin).flip(axis))
+            grad = middle
+        return grad, None
 
 
 def narrow(image: Tensor) -> Tensor:

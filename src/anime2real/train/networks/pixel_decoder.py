@@ -10,7 +10,7 @@ treats all phases alike, and plain convolutions without norms draw the picture a
 The generator has one adaptive block fewer, at an eighth of the resolution, so that its file stays below 12 MB.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -109,10 +109,33 @@ def doubled(x: Tensor) -> Tensor:
 
 def by_slices(x: Tensor) -> Tensor:
     """What `doubled` does on a GPU."""
-    for axis in (2, 3):
-        side = x.shape[axis]
-        before = torch.cat([x.narrow(axis, 0, 1), x.narrow(axis, 0, side - 1)], axis)
-        after = torch.cat([x.narrow(axis, 1, side - 1), x.narrow(axis, side - 1, 1)], axis)
-        both = torch.stack([torch.lerp(x, before, 0.25), torch.lerp(x, after, 0.25)], axis + 1)
-        x = both.flatten(axis, axis + 1)
-    return x.contiguous(memory_format=torch.channels_last)
+    twice: Tensor = _Doubled.apply(x)  # type: ignore[no-untyped-call]
+    return twice
+
+
+class _Doubled(torch.autograd.Function):
+    """Of each two new pixels one lies a quarter of the way to the pixel before, one to the pixel after; the gradient
+    takes the same ways back. Torch's own, of slices, adds pictures that are zero but for an edge."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        for axis in (2, 3):
+            side = x.shape[axis]
+            before = torch.cat([x.narrow(axis, 0, 1), x.narrow(axis, 0, side - 1)], axis)
+            after = torch.cat([x.narrow(axis, 1, side - 1), x.narrow(axis, side - 1, 1)], axis)
+            both = torch.stack([torch.lerp(x, before, 0.25), torch.lerp(x, after, 0.25)], axis + 1)
+            x = both.flatten(axis, axis + 1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def backward(_: Any, grad: Tensor) -> Tensor:
+        for axis in (3, 2):
+            side = grad.shape[axis] // 2
+            first, second = grad.unflatten(axis, (side, 2)).unbind(axis + 1)
+            own = torch.add(first, second).mul_(0.75)
+            own.narrow(axis, 0, side - 1).add_(first.narrow(axis, 1, side - 1), alpha=0.25)
+            own.narrow(axis, 0, 1).add_(first.narrow(axis, 0, 1), alpha=0.25)
+            own.narrow(axis, 1, side - 1).add_(second.narrow(axis, 0, side - 1), alpha=0.25)
+            own.narrow(axis, side - 1, 1).add_(second.narrow(axis, side - 1, 1), alpha=0.25)
+            grad = own
+        return grad
