@@ -7,11 +7,10 @@
 `train_step.py` leaves out what a pack decides. Here the pictures have hair, landmarks, labels and frames, and a real
 set of their own, made up, so that a step is that of a run. A case is PRESET:BATCH[:VARIANT[:profile][:parity]], of
 `galatea`'s presets and `student`. Variants are `best`, everything that `train` uses; `fused`, without streams; `plain`,
-neither streams nor kernels of our own; `before`, EfficientNet's blocks, the discriminators' spectral norm and the
-hair's loss as torch computes them; `compiled`, what surrounds the networks compiled by torch, which `train` does not
-do. Each case ends in a line of JSON as soon as it is measured; `profile` adds the kernels by kind, of three replays, in
-a file of `--folder`; `parity` the check that each run begins with. No case begins after `--deadline` seconds. `--toy`
-rehearses all of it on a CPU; its figures say nothing.
+neither streams nor kernels of our own; `before`, EfficientNet's blocks, the discriminators' spectral norm, colours and
+augmentation as torch computes them. Each case ends in a line of JSON as soon as it is measured; `profile` adds the
+kernels by kind, of three replays, in a file of `--folder`; `parity` the check that each run begins with. No case begins
+after `--deadline` seconds. `--toy` rehearses all of it on a CPU; its figures say nothing.
 """
 
 import argparse
@@ -21,7 +20,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,9 +33,9 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from train_step import rate, stepping, synchronise
 
 from anime2real.face.geometry import TEMPLATE
+from anime2real.train import step as steps
 from anime2real.train.accelerated.parity import preflight
 from anime2real.train.method import Method
-from anime2real.train.methods import galatea_colours, galatea_discriminators
 from anime2real.train.methods.galatea_options import DETAIL_WEIGHT, HAIR_DEFAULTS, WORST_PATCH_WEIGHT
 from anime2real.train.recipes import options_of
 from anime2real.train.run.restore import build
@@ -44,12 +43,11 @@ from anime2real.train.sampler import Sampler
 from anime2real.train.step import Speed, TrainingStep
 
 CASES: Final = [
-    *("shipped-2026-11:8:best:profile", "people:8:best:profile", "shipped-2026-11:32:best:profile"),
-    *("shipped-2026-11:32:before", "student:16:best:profile", "shipped-2026-11:8:best:parity"),
-    *("shipped-2026-11:32:compiled", "shipped-2026-11:16", "people:16", "shipped-2026-11:32:fused"),
-    *("people:32", "student:32"),
+    *("shipped-2026-11:32", "shipped-2026-11:8:best:profile", "people:8:best:profile", "student:16:best:profile"),
+    *("shipped-2026-11:32:before", "people:8:before", "shipped-2026-11:8:best:parity", "people:8:best:parity"),
+    *("shipped-2026-11:16", "people:16", "shipped-2026-11:32:fused", "people:32", "student:32"),
 ]
-VARIANTS: Final = ("best", "fused", "plain", "before", "compiled")
+VARIANTS: Final = ("best", "fused", "plain", "before")
 PX, TOY_PX, PICTURES, OLDEST = 256, 64, 512, 45.0
 TOY: Final[dict[str, Any]] = {"width": 8, "blocks": 2, "projection_width": 8, "patch_width": 8}
 KINDS: Final = {
@@ -129,21 +127,13 @@ def variant_of(name: str, device: torch.device) -> Iterator[Speed]:
         if name in ("fused", "plain"):
             speed = replace(speed, streams=False, fused=speed.fused and name == "fused")
         elif name == "before" and speed.fused:
-            from anime2real.train.accelerated import colours, forms
-            from anime2real.train.losses import hair_colour
+            from anime2real.train.accelerated import forms
             from anime2real.train.networks.efficientnet import FoldedConvolution, InvertedResidual
 
             late = (FoldedConvolution, InvertedResidual, _SpectralNorm)
             kept = {key: form for key, form in forms.FORMS.items() if key not in late}
             undone.enter_context(mock.patch.object(forms, "FORMS", kept))
-            undone.enter_context(mock.patch.object(colours, "cell_differences", hair_colour.cell_differences))
-        elif name == "compiled":
-            for module, function in (
-                (galatea_discriminators, "augmented"),
-                (galatea_colours, "recoloured_hair"),
-            ):
-                compiled = torch.compile(getattr(module, function), dynamic=False)
-                undone.enter_context(mock.patch.object(module, function, compiled))
+            undone.enter_context(mock.patch.object(steps, "fused_functions", return_value=nullcontext()))
         yield speed
 
 

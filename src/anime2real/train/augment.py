@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.accelerated import functions_are_fused
+
 
 def augmented(image: Tensor, numbers: Tensor) -> Tensor:
     """Augment pictures, each its own way.
@@ -19,6 +21,10 @@ def augmented(image: Tensor, numbers: Tensor) -> Tensor:
         image: (N, 3, S, S) in [-1, 1].
         numbers: (N, AUGMENTATION) in [0, 1), see `random_numbers.py`.
     """
+    if functions_are_fused() and image.shape[-1] == image.shape[-2]:
+        from anime2real.train.accelerated import augment  # imports Triton
+
+        return augment.augmented(image, numbers)
     return cutout(shifted(coloured(image, numbers[:, :3]), numbers[:, 3:5]), numbers[:, 5:7])
 
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from anime2real.train import augment
 from anime2real.train.accelerated import augment_kernels
 
 PIXELS: Final = 512
@@ -14,8 +13,6 @@ PIXELS: Final = 512
 
 def augmented(image: Tensor, numbers: Tensor) -> Tensor:
     """Augment pictures, (N, 3, S, S) in [-1, 1], each by its own numbers, (N, AUGMENTATION) in [0, 1)."""
-    if image.shape[-1] != image.shape[-2]:
-        return augment.augmented(image, numbers)
     changed: Tensor = _Augmented.apply(image, numbers.contiguous())  # type: ignore[no-untyped-call]
     return changed
 

@@ -72,6 +72,11 @@ class _Lab(torch.autograd.Function):
         return grad_image
 
 
+def has_cells(before: Tensor, side: int) -> bool:
+    """Whether `cell_differences` takes pictures (N, 3, H, W) and cells of so many pixels a side."""
+    return side in _SIDES and before.shape[-1] == before.shape[-2] and not before.requires_grad
+
+
 def cell_differences(before: Tensor, after: Tensor, mask: Tensor, side: int) -> Tensor:
     """`losses.hair_colour.cell_differences`: (N, 3, S/side, S/side), differentiable by the picture after.
 
@@ -80,10 +85,6 @@ def cell_differences(before: Tensor, after: Tensor, mask: Tensor, side: int) -> 
         mask: (N, 1, S, S), fp32.
         side: of a cell.
     """
-    from anime2real.train.losses import hair_colour
-
-    if side not in _SIDES or before.requires_grad or before.shape[-1] != before.shape[-2]:
-        return hair_colour.cell_differences(before, after, mask, side)
     found: Tensor = _CellDifferences.apply(before, after, mask.contiguous(), side)  # type: ignore[no-untyped-call]
     return found
 

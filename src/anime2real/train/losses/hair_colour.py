@@ -5,13 +5,13 @@ is hidden somewhere. So the colour is asked for: cell by cell, where the input s
 colour in the mean. A fringe asked for is a fringe drawn. Strands and light inside a cell are left to others.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.train.accelerated import functions_are_fused
 from anime2real.train.hair_recolouring import MIN_SHARE, rgb_to_lab
 
 CELL: Final = 1 / 16
@@ -29,19 +29,21 @@ def cell_differences(before: Tensor, after: Tensor, mask: Tensor, side: int) -> 
         mask: (N, 1, S, S) in [0, 1], how far a pixel counts.
         side: of a cell, in pixels.
     """
+    if functions_are_fused():
+        from anime2real.train.accelerated import colours as fused  # imports Triton
+
+        if fused.has_cells(before, side):
+            return fused.cell_differences(before, after, mask, side)
     colours = [F.avg_pool2d(rgb_to_lab(picture) * mask, side) for picture in (before, after)]
     return colours[0] - colours[1]
 
 
-def hair_distance(
-    before: Tensor, after: Tensor, mask: Tensor, differences: Callable[..., Tensor] = cell_differences
-) -> tuple[Tensor, Tensor]:
+def hair_distance(before: Tensor, after: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of the distances of the hair's colours in CIELAB, 2 is just seen, and how many count.
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1], S a multiple of 16.
         mask: (N, 1, S, S) in [0, 1], where `before` shows hair; pictures with less than `MIN_SHARE` of it do not count.
-        differences: computes `cell_differences`.
 
     Returns:
         two scalars, for `joined_mean`. Each picture that counts has the same weight.
@@ -50,7 +52,7 @@ def hair_distance(
         mask = mask.float()
         side = round(CELL * before.shape[-1])
         share = F.avg_pool2d(mask, side)
-        apart = differences(before, after, mask, side) / share.clamp_min(1e-3)
+        apart = cell_differences(before, after, mask, side) / share.clamp_min(1e-3)
         light, a, b = apart.unbind(1)
         # Under the root nothing is ever 0, where its slope is endless.
         distance = ((LIGHTNESS * light).square() + a.square() + b.square() + 1e-2).sqrt()

@@ -50,12 +50,10 @@ from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
-from anime2real.train.augment import augmented
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.cycle import cycle_distance
-from anime2real.train.losses.hair_colour import cell_differences
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import style_likeness, styles
 from anime2real.train.method import Batch, Method, TrainedTranslator
@@ -113,7 +111,7 @@ class Galatea(Method):
             raise TrainError(f"cycle_cell {config.cycle_cell} does not divide pictures of {size} px")
         if size % (4 * unshuffle):
             raise TrainError(f"unshuffle {unshuffle} wants pictures of a multiple of {4 * unshuffle} px, not {size}")
-        self.config, self.augment_pictures, self.differences = config, augmented, cell_differences
+        self.config = config
         self.balance, self.hair_resampling = config.balance, config.hair_resampling or 0.0
         self.real_set, self.min_scale, self.soft_scale = config.real_set, config.min_scale, config.soft_scale
         self.wants_landmarks = config.wants_landmarks
@@ -158,11 +156,8 @@ class Galatea(Method):
 
     def accelerate(self) -> None:
         """As of all methods; weights that never change are also rounded once, not by autocast at each call."""
-        from anime2real.train.accelerated.augment import augmented as fused_augmented  # imports Triton
-        from anime2real.train.accelerated.colours import cell_differences as fused_differences
-        from anime2real.train.accelerated.depthwise import lay_filters
+        from anime2real.train.accelerated.depthwise import lay_filters  # imports Triton
 
-        self.augment_pictures, self.differences = fused_augmented, fused_differences
         super().accelerate()
         lay_filters(self.features.to(self.precision))  # all discriminators'
 
@@ -222,7 +217,7 @@ class Galatea(Method):
                 works["mirrored_real"] = partial(mirrored, self.to_real, hard_anime, fake_real, of_both[0])
                 works["mirrored_anime"] = partial(mirrored, self.to_anime, hard_real, fake_anime, of_both[1])
             labels = (self.label_network, self.features) if self.config.label_weight else None
-            works |= kept(self.config, batch, {"real": fake_real, "anime": fake_anime}, labels, self.differences)
+            works |= kept(self.config, batch, {"real": fake_real, "anime": fake_anime}, labels)
             done = returned | self.together(works, place=CYCLES if returned else 0)
             losses = self.discriminators.generators_losses(done)
             cell = self.config.cycle_cell
@@ -270,7 +265,7 @@ class Galatea(Method):
         """What scores the networks that this module holds."""
         projected, patches = self.feature_discriminators, self.patch_discriminators
         cams, details = self.cam_discriminators, self.detail_discriminators
-        return Discriminators(self.config, projected, patches, cams, details, self.reduction, self.augment_pictures)
+        return Discriminators(self.config, projected, patches, cams, details, self.reduction)
 
     def _likeness(self, batch: Batch, fake_real: Tensor, fake_anime: Tensor) -> Tensor:
         """How alike results of three styles are, the usual and two others, of some of the batch's pictures."""

@@ -122,7 +122,6 @@ class Discriminators:
         cam: U-GAT-IT's pairs, by domain.
         details: PatchGANs of `face_parts.DETAILS`, by domain and name, as `real_eyes`.
         reduction: how many pixels a side are averaged to one for `cam` and `details`.
-        augment: computes `train.augment.augmented`.
     """
 
     config: GalateaConfig
@@ -131,7 +130,6 @@ class Discriminators:
     cam: nn.ModuleDict
     details: nn.ModuleDict
     reduction: int
-    augment: Callable[[Tensor, Tensor], Tensor] = augmented
 
     def networks(self) -> list[nn.Module]:
         """What learns in the discriminators' step."""
@@ -146,7 +144,7 @@ class Discriminators:
         works: dict[str, Callable[[], Any]] = {}
         for domain, of in seen.items():
             labels = (of.who, of.wrong) if self.config.who else ()
-            works[f"features_{domain}"] = partial(self._of_augmented, self.features[domain], of, *labels)
+            works[f"features_{domain}"] = partial(_of_augmented, self.features[domain], of.image, of.numbers, *labels)
         for domain, cam in self.cam.items():
             works[f"cam_{domain}"] = partial(self._cam_scores, cam, seen[domain].image)
         for domain, patch in self.patch.items():
@@ -191,10 +189,6 @@ class Discriminators:
             losses["discriminator_detail"] = torch.stack([of_detail(done[place]) for place in self.details]).sum()
         return losses
 
-    def _of_augmented(self, discriminator: nn.Module, of: Seen, *labels: Tensor | None) -> Any:
-        """A discriminator's scores of pictures that are first augmented, beside labels if it is told: one work."""
-        return discriminator(self.augment(of.image, of.numbers), *labels)
-
     def _cam_scores(self, discriminators: nn.Module, image: Tensor) -> list[Tensor]:
         """The scores that U-GAT-IT's discriminators give."""
         scores: list[Tensor] = discriminators(self._reduced(image))
@@ -213,6 +207,11 @@ class Discriminators:
     def _reduced(self, image: Tensor) -> Tensor:
         """The picture as discriminators of `SIDE` px see it."""
         return F.avg_pool2d(image, self.reduction) if self.reduction > 1 else image
+
+
+def _of_augmented(discriminator: nn.Module, image: Tensor, numbers: Tensor, *labels: Tensor | None) -> Any:
+    """A discriminator's scores of pictures that are first augmented, beside labels if it is told: one piece of work."""
+    return discriminator(augmented(image, numbers), *labels)
 
 
 def hinge(scores: list[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from anime2real.domain import Domain, other
 from anime2real.train.joined_batch import joined_mean
 from anime2real.train.losses.eye_colour import eye_distance
-from anime2real.train.losses.hair_colour import cell_differences, hair_distance
+from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.labels import label_distance
 from anime2real.train.losses.skin_colour import skin_distance
 from anime2real.train.method import Batch
@@ -28,7 +28,6 @@ def kept(
     batch: Batch,
     results: Mapping[Domain, Tensor],
     labels: tuple[LabelNetwork, LiteFeatures] | None = None,
-    differences: Callable[..., Tensor] = cell_differences,
 ) -> dict[str, Callable[[], Any]]:
     """What computes the distances between results and what they are to keep: independent pieces of work, by name.
 
@@ -37,7 +36,6 @@ def kept(
         batch: the step's data.
         results: (N, 3, S, S), by their domain, of the batch's pictures of the other one.
         labels: the label network and its trunk, with `label_weight`.
-        differences: computes the hair's `cell_differences`.
 
     Returns:
         as `hair_real` and `hair_anime`, by the domain of the results: what `kept_losses` takes.
@@ -46,7 +44,7 @@ def kept(
     of = {domain: _about(batch, other(domain)) for domain in results}
     for domain, result in results.items():
         if config.hair_weight and (hair := of[domain]["hair"]) is not None:
-            works[f"hair_{domain}"] = partial(hair_distance, of[domain]["picture"], result, hair, differences)
+            works[f"hair_{domain}"] = partial(hair_distance, of[domain]["picture"], result, hair)
     placed = {domain: at for domain in results if (at := of[domain]["landmarks"]) is not None}
     for domain, at in placed.items():
         if config.eye_weight:

@@ -99,7 +99,7 @@ class Student(Galatea):
             if config.mirror_weight:
                 works["mirrored"] = partial(mirrored, self.to_real, seen, result, who)
             labels = (self.label_network, self.features) if config.label_weight else None
-            works |= kept(config, batch, {"real": result}, labels, self.differences)
+            works |= kept(config, batch, {"real": result}, labels)
             done = self.together(works)
             losses = self.discriminators.generators_losses(done)
             losses["taught"] = cycle_distance(wanted, result, config.cell)
