@@ -1,7 +1,7 @@
 // A translated head put back into its picture, along its outline, in the light and the grain around it, as paste_head
 // of src/anime2real/face/paste_back.py does it.
 
-import { crop as cut, extent, reduce } from "./align.js";
+import { crop as cut, extent, reduce, sample } from "./align.js";
 import { blended } from "./blend.js";
 import { blend } from "./fill.js";
 import { apply, compose, inverse, moving, scaleOf, scaling } from "./geometry.js";
@@ -14,6 +14,7 @@ const BRIGHT = 210;
 const DARKEST = 0.3;
 const LEAST = 4;
 const SHARPER = 0.11;
+const SMALLER = [1.2, 1.8];
 const NOISE = 256;
 const ROWS = 96;
 const MOST_GRAIN = 10;
@@ -48,8 +49,8 @@ export function pasteHead(picture, square, result, toUnit, masks) {
   const [left, top, right, bottom] = extent(inverse(place), size, picture, 1);
   const back = compose(moving(left, top), place);
   const across = [right - left, bottom - top];
-  const warped = warp(cut(made, ...seen), back, across, sharpened);
-  const shares = warp(cut(cover, ...seen), back, across, (part) => part);
+  const warped = warp(cut(made, ...seen), back, across, true);
+  const shares = warp(cut(cover, ...seen), back, across, false);
   const grained = withGrain(warped, cut(picture, left, top, right, bottom), shares);
   const data = new Uint8Array(picture.data);
   for (let row = 0, from = 0; row < across[1]; row++) {
@@ -89,13 +90,14 @@ function fading(place, side) {
 }
 
 /** A part whose pixels give nothing to their neighbours that resampling linearly would take; its edges stay. */
-function sharpened(part) {
+function sharpened(part, scale) {
   const { width, height, data } = part;
+  const share = SHARPER * Math.min(1, Math.max(0, (SMALLER[1] - scale) / (SMALLER[1] - SMALLER[0])));
   const out = new Uint8ClampedArray(data);
   for (let row = 1; row < height - 1; row++)
     for (let at = (row * width + 1) * 3; at < (row * width + width - 1) * 3; at++) {
       const four = data[at - 3] + data[at + 3] + data[at - 3 * width] + data[at + 3 * width];
-      out[at] = Math.floor((1 + 4 * SHARPER) * data[at] - SHARPER * four + 0.5);
+      out[at] = Math.floor((1 + 4 * share) * data[at] - share * four + 0.5);
     }
   return { ...part, data: new Uint8Array(out.buffer) };
 }
@@ -123,15 +125,18 @@ function bilinear({ width, height, data }, back, [outWidth, outHeight]) {
 }
 
 /** A part of a crop as it lies in the picture: resampled to many times its size, it would show its pixels. */
-function warp(part, back, size, prepared) {
+function warp(part, back, size, isColour) {
   const reduced = Math.trunc(scaleOf(back));
-  if (reduced >= 2) [part, back] = [reduce(part, reduced), compose(back, scaling(1 / reduced))];
+  if (reduced >= 2) {
+    [part, back] = [reduce(part, reduced), compose(back, scaling(1 / reduced))];
+    return isColour ? sample(part, back, size, "edge") : bilinear(part, back, size);
+  }
   const enlarged = Math.trunc(1 / scaleOf(back));
   if (enlarged >= 2) {
     part = resize(part, part.width * enlarged, part.height * enlarged, "lanczos");
     back = compose(back, scaling(enlarged));
   }
-  return bilinear(prepared(part), back, size);
+  return bilinear(isColour ? sharpened(part, scaleOf(back)) : part, back, size);
 }
 
 /** The result with as much grain as there is around it, the same each time. */
