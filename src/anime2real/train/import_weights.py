@@ -127,7 +127,9 @@ def network_of(bundle: Bundle) -> Generator:
     state = _state(named)
     down, blocks = state.get("encoder.down1.weight"), _blocks(state)
     if down is None or not blocks:
-        raise TrainError(f"{bundle.folder} holds no generator of resnet's or ugatit's kind: method {bundle.method!r}")
+        raise TrainError(
+            f"{bundle.folder} holds no generator that galatea or student has made: it is of method {bundle.method!r}"
+        )
     kind = UGATITGenerator if "attention.mix.weight" in state else ResNetGenerator
     network = _generator(kind, bundle, down.shape[1], blocks, named)
     start_from(network, bundle)

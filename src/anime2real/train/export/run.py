@@ -36,18 +36,46 @@ def export_translators(
         facts: environment.json of its run.
         progress: of its run.
     """
+    recorded = _recorded(method, config, pack, facts, progress)
+    translators = [(output, translator, recorded) for translator in method.translators()]
+    for place, share in enumerate(config.ema_shares):
+        parent, own = output / f"ema-{share:g}", recorded | {"ema_share": share}
+        translators += [(parent, translator, own) for translator in method.ema_translators(place) if translator.final]
+    written = []
+    for parent, translator, training in translators:
+        target = bundle_folder(parent, translator)
+        export_bundle(
+            translator.module,
+            target,
+            method=translator.name,
+            source=translator.source,
+            target=translator.target,
+            px=pack["size"],
+            conditions=translator.conditions,
+            classes=translator.classes,
+            crop=str(pack.get("crop", "centre")),
+            training=training | _of_translator(translator, pack),
+            licence=_joined("licence", pack, method, "unknown: the pack names none"),
+            rights=_joined("rights", pack, method, ""),
+            hardware=str(facts["hardware"]),
+        )
+        written.append(target)
+    return written
+
+
+def _recorded(
+    method: Method, config: TrainConfig, pack: dict[str, Any], facts: dict[str, Any], progress: RunProgress
+) -> dict[str, Any]:
+    """`training` of all bundles of a run; arguments as of `export_translators`."""
     table = config.as_table()
     for key in ("maps", "start_from"):  # folders of this machine: their names will do
         if key in table["options"]:
             table["options"][key] = [Path(folder).name for folder in table["options"][key]]
-    noted: dict[str, Any] = {
-        key: pack[key] for key in ("recoded", "children", "generated", "crop_share") if key in pack
-    }
-    training = {
+    return {
         "pack": config.pack,
         "sources": pack.get("sources", []),
         "counts": pack.get("counts", {}),
-        **noted,
+        **{key: pack[key] for key in _NOTED if key in pack},
         "options": table["options"],
         "budget": table["budget"],
         **({"earlier_budgets": table["earlier_budgets"]} if "earlier_budgets" in table else {}),
@@ -60,36 +88,18 @@ def export_translators(
         "date": datetime.now(UTC).date().isoformat(),
         "torch": facts["torch"],
     }
-    translators = [(output, translator, training) for translator in method.translators()]
-    for place, share in enumerate(config.ema_shares):
-        parent, own = output / f"ema-{share:g}", training | {"ema_share": share}
-        translators += [(parent, translator, own) for translator in method.ema_translators(place) if translator.final]
-    written = []
-    for parent, translator, recorded in translators:
-        if "who" in translator.conditions and "labels" in pack:
-            recorded = recorded | {"ages": pack["labels"]["ages"].get(translator.target)}
-        if translator.redrawn:
-            recorded = recorded | {"redrawn_by": f"{translator.name}-{translator.target}-to-{translator.source}"}
-        if translator.classes:
-            recorded = recorded | {"classes": pack.get("classes")}
-        target = bundle_folder(parent, translator)
-        export_bundle(
-            translator.module,
-            target,
-            method=translator.name,
-            source=translator.source,
-            target=translator.target,
-            px=pack["size"],
-            conditions=translator.conditions,
-            classes=translator.classes,
-            crop=str(pack.get("crop", "centre")),
-            training=recorded,
-            licence=_joined("licence", pack, method, "unknown: the pack names none"),
-            rights=_joined("rights", pack, method, ""),
-            hardware=str(facts["hardware"]),
-        )
-        written.append(target)
-    return written
+
+
+def _of_translator(translator: TrainedTranslator, pack: dict[str, Any]) -> dict[str, Any]:
+    """What `training` of one translator's bundle says beside: by these a translator goes."""
+    said: dict[str, Any] = {}
+    if "who" in translator.conditions and "labels" in pack:
+        said["ages"] = pack["labels"]["ages"].get(translator.target)
+    if translator.redrawn:
+        said["redrawn_by"] = f"{translator.name}-{translator.target}-to-{translator.source}"
+    if translator.classes:
+        said["classes"] = pack.get("classes")
+    return said
 
 
 def export_run(run: Path, output: Path | None = None) -> list[Path]:
