@@ -115,8 +115,8 @@ def test_other_networks_are_refused(plain: Exported, tmp_path: Path) -> None:
 def test_a_network_that_draws_something_else_is_refused(plain: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one would whose file lays its weights out in a way that is not undone here."""
     _, bundle = plain
-    state = import_weights._state
+    state = import_weights.state_of
     key = "decoder.head.convolution.weight"
-    monkeypatch.setattr(import_weights, "_state", lambda named: (s := state(named)) | {key: s[key].flip(3)})
+    monkeypatch.setattr(import_weights, "state_of", lambda named: (s := state(named)) | {key: s[key].flip(3)})
     with pytest.raises(TrainError, match="put back, draw other pictures"):
         start_from(ResNetGenerator(WIDTH, 2), bundle)

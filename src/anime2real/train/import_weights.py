@@ -1,15 +1,14 @@
 """Weights imported from a bundle: to train on where a finished run ended, or to learn from other pictures.
 
-A bundle's ONNX file holds the trained weights in fp16, a few of them laid out for ONNX Runtime (`export/rewrites.py`).
-They are loaded into the network again, whose pictures must then be the bundle's: a file that was exported in another
-way is refused. Discriminators are in no bundle and start from random weights.
+A bundle's ONNX file holds the trained weights (`exported_weights.py`). They are loaded into the network again, whose
+pictures must then be the bundle's: a file that was exported in another way is refused. Discriminators are in no bundle
+and start from random weights.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 from anime2real.bundle.registry import find_bundles
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.export.comparison import LIMIT, difference_from_torch
+from anime2real.train.exported_weights import state_of, stored_weights, unshuffle_of
 from anime2real.train.networks.pixel_decoder import PixelDecoder, PixelGenerator
 from anime2real.train.networks.resnet import ResNetGenerator
 from anime2real.train.networks.ugatit import UGATITGenerator
@@ -29,17 +29,6 @@ Generator = ResNetGenerator | UGATITGenerator
 _RECORDED: Final = ("pairs", "minutes", "pack", "ema_share", *LINEAGE, ANCESTORS)
 
 _HEAD: Final = {"decoder.head.convolution.weight", "decoder.head.convolution.bias"}
-
-
-_OF_PIXELS: Final = ("decoder.block", "decoder.narrow.", "decoder.fine")
-"""How the weights are called that a `PixelDecoder` alone has."""
-
-_NORMS: Final = ("decoder.norm1", "decoder.norm2")
-_PIXEL_NORMS: Final = (
-    *("decoder.norm1", "decoder.block1.norm1", "decoder.block1.norm2"),
-    *("decoder.norm2", "decoder.block2.norm1", "decoder.block2.norm2", "decoder.norm3"),
-)
-"""The decoders' norms in the order in which they are needed."""
 
 
 def bundles_of(named: Sequence[str]) -> dict[Domain, Bundle]:
@@ -85,10 +74,10 @@ def start_from(network: Generator, bundle: Bundle) -> dict[str, Any]:
         BundleError: it cannot be read.
     """
     content = bundle.model()
-    named = _weights(content)
+    named = stored_weights(content)
     width, blocks = network.encoder.down1.in_channels, len(network.blocks)
     own = _generator(type(network), bundle, width, blocks, named)
-    state = _state(named)
+    state = state_of(named)
     missing, unknown = _loaded(own, state)
     if unknown or any(".modulate." not in name for name in missing):
         kind = "ugatit" if isinstance(network, UGATITGenerator) else "resnet"
@@ -123,8 +112,8 @@ def network_of(bundle: Bundle) -> Generator:
         TrainError: it is no generator that runs start from.
         BundleError: it cannot be read.
     """
-    named = _weights(bundle.model())
-    state = _state(named)
+    named = stored_weights(bundle.model())
+    state = state_of(named)
     down, blocks = state.get("encoder.down1.weight"), _blocks(state)
     if down is None or not blocks:
         raise TrainError(
@@ -144,12 +133,12 @@ def _generator(
     if issubclass(kind, UGATITGenerator):
         draws_pixels = "decoder.narrow.weight" in named
         if bundle.takes_who:
-            told = ToldPixelGenerator if draws_pixels else partial(ToldGenerator, unshuffle=_unshuffle(named))
+            told = ToldPixelGenerator if draws_pixels else partial(ToldGenerator, unshuffle=unshuffle_of(named))
             return told(bundle.px, width, blocks)
         if draws_pixels:
             return PixelGenerator(bundle.px, width, blocks, code=code)
-        return UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=_unshuffle(named))
-    return ResNetGenerator(width, blocks, code=code, unshuffle=_unshuffle(named))
+        return UGATITGenerator(bundle.px, width, blocks, code=code, unshuffle=unshuffle_of(named))
+    return ResNetGenerator(width, blocks, code=code, unshuffle=unshuffle_of(named))
 
 
 def enlarged(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
@@ -184,75 +173,6 @@ def reduced(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
     return state
 
 
-def _weights(content: bytes) -> dict[str, Tensor]:
-    """The floating-point tensors of an ONNX file, fp32, by the names that they had before they were halved."""
-    tensors = {}
-    for stored in onnx.load_from_string(content).graph.initializer:
-        if stored.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
-            name = stored.name.removesuffix(".fp16").removeprefix("network.")
-            tensors[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored).copy()).float()
-    return tensors
-
-
-def _unshuffle(named: Mapping[str, Tensor]) -> int:
-    stem = named.get("encoder.stem.convolution.weight")
-    return 1 if stem is None else max(1, round((stem.shape[1] / 3) ** 0.5))
-
-
-def _state(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights as the generators name and lay them out; undoes `export.rewrites.rewritten`."""
-    state = _of_attention(named)
-    with_attention, of_pixels = bool(state), "decoder.narrow.weight" in named
-    for name, value in named.items():
-        parts = name.split(".")
-        own_head = of_pixels and name in ("decoder.head.weight", "decoder.head.bias")  # no `WideConvolution` there
-        if own_head or (name.startswith("encoder.") and name.endswith(".weight")):
-            state[name] = value
-        elif name in ("decoder.up1.weight", "decoder.up2.weight"):
-            state[f"decoder.{parts[1]}.convolution.weight"] = value
-        elif name.startswith(("decoder.head.convolution.", *_OF_PIXELS)):
-            state[name] = value
-        elif name == "decoder.head.weight":
-            state["decoder.head.convolution.weight"] = value
-        elif name.startswith("blocks.kernels."):  # (9, C, D) to (D, C, 3, 3)
-            place = int(parts[2])
-            half = "second" if place % 2 else "first"
-            state[f"blocks.{place // 2}.{half}.weight"] = value.unflatten(0, (3, 3)).permute(3, 2, 0, 1).contiguous()
-        elif name.startswith("blocks.modulate."):
-            state[f"blocks.{parts[2]}.modulate.{parts[3]}"] = value
-        elif name.startswith(("attention.", "modulation.", "adaptive_blocks.")):
-            state[name] = value
-        elif (head := _first_place(value)) is not None:
-            state["decoder.head.convolution.weight"] = head
-        elif _a_channel(value) and not with_attention:
-            state["decoder.head.convolution.bias"] = value.flatten()
-    return state
-
-
-def _of_attention(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """U-GAT-IT's weights of one number a channel, which the exporter lays out as (1, C, 1, 1) and calls anything.
-
-    They come in the order in which they are needed: the classifiers' two, then for each norm rho and 1 - rho, and
-    behind those of the decoder gamma and beta. Empty for another network.
-    """
-    if "attention.mix.weight" not in named:
-        return {}
-    values = iter([value.flatten() for value in named.values() if _a_channel(value)])
-    blocks = sum(name.startswith("adaptive_blocks.") and name.endswith(".first.weight") for name in named)
-    state = {f"attention.{which}.weight": next(values, torch.empty(0))[None] for which in ("average", "maximum")}
-    norms = [f"adaptive_blocks.{block}.norm{half}" for block in range(blocks) for half in (1, 2)]
-    for norm in (*norms, *(_PIXEL_NORMS if "decoder.narrow.weight" in named else _NORMS)):
-        state[f"{norm}.rho"] = next(values, torch.empty(0))
-        next(values, None)
-        if norm.startswith("decoder."):
-            state |= {f"{norm}.{name}": next(values, torch.empty(0)) for name in ("gamma", "beta")}
-    return state
-
-
-def _a_channel(value: Tensor) -> bool:
-    return value.ndim == 4 and value.shape[0] == value.shape[2] == value.shape[3] == 1
-
-
 def _refused(network: Generator, bundle: Bundle) -> str:
     """Why a bundle's weights do not fit a network of the same kind, width and blocks."""
     if bundle.takes_who:
@@ -269,14 +189,6 @@ def _with_code(state: Mapping[str, Tensor], network: Generator) -> dict[str, Ten
         wanted = network.modulation.first.in_features
         state[name] = torch.nn.functional.pad(state[name], (0, max(0, wanted - state[name].shape[1])))
     return state
-
-
-def _first_place(value: Tensor) -> Tensor | None:
-    """The 7×7 kernel (3, C, 7, 7) in what `BlockedConvolution` makes of it for its first pixel; None for all else."""
-    kernel = value[:, 0] if value.ndim == 5 else value
-    if kernel.ndim != 4 or kernel.shape[2:] != (8, 8) or kernel[:, :, 7].any() or kernel[:, :, :, 7].any():
-        return None
-    return kernel[:, :, :7, :7].contiguous()
 
 
 def _loaded(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:

@@ -62,10 +62,6 @@ class Job:
         """Of the service's translator."""
         return self.bundle.method, self.bundle.target, self.redraws
 
-    def making(self) -> Making:
-        """By what its results are made."""
-        return making_of(self.bundle, self.asked, redraws=self.redraws)
-
 
 @dataclass(frozen=True)
 class PreparedPicture:
@@ -122,6 +118,7 @@ class TranslationService:
     def __init__(self, bundles: Sequence[Bundle], settings: Settings) -> None:
         self.bundles = tuple(bundle for bundle in bundles if not bundle.classes)
         self.workers = max(2, threads := settings.threads or available_cores())
+        self._made: dict[tuple[str, Domain, bool], Making] = {}
         self._limits = Limits(settings.max_bytes, settings.max_pixels)
         self._crop_pool = ThreadPoolExecutor(threads, thread_name_prefix="crop")
         self.translators = {
@@ -219,7 +216,7 @@ class TranslationService:
         results = []
         for job, translated in zip(prepared.jobs, outputs, strict=True):
             check_wanted()
-            method, crops, making = job.bundle.method, job.crops, job.making()
+            method, crops, making = job.bundle.method, job.crops, self._making(job)
             images = compose(crops, translated, prepared.layout)
             check_wanted()
             if prepared.layout == "paste":
@@ -228,6 +225,11 @@ class TranslationService:
             for face, before, image in zip(job.faces, crops.pixels, images, strict=True):
                 results.append(Result(method, (face,), image.size, encode(image, "PNG", making=making), before))
         return results
+
+    def _making(self, job: Job) -> Making:
+        """By what a job's results are made; looked up once, since the networks live on without their folders."""
+        made = self._made.get(job.key) or making_of(job.bundle, USUAL, redraws=job.redraws)
+        return replace(self._made.setdefault(job.key, made), asked=job.asked)
 
     def _together(self, prepared: PreparedPicture, outputs: Sequence[Pixels]) -> Result:
         """One picture into which the results of all jobs are pasted, the first on top."""
@@ -241,7 +243,7 @@ class TranslationService:
         assert image is not None
         methods = "+".join(dict.fromkeys(job.bundle.method for job in prepared.jobs))
         faces = tuple(face for job in prepared.jobs for face in job.faces)
-        makings = list(dict.fromkeys(job.making() for job in prepared.jobs))
+        makings = list(dict.fromkeys(self._making(job) for job in prepared.jobs))
         together = Making(*("; ".join(dict.fromkeys(parts)) for parts in zip(*map(astuple, makings), strict=True)))
         return Result(methods, faces, image.size, encode(image, "PNG", making=together), None)
 
