@@ -155,6 +155,15 @@ def test_what_is_seen_for_a_moment_was_no_face() -> None:
     assert track.landmarks[0, 0, 0] < 100
 
 
+def test_of_faces_that_came_together_each_may_leave_and_be_lost() -> None:
+    script = [
+        [a_face(x) for x, gone in ((20, (99, 99)), (250, (12, 60)), (480, (24, 28))) if not gone[0] <= i < gone[1]]
+        for i in range(40)
+    ]
+    tracks = run(Scripted(script), numbered(40))
+    assert sorted((track.first, track.end) for track in tracks) == [(0, 12), (0, 40), (0, 40)]
+
+
 def test_two_faces_keep_their_own_tracks_and_domains() -> None:
     script = [[a_face(20), a_face(250 - i, "real")][:: 1 if i % 16 else -1] for i in range(30)]
     drawn, photographed = sorted(run(Scripted(script), numbered(30)), key=lambda track: track.domain)
