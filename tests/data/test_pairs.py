@@ -130,7 +130,7 @@ def test_what_has_no_partner_is_counted_and_told(toy: Toy, tmp_path: Path, capsy
     summary = prepare_pairs(
         maps, toy.real, tmp_path / "other", size=32, crop="auto", near=0, classes=CLASSES, processes=1, quiet=True
     )
-    assert summary.bad == ["maps/07.png is no label map of 3 classes (0 nothing, 1 skin, 2 hair): give a palette or "
+    assert summary.bad == ["maps/07.png is no label map of 3 classes (0 nothing to 2 hair): give a palette or "
                            "grey PNG of 8 bits"]  # fmt: skip
 
 

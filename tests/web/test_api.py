@@ -109,9 +109,15 @@ def test_paste_changes_the_face_alone(server: Live, two: bytes) -> None:
     assert np.array_equal(one[:5], given[:5])
 
 
-def test_faces_are_replaced_each_in_its_own_way(server: Live, two: bytes) -> None:
+def test_faces_are_replaced_each_in_its_own_way(server: Live, two: bytes, tmp_path: Path) -> None:
     each = '[{"face": 0, "to": "real", "method": "difference"}, {"face": 1, "to": "anime"}]'
-    together = pixels(server.post("/v1/translate", two, layout="paste", replace=each).content)
+    made = server.post("/v1/translate", two, layout="paste", replace=each).content
+    (tmp_path / "both.png").write_bytes(made)
+    marks = read_marks(tmp_path / "both.png")
+    assert (marks["AISystemUsed"], marks["AIPromptInformation"]) == (
+        "difference-anime-to-real; cyclegan-real-to-anime", "layout paste",
+    )  # fmt: skip
+    together = pixels(made)
     first = pixels(server.post("/v1/translate", two, layout="paste", to="real", method="difference").content)
     second = pixels(server.post("/v1/translate", two, layout="paste", face="1", to="anime").content)
     assert np.array_equal(together[:, :340], first[:, :340])
@@ -336,6 +342,9 @@ def test_results_are_redrawn_unless_that_is_not_wanted(tmp_path: Path) -> None:
         )
         assert np.array_equal(usual, redrawn)
         assert np.array_equal(plain, 255 - usual)  # nothing but the way back turns light into dark
+        for more, system in (({}, f"{there.name}, redrawn by back"), ({"redraw": "false"}, there.name)):
+            (tmp_path / "x.png").write_bytes(server.post("/v1/translate", **fields, **more).content)
+            assert read_marks(tmp_path / "x.png")["AISystemUsed"] == system
         rejected = server.post("/v1/translate", **fields, redraw="no")
         assert rejected.json()["error"] == "redraw is 'no': give one of true, false"
 

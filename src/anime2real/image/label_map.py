@@ -36,7 +36,7 @@ def read_label_map(source: Path | str | bytes, classes: Sequence[str], *, name: 
     """
     with opened(source, name, Limits()) as picture:
         if picture.format != "PNG" or picture.mode not in ("1", "L", "P"):
-            refuse(name or str(source), f"is no label map of {said(classes)}: give a palette or grey PNG of 8 bits")
+            refuse(name or str(source), f"is no label map of {_briefly(classes)}: give a palette or grey PNG of 8 bits")
         if isinstance(picture.fp, Stream):
             picture.fp.ends = True
         picture.load()
@@ -63,7 +63,9 @@ def label_picture(picture: Picture, classes: Sequence[str]) -> Image.Image:
             raise PictureError(f"a label map is an array of uint8, not {picture.dtype}")
         channels = np.asarray(to_image(picture))
         if (channels != channels[:, :, :1]).any():
-            raise PictureError(f"the picture is no label map of {said(classes)}: give a palette or grey PNG of 8 bits")
+            raise PictureError(
+                f"the picture is no label map of {_briefly(classes)}: give a palette or grey PNG of 8 bits"
+            )
         values = _checked(channels[:, :, 0], classes, "the picture")
     return Image.fromarray(np.repeat(values[:, :, None], 3, axis=2))
 
@@ -96,8 +98,14 @@ def said(classes: Sequence[str]) -> str:
     return f"{len(classes)} classes ({', '.join(f'{number} {name}' for number, name in enumerate(classes))})"
 
 
+def _briefly(classes: Sequence[str]) -> str:
+    """The classes for a line that may come once a file: their number, and what they begin and end with."""
+    first, last = f"0 {classes[0]}", f"{len(classes) - 1} {classes[-1]}"
+    return f"{len(classes)} classes ({first} to {last})" if len(classes) > 2 else said(classes)
+
+
 def _checked(values: LabelMap, classes: Sequence[str], name: str) -> LabelMap:
     greatest = int(values.max(initial=0))
     if greatest >= len(classes):
-        refuse(name, f"has the value {greatest}: it is no label map of {said(classes)}")
+        refuse(name, f"has the value {greatest}: it is no label map of {_briefly(classes)}")
     return values
