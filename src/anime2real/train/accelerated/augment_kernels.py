@@ -26,7 +26,7 @@ def _seen(h, w, dy, dx, cy, cx, S: tl.constexpr, HALF: tl.constexpr):  # type: i
     return inside & shown & ~((tl.abs(h - cy) < HALF) & (tl.abs(w - cx) < HALF))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["picture", "row"])
 def augment(  # type: ignore[no-untyped-def]
     image, means, numbers, out, picture, channel, row, column,
     S: tl.constexpr, REACH: tl.constexpr, HALF: tl.constexpr, COLUMNS: tl.constexpr, PIXELS: tl.constexpr,
@@ -69,7 +69,7 @@ def seen_sums(  # type: ignore[no-untyped-def]
     tl.store(partial + tl.program_id(0), tl.sum(total + tl.load(place + 2, seen, 0.0).to(tl.float32), 0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["picture", "row"])
 def augment_back(  # type: ignore[no-untyped-def]
     grad_out, sums, numbers, grad_image, picture, channel, row, column,
     S: tl.constexpr, REACH: tl.constexpr, HALF: tl.constexpr, COLUMNS: tl.constexpr, PIXELS: tl.constexpr,

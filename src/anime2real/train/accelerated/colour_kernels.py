@@ -65,7 +65,7 @@ def _lab(  # type: ignore[no-untyped-def]
     return 116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z), dx, dy, dz, dr, dg, db
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S", "b_picture", "b_row", "a_picture", "a_row"])
 def differences(  # type: ignore[no-untyped-def]
     before, after, mask, out, S, b_picture, b_channel, b_row, b_column, a_picture, a_channel, a_row, a_column,
     SIDE: tl.constexpr, EPSILON: tl.constexpr, KAPPA: tl.constexpr,
@@ -90,7 +90,7 @@ def differences(  # type: ignore[no-untyped-def]
     tl.store(place + 2 * cells, tl.sum(covered * (b1 - b2), 0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["S", "a_picture", "a_row"])
 def differences_back(  # type: ignore[no-untyped-def]
     after, mask, grad_out, grad_after, S, a_picture, a_channel, a_row, a_column,
     SIDE: tl.constexpr, EPSILON: tl.constexpr, KAPPA: tl.constexpr,
@@ -129,7 +129,7 @@ def _of_part(H, W, PIXELS: tl.constexpr):  # type: ignore[no-untyped-def]
     return tl.program_id(0) // parts, p, p // W, p % W, exists
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["H", "W", "picture", "row"])
 def to_lab(  # type: ignore[no-untyped-def]
     image, out, H, W, picture, channel, row, column, PIXELS: tl.constexpr, EPSILON: tl.constexpr, KAPPA: tl.constexpr,
     M0: tl.constexpr, M1: tl.constexpr, M2: tl.constexpr, M3: tl.constexpr, M4: tl.constexpr, M5: tl.constexpr,
@@ -147,7 +147,7 @@ def to_lab(  # type: ignore[no-untyped-def]
     tl.store(target + 2 * H * W, b, exists)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["H", "W", "picture", "row"])
 def to_lab_back(  # type: ignore[no-untyped-def]
     image, grad_out, grad_image, H, W, picture, channel, row, column,
     PIXELS: tl.constexpr, EPSILON: tl.constexpr, KAPPA: tl.constexpr,
@@ -191,7 +191,7 @@ def _encoded(linear):  # type: ignore[no-untyped-def]
     return tl.minimum(tl.maximum(encoded, -1.0), 1.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["H", "W", "picture", "row"])
 def to_rgb(  # type: ignore[no-untyped-def]
     lab, out, H, W, picture, channel, row, column, PIXELS: tl.constexpr, EPSILON: tl.constexpr, KAPPA: tl.constexpr,
     KNEE: tl.constexpr, Y0: tl.constexpr, Y1: tl.constexpr, Y2: tl.constexpr,

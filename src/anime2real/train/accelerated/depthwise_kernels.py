@@ -2,7 +2,8 @@
 
 Tensors are channels last. A program sees TH×TW pixels of a picture and CHANNELS of its channels. Compile-time arguments
 are in capitals: SIDE×SIDE weights a channel, (SIDE², C) in memory, STRIDE, BEFORE zeros before the first row and
-column. C, H×W of the input and HO×WO of the output are not, so that few kernels serve a whole network.
+column. C, H×W of the input and HO×WO of the output are not, so that few kernels serve a whole network; nor is a
+kernel compiled anew for sides that 16 divides.
 """
 
 import triton
@@ -23,7 +24,7 @@ def _share(C, H, W, TH: tl.constexpr, TW: tl.constexpr, CHANNELS: tl.constexpr):
     return tile // (across * down), h, w, (h < H) & (w < W), c, c < C
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["H", "W", "HO", "WO"])
 def filtered(  # type: ignore[no-untyped-def]
     x, weight, bias, out, C, H, W, HO, WO,
     SIDE: tl.constexpr, STRIDE: tl.constexpr, BEFORE: tl.constexpr,
@@ -45,7 +46,7 @@ def filtered(  # type: ignore[no-untyped-def]
     tl.store(place, total.to(out.dtype.element_ty), inside[:, None] & known[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["H", "W", "HO", "WO"])
 def returned(  # type: ignore[no-untyped-def]
     x, weight, out, grad_out, grad_x, C, H, W, HO, WO,
     SIDE: tl.constexpr, STRIDE: tl.constexpr, BEFORE: tl.constexpr,
