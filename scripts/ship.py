@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anime2real.bundle.format import CORE, Bundle
+from anime2real.bundle.lineage import with_ancestors
 from anime2real.bundle.registry import ELSEWHERE
 from anime2real.bundle.save import load, model_card, save
 from anime2real.errors import UserError
@@ -72,7 +73,8 @@ def main() -> None:
         for folder in options.bundles:
             bundle = load(folder)
             figures = bundle.figures | figures_of(bundle, reports)
-            shipped = replace(bundle, method=options.name or bundle.method, figures=figures)
+            training = with_ancestors(bundle.training)  # of bundles that were exported before these were told briefly
+            shipped = replace(bundle, method=options.name or bundle.method, figures=figures, training=training)
             into = options.into or home_of(shipped.method)
             print(save(shipped, bundle.model(), model_card(shipped) + limits, into / shipped.name).folder)
     except (UserError, OSError, ValueError) as error:
