@@ -118,6 +118,12 @@ def test_a_face_that_comes_between_two_looks_is_followed_back() -> None:
     assert (track.first, track.end) == (5, 20)
 
 
+def test_a_face_that_comes_just_before_the_end_is_found() -> None:
+    script = [[a_face(20), *([a_face(300)] if i >= 19 else [])] for i in range(22)]
+    tracks = run(Scripted(script), numbered(22))
+    assert [(track.first, track.end) for track in tracks] == [(0, 22), (19, 22)]
+
+
 def test_a_small_face_outlives_coarse_looks_and_is_followed_back_from_a_whole_one() -> None:
     class Hasty(Scripted):
         """A coarse look sees no faces under 12 px."""
@@ -132,7 +138,7 @@ def test_a_small_face_outlives_coarse_looks_and_is_followed_back_from_a_whole_on
     frames = [image.resize((640, 360), Image.Resampling.NEAREST) for image in numbered(80)]
     first, second = run(finder, frames)
     assert (first.first, first.end, second.first, second.end) == (0, 80, 9, 80)
-    assert coarsely == [0, 2, 1, 2, 0, 2, 1, 2, 0, 2]
+    assert coarsely == [0, 2, 1, 2, 0, 2, 1, 2, 0, 2, 0]  # the last frame, too
 
 
 def test_a_short_gap_is_bridged_by_a_straight_line() -> None:
@@ -192,7 +198,7 @@ def test_a_held_frame_costs_nothing_and_keeps_the_landmarks() -> None:
     assert tracker.held == [False, True] * 20
     (track,) = tracker.tracks()
     assert np.array_equal(track.landmarks[::2], track.landmarks[1::2])
-    assert finder.whole <= 20 // EVERY + 1
+    assert finder.whole <= 20 // EVERY + 2
 
 
 def test_a_clip_that_stands_still_is_not_kept_in_memory() -> None:

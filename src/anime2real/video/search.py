@@ -19,7 +19,7 @@ from anime2real.video.tracks import Track
 SEGMENT: Final = 250
 """Frames in a file of the hidden folder; at most so many are lost when the program is killed."""
 
-AHEAD: Final = 4
+AHEAD: Final = 2
 """Frames that are decoded in advance."""
 
 TRACKS: Final = "tracks.json"

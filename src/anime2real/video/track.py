@@ -138,7 +138,12 @@ class Tracker:
         del self._recent[: -max(self._every, min(BACK, BACK_PIXELS // (image.width * image.height)))]
 
     def tracks(self) -> list[Track]:
-        """All tracks, by their first frame; no more frames may come."""
+        """All tracks, by their first frame; no more frames may come.
+
+        The last frame is looked at, if it was not: a face that came since the look before would never be found.
+        """
+        if self._recent:
+            self._look(self._recent.pop(), 0)
         for live in self._live:
             self._finish(live, lost=live.lost_at is not None)
         self._live = []
