@@ -140,10 +140,11 @@ class Tracker:
     def tracks(self) -> list[Track]:
         """All tracks, by their first frame; no more frames may come.
 
-        The last frame is looked at, if it was not: a face that came since the look before would never be found.
+        The last frame is looked at, if it was not, at half of its size: a face that came since the look before would
+        never be found.
         """
         if self._recent:
-            self._look(self._recent.pop(), 0)
+            self._look(self._recent.pop(), 1)
         for live in self._live:
             self._finish(live, lost=live.lost_at is not None)
         self._live = []
