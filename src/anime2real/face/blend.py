@@ -171,8 +171,8 @@ def _blurred(planes: Plane, sigma: float) -> Plane:
 
 def _dilated(mask: Plane, window: int) -> Plane:
     """The most of each window of a mask (H, W): Pillow's filter takes forty times as long."""
-    for axis in (0, 1):
-        ends = [(window // 2, window // 2) if axis == at else (0, 0) for at in (0, 1)]
-        padded, length = np.pad(mask, ends, "edge"), mask.shape[axis]
-        mask = np.maximum.reduce([padded.take(range(k, k + length), axis) for k in range(window)])
-    return mask
+    reach, (height, width) = window // 2, mask.shape
+    tall = np.pad(mask, ((reach, reach), (0, 0)), "edge")
+    rows = np.maximum.reduce([tall[at : at + height] for at in range(window)])
+    wide = np.pad(rows, ((0, 0), (reach, reach)), "edge")
+    return np.asarray(np.maximum.reduce([wide[:, at : at + width] for at in range(window)]))
