@@ -39,6 +39,8 @@ def test_a_result_that_was_not_drawn_again_says_so_and_is_not_taken_for_done(
     marks = json.loads(capsys.readouterr().out)["marks"]
     sums = [json.loads((folder / "bundle.json").read_text())["sha256"][:12] for folder in (redrawn, tmp_path / BACK)]
     assert (marks["AISystemUsed"], marks["AISystemVersionUsed"]) == (THERE, sums[0])
+    assert main(["inspect", str(out / "a.png")]) == 0
+    assert f"; made by {THERE} (layout face; crop none; {sums[0]}); no face" in capsys.readouterr().out
     assert main([*command, "--skip-existing", "--no-redraw"]) == 0
     assert colour(out / "a.png") == once
     capsys.readouterr()

@@ -67,7 +67,7 @@ def show(folder: Folder, /, *, check: bool = False, as_json: Json = False) -> in
     lines = [
         f"{folder}: {opened.size} px, crop {facts['crop']}, sha256 {opened.digest[:12]}",
         f"pictures: {', '.join(counts)}; {facts['held_out']} of the test pictures were held out",
-        *([f"in {facts['shards']:,} shards"] if opened.in_shards else []),
+        *([f"in {_shards(facts['shards'])}"] if opened.in_shards else []),
         *_of_pairs(opened),
         f"near copies: left out within {facts['near']} bits of {facts['near_hash'] or 'a hash that is not recorded'}",
         f"sources: {', '.join(map(str, facts['sources'])) or 'not recorded'}",
@@ -82,6 +82,10 @@ def show(folder: Folder, /, *, check: bool = False, as_json: Json = False) -> in
         lines.append(f"pictures: {'as written' if opened.has_sums else 'not checked, the pack is older than sums'}")
     print("\n".join(map(printable, lines)))
     return 0
+
+
+def _shards(count: int) -> str:
+    return "1 shard" if count == 1 else f"{count:,} shards"
 
 
 def _of_pairs(pack: "Pack") -> Iterator[str]:
@@ -197,7 +201,7 @@ def shard(
     meta = shard_packs(folders, output, each=each, quiet=quiet)
     lengths = meta["shards"]["bytes"]
     copies = dropped_in_words(meta["shards"].get("copies", {}))
-    print(printable(f"{output}: {len(lengths):,} shards, {sum(lengths) / 1e6:,.1f} MB{copies}"))
+    print(printable(f"{output}: {_shards(len(lengths))}, {sum(lengths) / 1e6:,.1f} MB{copies}"))
     return 0
 
 

@@ -100,7 +100,12 @@ def _inspected(path: Path, *, labelled: bool) -> dict[str, Any]:
 
 def _in_words(record: dict[str, Any]) -> str:
     is_video = record["format"] == "video"
-    marks = [f"{key} {value}" for key, value in record["marks"].items()]
+    marks = [f"{key} {value}" for key, value in record["marks"].items() if not key.startswith("AI")]
+    if made_by := record["marks"].get("AISystemUsed"):
+        told = [
+            record["marks"][key] for key in ("AIPromptInformation", "AISystemVersionUsed") if key in record["marks"]
+        ]
+        marks.append(f"made by {made_by}" + (f" ({'; '.join(told)})" if told else ""))
     marks = marks or [f"no mark of a generated {'video' if is_video else 'picture'}"]
     if is_video:
         return f"{record['input']}: {'; '.join(['video', *marks])}"
