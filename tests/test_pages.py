@@ -142,6 +142,15 @@ def test_lines_are_short(path: Path) -> None:
         assert not long, f"{name}: lines {long} have {WIDTH} characters or more"
 
 
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_table_has_a_head(path: Path) -> None:
+    """Rows behind an empty line begin a table of their own: without a head they are shown as text."""
+    lines = ["", *path.read_text(encoding="utf-8").splitlines(), ""]
+    first = [at for at in range(1, len(lines) - 1) if lines[at].startswith("|") and not lines[at - 1].strip()]
+    headless = [at for at in first if not re.fullmatch(r"\|[ :|-]+\|", lines[at + 1].strip())]
+    assert not headless, f"{path.relative_to(ROOT)}: the rows from line {headless} on"
+
+
 def test_every_page_is_in_the_index() -> None:
     index = documented.read(ROOT / "docs" / "index.md")
     listed = {
