@@ -88,7 +88,9 @@ def test_what_was_asked_for_in_words() -> None:
     assert Who(0.5).in_words() == "sex 0.5"
 
 
-def test_a_network_and_its_bundle_tell_the_same(redrawn: Path) -> None:
+def test_a_network_and_its_bundle_tell_the_same(tmp_path: Path) -> None:
+    tiny.write_bundle(tmp_path / "back", source="real", target="anime")  # a folder may have any name
+    redrawn = tiny.write_bundle(tmp_path / "there", redrawn_by="back").folder
     for redraws in (True, False):
         network = Network(read(redrawn), redraws=redraws)
         assert Making(network.system, network.version, "") == making_of(network.bundle, "", redraws=redraws)

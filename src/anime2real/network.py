@@ -62,7 +62,7 @@ class Network:
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
         self._output = self._session.get_outputs()[0].name
-        self.system = f"{bundle.name}, redrawn by {back.name}" if back else bundle.name
+        self.system = f"{bundle.name}, redrawn by {bundle.redrawn_by}" if back else bundle.name
         self.version = f"{bundle.sha256[:12]}+{back.sha256[:12]}" if back else bundle.sha256[:12]
 
     def __repr__(self) -> str:
