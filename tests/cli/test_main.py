@@ -82,6 +82,19 @@ def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "-o requires an argument" in capsys.readouterr().err
 
 
+def test_help_fills_its_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However wide the terminal is, not only as the docstring is broken."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["translate", "--help"]) == 0
+    rows = [line.strip(" │") for line in capsys.readouterr().out.splitlines()]
+    at = next(number for number, row in enumerate(rows) if "folder for the results, which keep" in row)
+    assert rows[at + 1 : at + 4] == [
+        "pictures' names and the folders below those",
+        "that are named; of one picture also a file,",
+        "as result.png, or - for standard output.",
+    ]
+
+
 def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["translate"], ["pack", "show"]):
         assert main(["help", *arguments]) == 0

@@ -159,7 +159,7 @@ def test_bad_usage_is_told(
             "galatea",
             ["--preset", "quick", "--width", "8", "--start-from", "difference"],
             1,
-            "does not hold a generator",
+            "does not hold the generator",
         ),
     ],
 )

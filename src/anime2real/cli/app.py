@@ -31,7 +31,7 @@ app = App(
     version=__version__,
     help="Turn drawn faces into photographs of people, and people into drawings.\n\n"
     f"{DEBUG}, anywhere in a command: the traceback of a fault of the program, or of what is behind an error.",
-    help_format="plaintext",
+    help_format="markdown",
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
