@@ -47,6 +47,7 @@ SPEEDS = {
     "graph": Speed(bf16=True, channels_last=True, graph=True),
     "fused": Speed(bf16=True, channels_last=True, fused=True, graph=True),
     "fused+streams": Speed(bf16=True, channels_last=True, fused=True, graph=True, streams=True),
+    "early": Speed(bf16=True, channels_last=True, fused=True, graph=True, streams=True, early=True),
 }
 FAST: Final = {
     "cyclegan": ["fused"],

@@ -209,10 +209,7 @@ class Loop:
         for batch in range(2):
             draw = self.source.bring(self._draw(self.progress.step + batch))
             parity = preflight(self.method, self.source.pictures, draw, self.speed, *self.source.annotations)
-            self.report(
-                f"preflight: gradients differ from fp32 by {parity.fast:.4f}, by rounding alone {parity.rounding:.4f}; "
-                f"losses by {parity.losses:.5f}"
-            )
+            self.report(f"preflight: {parity}")
             if self.processes.all_of(parity.holds):
                 return
             if batch == 0:

@@ -39,7 +39,8 @@ class Speed:
         graph: the whole iteration captured as a CUDA graph.
         streams: independent networks side by side on CUDA streams of their own.
         channels_last: NHWC in memory, which the convolutions of recent GPUs want.
-        early: processes that train together send each other large gradients while the backward pass goes on.
+        early: processes that train together send each other large gradients while the backward pass goes on; not among
+            the best before `benchmarks/scaling.py --speed early` has seen GPUs gain by it.
     """
 
     bf16: bool = False
@@ -54,7 +55,7 @@ class Speed:
         """Everything on a CUDA device; nothing elsewhere, where results then repeat bit for bit."""
         on = device.type == "cuda"
         fused = on and find_spec("triton") is not None
-        return cls(bf16=on, fused=fused, graph=on, streams=on, channels_last=on, early=on)
+        return cls(bf16=on, fused=fused, graph=on, streams=on, channels_last=on)
 
 
 class TrainingStep:

@@ -44,6 +44,23 @@ def test_a_form_that_is_wrong_is_caught(toy: Toy, monkeypatch: pytest.MonkeyPatc
     assert not check(toy.pack, Speed(fused=True)).holds
 
 
+def test_a_kernel_that_does_not_compile_is_told_and_does_not_hold(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(error: Exception) -> None:
+        def accelerate(method: CycleGAN) -> None:
+            raise error
+
+        monkeypatch.setattr(CycleGAN, "accelerate", accelerate)
+
+    fail(SyntaxError("at 7:4: no such intrinsic\nmore"))
+    parity = check(toy.pack, Speed(fused=True))
+    assert not parity.holds
+    assert str(parity) == "the fast step failed: SyntaxError: at 7:4: no such intrinsic"
+    assert str(Parity(0.1, 0.12, 0.01)).startswith("gradients differ from fp32 by 0.1200, by rounding alone 0.1000")
+    fail(torch.OutOfMemoryError("too much"))
+    with pytest.raises(torch.OutOfMemoryError):
+        check(toy.pack, Speed(fused=True))
+
+
 def test_no_number_never_holds() -> None:
     assert not Parity(0.1, float("nan"), 0.0).holds
     assert not Parity(float("nan"), 0.1, 0.0).holds

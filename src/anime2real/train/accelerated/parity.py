@@ -3,7 +3,7 @@
 A wrong kernel on some GPU would give wrong gradients, and such a run looks like one that learns badly. So one step is
 taken three ways from the same state on the same data: in fp32 and plain (the reference), in the wanted precision and
 plain, and with everything that is wanted. Rounding makes the second differ from the first; the third may differ from
-the first by no more than that, with a margin.
+the first by no more than that, with a margin. A kernel that cannot be compiled or launched there counts as wrong.
 """
 
 import copy
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from anime2real.errors import first_line
 from anime2real.train.method import Method
 from anime2real.train.sampler import BatchIndices
 from anime2real.train.step import Speed, TrainingStep
@@ -32,11 +33,21 @@ class Parity:
         fast: of the step with everything wanted.
         losses: the largest difference of a loss of the fast step, relative to the loss; where its terms nearly cancel
             out, so that rounding alone changes it by more than the share `rounding`, relative to as much more.
+        failure: why the fast step ended in an error, which leaves `fast` and `losses` NaN; else "".
     """
 
     rounding: float
     fast: float
     losses: float
+    failure: str = ""
+
+    def __str__(self) -> str:
+        if self.failure:
+            return f"the fast step failed: {self.failure}"
+        return (
+            f"gradients differ from fp32 by {self.fast:.4f}, by rounding alone {self.rounding:.4f}; losses by "
+            f"{self.losses:.5f}"
+        )
 
     @property
     def holds(self) -> bool:
@@ -59,15 +70,23 @@ def preflight(
         draw: the step's data.
         speed: what is wanted.
         known: what is known of the pictures, as `TrainingStep` takes it behind `speed`.
+
+    Raises:
+        torch.OutOfMemoryError: the batch is too large for the device.
     """
     plain = Speed()
     with _exact(tf32=False):
         reference, reference_losses = _one_step(method, pictures, draw, plain, *known)
     with _exact(tf32=True):
         rounded, rounded_losses = _one_step(method, pictures, draw, replace(plain, bf16=speed.bf16), *known)
-    fast, fast_losses = _one_step(method, pictures, draw, speed, *known)
     scale = reference.norm().clamp_min(1e-30)
     rounding = float((rounded - reference).norm() / scale)
+    try:
+        fast, fast_losses = _one_step(method, pictures, draw, speed, *known)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # compilers and drivers raise many kinds
+        return Parity(rounding, math.nan, math.nan, f"{type(error).__name__}: {first_line(error)}")
     losses = loss_distance(reference_losses, rounded_losses, fast_losses, rounding)
     return Parity(rounding, float((fast - reference).norm() / scale), losses)
 
