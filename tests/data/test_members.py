@@ -82,5 +82,10 @@ def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="round is neither a folder nor an archive"):
         list(members_of(tmp_path / "round", "anime", None))
     (tmp_path / "a.zip").write_bytes(b"PK\x05\x06")
-    with pytest.raises(PackError, match="neither a folder nor a zip archive"):
+    with pytest.raises(PackError, match=r"a\.zip is a zip archive that is damaged or cut off .*: get it again"):
         list_source(tmp_path / "a.zip", "anime", None)
+    (tmp_path / "a.png").write_bytes(b"a picture")
+    with pytest.raises(
+        PackError, match=r"a\.png is neither a folder nor a zip archive .*: name the folder or the archive"
+    ):
+        list_source(tmp_path / "a.png", "anime", None)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from anime2real.data.pack import PackError
 from anime2real.domain import Domain
-from anime2real.image.files import SUFFIXES
+from anime2real.image.files import SUFFIXES, head_of
 
 Split = Literal["train", "test"]
 
@@ -85,7 +85,7 @@ def list_source(path: Path, domain: Domain | None, layout: dict[str, Domain] | N
     """What a folder or an archive holds; for `both` the domain is read off the path.
 
     Raises:
-        PackError: it is not there, or neither a folder nor a zip archive.
+        PackError: it is not there, neither a folder nor a zip archive, or a damaged one.
     """
     left_out: Counter[str] = Counter()
     if path.is_dir():
@@ -140,7 +140,10 @@ def _in_archive(path: Path, left_out: Counter[str]) -> dict[str, tuple[str, str]
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise PackError(f"{path} is neither a folder nor a zip archive: {error}") from error
+        if head_of(path).startswith(b"PK"):
+            raise PackError(f"{path} is a zip archive that is damaged or cut off ({error}): get it again") from error
+        what = f"{path} is neither a folder nor a zip archive ({error})"
+        raise PackError(f"{what}: name the folder or the archive that holds the pictures") from error
     for entry in entries:
         # Some programs of Windows write `train\real\1.png`, against the format's rules.
         label = entry.filename if "/" in entry.filename else entry.filename.replace("\\", "/")
