@@ -53,7 +53,7 @@ def test_standard_input_and_output(tmp_path: Path, bundle: str) -> None:
     done = subprocess.run(command, input=content, capture_output=True, check=True, env=ENVIRONMENT)
     with Image.open(io.BytesIO(done.stdout)) as made:
         assert np.asarray(made)[0, 0, 0] == 255 - 3
-    assert done.stderr.decode() == "- -> -/stdin.png\n"
+    assert done.stderr.decode() == "- -> standard output\n"
     failed = subprocess.run(command, input=b"none", capture_output=True, check=False, env=ENVIRONMENT)
     assert (failed.returncode, failed.stdout) == (1, b"")
     assert failed.stderr.decode().startswith("error: - is not a picture")

@@ -1,5 +1,6 @@
 """The command line on clips: beside pictures, as JSON, refused, and how far it is."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -58,6 +59,22 @@ def test_clips_and_pictures_of_a_folder(
     assert (made["DigitalSourceType"], made["AIPromptInformation"], given) == (marks.GENERATED, "layout paste", {})
     assert main(["inspect", str(inputs / "a.mp4")]) == 0
     assert capsys.readouterr().out == f"{inputs / 'a.mp4'}: video; no mark of a generated video\n"
+
+
+def test_a_clip_to_standard_output(
+    tmp_path: Path, inputs: Path, shipped: None, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    clip = inputs / "a.gif"
+    assert main(["translate", str(clip), "-o", "-", "--to", "real"]) == 0
+    printed = capfdbinary.readouterr()
+    assert frames_of(printed.out) == 6
+    assert printed.err.decode().splitlines()[-1] == f"{clip} -> standard output"
+
+
+def frames_of(content: bytes) -> int:
+    """The number of frames of an animated picture."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return int(getattr(picture, "n_frames", 1))
 
 
 def test_the_direction_that_is_asked_for(

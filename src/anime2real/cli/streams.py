@@ -1,5 +1,6 @@
 """Standard input and output in place of files, and one file in place of a folder, for `translate`."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -51,6 +52,7 @@ class Destination:
         self.folder = output.parent if self.file else output
         self.format: Format = format or "png"
         self._stdin = ""
+        self._result: re.Pattern[str] | None = None  # what stands for standard output, if that is asked for
         self._refuse(output, pictures)
         if self.file:
             self.format = self._format_of(self.file, pictures[0], format)
@@ -58,6 +60,8 @@ class Destination:
             if sys.stdout.isatty():
                 raise UsageError("--output - writes a picture to standard output: send it to a file or a program")
             self.folder = self._temporary(until)
+            ends = "|".join(map(re.escape, (*WRITABLE, *_CLIPS)))
+            self._result = re.compile(rf"{re.escape(str(self.folder))}([/\\].*?({ends}))?", re.IGNORECASE)
         if pictures.count(STDIN) > 1:
             raise UsageError("standard input is one picture: give - once")
         if STDIN in pictures:
@@ -93,9 +97,9 @@ class Destination:
             sys.stdout.buffer.flush()
 
     def words(self, text: str) -> str:
-        """A message with - in place of temporary files."""
+        """A message that names the streams in place of temporary files."""
         text = text.replace(self._stdin, "-") if self._stdin else text
-        return text.replace(str(self.folder), "-") if self.to_stdout else text
+        return self._result.sub("standard output", text) if self._result else text
 
     def _received(self, until: ExitStack) -> Path:
         if sys.stdin is None or sys.stdin.isatty():
