@@ -132,7 +132,7 @@ def test_without_libx264(
     base: Fraction,
 ) -> None:  # fmt: skip
     source = clips.encode(tmp_path / "in.mp4", moving[0][:8], base=base)
-    monkeypatch.setattr("anime2real.video.film._available", lambda encoder: encoder == "mpeg4")
+    monkeypatch.setattr("anime2real.video.encode._available", lambda encoder: encoder == "mpeg4")
     result = run(source, tmp_path / "out.mp4", negative)
     assert result.encoding == "MPEG-4 part 2"
     assert result.notes == ("written as MPEG-4 part 2: this PyAV has no libx264",)

@@ -69,6 +69,25 @@ def test_what_another_redraws_does_not_go_on_with_what_was_begun(tmp_path: Path,
     assert run(film, tmp_path / "out.mp4", Translator(there, threads=1, redraws=False), segment=10).resumed == 0
 
 
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("encode.ENCODERS", {"libx264": {"crf": "30", "bf": "0"}, "mpeg4": {"qscale": "9", "bf": "0"}}),
+        ("encode.PIXELS", "yuv444p"), ("encode.LIBRARIES", "0"), ("upright.HD_HEIGHT", 100),
+        ("outlines.LOOK_SECONDS", 0.05), ("frames.UNCHANGED", 1.0), ("track.EVERY", 4),
+    ],
+)  # fmt: skip
+def test_code_with_other_constants_does_not_go_on_with_what_was_begun(
+    tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch, constant: str, value: object
+) -> None:
+    stopped = Interrupted(negative.bundle, threads=1)
+    stopped.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", stopped, segment=10)
+    monkeypatch.setattr(f"anime2real.video.{constant}", value)
+    assert run(film, tmp_path / "out.mp4", negative, segment=10).resumed == 0
+
+
 def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:
     failing = Interrupted(negative.bundle, threads=1)
     failing.stop_at, failing.kind = 12, UserError

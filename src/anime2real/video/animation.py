@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
@@ -58,6 +59,10 @@ class Animation:
         self.suffix = _SUFFIXES[self._kind]
         self.encoding = {"GIF": "GIF", "WEBP": "WebP", "PNG": "APNG"}[self._kind]
         self.notes: tuple[str, ...] = ()
+
+    def constants(self) -> dict[str, str]:
+        """As `Clip.constants`: segments are the pixels as they are."""
+        return {"Pillow": PIL.__version__}
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`; the unit of `pts` is the millisecond."""

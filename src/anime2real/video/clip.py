@@ -77,6 +77,9 @@ class Clip(Protocol):
     def expected(self) -> int | None:
         """The number of frames that the file states, which may be wrong; None if it states none."""
 
+    def constants(self) -> dict[str, str]:
+        """What decides the pixels of its frames and the bytes of its segments, besides its file."""
+
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """The frames from number `start` on.
 

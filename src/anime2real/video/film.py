@@ -1,8 +1,7 @@
 """Read and write videos by PyAV: frames are decoded, results encoded as H.264, the sound copied packet by packet.
 
 Frames are turned upright, so the result needs no display matrix. Time stamps keep the clip's own unit, so that videos
-of a variable frame rate stay in step with their sound. A segment is encoded without B-frames and begins with a key
-frame, so that segments can be joined by copying packets.
+of a variable frame rate stay in step with their sound.
 """
 
 import heapq
@@ -15,34 +14,20 @@ from typing import Any, Final, NoReturn
 
 import av
 import av.container
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
-from PIL import Image
+from av.video.reformatter import VideoReformatter
 
 from anime2real.image import provenance as marks
 from anime2real.image.decode import printable, reason
+from anime2real.video import encode, upright
 from anime2real.video.clip import ClipError, ClipLimits, Frame
+from anime2real.video.constants import constants
 from anime2real.video.packets import decoded_at, holds, known_sounds, picture_packets, sound_packets, url
-from anime2real.video.upright import HD_HEIGHT, is_hdr, upright
 
 # Nothing but files, and no playlists, which name other files.
 _OPTIONS: Final = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf",
 }
-_ENCODERS: Final = {
-    "libx264": {
-        "crf": "17", "preset": "ultrafast", "bf": "0", "x264-params": "mbtree=0:cabac=1:deblock=1,0,0",
-    },
-    "mpeg4": {"qscale": "2", "bf": "0"},
-}  # fmt: skip
-"""Encoders and their options, the best first. At CRF 17 a copy can hardly be told from the original. With arithmetic
-coding and the filter that evens blocks, ultrafast takes three quarters of superfast's time where little is grainy, and
-makes files of its size, as alike to the frames (docs/video.md).
-
-With x264's macroblock tree a file is a sixth smaller, but the same frames give other bytes in one run of ten, and a
-resumed clip is to be the one that was made at once.
-"""
-
 SHORT_SECONDS: Final = 0.25
 """A clip that ends by more than this before it says so is told to end early."""
 
@@ -65,8 +50,6 @@ class Film:
 
     def __init__(self, path: Path, limits: ClipLimits) -> None:
         self._path, self._limits = path, limits
-        self.encoder: Final = next(name for name in _ENCODERS if _available(name))
-        self.encoding = "H.264" if self.encoder == "libx264" else "MPEG-4 part 2"
         with self._as_clip_errors():
             if path.stat().st_size > limits.max_bytes:
                 self._refuse(f"has more bytes than the {limits.max_bytes:,} allowed: cut it into parts")
@@ -85,11 +68,10 @@ class Film:
             self._refuse(f"lasts {seconds:,.0f} s, more than the {self._limits.max_seconds:,.0f} allowed: cut it")
         self._rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         self._base = stream.time_base or 1 / self._rate
-        # MPEG-4 part 2 counts in no finer units.
-        fine = self.encoder != "libx264" and self._base.denominator > 65_535
-        self._coded_base = Fraction(1, 60_000) if fine else self._base
+        self._encoder = encode.FilmEncoder(self._rate, self._base)
+        self.encoding = self._encoder.encoding
         self._stored = stream.width, stream.height
-        self._aspect = stream.sample_aspect_ratio
+        self._aspect: Fraction | None = stream.sample_aspect_ratio
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
         self._seconds = seconds
         tracks = known_sounds(container.streams.audio)
@@ -107,17 +89,21 @@ class Film:
             yield f"written as .mkv: MP4 cannot hold its sound ({sounds})"
         if unknown := len(container.streams.audio) - tracks:
             yield f"left out: {unknown} sound track(s) of a codec that is not known"
-        if is_hdr(int(stream.codec_context.color_trc)):
+        if upright.is_hdr(int(stream.codec_context.color_trc)):
             yield "high dynamic range: mapped to BT.709, what is brighter than white is cut off"
         if container.streams.subtitles:
             yield "its subtitles are left out"
-        if self.encoder != "libx264":
+        if self._encoder.name != "libx264":
             yield f"written as {self.encoding}: this PyAV has no libx264"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """As `Clip.notes`; what is damaged or missing is known once all frames have been read."""
         return (*self._stated, *self._found)
+
+    def constants(self) -> dict[str, str]:
+        """As `Clip.constants`."""
+        return {"encoder": self._encoder.name, **constants(encode, upright)}
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`."""
@@ -146,7 +132,7 @@ class Film:
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
                 if number >= start:
-                    yield Frame(upright(frame, reformatter), seconds, pts, int(frame.duration or 0))
+                    yield Frame(upright.upright(frame, reformatter), seconds, pts, int(frame.duration or 0))
             if number < 0:
                 self._refuse("has no picture that can be decoded: get it again")
             # With threads, FFmpeg keeps some errors to itself; where each packet is a frame, what is missing tells.
@@ -166,42 +152,15 @@ class Film:
         """As `Clip.write_segment`."""
         with self._as_clip_errors(), av.open(url(path), "w", format="nut") as container:
             stream: Any = None
-            reformatter = VideoReformatter()
             for frame in frames:
-                if stream is None:
-                    stream = self._stream(container, frame.image)
-                made = self._coded(frame, stream, reformatter)
-                container.mux(stream.encode(made))
+                stream = stream or self._encoder.stream(container, frame.image.size, self._aspect_of(frame.image.size))
+                container.mux(stream.encode(self._encoder.frame(frame, stream)))
             if stream is not None:
                 container.mux(stream.encode())
 
-    def _stream(self, container: Any, image: Image.Image) -> Any:
-        stream = container.add_stream(self.encoder, self._rate, dict(_ENCODERS[self.encoder]))
-        stream.width, stream.height = image.size
-        even = image.width % 2 == 0 and image.height % 2 == 0
-        stream.pix_fmt = "yuv420p" if even or self.encoder != "libx264" else "yuv444p"
-        context = stream.codec_context
-        context.time_base = self._coded_base
-        context.max_b_frames = 0
-        context.flags |= av.codec.context.Flags.global_header
-        if self._aspect:  # of the frames as they are stored, which may lie on their side
-            context.sample_aspect_ratio = self._aspect if image.size == self._stored else 1 / self._aspect
-        hd = image.height >= HD_HEIGHT
-        context.colorspace = Colorspace.ITU709 if hd else Colorspace.SMPTE170M
-        context.color_primaries = ColorPrimaries.BT709 if hd else ColorPrimaries.SMPTE170M
-        context.color_trc = ColorTrc.BT709 if hd else ColorTrc.SMPTE170M
-        context.color_range = ColorRange.MPEG
-        return stream
-
-    def _coded(self, frame: Frame, stream: Any, reformatter: VideoReformatter) -> av.VideoFrame:
-        space = Colorspace.ITU709 if frame.image.height >= HD_HEIGHT else Colorspace.ITU601
-        rgb = av.VideoFrame(*frame.image.size, "rgb0")  # four bytes a pixel, as Pillow has them
-        rgb.planes[0].update(frame.image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
-        made = reformatter.reformat(rgb, format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG)
-        finer = self._base / self._coded_base
-        made.pts, made.time_base = round(frame.pts * finer), self._coded_base
-        made.duration = round(frame.duration * finer)
-        return made
+    def _aspect_of(self, size: tuple[int, int]) -> Fraction | None:
+        """The shape of the pixels of frames of a size, which may have lain on their side."""
+        return self._aspect if not self._aspect or size == self._stored else 1 / self._aspect
 
     def join(self, segments: Sequence[Path], target: Path, making: marks.Making | None = None) -> None:
         """As `Clip.join`."""
@@ -270,11 +229,3 @@ def _decoded(container: Any, stream: Any, counts: Counter[str]) -> Iterator[av.V
             counts["errors"] += 1
             continue
         yield from frames
-
-
-def _available(encoder: str) -> bool:
-    try:
-        av.Codec(encoder, "w")
-    except ValueError:  # UnknownCodecError
-        return False
-    return True

@@ -33,6 +33,7 @@ from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
 from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
+from anime2real.video.constants import of_faces
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
@@ -165,7 +166,7 @@ def _translate(
     finder: Finder,
     progress: ReportProgress,
 ) -> ClipResult:
-    key = _key(source, options)
+    key = _key(source, clip, options)
     asked_in_full = options.who.sex is not None and options.who.age is not None
     seen = search(clip, finder, None if asked_in_full else default_labeller(1), folder, key, progress)
     times = seen.times
@@ -216,10 +217,11 @@ def _segments(folder: Path, frames: int, key: str, segment: int, suffix: str) ->
     return [folder / f"{name}-{number:05}.{suffix}" for number in range(-(-frames // segment))]
 
 
-def _key(source: Path, options: ClipOptions) -> str:
+def _key(source: Path, clip: Clip, options: ClipOptions) -> str:
     """A digest of everything that the results depend on, except the bundle."""
     smooth = options.smooth and asdict(options.smooth)
-    parts = [__version__, smooth, options.background, options.segment, asdict(options.who)]
+    ways = of_faces() | clip.constants()
+    parts = [__version__, ways, smooth, options.background, options.segment, asdict(options.who)]
     settings = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(f"{_sum(source)} {settings}".encode()).hexdigest()
 
