@@ -74,13 +74,15 @@ def encode(
     rotation: int = 0,
     crf: int = 16,
     codec: str = "libx264",
+    pixels: str = "yuv420p",
 ) -> Path:
     """A video of frames, and of a tone as long, if `sound` names a codec."""
     seconds = len(frames) / float(rate)
+    options = {"libx264": {"crf": str(crf), "preset": "ultrafast"}, "libvpx": {"crf": str(crf)}}
     with av.open(str(file), "w") as container:
-        stream: Any = container.add_stream(codec, rate, {"crf": str(crf), "preset": "ultrafast"})
+        stream: Any = container.add_stream(codec, rate, options.get(codec, {}))
         stream.width, stream.height = frames[0].size
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixels
         stream.codec_context.time_base = base
         if rotation:
             stream.set_display_rotation(rotation)

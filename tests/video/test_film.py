@@ -147,6 +147,21 @@ def test_webm(tmp_path: Path, moving: tuple[list[Image.Image], Points], negative
     assert [data for data, _ in clips.packets(source, "audio")] == [d for d, _ in clips.packets(result.path, "audio")]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "told"),
+    [
+        ("in.webm", "libvpx-vp9", "yuva420p", True), ("in.mov", "qtrle", "argb", True),
+        ("in.mkv", "ffv1", "yuva420p", True), ("in.webm", "libvpx-vp9", "yuv420p", False),
+    ],
+)  # fmt: skip
+def test_transparency_that_is_left_out_is_told(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], name: str, codec: str, pixels: str, told: bool
+) -> None:
+    source = clips.encode(tmp_path / name, moving[0][:2], sound=None, codec=codec, pixels=pixels)
+    expected = ("its transparency is left out: H.264 has none",) if told else ()
+    assert Film(source, ClipLimits()).notes == expected
+
+
 def test_the_direction_is_chosen_by_what_most_faces_are(
     tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
 ) -> None:

@@ -91,6 +91,8 @@ class Film:
             yield f"left out: {unknown} sound track(s) of a codec that is not known"
         if upright.is_hdr(int(stream.codec_context.color_trc)):
             yield "high dynamic range: mapped to BT.709, what is brighter than white is cut off"
+        if _is_transparent(stream):
+            yield f"its transparency is left out: {self.encoding} has none"
         if container.streams.subtitles:
             yield "its subtitles are left out"
         if self._encoder.name != "libx264":
@@ -229,3 +231,11 @@ def _decoded(container: Any, stream: Any, counts: Counter[str]) -> Iterator[av.V
             counts["errors"] += 1
             continue
         yield from frames
+
+
+def _is_transparent(stream: Any) -> bool:
+    """Whether frames have an alpha channel; that of VP8 and VP9 lies beside the frames, which FFmpeg leaves out."""
+    layout = stream.codec_context.format
+    return stream.metadata.get("alpha_mode") == "1" or (
+        layout is not None and any(part.is_alpha for part in layout.components)
+    )
