@@ -89,6 +89,12 @@ def test_what_takes_label_maps_is_no_default(tmp_path: Path, monkeypatch: pytest
     assert find("galatea-styles", "real").sha256 == maps.sha256
 
 
+def test_a_name_that_no_folder_can_have_is_of_no_bundle() -> None:
+    for name in ("x" * 5000, "a\0b"):
+        with pytest.raises(BundleError, match="is not there: a bundle is a folder"):
+            open_bundle(name)
+
+
 def test_a_run_is_no_bundle_but_holds_some(tmp_path: Path) -> None:
     for name in ("cyclegan-anime-to-real", "cyclegan-real-to-anime"):
         tiny.write_bundle(tmp_path / "run" / "bundles" / name)

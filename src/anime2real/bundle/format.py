@@ -184,7 +184,7 @@ def read(folder: Path | str, *, follow_links: bool = False, installed: bool = Fa
         BundleError: it is missing, damaged, foreign, or of a format that this version does not read.
     """
     folder = folder if isinstance(folder, Path) else path_of(folder, "a bundle", BundleError)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike `Path.is_dir`, of any name
         kind = BundleError if os.path.lexists(folder) else MissingBundleError
         raise kind(f"{folder} is not {'a folder' if kind is BundleError else 'there'}: a bundle is a folder")
     if not (folder / MANIFEST).is_file():

@@ -5,6 +5,7 @@ the folder of that module holds them. The module is located and never imported. 
 are found without being installed, and stand for the distributions that would be made of them.
 """
 
+import os
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from anime2real.bundle.format import (
 )
 from anime2real.bundle.hub import fetch, is_hub_name
 from anime2real.domain import DOMAINS, Domain, other
-from anime2real.errors import nearest
+from anime2real.errors import nearest, path_of
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -188,9 +189,10 @@ def open_bundle(name: Path | str) -> Bundle:
     if is_hub_name(name):
         # The Hub's cache consists of links, which its own library made.
         return read(fetch(str(name)), follow_links=True)
-    if inside := [] if (Path(name) / MANIFEST).exists() else _folders_in(Path(name)):
+    folder = name if isinstance(name, Path) else path_of(name, "a bundle", BundleError)
+    if os.path.isdir(folder) and not (folder / MANIFEST).exists() and (inside := _folders_in(folder)):
         raise BundleError(f"{name} is not a bundle, but holds {' and '.join(map(str, inside[:2]))}: give one of those")
-    return read(name)
+    return read(folder)
 
 
 def _folders_in(folder: Path) -> list[Path]:
