@@ -75,6 +75,7 @@ def encode(
     crf: int = 16,
     codec: str = "libx264",
     pixels: str = "yuv420p",
+    aspect: Fraction | None = None,
 ) -> Path:
     """A video of frames, and of a tone as long, if `sound` names a codec."""
     seconds = len(frames) / float(rate)
@@ -84,6 +85,8 @@ def encode(
         stream.width, stream.height = frames[0].size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = base
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
         if rotation:
             stream.set_display_rotation(rotation)
         tone: Any = container.add_stream(sound, 48_000) if sound else None

@@ -100,6 +100,35 @@ def test_a_clip_that_lies_on_its_side_is_set_upright(
     assert np.abs(levels(after[0].crop(corner)) - levels(upright[0].crop(corner))).mean() < 6
 
 
+@pytest.mark.parametrize(("stored", "rotation"), [((240, 240), 0), ((320, 180), 0), ((320, 180), 90)])
+def test_pixels_that_are_not_square_become_so(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator, stored: tuple[int, int],
+    rotation: int,
+) -> None:  # fmt: skip
+    """The finder and the network see faces as a screen shows them."""
+    squeezed = [image.resize(stored, Image.Resampling.BICUBIC) for image in moving[0][:4]]
+    turned = [image.rotate(-rotation, expand=True) for image in squeezed]
+    aspect = Fraction(clips.SIZE[0] * stored[1], stored[0] * clips.SIZE[1])
+    aspect = 1 / aspect if rotation else aspect
+    source = clips.encode(tmp_path / "in.mov", turned, sound=None, rotation=rotation, aspect=aspect)
+    result = run(source, tmp_path / "out.mp4", negative)
+    after, _ = clips.decode(result.path)
+    assert after[0].size == clips.SIZE
+    corner = (0, 0, 60, 40)
+    assert np.abs(levels(after[0].crop(corner)) - levels(moving[0][0].crop(corner))).mean() < 6
+    (track,) = result.tracks
+    assert np.abs(track.landmarks[0] - moving[1][0]).max() < 5
+    assert any("resampled to" in note for note in result.notes)
+    with av.open(str(result.path)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == 1
+
+
+def test_pixels_that_are_nearly_square_are_left_so(tmp_path: Path, moving: tuple[list[Image.Image], Points]) -> None:
+    source = clips.encode(tmp_path / "in.mp4", moving[0][:2], sound=None, aspect=Fraction(200, 201))
+    film = Film(source, ClipLimits())
+    assert ([frame.image.size for frame in film.frames()], film.notes) == ([clips.SIZE] * 2, ())
+
+
 @pytest.mark.parametrize("size", [(640, 360), (1280, 720), (321, 241)])
 def test_colours_come_out_as_they_went_in(tmp_path: Path, size: tuple[int, int]) -> None:
     colours = Image.new("RGB", size, (200, 40, 60))

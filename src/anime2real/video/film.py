@@ -72,6 +72,11 @@ class Film:
         self.encoding = self._encoder.encoding
         self._stored = stream.width, stream.height
         self._aspect: Fraction | None = stream.sample_aspect_ratio
+        self._size = upright.square_size(*self._stored, self._aspect)
+        if self._size[0] * self._size[1] > self._limits.picture.max_pixels:
+            self._size = self._stored
+        if self._size != self._stored:
+            self._aspect = Fraction(1)
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
         self._seconds = seconds
         tracks = known_sounds(container.streams.audio)
@@ -91,6 +96,8 @@ class Film:
             yield f"left out: {unknown} sound track(s) of a codec that is not known"
         if upright.is_hdr(int(stream.codec_context.color_trc)):
             yield "high dynamic range: mapped to BT.709, what is brighter than white is cut off"
+        if self._size != self._stored:
+            yield f"its pixels are not square: resampled to {self._size[0]}×{self._size[1]} px that are"
         if _is_transparent(stream):
             yield f"its transparency is left out: {self.encoding} has none"
         if container.streams.subtitles:
@@ -125,6 +132,7 @@ class Film:
                 if first is None:
                     self._check_size(frame.width, frame.height)
                     first, began = (frame.width, frame.height), pts
+                    size = first if self._size == self._stored else self._size
                 else:
                     pts = max(pts, last + 1)  # time stamps that stand still or go back
                 last = pts
@@ -134,7 +142,7 @@ class Film:
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
                 if number >= start:
-                    yield Frame(upright.upright(frame, reformatter), seconds, pts, int(frame.duration or 0))
+                    yield Frame(upright.upright(frame, reformatter, size), seconds, pts, int(frame.duration or 0))
             if number < 0:
                 self._refuse("has no picture that can be decoded: get it again")
             # With threads, FFmpeg keeps some errors to itself; where each packet is a frame, what is missing tells.
@@ -162,7 +170,7 @@ class Film:
 
     def _aspect_of(self, size: tuple[int, int]) -> Fraction | None:
         """The shape of the pixels of frames of a size, which may have lain on their side."""
-        return self._aspect if not self._aspect or size == self._stored else 1 / self._aspect
+        return self._aspect if not self._aspect or size == self._size else 1 / self._aspect
 
     def join(self, segments: Sequence[Path], target: Path, making: marks.Making | None = None) -> None:
         """As `Clip.join`."""

@@ -1,15 +1,17 @@
-"""FFmpeg's frames as pictures: sRGB, upright, not mirrored; high dynamic range mapped to what a screen shows.
+"""FFmpeg's frames as pictures: sRGB, upright, not mirrored, of square pixels; high dynamic range mapped to what a
+screen shows.
 
 Reference white of PQ and HLG (203 nits, ITU-R BT.2408) becomes white, and what is brighter is cut off there.
 """
 
+from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -41,6 +43,11 @@ _TURNS: Final = {
 }
 """By a display matrix's a, b, c, d, as signs: x' = a x + c y, y' = b x + d y."""
 
+SQUARE: Final = 0.01
+"""Pixels that are wider or narrower than high by no more than this share are left as they are."""
+
+RESAMPLED_BY: Final = Interpolation.BICUBIC
+
 Floats = NDArray[np.float32]
 
 
@@ -49,23 +56,45 @@ def is_hdr(transfer: int) -> bool:
     return transfer in (PQ, HLG)
 
 
-def upright(frame: av.VideoFrame, reformatter: VideoReformatter) -> Image.Image:
+def square_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
+    """The size at which a frame has square pixels, px: no side is shorter, and one that is longer is even.
+
+    Args:
+        width, height: as the frame is stored.
+        aspect: the width of its pixels in heights; None if that is not said.
+    """
+    if not aspect or abs(aspect - 1) <= SQUARE:
+        return width, height
+    return (2 * round(width * aspect / 2), height) if aspect > 1 else (width, 2 * round(height / aspect / 2))
+
+
+def upright(frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> Image.Image:
     """A frame as an RGB picture.
 
     Args:
         frame: as it was decoded.
         reformatter: for all frames of a film: to make one takes as long as to use it.
+        size: to resample the frame to, before it is turned, px.
     """
+    resampled: dict[str, Any] = (
+        {}
+        if size == (frame.width, frame.height)
+        else {"width": size[0], "height": size[1], "interpolation": RESAMPLED_BY}
+    )
     space = frame.colorspace
     if space in (2, 0):  # not said
         space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     if is_hdr(int(frame.color_trc)):
-        deep: Any = reformatter.reformat(frame, format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        deep: Any = reformatter.reformat(
+            frame, format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG, **resampled
+        )
         image = Image.fromarray(tone_mapped(deep.to_ndarray(), int(frame.color_trc)))
     else:
         # Four bytes a pixel are what Pillow has; at other widths FFmpeg leaves the last columns of such frames wrong.
-        kind, mode = ("rgba", "RGBX") if frame.width % 16 == 0 else ("rgb24", "RGB")
-        plain: Any = reformatter.reformat(frame, format=kind, src_colorspace=space, dst_color_range=ColorRange.JPEG)
+        kind, mode = ("rgba", "RGBX") if frame.width % 16 == 0 and not resampled else ("rgb24", "RGB")
+        plain: Any = reformatter.reformat(
+            frame, format=kind, src_colorspace=space, dst_color_range=ColorRange.JPEG, **resampled
+        )
         plane, size = plain.planes[0], (plain.width, plain.height)
         image = Image.frombytes("RGB", size, plane, "raw", mode, plane.line_size, 1)
     facts: Any = frame.side_data  # its stubs know names of a kind, and not the kind
