@@ -12,7 +12,7 @@ from anime2real.bundle.format import read
 from anime2real.cli.main import main
 from anime2real.face.who import Who
 from anime2real.image.provenance import Making
-from anime2real.making import in_words, making_of, of_clip, read_making
+from anime2real.making import in_words, made_otherwise, making_of, of_clip, read_making
 from anime2real.network import Network
 from anime2real.outcome import Options
 
@@ -55,9 +55,9 @@ def test_a_result_that_was_not_drawn_again_says_so_and_is_not_taken_for_done(
     assert read_making(out / "a.png") == Making(f"{THERE}, redrawn by {BACK}", "+".join(sums), "layout face; crop none")
     assert main([*command, "--skip-existing"]) == 0
     assert main([*command, "--skip-existing", "--layout", "pair"]) == 1
-    assert "but with layout face; crop none, not with layout pair; crop none: give" in capsys.readouterr().err
+    assert "but with layout face, not with layout pair: give" in capsys.readouterr().err
     assert main([*command, "--skip-existing", "--layout", "pair", "--no-redraw"]) == 1
-    assert f"redrawn by {BACK}, not by {THERE} and with layout face;" in capsys.readouterr().err
+    assert f"redrawn by {BACK}, not by {THERE} and with layout face, not with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "avif"])
@@ -67,6 +67,9 @@ def test_results_of_python_say_by_what_they_were_made(redrawn: Path, tmp_path: P
     making = read_making(path)
     assert making is not None
     assert (making.system, making.asked) == (f"{THERE}, redrawn by {BACK}", "layout face; crop none")
+    assert made_otherwise(path, [making.system], making.asked) is None
+    for asked, said in (("layout face", "with crop none"), (f"{making.asked}; who man, 60", "without who man, 60")):
+        assert f"is there, but {said}: give" in (made_otherwise(path, [making.system], asked) or "")
 
 
 def test_results_that_do_not_say_are_taken_for_done(redrawn: Path, tmp_path: Path) -> None:

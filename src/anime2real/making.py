@@ -60,9 +60,16 @@ def made_otherwise(result: Path, systems: Sequence[str], asked: str) -> str | No
         same_way = [system for system in systems if system.split(",")[0].endswith(f"-to-{way}")]
         said.append(f"made by {made.system}, not by {' or '.join(same_way or systems)}")
     if made.asked != asked:
-        said.append(f"with {made.asked}, not with {asked}")
+        said.append(_apart(made.asked.split("; "), asked.split("; ")))
     advice = "give --overwrite in place of --skip-existing, or choose another folder"
     return printable(f"{result} is there, but {' and '.join(said)}: {advice}")
+
+
+def _apart(there: Sequence[str], asked: Sequence[str]) -> str:
+    """In words, what was asked for of the result that is there and is not now, or is asked for alone."""
+    more = "; ".join(part for part in there if part not in asked)
+    less = "; ".join(part for part in asked if part not in there)
+    return f"with {more}, not with {less}" if more and less else f"with {more}" if more else f"without {less}"
 
 
 def read_making(path: Path) -> Making | None:
