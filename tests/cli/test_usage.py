@@ -9,6 +9,7 @@ from pathlib import Path
 import doors
 import live
 import pytest
+from PIL import Image
 
 from anime2real.cli.main import main
 
@@ -61,6 +62,21 @@ def test_results_that_no_picture_can_be(
     Path(name).mkdir()  # whoever calls a folder so means it
     assert main(command) == 0
     assert (Path(name) / "a.png").is_file()
+
+
+@pytest.mark.parametrize("output", ["-", "one.png"])
+def test_a_pattern_of_several_pictures_for_one_result(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard output the results would lie one behind the other."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (32, 32)).save(name)
+    command = ["translate", "*.png", "-o", output, "--crop", "none", "--method", "difference", "--to", "real"]
+    assert f"--output {output} is one file: give one picture" in refused(command, capsys)
+    Path("b.png").unlink()
+    assert main(["translate", "a*.png", "-o", "one.png", *command[4:]]) == 0
+    assert Path("one.png").is_file()
 
 
 def test_every_name_that_is_read_must_be_there() -> None:

@@ -1,5 +1,7 @@
 """Standard input and output in place of files, and one file in place of a folder, for `translate`."""
 
+import glob
+import os
 import re
 import shutil
 import sys
@@ -74,7 +76,7 @@ class Destination:
         if not one and not output.is_dir() and output.suffix.lower() in _NOT_WRITTEN:
             ends = ", ".join((*WRITABLE, *_CLIPS))
             raise UsageError(f"--output {output} cannot be: results end in {ends}; else name a folder")
-        if one and (len(pictures) != 1 or Path(pictures[0]).is_dir()):
+        if one and (len(pictures) != 1 or _is_several(pictures[0])):
             name = "-" if self.to_stdout else output
             raise UsageError(f"--output {name} is one file: give one picture, or a folder for the results")
 
@@ -111,6 +113,13 @@ class Destination:
 
     def _temporary(self, until: ExitStack) -> Path:
         return Path(until.enter_context(tempfile.TemporaryDirectory(prefix="anime2real-")))
+
+
+def _is_several(picture: str) -> bool:
+    """Whether an argument is a folder, or a pattern that several files match."""
+    return Path(picture).is_dir() or (
+        not os.path.lexists(picture) and glob.has_magic(picture) and len(glob.glob(picture, recursive=True)) > 1
+    )
 
 
 def _is_still(picture: str) -> bool:
