@@ -97,7 +97,7 @@ class Film:
         if upright.is_hdr(int(stream.codec_context.color_trc)):
             yield "high dynamic range: mapped to BT.709, what is brighter than white is cut off"
         if self._size != self._stored:
-            yield f"its pixels are not square: resampled to {self._size[0]}×{self._size[1]} px that are"
+            yield "its pixels are not square: resampled to such that are"
         if _is_transparent(stream):
             yield f"its transparency is left out: {self.encoding} has none"
         if container.streams.subtitles:
