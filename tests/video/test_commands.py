@@ -114,7 +114,9 @@ def test_two_videos_of_one_name(
     (tmp_path / "a.mov").write_bytes((inputs / "a.mp4").read_bytes())
     assert main(["translate", str(inputs / "a.mp4"), str(tmp_path / "a.mov"), "-o", str(tmp_path / "o")]) == 0
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a.mov.mp4", "a.mp4.mp4"]
-    assert "written as a.mov.mp4: another picture is called a" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "written as a.mov.mp4: another picture is called a" in said.err
+    assert [line.rpartition(".mp4 ")[2] for line in said.out.splitlines()] == ["(a person)", "(a person)"]
 
 
 def test_an_interrupted_command_goes_on(

@@ -17,6 +17,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
+from anime2real.making import read_making
 from anime2real.pipeline import NoFaceError
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipError, ClipLimits, Frame
@@ -153,6 +154,10 @@ def test_sound_that_mp4_cannot_hold_goes_into_matroska(
     assert [data for data, _ in clips.packets(source, "audio")] == [d for d, _ in clips.packets(result.path, "audio")]
     with av.open(str(result.path)) as container:
         assert marks.GENERATED in {key.lower(): value for key, value in container.metadata.items()}["comment"]
+    making = read_making(result.path)
+    assert making is not None
+    assert (making.system, making.asked) == (negative.system, "layout paste")
+    assert read_making(source) is None
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 12_800), Fraction(1, 90_000)])

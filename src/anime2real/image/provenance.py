@@ -56,6 +56,8 @@ class Making:
 
 _GIF_HEAD: Final = b"\x21\xff\x0bXMP DataXMP"
 _MP4_BOX: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_XMP_BEGINS: Final = b"<x:xmpmeta"
+_XMP_ENDS: Final = b"</x:xmpmeta>"
 _MAX_BYTES: Final = 2**20
 """Largest packet that is read."""
 
@@ -143,6 +145,19 @@ def of_mp4(path: Path) -> bytes:
     return b""
 
 
+def of_matroska(path: Path) -> bytes:
+    """The XMP packet among the tags before the pictures of a Matroska file; empty if there is none, or it is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_MAX_BYTES)
+    start = head.find(_XMP_BEGINS) if head.startswith(b"\x1a\x45\xdf\xa3") else -1
+    end = head.find(_XMP_ENDS, start)
+    return head[start : end + len(_XMP_ENDS)] if 0 <= start < end else b""
+
+
 def read_marks(path: Path | str) -> dict[str, str]:
     """What a picture says of its making, those that are there: `DigitalSourceType`, `AISystemUsed`,
     `AISystemVersionUsed` and `AIPromptInformation`, as the IPTC has them, and `Software`.
@@ -160,12 +175,12 @@ def read_marks(path: Path | str) -> dict[str, str]:
 
 
 def film_marks(path: Path) -> dict[str, str]:
-    """What a video says of its making, as `read_marks`, if it is an MP4 that says so.
+    """What a video says of its making, as `read_marks`, if it is an MP4 or Matroska that says so.
 
     Raises:
         PictureError: it cannot be read.
     """
     try:
-        return stated_in(of_mp4(path))
+        return stated_in(of_mp4(path) or of_matroska(path))
     except OSError as error:
         refuse(path, f"cannot be read ({reason(error)}): check the name and its rights", error)

@@ -61,8 +61,8 @@ class ClipJobs:
         except UserError as error:
             return Outcome(source, error=str(error))
         seconds = time.perf_counter() - start
-        record = _record(result, round(seconds, 2))
-        return Outcome(source, (target,), seconds=seconds, notes=result.notes, record=record)
+        record, to = _record(result, round(seconds, 2)), result.translator.bundle.target
+        return Outcome(source, (target,), to, seconds=seconds, notes=result.notes, record=record)
 
     def _options(self, options: Options) -> ClipOptions:
         asked = of_clip(options.asked)

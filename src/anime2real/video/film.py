@@ -181,6 +181,8 @@ class Film:
             source: Any = opened.enter_context(self._open())
             container: Any = opened.enter_context(av.open(url(target), "w", format=kind, options=options))
             container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
+            if kind == "matroska":
+                container.metadata["XMP"] = marks.packet(making)
             picture = container.add_stream_from_template(first.streams.video[0])
             tracks = known_sounds(source.streams.audio)
             sounds = {sound.index: container.add_stream_from_template(sound) for sound in tracks}
