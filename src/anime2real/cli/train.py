@@ -32,7 +32,7 @@ SUMMARIES: Final = {
     "autoencoder": "Method 2: an encoder and a decoder, compared with pictures of the other domain.",
     "cyclegan": "Method 3: CycleGAN, both directions.",
     "galatea": "The flagship: cycle translation with discriminators on pretrained features.",
-    "student": "Learns in one pass what galatea makes in three: drawings to people.",
+    "student": "Learns in one pass what galatea makes in three: drawings to people, or the other way.",
     "ugatit": "U-GAT-IT: attention and norms that choose, both directions.",
     "pix2pix": "pix2pix: drawings or label maps and their photographs, in pairs.",
     "pix2pixhd": "pix2pixHD: the same, coarse to fine, with discriminators at three scales.",

@@ -130,7 +130,7 @@ class Method(nn.Module):
     """
 
     name: ClassVar[str]
-    averaged: ClassVar[tuple[str, ...]] = ()
+    averaged: tuple[str, ...] = ()
     decay_from: ClassVar[float] = 0.5
     discriminator_features: str | None = None
     augment: Augment = Augment()

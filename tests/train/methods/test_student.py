@@ -16,9 +16,11 @@ from anime2real.domain import DOMAINS, other
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.to_onnx import export_bundle
+from anime2real.train.face_colours import skin_colour
+from anime2real.train.losses.skin_colour import tone
 from anime2real.train.losses.taught import feature_distance
 from anime2real.train.methods.galatea import Galatea
-from anime2real.train.methods.student import Student
+from anime2real.train.methods.student import Student, both_ways_round
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
@@ -96,6 +98,39 @@ def test_the_student_does_not_see_all_that_its_teacher_does() -> None:
     assert torch.equal(of_teacher[:2], drawing)
 
 
+def test_the_other_way_round_drawings_are_learned_and_seen() -> None:
+    method = student(to="anime")
+    assert list(method.feature_discriminators) == ["anime"]
+    still = [method.teacher, method.to_real]
+    before = [weights(network) for network in (*still, method.to_anime, method.patch_discriminators)]
+    losses = method.step(batch(2))
+    after = [weights(network) for network in (*still, method.to_anime, method.patch_discriminators)]
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+    assert {"taught", "features", "discriminator_anime"} <= set(losses)
+    photographs = batch(2).real
+    with torch.no_grad():
+        first = sum(both_ways_round(method.teacher, photographs, None)) / 2
+        again = sum(both_ways_round(method.to_real, first, None)) / 2
+        torch.testing.assert_close(method._taught(photographs, None), method.teacher(again))
+    method.start_average()
+    [translator] = method.translators()
+    assert (translator.source, translator.target) == ("real", "anime")
+    assert translator.module is method.average["to_anime"]
+
+
+def test_taught_drawings_have_skin_some_of_the_way_to_the_photographs() -> None:
+    method = student(to="anime", skin_taught=0.5)
+    landmarks = torch.tensor(2 * TEMPLATE - 1).float()[None].repeat(2, 1, 1)
+    plain = batch(2)
+    brown, pale = (torch.tensor(c).view(1, 3, 1, 1).expand(2, 3, 64, 64) for c in ([0.2, -0.2, -0.5], [0.8, 0.6, 0.4]))
+    known = replace(plain, real=brown, real_landmarks=landmarks)
+    (was, _), (own, _) = skin_colour(pale, landmarks), skin_colour(brown, landmarks)
+    (now, _), (wanted, _) = skin_colour(method._with_skin(pale, known), landmarks), tone(own, "anime")
+    torch.testing.assert_close(now, (was + wanted) / 2, atol=1.5, rtol=0)
+    assert torch.equal(method._with_skin(pale, plain), pale)  # where no landmarks are known
+    assert torch.equal(student(to="anime")._with_skin(pale, known), pale)
+
+
 def test_it_comes_nearer_to_its_teacher() -> None:
     method = student(adversarial_share=0.0, mirror_weight=0.0)
     method.make_optimizers(5e-5)
@@ -124,6 +159,8 @@ def test_features_are_compared_by_their_mean_size() -> None:
         ({"start_from": ()}, "learns from a teacher: give --start-from galatea"),
         ({"cell": 0}, "cell is 1 or more, not 0"),
         ({"adversarial_share": -0.5}, "adversarial_share goes from 0 to 1, not -0.5"),
+        ({"to": "both"}, "to is real or anime, not both"),
+        ({"skin_taught": 0.5}, "skin_taught is of drawings: give --to anime, too"),
         ({"cut_close": 1.5}, "cut_close goes from 0 to 1, not 1.5"),
         ({"cell": 5}, "cell 5 does not divide pictures of 32 px"),
     ],

@@ -41,7 +41,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -97,9 +97,9 @@ class Galatea(Method):
 
     name = "galatea"
     discriminator_features = "Lite0"
-    averaged: ClassVar[tuple[str, ...]] = ("to_real", "to_anime")
+    averaged: tuple[str, ...] = ("to_real", "to_anime")
     decay_from = 2 / 3
-    discriminated: ClassVar[tuple[Domain, ...]] = ("real", "anime")
+    discriminated: tuple[Domain, ...] = ("real", "anime")
     """Domains whose results discriminators see."""
 
     def __init__(self, config: GalateaConfig, size: int) -> None:

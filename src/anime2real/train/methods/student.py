@@ -16,6 +16,9 @@ every other time. None is stored, and no two are alike. Of some drawings the stu
 does (`covered_inputs.py`): `cut_close` of them end at cheeks and brows, in `hidden_eyes` hair hangs over one eye. Shut
 eyes and glasses are what a redraw loses: of drawings with either G's own result is taught.
 
+The other way round, with `to` anime, S learns of photographs x what F(G'(F'(x))) are, some of the way recoloured to the
+tone of the photograph's skin (`skin_taught`).
+
 pix2pixHD learns from pairs with the same three kinds of losses (Wang et al., 2018, equations 2 to 5); the teacher's
 weights are what the bundles hold.
 """
@@ -23,16 +26,19 @@ weights are what the bundles hold.
 import copy
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from anime2real.data.pack import EXPRESSION
-from anime2real.domain import Domain
+from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.covered_inputs import cut_close, hair_over_an_eye
+from anime2real.train.face_colours import skin_colour
+from anime2real.train.face_recolouring import recoloured_skin
 from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
+from anime2real.train.losses.skin_colour import tone
 from anime2real.train.losses.taught import feature_distance
 from anime2real.train.method import Batch, TrainedTranslator
 from anime2real.train.methods.galatea import Galatea
@@ -40,7 +46,7 @@ from anime2real.train.methods.galatea_colours import hardened
 from anime2real.train.methods.galatea_discriminators import seen_results
 from anime2real.train.methods.galatea_kept import kept, kept_losses
 from anime2real.train.methods.galatea_results import Results
-from anime2real.train.methods.galatea_told import labelled, told
+from anime2real.train.methods.galatea_told import Told, labelled, told
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.networks.ugatit import clip_rho
 from anime2real.train.optimizers import frozen
@@ -50,9 +56,12 @@ EYES_OPEN: Final = 2 + EXPRESSION.index("eyes_open")
 GLASSES: Final = 2 + EXPRESSION.index("glasses")
 """Columns of labels."""
 
+WAYS: Final[tuple[Domain, Domain]] = ("real", "anime")
+"""The order in which what is told is told."""
+
 
 class Student(Galatea):
-    """One direction, to real; the way back and the teacher do not learn.
+    """One direction, to `to`; the way back and the teacher do not learn.
 
     Args:
         config: the method's options; those that a pack decides are off until `resolve` has set them.
@@ -63,43 +72,52 @@ class Student(Galatea):
     """
 
     name = "student"
-    averaged: ClassVar[tuple[str, ...]] = ("to_real",)
-    discriminated: ClassVar[tuple[Domain, ...]] = ("real",)
+    averaged = ("to_real",)
 
     config: StudentConfig
 
     def __init__(self, config: StudentConfig, size: int) -> None:
         if size % config.cell:
             raise TrainError(f"cell {config.cell} does not divide pictures of {size} px")
+        self.source: Domain = other(config.to)
+        self.averaged, self.discriminated = (f"to_{config.to}",), (config.to,)
         super().__init__(config, size)
-        self.teacher = copy.deepcopy(self.to_real)
-        for network in (self.teacher, self.to_anime):
+        self.teacher = copy.deepcopy(self.student)
+        for network in (self.teacher, self.way_back):
             network.requires_grad_(False)
+
+    @property
+    def student(self) -> nn.Module:
+        """The network that learns."""
+        return self.to_real if self.config.to == "real" else self.to_anime
+
+    @property
+    def way_back(self) -> nn.Module:
+        """The network that redraws the teacher's results."""
+        return self.to_anime if self.config.to == "real" else self.to_real
 
     def load_initial_weights(self) -> None:
         """Load the teacher's weights, and start as it."""
         super().load_initial_weights()
-        self.teacher.load_state_dict(self.to_real.state_dict())
+        self.teacher.load_state_dict(self.student.state_dict())
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Results]]:
-        config, optimizer = self.config, self.optimizers["generators"]
+        config, optimizer, student, to = self.config, self.optimizers["generators"], self.student, self.config.to
         optimizer.zero_grad(set_to_none=True)
         with frozen(*self.discriminators.networks()), self.autocast():
-            drawing, _ = hardened(config, batch)
-            count = len(drawing)
-            both = told(config, batch)[0][0]
-            who = None if both is None else both[:count]
-            seen = self._covered(drawing, batch)
-            result, wanted = self.both(lambda: self.to_real(seen, who), lambda: self._taught(drawing, who))
-            known = Results(result, batch.anime_landmarks, labelled(config, batch)[0], batch.anime_known)
-            works: dict[str, Callable[[], Any]] = self.discriminators.scores(
-                seen_results(config, batch, {"real": known})
-            )
+            picture = dict(zip(DOMAINS, hardened(config, batch), strict=True))[self.source]
+            asked, wanted_labels = (dict(zip(WAYS, of(config, batch), strict=True))[to] for of in (_told, labelled))
+            who = None if asked is None else asked[: len(picture)]
+            seen = self._covered(picture, batch)
+            result, wanted = self.both(lambda: student(seen, who), lambda: self._taught(picture, who))
+            wanted = self._with_skin(wanted, batch)
+            known = Results(result, self._of(batch, "landmarks"), wanted_labels, self._of(batch, "known"))
+            works: dict[str, Callable[[], Any]] = self.discriminators.scores(seen_results(config, batch, {to: known}))
             works["features"] = partial(feature_distance, self.features, result, wanted)
             if config.mirror_weight:
-                works["mirrored"] = partial(mirrored, self.to_real, seen, result, who)
+                works["mirrored"] = partial(mirrored, student, seen, result, who)
             labels = (self.label_network, self.features) if config.label_weight else None
-            works |= kept(config, batch, {"real": result}, labels)
+            works |= kept(config, batch, {to: result}, labels)
             done = self.together(works)
             losses = self.discriminators.generators_losses(done)
             losses["taught"] = cycle_distance(wanted, result, config.cell)
@@ -108,31 +126,47 @@ class Student(Galatea):
             loss = self._weighted(losses)
         loss.backward()
         optimizer.step()
-        clip_rho(self.to_real)
-        return {key: value.detach() for key, value in losses.items()}, {"real": known.detached()}
+        clip_rho(student)
+        return {key: value.detach() for key, value in losses.items()}, {to: known.detached()}
+
+    def _of(self, batch: Batch, name: str) -> Tensor | None:
+        """What is known of the pictures that are translated."""
+        known: Tensor | None = getattr(batch, f"{self.source}_{name}")
+        return known
 
     @torch.no_grad()
-    def _covered(self, drawing: Tensor, batch: Batch) -> Tensor:
-        """Drawings, (N, 3, S, S), as the student sees them."""
-        config, numbers = self.config, batch.numbers
-        if config.hidden_eyes and batch.anime_hair is not None and batch.anime_landmarks is not None:
-            drawing = hair_over_an_eye(
-                drawing, batch.anime_hair, batch.anime_landmarks, config.hidden_eyes, numbers.strand
-            )
-        if config.cut_close and batch.anime_landmarks is not None:
-            drawing = cut_close(drawing, batch.anime_landmarks, config.cut_close, numbers.cut)
-        return drawing
+    def _covered(self, picture: Tensor, batch: Batch) -> Tensor:
+        """Pictures, (N, 3, S, S), as the student sees them."""
+        config, numbers, landmarks = self.config, batch.numbers, self._of(batch, "landmarks")
+        hair = self._of(batch, "hair")
+        if config.hidden_eyes and hair is not None and landmarks is not None:
+            picture = hair_over_an_eye(picture, hair, landmarks, config.hidden_eyes, numbers.strand)
+        if config.cut_close and landmarks is not None:
+            picture = cut_close(picture, landmarks, config.cut_close, numbers.cut)
+        return picture
 
     @torch.no_grad()
-    def _taught(self, drawing: Tensor, who: Tensor | None) -> Tensor:
-        """What the teacher makes of drawings, (N, 3, S, S), once they are redrawn."""
-        first, turned = both_ways_round(self.teacher, drawing, who)
-        there, back = both_ways_round(self.to_anime, (first + turned) / 2, who)
+    def _taught(self, picture: Tensor, who: Tensor | None) -> Tensor:
+        """What the teacher makes of pictures, (N, 3, S, S), once they are redrawn."""
+        first, turned = both_ways_round(self.teacher, picture, who)
+        there, back = both_ways_round(self.way_back, (first + turned) / 2, who)
         wanted: Tensor = self.teacher((there + back) / 2, who)
         if who is None or who.shape[1] <= GLASSES:
             return wanted
         lost = (who[:, EYES_OPEN] < 0) | (who[:, GLASSES] > 0)
         return torch.where(lost[:, None, None, None], first, wanted)
+
+    @torch.no_grad()
+    def _with_skin(self, drawing: Tensor, batch: Batch) -> Tensor:
+        """The teacher's drawings with their skin some of the way to the photographs' tone."""
+        share, landmarks = self.config.skin_taught, batch.real_landmarks
+        if not share or landmarks is None:
+            return drawing
+        with torch.autocast(drawing.device.type, enabled=False):
+            own, seen = skin_colour(batch.real, landmarks)
+            made, _ = skin_colour(drawing, landmarks)
+            wanted, _ = tone(own, "anime")
+            return recoloured_skin(drawing, None, landmarks, made + share * (wanted - made), seen)
 
     def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The student's loss: the sum of its losses, each with its weight."""
@@ -141,9 +175,14 @@ class Student(Galatea):
 
     def translators(self) -> list[TrainedTranslator]:
         """The student, averaged."""
-        module: nn.Module = self.average["to_real"]
+        to = self.config.to
         conditions = ("who",) if self.config.who else ()
-        return [TrainedTranslator(self.name, "anime", "real", module, conditions=conditions)]
+        return [TrainedTranslator(self.name, self.source, to, self.average[f"to_{to}"], conditions=conditions)]
+
+
+def _told(config: StudentConfig, batch: Batch) -> Told:
+    """What a student is told of pictures, in the order of `WAYS`; of more behind them, too."""
+    return told(config, batch)[0]
 
 
 def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> tuple[Tensor, Tensor]:

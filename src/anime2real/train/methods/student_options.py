@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Final, Literal
 
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.run.config import TrainError
 
@@ -13,7 +14,7 @@ ADVERSARIAL: Final = ("adversarial", "patch", "worst_patch", "cam_discriminator"
 """Losses that discriminators give."""
 
 FLAGS: Final = (
-    *("hair_recolouring", "hair_weight", "real_set", "min_scale"),
+    *("to", "hair_recolouring", "hair_weight", "real_set", "min_scale"),
     *("start_from", "learning_rate", "batch_size"),
 )
 """The options that the command line offers by name."""
@@ -24,22 +25,26 @@ class StudentConfig(GalateaConfig):
     """Options of the student; those of `galatea` that differ here are as in its preset `people`.
 
     Attributes:
-        start_from: the teacher: two bundles, one for each direction, or a method that ships, which stands for both. The
-            student starts as the one to real.
+        start_from: the teacher: two bundles, one for each direction, or a method that ships, which stands for both.
+        to: the domain of the results; the student starts as the bundle that leads there.
         cell_weight: weight of the distance between the result and the teacher's, of cells' mean colours.
         cell: pixels a side of these cells.
         feature_weight: weight of the distance between the features of the two results.
         cut_close: share of the drawings that the student sees as if their files ended close around the face.
         hidden_eyes: share of the drawings, in a pack with hair, in which it sees hair hang over one eye.
+        skin_taught: share of the way from their own skin's tone to that of the photograph that taught drawings are
+            recoloured; with `to` anime.
         adversarial_share: what the weights of all adversarial losses are multiplied by.
     """
 
     start_from: tuple[str, ...] = ("galatea",)
+    to: Domain = "real"
     cell_weight: float = 10.0
     cell: int = 4
     feature_weight: float = 2.0
     cut_close: float = 0.35
     hidden_eyes: float = 0.25
+    skin_taught: float = 0.0
     adversarial_share: float = 0.5
     who: bool = True
     expressions: bool = True
@@ -54,7 +59,7 @@ class StudentConfig(GalateaConfig):
     @property
     def wants_landmarks(self) -> bool:
         """Whether an option needs to know where eyes, nose and mouth are."""
-        return super().wants_landmarks or bool(self.cut_close or self.hidden_eyes)
+        return super().wants_landmarks or bool(self.cut_close or self.hidden_eyes or self.skin_taught)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -74,9 +79,13 @@ class StudentConfig(GalateaConfig):
         for name in OF_TWO_WAYS:
             if getattr(self, name) != defaults[name]:
                 raise TrainError(f"the student has no way back: leave {name} out")
-        for name in ("adversarial_share", "cut_close", "hidden_eyes"):
+        for name in ("adversarial_share", "cut_close", "hidden_eyes", "skin_taught"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainError(f"{name} goes from 0 to 1, not {getattr(self, name)}")
+        if self.to not in DOMAINS:
+            raise TrainError(f"to is real or anime, not {self.to}")
+        if self.skin_taught and self.to == "real":
+            raise TrainError("skin_taught is of drawings: give --to anime, too")
         if not self.start_from:
             raise TrainError("the student learns from a teacher: give --start-from galatea, or two bundles")
         if self.cell < 1:
