@@ -218,7 +218,7 @@ def test_the_worst_patch_has_a_loss_of_its_own() -> None:
     scores[1, 0, 3, 3] = 0.0
     scores.requires_grad_()
     loss = worst_patch(scores)
-    assert float(loss) == pytest.approx((9 + 1) / 2)
+    assert loss.item() == pytest.approx((9 + 1) / 2)
     loss.backward()
     assert scores.grad is not None
     assert scores.grad.nonzero().tolist() == [[0, 0, 1, 2], [1, 0, 3, 3]]
