@@ -160,6 +160,18 @@ def test_sound_that_mp4_cannot_hold_goes_into_matroska(
     assert read_making(source) is None
 
 
+def test_plain_sound_whose_channels_have_no_places_gets_the_usual_ones(
+    tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator
+) -> None:
+    """As in AVI from cameras: MP4 must say where the two channels are, or it cannot be ended."""
+    source = clips.encode(tmp_path / "in.avi", moving[0][:8], base=Fraction(1, 25), sound="pcm_s16le", codec="mpeg4")
+    result = run(source, tmp_path / "out.mp4", negative)
+    kept, there = ([bytes(data) for data, _ in clips.packets(path, "audio")] for path in (result.path, source))
+    assert b"".join(kept) == b"".join(there)
+    with av.open(str(result.path)) as container:
+        assert container.streams.audio[0].codec_context.layout.name == "stereo"
+
+
 @pytest.mark.parametrize("base", [Fraction(1, 12_800), Fraction(1, 90_000)])
 def test_without_libx264(
     tmp_path: Path, moving: tuple[list[Image.Image], Points], negative: Translator, monkeypatch: pytest.MonkeyPatch,

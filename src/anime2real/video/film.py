@@ -21,7 +21,7 @@ from anime2real.image.decode import printable, reason
 from anime2real.video import encode, upright
 from anime2real.video.clip import ClipError, ClipLimits, Frame
 from anime2real.video.constants import constants
-from anime2real.video.packets import decoded_at, holds, known_sounds, picture_packets, sound_packets, url
+from anime2real.video.packets import copy_of, decoded_at, holds, known_sounds, picture_packets, sound_packets, url
 
 # Nothing but files, and no playlists, which name other files.
 _OPTIONS: Final = {
@@ -185,7 +185,7 @@ class Film:
                 container.metadata["XMP"] = marks.packet(making)
             picture = container.add_stream_from_template(first.streams.video[0])
             tracks = known_sounds(source.streams.audio)
-            sounds = {sound.index: container.add_stream_from_template(sound) for sound in tracks}
+            sounds = {sound.index: copy_of(sound, container) for sound in tracks}
             for sound in tracks:
                 if "language" in sound.metadata:
                     sounds[sound.index].metadata["language"] = sound.metadata["language"]

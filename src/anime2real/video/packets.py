@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import av
 import av.container
@@ -13,6 +13,22 @@ import av.container
 def url(path: Path) -> str:
     """A path as FFmpeg takes it for a path, whatever its name looks like."""
     return f"file:{os.path.abspath(path)}"
+
+
+LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""The usual places of so many channels, as FFmpeg names them (`av_channel_layout_default`)."""
+
+
+def copy_of(sound: Any, container: Any) -> Any:
+    """A stream of a container for the packets of a sound track.
+
+    AVI and Matroska need not say where the channels of plain sound are, as MP4 must: they get the usual places.
+    """
+    stream = container.add_stream_from_template(sound)
+    channels = sound.codec_context.channels
+    if sound.codec_context.layout.name == f"{channels} channels" and channels in LAYOUTS:
+        stream.codec_context.layout = LAYOUTS[channels]
+    return stream
 
 
 def known_sounds(sounds: Sequence[Any]) -> list[Any]:
@@ -51,7 +67,7 @@ def holds(kind: str, sounds: Sequence[Any]) -> bool:
     try:
         with av.open(os.devnull, "w", format=kind) as container:
             for sound in sounds:
-                container.add_stream_from_template(sound)
+                copy_of(sound, container)
             if sounds:
                 container.start_encoding()
     except (av.error.FFmpegError, ValueError):
