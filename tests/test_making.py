@@ -12,7 +12,7 @@ from anime2real.bundle.format import read
 from anime2real.cli.main import main
 from anime2real.face.who import Who
 from anime2real.image.provenance import Making
-from anime2real.making import in_words, made_otherwise, making_of, of_clip, read_making
+from anime2real.making import in_words, made_otherwise, making_of, of_clip, of_variant, read_making
 from anime2real.network import Network
 from anime2real.outcome import Options
 
@@ -72,6 +72,20 @@ def test_results_of_python_say_by_what_they_were_made(redrawn: Path, tmp_path: P
         assert f"is there, but {said}: give" in (made_otherwise(path, [making.system], asked) or "")
 
 
+def test_each_variant_says_which_it_is(tmp_path: Path) -> None:
+    bundle = tiny.write_bundle(tmp_path / "b", tiny.styled_model(), conditions=("style",)).folder
+    picture, out = draw(tmp_path / "a.png", 100), tmp_path / "out"
+    command = ["translate", "--crop", "none", str(picture), "-o", str(out), "--bundle", str(bundle), "--variants", "2"]
+    assert main(command) == 0
+    one = translate_picture(picture, bundle=str(bundle), crop="none", variant=1).save(tmp_path / "one.png")
+    usual, other = read_making(out / "a.png"), read_making(out / "a-variant-2.png")
+    assert usual is not None
+    assert other is not None
+    assert (usual.asked, other.asked) == ("layout face; crop none", "layout face; crop none; variant 1")
+    assert other == read_making(one)
+    assert main([*command, "--skip-existing"]) == 0
+
+
 def test_results_that_do_not_say_are_taken_for_done(redrawn: Path, tmp_path: Path) -> None:
     picture, out = draw(tmp_path / "a.png"), tmp_path / "out"
     draw(out / "a.png", 77)
@@ -88,6 +102,8 @@ def test_what_was_asked_for_in_words() -> None:
     assert asked == "layout pair; crop none; face 2; who man, 25"
     assert of_clip(in_words(face=2)) == "layout paste; face 2"
     assert in_words(variant=3, who=Who(age=60)) == "layout face; variant 3; who 60"
+    assert of_variant(in_words(who=Who(age=60)), 3) == in_words(variant=3, who=Who(age=60))
+    assert of_variant(asked, 0) == asked
     assert Who(0.5).in_words() == "sex 0.5"
 
 

@@ -44,6 +44,13 @@ def in_words(
     return "; ".join(words for words, told in said.items() if told)
 
 
+def of_variant(asked: str, variant: int) -> str:
+    """What is asked for of one of a picture's variants, where that is asked for of all: as `in_words` tells it."""
+    usual = asked.split("; ")
+    before_who = next((place for place, words in enumerate(usual) if words.startswith("who ")), len(usual))
+    return "; ".join([*usual[:before_who], f"variant {variant}", *usual[before_who:]]) if variant else asked
+
+
 def of_clip(asked: str) -> str:
     """What is asked for of a clip, where that is asked for of pictures: all its faces are pasted back."""
     return "; ".join(["layout paste", *asked.split("; ")[1:]])

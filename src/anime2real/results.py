@@ -158,7 +158,7 @@ class Places:
             otherwise = made_otherwise(target, self.options.systems, asked) if self.options.systems else None
             done = Outcome(source, error=otherwise) if otherwise else Outcome(source, (target,), skipped=True)
             return Item(source, target, outcome=done)
-        refusal = str(job) if isinstance(job, UserError) else self._refusal(target)
+        refusal = str(job) if isinstance(job, UserError) else self._refusal(target, "without all of its variants")
         if isinstance(job, ClipJob) and target.suffix.lower() != f".{suffix}":
             refusal = f"{source} becomes a .{suffix}: end the name of the result in that"
         if refusal is not None:
@@ -171,20 +171,31 @@ class Places:
         """Whether all results are there: the usual one is written last, so that it stands for all faces."""
         numbers = range(2, self.options.variants + 1)
         further = (target.with_stem(f"{target.stem}-variant-{number}") for number in numbers)
-        return all(os.path.lexists(path) for path in (target, *further)) and not self._is_own(target)
+        there = (os.path.lexists(path) and not os.path.isdir(path) for path in (target, *further))
+        return all(there) and not self._is_own(target)
 
     def _is_own(self, target: Path) -> bool:
         """Whether a result was written since `begun_ns`."""
         return self.begun_ns is not None and os.lstat(target).st_mtime_ns >= self.begun_ns
 
-    def _refusal(self, target: Path) -> str | None:
-        """Why nothing may be written to a path; asked before any work is done."""
+    def _refusal(self, target: Path, lacks: str = "") -> str | None:
+        """Why nothing may be written to a path; asked before any work is done.
+
+        Args:
+            target: the path.
+            lacks: why what is there is not passed over, where that is asked for.
+        """
         if not os.path.lexists(target):
             return None
+        if os.path.isdir(target):
+            return f"{target} is a folder, where a result belongs: move it away, or choose another folder"
         if self.search.holds(target):
             return f"{target} is one of the pictures to translate: choose another folder"
         if self.options.overwrite or self._is_own(target):
             return None
+        if self.options.skip_existing:
+            there = f"{target} is already there {lacks}".rstrip()
+            return f"{there}: give --overwrite in place of --skip-existing, or choose another folder"
         return f"{target} is already there: give --overwrite or --skip-existing, or choose another folder"
 
     def _further(self, item: Item, first: Path, kind: str, targets: Sequence[Path]) -> Path:

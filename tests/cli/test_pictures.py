@@ -54,6 +54,15 @@ def test_inspect_takes_for_a_video_what_begins_as_one(tmp_path: Path, capsys: py
         assert ("is no video, whatever its name says" in said.err, said.out == "") == (bad, bad)
 
 
+def test_inspect_takes_the_videos_of_a_folder_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(tmp_path / "a.png", size=(3, 5))
+    (tmp_path / "b.mp4").write_bytes(HEADS["mp4"])
+    assert main(["inspect", str(tmp_path)]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        str(tmp_path / name) for name in ("a.png", "b.mp4")
+    ]
+
+
 def test_inspect_says_in_json_how_each_face_looks(capsys: pytest.CaptureFixture[str]) -> None:
     pictures = [ROOT / "examples" / "aoi.png", ROOT / "docs" / "pictures" / "astronaut.jpg"]
     assert main(["inspect", *map(str, pictures), "--json"]) == 0

@@ -162,7 +162,29 @@ def test_a_set_of_files_is_done_when_all_of_it_is_there(
     capsys.readouterr()
     (tmp_path / "o" / "a-variant-2.png").unlink()
     assert main([*command, "--skip-existing"]) == 1
-    assert "a.png is already there" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "a.png is already there without all of its variants: give --overwrite in place of --skip-existing" in told
+
+
+def test_a_folder_in_a_results_place_is_not_taken_for_one(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "o" / "a.png").mkdir(parents=True)
+    command = ["translate", "--crop", "none", str(draw(tmp_path / "a.png")), "-o", str(tmp_path / "o")]
+    for option in ("--skip-existing", "--overwrite"):
+        assert main([*command, "--bundle", bundle, option]) == 1
+        assert "a.png is a folder, where a result belongs: move it away" in capsys.readouterr().err
+
+
+def test_one_picture_that_is_passed_over_is_told(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["translate", "--crop", "none", str(draw(tmp_path / "a.png")), "-o", str(tmp_path / "o")]
+    command += ["--bundle", bundle, "--skip-existing"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+    assert main(command) == 0
+    assert capsys.readouterr().err.startswith("0 written, 1 there already, ")
 
 
 def test_what_killed_commands_left_is_removed(tmp_path: Path, bundle: str) -> None:

@@ -55,10 +55,11 @@ def inspect(pictures: list[str], /, *, recursive: Recursive = None, as_json: Jso
         as_json: print a line of JSON for each picture, also for those that fail; it says how each face looks, too.
     """
     from anime2real.image.decode import PictureError, printable
-    from anime2real.image.files import collect
+    from anime2real.image.files import SUFFIXES, collect
+    from anime2real.image.films import FILM_SUFFIXES
 
     failures = 0
-    for found in collect(pictures, recursive=recursive):
+    for found in collect(pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive):
         try:
             if isinstance(found, PictureError):
                 raise found

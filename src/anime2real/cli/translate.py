@@ -260,7 +260,7 @@ class OutcomePrinter:
         if "_progress" in vars(self):
             self._progress.close()
         left_out = self._search.left_out_note()
-        if self._done + bool(left_out) < 2 or (self._as_json and not sys.stderr.isatty()):
+        if self._done + bool(left_out) + self._skipped < 2 or (self._as_json and not sys.stderr.isatty()):
             return
         counts = {"written": self._written, "there already": self._skipped, "failed": self.failures}
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "written")

@@ -155,9 +155,12 @@ def _unreadable(argument: str, error: Exception) -> PictureError:
     return PictureError(f"{printable(argument)} cannot be read ({reason(error)}): check the name and its rights")
 
 
-def collect(arguments: Iterable[Path | str], *, recursive: bool | None = True) -> list[Path | PictureError]:
-    """The picture files that arguments name, as `Search` finds them."""
-    return [item.path if isinstance(item, Found) else item for item in Search(arguments, recursive=recursive)]
+def collect(
+    arguments: Iterable[Path | str], suffixes: frozenset[str] = SUFFIXES, *, recursive: bool | None = True
+) -> list[Path | PictureError]:
+    """The files that arguments name, as `Search` finds them."""
+    search = Search(arguments, suffixes, recursive=recursive)
+    return [item.path if isinstance(item, Found) else item for item in search]
 
 
 def clip_kind(path: Path) -> Kind | None:
@@ -223,7 +226,6 @@ def write_together(
     *,
     overwrite: bool = False,
     quality: int = QUALITY,
-    making: provenance.Making | None = None,
 ) -> None:
     """As `write`, pictures that belong together: all or none, and the first one last.
 
@@ -237,7 +239,7 @@ def write_together(
         try:
             if os.path.lexists(path) and not overwrite:
                 refuse(path, "is already there: allow overwriting, or choose another folder or name")
-            contents.append(encode(image, kind, quality, making))
+            contents.append(encode(image, kind, quality))
         except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
             refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
     try:
