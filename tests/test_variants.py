@@ -14,6 +14,7 @@ from anime2real import Translator
 from anime2real.bundle.format import STYLE
 from anime2real.bundle.registry import default_method
 from anime2real.cli.main import main
+from anime2real.making import read_making
 from anime2real.network import TranslatorError, style_of
 from anime2real.one_picture import translate_picture
 
@@ -102,6 +103,10 @@ def test_faces_and_variants_have_names_of_their_own(tmp_path: Path, bundle: str)
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
         "two-face-2-variant-2.png", "two-face-2.png", "two-variant-2.png", "two.png",
     ]  # fmt: skip
+    for name, asked in (("two-face-2", "layout face"), ("two-face-2-variant-2", "layout face; variant 1")):
+        making = read_making(tmp_path / "o" / f"{name}.png")
+        assert making is not None
+        assert making.asked == asked
     assert main([*command, "--layout", "paste", "-o", str(tmp_path / "p")]) == 0
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["two-variant-2.png", "two.png"]
 

@@ -25,7 +25,6 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import decode, printable
 from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
-from anime2real.image.marked import marked
 from anime2real.image.provenance import Making
 from anime2real.making import of_variant
 from anime2real.network import Network, Networks, TranslatorError, available_cores
@@ -271,17 +270,16 @@ def _write(work: _Work, item: Item, loaded: _Loaded, results: NDArray[np.uint8],
     """Write the results of a picture, (variants, K, S, S, 3), all or nothing; the first face's usual one comes last."""
     start = time.perf_counter()
     by_variant = [compose(loaded.crops, faces, work.options.layout) for faces in results]
+    images = [image for variants in zip(*by_variant, strict=True) for image in variants]
     try:
         targets = work.places.of_all(item, len(by_variant[0]))
         # `of_all` has said what may be replaced.
         overwrite = work.options.overwrite or work.options.skip_existing or work.places.begun_ns is not None
         network = work.networks(loaded.to)
-        asked = [of_variant(work.options.asked, variant) for variant in range(len(by_variant))]
-        makings = [Making(network.system, network.version, words) for words in asked]
-        images = [
-            marked(*one) for variants in zip(*by_variant, strict=True) for one in zip(variants, makings, strict=True)
-        ]
-        write_together(images, targets, overwrite=overwrite, quality=work.options.quality)
+        asked = [work.options.asked]
+        asked += [of_variant(asked[0], variant) for variant in range(1, len(by_variant))]
+        makings = [Making(network.system, network.version, words) for words in asked] * len(by_variant[0])
+        write_together(images, targets, overwrite=overwrite, quality=work.options.quality, makings=makings)
     except UserError as error:
         return Outcome(item.source, error=str(error))
     seconds = loaded.seconds + share + time.perf_counter() - start

@@ -14,6 +14,7 @@ from anime2real.cli.main import main
 from anime2real.cli.translate import OutcomePrinter
 from anime2real.image import provenance as marks
 from anime2real.image.files import Search
+from anime2real.making import read_making
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,10 @@ def test_a_clip_to_standard_output(
     assert main(["translate", str(clip), "-o", "-", "--to", "real"]) == 0
     printed = capfdbinary.readouterr()
     assert frames_of(printed.out) == 6
+    (tmp_path / "out.gif").write_bytes(printed.out)
+    making = read_making(tmp_path / "out.gif")
+    assert making is not None
+    assert making.asked == "layout paste"  # all faces, as of a clip that goes to a file
     assert printed.err.decode().splitlines()[-1] == f"{clip} -> standard output"
 
 

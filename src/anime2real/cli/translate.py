@@ -120,8 +120,7 @@ def translate(
             systems=tuple(system_of(one, redraws=redraw) for one in bundles) if skip_existing else (),
         )  # fmt: skip
         if (options.layout, options.crop, options.faces, asked) != ("face", "face", "all", AS_SEEN):
-            told = in_words(layout=options.layout, crop=crop, face=options.faces, who=asked)
-            options = replace(options, asked=told)
+            options = replace(options, asked=in_words(layout=options.layout, crop=crop, face=options.faces, who=asked))
         search = Search(place.pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=place.folder)
         report = OutcomePrinter(
             search, as_json=as_json, tells_domain=domain is None, words=place.words, to_stderr=place.to_stdout
@@ -130,7 +129,9 @@ def translate(
         def take_clip(path: Path, options: Options) -> "ClipJob | UserError | None":
             from anime2real.video.files import ClipJobs  # not above: few commands have a clip
 
-            options = replace(options, faces=_face_choice(face, False, layout))  # all faces of a frame are one result
+            if place.to_stdout:  # all faces of a frame are one result
+                faces = _face_choice(face, False, layout)
+                options = replace(options, faces=faces, asked=in_words(face=faces, who=asked))
             return ClipJobs(networks, layout, domain, *frames)(path, options)
 
         frames = (report.frames,) if ray is None else ()

@@ -226,20 +226,21 @@ def write_together(
     *,
     overwrite: bool = False,
     quality: int = QUALITY,
+    makings: Sequence[provenance.Making | None] = (),
 ) -> None:
     """As `write`, pictures that belong together: all or none, and the first one last.
 
-    So the first one is there only if all are, also after the program was killed.
+    So the first one is there only if all are, also after the program was killed. `makings` say by what each was made.
     """
     contents = []
-    for image, path in zip(images, paths, strict=True):
+    for image, path, making in zip(images, paths, makings or [None] * len(images), strict=True):
         kind = WRITABLE.get(path.suffix.lower())
         if kind is None:
             refuse(path, f"cannot be written: end the name in one of {', '.join(WRITABLE)}")
         try:
             if os.path.lexists(path) and not overwrite:
                 refuse(path, "is already there: allow overwriting, or choose another folder or name")
-            contents.append(encode(image, kind, quality))
+            contents.append(encode(image, kind, quality, making))
         except (OSError, ValueError) as error:  # ValueError: larger than the format can hold, a NUL in the name
             refuse(path, f"cannot be written ({reason(error)}): choose another folder or format", error)
     try:
