@@ -150,6 +150,21 @@ def test_bad_usage_is_told(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_may_be_given_more_than_once_may_stand_behind_one_option(
+    toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--data", str(toy.pack), "-o", str(tmp_path / "run"), "--dry-run", "--json"]
+    settings = ["width=8", "batch_size=4"]
+    for way in (["--set", *settings], ["--set", settings[0], "--set", settings[1]]):
+        assert main(["train", "autoencoder", *command, *way, "--ema-shares", "0.1", "0.2"]) == 0
+        told = json.loads(capsys.readouterr().out)["config"]
+        assert [f"{key}={told['options'][key]}" for key in ("width", "batch_size")] == settings
+        assert told["ema_shares"] == [0.1, 0.2]
+    options = ["--preset", "quick", "--start-from", "difference", "difference"]
+    assert main(["train", "galatea", *command, *options]) == 1
+    assert "--start-from names two bundles to" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("there", ["", "runs", "runs/first"])
 @pytest.mark.parametrize(
     ("method", "options", "code", "message"),

@@ -97,6 +97,9 @@ def test_networks_that_are_told_who_or_draw_pixels_get_their_weights_back(
         torch.testing.assert_close(found.state_dict()[name], value, atol=1e-4, rtol=1e-3)
     with pytest.raises(TrainError, match="decoder=pixels" if kind is PixelGenerator else "who=true"):
         start_from(UGATITGenerator(2 * PX, 24, blocks, unshuffle=2), bundle)
+    if kind is ToldPixelGenerator:  # one that is told who, too, lacks nothing but the decoder
+        with pytest.raises(TrainError, match="decoder=pixels"):
+            start_from(ToldGenerator(2 * PX, 24, blocks, unshuffle=2), bundle)
 
 
 def test_one_that_is_told_who_starts_as_one_that_is_not_and_does_not_listen(with_attention: WithAttention) -> None:

@@ -10,11 +10,14 @@ import leave_out_children as script
 import numpy as np
 import pytest
 import torch
-from toys import Toy
+from PIL import Image
+from toys import SIZE, TINY, Toy
+from trainings import PLAIN
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.pack_files import write_both
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.methods.options import DifferenceConfig
 from anime2real.train.run.config import Budget, TrainConfig
 from anime2real.train.sample_grid import chosen_rows
@@ -162,6 +165,21 @@ def test_sample_grids_show_nobody_who_looks_like_a_child(toy: Toy, tmp_path: Pat
     shown = set(chosen_rows(young, 0)["real"].tolist())
     assert shown
     assert all(young.index[row].get("who") is None for row in shown)
+
+
+@pytest.mark.parametrize("young", [DOMAINS[:0], ("real",), DOMAINS])
+def test_where_nobody_may_be_shown_nobody_is(toy: Toy, tmp_path: Path, young: tuple[Domain, ...]) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    before = Pack(folder)
+    hidden = {"real": {"who": [0.0, 0.19]}, "anime": {"weight": 0.0}}
+    entries = [{**e, **(hidden[e["domain"]] if e["domain"] in young else {})} for e in before.index]
+    write_both(folder, entries, before.meta)
+    assert [domain for domain, rows in chosen_rows(Pack(folder), 0).items() if not len(rows)] == list(young)
+    config = TrainConfig("difference", TINY["difference"], Budget(pairs=4))
+    assert train(config, folder, tmp_path / "run", PLAIN).finished
+    grids = list((tmp_path / "run" / "samples").glob("*.png"))
+    heights = {Image.open(grid).height // SIZE for grid in grids}
+    assert heights == ({4 - 2 * len(young)} if len(young) < 2 else set())
 
 
 def test_another_age_brings_them_back(toy: Toy, tmp_path: Path) -> None:

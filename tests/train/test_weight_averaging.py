@@ -88,6 +88,38 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
         )  # fp16
 
 
+@pytest.mark.parametrize(
+    ("of_each", "of_mean"),
+    [
+        (([18, 32], [20, 40]), [20.0, 32.0]),
+        (([18, 32], [18, 32]), [18.0, 32.0]),
+        (([18, 32], None), [18.0, 32.0]),
+        (([18, 20], [30, 40]), [20.0, 30.0]),  # none that both have: what lies between
+    ],
+)
+def test_it_draws_the_ages_that_all_have_learned(
+    pair: tuple[Bundle, Bundle], of_each: tuple[list[int] | None, ...], of_mean: list[float], tmp_path: Path
+) -> None:
+    known = [{} if ages is None else {"ages": ages} for ages in of_each]
+    bundles = [replace(b, training={**b.training, **k}) for b, k in zip(pair, known, strict=True)]
+    save_average(bundles, [1.0, 1.0], tmp_path / "mean")
+    mean = read(tmp_path / "mean")
+    assert mean.training["ages"] == of_mean
+    told = [part.get("ages") for part in mean.training["averaged_from"]]
+    assert told == ([None, None] if of_each[0] == of_each[1] else list(of_each))
+    assert "crop_share" not in mean.training
+
+
+@pytest.mark.parametrize("shares", [(0.935, None), (None, 0.935), (0.935, 0.96), (0.935, 0.935)])
+def test_it_crops_as_close_as_the_one_that_crops_closest(
+    pair: tuple[Bundle, Bundle], shares: tuple[float | None, ...], tmp_path: Path
+) -> None:
+    known = [{} if share is None else {"crop_share": share} for share in shares]
+    bundles = [replace(b, training={**b.training, **k}) for b, k in zip(pair, known, strict=True)]
+    save_average(bundles, [1.0, 1.0], tmp_path / "mean")
+    assert read(tmp_path / "mean").crop_share == 0.935
+
+
 def test_the_card_tells_the_lineage_one_step_back(pair: tuple[Bundle, Bundle], mean: Bundle, tmp_path: Path) -> None:
     started = [{"name": mean.name, "sha256": mean.sha256, **mean.training}]
     again_first = replace(pair[0], training={**pair[0].training, "started_from": started})

@@ -244,4 +244,4 @@ def _shown(said: str) -> Callable[[Any], str]:
 
 
 for _method in CONFIGS:
-    app.command(command_of(_method), name=_method, default_parameter=Parameter(negative=()))
+    app.command(command_of(_method), name=_method, default_parameter=Parameter(negative=(), consume_multiple=True))

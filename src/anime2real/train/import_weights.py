@@ -175,7 +175,7 @@ def reduced(state: Mapping[str, Tensor], unshuffle: int) -> dict[str, Tensor]:
 
 def _refused(network: Generator, bundle: Bundle) -> str:
     """Why a bundle's weights do not fit a network of the same kind, width and blocks."""
-    if bundle.takes_who:
+    if bundle.takes_who and not isinstance(network, ToldGenerator | ToldPixelGenerator):
         return f"{bundle.name} is told who should be shown, this network is not: give --set who=true"
     if "style" in bundle.conditions:
         return f"{bundle.name} has styles, this network has none: galatea's --style-weight gives it some"

@@ -27,13 +27,14 @@ LEAST_YEARS: Final = 20
 def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:
     """Up to `COLUMNS` rows of each domain, from the test split where it has any, chosen once for the run.
 
-    Pictures of weight 0 are not shown, nor photographs of people who look younger than `LEAST_YEARS`.
+    Pictures of weight 0 are not shown, nor photographs of people who look younger than `LEAST_YEARS`; where all of a
+    domain are such, none of it is.
     """
     generator = np.random.default_rng([seed, 3])
     rows: dict[Domain, NDArray[np.int64]] = {}
     for domain in DOMAINS:
         splits = [_to_be_shown(pack, pack.rows(domain, split), domain) for split in SPLITS[::-1]]
-        candidates = next((of_split for of_split in splits if len(of_split)), pack.rows(domain, "train"))
+        candidates = next((of_split for of_split in splits if len(of_split)), splits[-1])
         rows[domain] = np.sort(generator.permutation(candidates)[:COLUMNS])
     return rows
 
@@ -57,6 +58,8 @@ def write_grid(
 ) -> None:
     """Write a PNG: for each domain a row of inputs, then a row for each translator that starts from it.
 
+    A domain of which nothing is to be shown has no rows; where neither has, no file is written.
+
     Args:
         method: as it stands.
         pictures: (P, S, S, 3) uint8.
@@ -68,6 +71,8 @@ def write_grid(
     strips = []
     for domain in DOMAINS:
         chosen = torch.from_numpy(rows[domain]).to(pictures.device)
+        if not len(chosen):
+            continue
         inputs = pictures[chosen]
         image = inputs.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         translators = [translator for translator in method.translators() if translator.source == domain]
@@ -79,6 +84,8 @@ def write_grid(
             known = [None if values is None else values[chosen] for values in (landmarks, who)]
             conditions = conditions_for(translator, len(chosen), *known)
             strips.append(to_pixels(module(image, *(value.to(image.device) for value in conditions))))
+    if not strips:
+        return
     widest = max(len(strip) for strip in strips)
     size = strips[0].shape[1]
     grid = np.full((len(strips) * size, widest * size, 3), 255, np.uint8)  # white where a domain has fewer pictures

@@ -165,6 +165,10 @@ def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) 
         for key in ("discriminator_features", "redrawn_by"):
             if key in bundle.training:
                 training.setdefault(key, bundle.training[key])
+    if any("ages" in bundle.training for bundle in bundles):  # those that all of them have learned to draw
+        training["ages"] = sorted([max(b.ages[0] for b in bundles), min(b.ages[1] for b in bundles)])
+    if any("crop_share" in bundle.training for bundle in bundles):  # as close as the one that crops closest
+        training["crop_share"] = min(bundle.crop_share for bundle in bundles)
     members = []
     for bundle, own in zip(bundles, shares, strict=True):
         alone = {key: value for key, value in bundle.training.items() if key not in common}

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from exported import PX, WIDTH
-from toys import QUICK, SIZE, TINY, UNTOLD, Toy, batch, stop_at
-from trainings import PLAIN, assert_same
+from toys import QUICK, SIZE, TINY, UNTOLD, Toy, batch, stop_at, with_hair
+from trainings import PLAIN, assert_same, with_landmarks
 
 from anime2real.bundle.format import read
+from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, other
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.comparison import sample_pictures
@@ -24,6 +25,7 @@ from anime2real.train.methods.student import Student, both_ways_round
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
+from anime2real.train.selection import annotations
 from anime2real.train.start import dry_run, train
 
 NETWORKS: dict[str, Any] = {"width": WIDTH, "blocks": 1, "projection_width": 8, "patch_width": 8}
@@ -96,6 +98,23 @@ def test_the_student_does_not_see_all_that_its_teacher_does() -> None:
     drawing, of_student, of_teacher = seen[:3]
     assert torch.equal(of_student, drawing.flip(2))
     assert torch.equal(of_teacher[:2], drawing)
+
+
+def test_hair_is_hung_over_eyes_also_where_nothing_else_wants_hair(toy: Toy, tmp_path: Path) -> None:
+    bald = with_landmarks(toy.pack, tmp_path / "bald")
+    pack = Pack(with_hair(bald, tmp_path / "haired"))
+    method = student(hidden_eyes=1.0, hair_recolouring=0.0, hair_weight=0.0)
+    assert annotations(pack, method, torch.device("cpu"))[1] is not None
+    assert annotations(Pack(bald), method, torch.device("cpu"))[1] is None  # a pack without hair will do
+    assert annotations(pack, student(cut_close=1.0), torch.device("cpu"))[1] is None
+
+
+@pytest.mark.parametrize("changes", [{"cut_close": 0.1}, {"hidden_eyes": 0.1}, {"to": "anime", "skin_taught": 0.1}])
+def test_a_pack_without_landmarks_is_refused_by_the_option_that_needs_them(toy: Toy, changes: dict[str, Any]) -> None:
+    pack = Pack(toy.pack)
+    with pytest.raises(TrainError, match=f"no landmarks, which {list(changes)[-1]} needs"):
+        Student.resolve(replace(OPTIONS, **changes), pack)
+    assert Student.resolve(OPTIONS, pack).detail_weight == 0.0
 
 
 def test_the_other_way_round_drawings_are_learned_and_seen() -> None:

@@ -1,7 +1,7 @@
 """The options of `galatea`, and how those that are not given follow from the pack that is trained on."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from anime2real.domain import DOMAINS
 from anime2real.train.run.config import TrainError
@@ -106,6 +106,8 @@ class GalateaConfig:
         batch_size: pairs a step, of all GPUs together.
     """
 
+    of_landmarks: ClassVar[tuple[str, ...]] = OF_LANDMARKS
+
     generator: Literal["resnet", "ugatit"] = "ugatit"
     width: int = 48
     blocks: int = 9
@@ -162,7 +164,7 @@ class GalateaConfig:
     @property
     def wants_landmarks(self) -> bool:
         """Whether an option needs to know where eyes, nose and mouth are."""
-        return any(getattr(self, name) for name in OF_LANDMARKS)
+        return any(getattr(self, name) for name in self.of_landmarks)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -245,7 +247,7 @@ def resolved(options: GalateaConfig, pack: "Pack") -> GalateaConfig:
 
 def _check_pack(options: GalateaConfig, pack: "Pack") -> None:
     _check_hair(options, pack)
-    for name in OF_LANDMARKS:
+    for name in options.of_landmarks:
         if getattr(options, name) and pack.landmarks is None:
             raise TrainError(
                 f"{pack.folder} has no landmarks, which {name} needs: prepare it with --crop face or tilted"

@@ -82,6 +82,7 @@ class Student(Galatea):
         self.source: Domain = other(config.to)
         self.averaged, self.discriminated = (f"to_{config.to}",), (config.to,)
         super().__init__(config, size)
+        self.wants_hair = self.wants_hair or bool(config.hidden_eyes)  # a pack without hair gives none
         self.teacher = copy.deepcopy(self.student)
         for network in (self.teacher, self.way_back):
             network.requires_grad_(False)

@@ -1,10 +1,10 @@
 """The options of `student`: those of `galatea` that do not concern a way back, and how it learns from its teacher."""
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from anime2real.domain import DOMAINS, Domain
-from anime2real.train.methods.galatea_options import GalateaConfig
+from anime2real.train.methods.galatea_options import OF_LANDMARKS, GalateaConfig
 from anime2real.train.run.config import TrainError
 
 OF_TWO_WAYS: Final = ("cycle_weight", "cycle_cell", "returned_share", "identity_weight", "cam_weight", "style_weight")
@@ -37,6 +37,8 @@ class StudentConfig(GalateaConfig):
         adversarial_share: what the weights of all adversarial losses are multiplied by.
     """
 
+    of_landmarks: ClassVar[tuple[str, ...]] = (*OF_LANDMARKS, "cut_close", "hidden_eyes", "skin_taught")
+
     start_from: tuple[str, ...] = ("galatea",)
     to: Domain = "real"
     cell_weight: float = 10.0
@@ -55,11 +57,6 @@ class StudentConfig(GalateaConfig):
     mask_margins: bool = True
     min_scale: float = 0.65
     batch_size: int = 16
-
-    @property
-    def wants_landmarks(self) -> bool:
-        """Whether an option needs to know where eyes, nose and mouth are."""
-        return super().wants_landmarks or bool(self.cut_close or self.hidden_eyes or self.skin_taught)
 
     @property
     def weights(self) -> dict[str, float]:
