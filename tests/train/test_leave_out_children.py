@@ -171,7 +171,7 @@ def test_sample_grids_show_nobody_who_looks_like_a_child(toy: Toy, tmp_path: Pat
 def test_where_nobody_may_be_shown_nobody_is(toy: Toy, tmp_path: Path, young: tuple[Domain, ...]) -> None:
     folder = shutil.copytree(toy.pack, tmp_path / "pack")
     before = Pack(folder)
-    hidden = {"real": {"who": [0.0, 0.19]}, "anime": {"weight": 0.0}}
+    hidden: dict[str, dict[str, Any]] = {"real": {"who": [0.0, 0.19]}, "anime": {"weight": 0.0}}
     entries = [{**e, **(hidden[e["domain"]] if e["domain"] in young else {})} for e in before.index]
     write_both(folder, entries, before.meta)
     assert [domain for domain, rows in chosen_rows(Pack(folder), 0).items() if not len(rows)] == list(young)
