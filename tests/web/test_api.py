@@ -115,7 +115,7 @@ def test_faces_are_replaced_each_in_its_own_way(server: Live, two: bytes, tmp_pa
     (tmp_path / "both.png").write_bytes(made)
     marks = read_marks(tmp_path / "both.png")
     assert (marks["AISystemUsed"], marks["AIPromptInformation"]) == (
-        "difference-anime-to-real; cyclegan-real-to-anime", "layout paste",
+        "difference-anime-to-real; cyclegan-real-to-anime", "layout paste; face 1; layout paste; face 2",
     )  # fmt: skip
     together = pixels(made)
     first = pixels(server.post("/v1/translate", two, layout="paste", to="real", method="difference").content)
@@ -209,6 +209,22 @@ def test_the_centre_is_taken_for_a_face_where_asked(server: Live) -> None:
     assert server.post("/v1/faces", saved(stripes)).json()["faces"] == []
     assert "to=real" in error(server.post("/v1/translate", saved(stripes), face="centre"), 400)
     assert server.post("/v1/translate", saved(stripes), face="centre", to="real").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({}, "layout face"), ({"face": "1"}, "layout face; face 2"), ({"layout": "paste"}, "layout paste; face 1"),
+        ({"layout": "paste", "face": "all"}, "layout paste"), ({"face": "centre"}, "layout face; crop none"),
+        ({"box": "10,10,250,250"}, "layout face"),
+    ],
+)  # fmt: skip
+def test_results_tell_what_was_asked_for_as_those_of_the_command_line(
+    server: Live, two: bytes, tmp_path: Path, fields: dict[str, str], asked: str
+) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(server.post("/v1/translate", two, to="real", **fields).content)
+    assert read_marks(path)["AIPromptInformation"] == asked
 
 
 def test_a_camera_s_turned_picture_stands_upright(server: Live) -> None:

@@ -196,8 +196,7 @@ class TranslationService:
                 check_wanted()
                 crops = crop_faces(decoded.image, list(chosen.values()), bundle, who=one.who)
                 crops = replace(crops, cutout=decoded.cutout if request.layout == "paste" else None)
-                asked = in_words(layout=request.layout, variant=one.variant, who=one.who)
-                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws, asked))
+                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws, _asked(one)))
             notes += already_note([face.domain for face in chosen.values() if face.score], to)
             directions.append(to)
         return PreparedPicture(
@@ -246,6 +245,15 @@ class TranslationService:
         makings = list(dict.fromkeys(self._making(job) for job in prepared.jobs))
         together = Making(*("; ".join(dict.fromkeys(parts)) for parts in zip(*map(astuple, makings), strict=True)))
         return Result(methods, faces, image.size, encode(image, "PNG", making=together), None)
+
+
+def _asked(request: TranslateRequest) -> str:
+    """What is asked for, as results of the command line tell it: there faces count from 1, and all are pasted."""
+    face: str | int = "all"
+    if request.box is None and isinstance(request.face, int) and (request.face or request.layout == "paste"):
+        face = request.face + 1
+    crop = "none" if request.box is None and request.face == "centre" else "face"
+    return in_words(layout=request.layout, crop=crop, face=face, variant=request.variant, who=request.who)
 
 
 def _faces(image: Image.Image) -> list[Face]:
