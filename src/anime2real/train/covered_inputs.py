@@ -1,6 +1,6 @@
-"""Covered inputs: drawings of which a part is hidden from whoever translates them, but not from its teacher.
+"""Covered inputs: pictures of which a part is hidden from whoever translates them, but not from its teacher.
 
-Of two kinds, since people have both. A drawing cut close around the face ends at its cheeks and brows, and all beyond
+Of two kinds, since people have both. A picture cut close around the face ends at its cheeks and brows, and all beyond
 is filled (`face/fill.py`, here on a batch); hair that hangs over an eye leaves one. What was hidden is known here, so
 that a student can be taught what is there, where a generator alone must guess.
 """
@@ -74,7 +74,7 @@ def cut_close(image: Tensor, landmarks: Tensor, share: float, numbers: Tensor) -
 
 
 def hair_over_an_eye(image: Tensor, hair: Tensor, landmarks: Tensor, share: float, numbers: Tensor) -> Tensor:
-    """Some drawings with their fringe drawn out over one eye, where there is hair above it.
+    """Some pictures with their fringe drawn out over one eye, where there is hair above it.
 
     Args:
         image: (N, 3, S, S) in [-1, 1].

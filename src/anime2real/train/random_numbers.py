@@ -138,12 +138,12 @@ class RandomNumbers:
 
     @property
     def cut(self) -> Tensor:
-        """(N, CUT), for the drawings."""
+        """(N, CUT), for the pictures that are translated."""
         return self._of("cut")
 
     @property
     def strand(self) -> Tensor:
-        """(N, STRAND), for the drawings."""
+        """(N, STRAND), for the pictures that are translated."""
         return self._of("strand")
 
     def augmentation(self, variant: int) -> Tensor:

@@ -21,7 +21,9 @@ from anime2real.train.networks.tilt import tilts
 COLUMNS: Final = 12
 
 LEAST_YEARS: Final = 20
-"""How old people of photographs look who are shown: the label network says 18 of all who are younger, or some more."""
+"""How old people of photographs look who are shown, by their labels, which say 18 of whoever looks younger.
+
+Labels err, of small and blurred pictures most."""
 
 
 def chosen_rows(pack: Pack, seed: int) -> dict[Domain, NDArray[np.int64]]:

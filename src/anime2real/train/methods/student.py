@@ -17,7 +17,7 @@ does (`covered_inputs.py`): `cut_close` of them end at cheeks and brows, in `hid
 eyes and glasses are what a redraw loses: of drawings with either G's own result is taught.
 
 The other way round, with `to` anime, S learns of photographs x what F(G'(F'(x))) are, some of the way recoloured to the
-tone of the photograph's skin (`skin_taught`).
+tone of the photograph's skin (`skin_taught`); it is photographs then that are covered.
 
 pix2pixHD learns from pairs with the same three kinds of losses (Wang et al., 2018, equations 2 to 5); the teacher's
 weights are what the bundles hold.

@@ -30,8 +30,8 @@ class StudentConfig(GalateaConfig):
         cell_weight: weight of the distance between the result and the teacher's, of cells' mean colours.
         cell: pixels a side of these cells.
         feature_weight: weight of the distance between the features of the two results.
-        cut_close: share of the drawings that the student sees as if their files ended close around the face.
-        hidden_eyes: share of the drawings, in a pack with hair, in which it sees hair hang over one eye.
+        cut_close: share of its inputs that the student sees as if their files ended close around the face.
+        hidden_eyes: share of its inputs, in a pack with hair, in which it sees hair hang over one eye.
         skin_taught: share of the way from their own skin's tone to that of the photograph that taught drawings are
             recoloured; with `to` anime.
         adversarial_share: what the weights of all adversarial losses are multiplied by.
