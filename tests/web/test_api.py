@@ -381,6 +381,16 @@ def test_a_variant_without_a_method_is_made_by_one_that_makes_several(bundles: l
         assert "makes one result" in rejected.json()["error"]
 
 
+def test_methods_that_cannot_be_told_do_not_say_whom_they_show(told: Live, tmp_path: Path) -> None:
+    asked = {}
+    for result in told.post("/v1/translate", to="real", method="all", who="man").json()["results"]:
+        (tmp_path / "x.png").write_bytes(base64.b64decode(result["png"]))
+        asked[result["method"]] = read_marks(tmp_path / "x.png")["AIPromptInformation"]
+    assert asked == {
+        "cyclegan": "layout face", "difference": "layout face", "galatea": "layout face; who man",
+    }  # fmt: skip
+
+
 def test_variants_asked_for_at_once_do_not_mix(styled: Live) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(

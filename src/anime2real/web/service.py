@@ -18,6 +18,7 @@ from anime2real.domain import DOMAINS, Domain
 from anime2real.face.by_hand import face_in_box
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
+from anime2real.face.who import AS_SEEN
 from anime2real.image.decode import Decoded, Limits, decode, opened
 from anime2real.image.files import encode
 from anime2real.image.provenance import Making
@@ -196,7 +197,7 @@ class TranslationService:
                 check_wanted()
                 crops = crop_faces(decoded.image, list(chosen.values()), bundle, who=one.who)
                 crops = replace(crops, cutout=decoded.cutout if request.layout == "paste" else None)
-                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws, _asked(one)))
+                jobs.append(Job(bundle, numbers, crops, one.variant, request.redraws, _asked(one, bundle)))
             notes += already_note([face.domain for face in chosen.values() if face.score], to)
             directions.append(to)
         return PreparedPicture(
@@ -247,13 +248,15 @@ class TranslationService:
         return Result(methods, faces, image.size, encode(image, "PNG", making=together), None)
 
 
-def _asked(request: TranslateRequest) -> str:
-    """What is asked for, as results of the command line tell it: there faces count from 1, and all are pasted."""
+def _asked(request: TranslateRequest, bundle: Bundle) -> str:
+    """What is asked for of a bundle, as results of the command line tell it: there faces count from 1, and all are
+    pasted. Where all methods are asked for, those that cannot be told show whom they would."""
     face: str | int = "all"
     if request.box is None and isinstance(request.face, int) and (request.face or request.layout == "paste"):
         face = request.face + 1
     crop = "none" if request.box is None and request.face == "centre" else "face"
-    return in_words(layout=request.layout, crop=crop, face=face, variant=request.variant, who=request.who)
+    who = request.who if bundle.takes_who else AS_SEEN
+    return in_words(layout=request.layout, crop=crop, face=face, variant=request.variant, who=who)
 
 
 def _faces(image: Image.Image) -> list[Face]:
