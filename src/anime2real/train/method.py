@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
-from anime2real.domain import Domain
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.accelerated import accelerate
 from anime2real.train.random_numbers import RandomNumbers
 
@@ -120,6 +120,7 @@ class Method(nn.Module):
         wants_pairs: whether a batch's photographs are those that belong to its drawings.
         wants_who, wants_expressions, wants_frames: whether its batches tell whom a picture shows, with which
             expression, and where the picture shows its file.
+        discriminated: domains whose pictures discriminators see; of others a real set need hold none.
         balance: how evenly the sources of a domain are drawn, from 0, as many as they hold, to 1, all alike.
         hair_resampling: how far the photographs are drawn so that their hair lies as the drawings' does, from 0 to 1.
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
@@ -132,6 +133,7 @@ class Method(nn.Module):
     name: ClassVar[str]
     averaged: tuple[str, ...] = ()
     decay_from: ClassVar[float] = 0.5
+    discriminated: tuple[Domain, ...] = DOMAINS
     discriminator_features: str | None = None
     augment: Augment = Augment()
     wants_pairs: bool = False
@@ -162,10 +164,8 @@ class Method(nn.Module):
 
     @property
     def warmup_pairs(self) -> int:
-        """Pairs over which the learning rate rises from nothing: only where the networks started from bundles.
-
-        Trained weights are not to be torn by Adam's first steps, which are as long whatever the gradient.
-        """
+        """Pairs over which the learning rate rises from nothing: only where the networks started from bundles, whose
+        weights are not to be torn by Adam's first steps, which are as long whatever the gradient."""
         return WARMUP_PAIRS if self.started_from else 0
 
     def load_initial_weights(self) -> None:

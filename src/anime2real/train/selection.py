@@ -101,11 +101,16 @@ def training_rows(pack: Pack, method: Method, seed: int) -> tuple[list[Rows], li
 
 
 def _real_set(pack: Pack, rows: Rows, sources: list[str], method: Method) -> Rows:
-    """Those of a domain's rows (R,) that may be in the real set; an error where none is left."""
+    """Those of a domain's rows (R,) that may be in the real set.
+
+    Where none may, all of a domain that no discriminator sees, else an error.
+    """
     min_scale = method.soft_scale or method.min_scale
     chosen = pack.of_scale(from_sources(rows, sources, method.real_set), min_scale)
     if not len(chosen):
         domain = pack.index[rows[0]]["domain"]
+        if domain not in method.discriminated:
+            return rows
         option = "soft_scale" if method.soft_scale else "--min-scale"
         raise TrainError(
             f"no {domain} picture of the real set in {pack.folder} has {min_scale:g} pixels of its file for each of "

@@ -1,5 +1,6 @@
 """What `student` promises: its teacher stands still and is redrawn, one way is learned, and its bundle says whose."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from trainings import PLAIN, assert_same, with_landmarks
 
 from anime2real.bundle.format import read
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS, other
+from anime2real.data.pack_files import write_both
+from anime2real.domain import DOMAINS, Domain, other
 from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.to_onnx import export_bundle
@@ -25,7 +27,7 @@ from anime2real.train.methods.student import Student, both_ways_round
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
-from anime2real.train.selection import annotations
+from anime2real.train.selection import annotations, training_rows
 from anime2real.train.start import dry_run, train
 
 NETWORKS: dict[str, Any] = {"width": WIDTH, "blocks": 1, "projection_width": 8, "patch_width": 8}
@@ -115,6 +117,21 @@ def test_a_pack_without_landmarks_is_refused_by_the_option_that_needs_them(toy: 
     with pytest.raises(TrainError, match=f"no landmarks, which {list(changes)[-1]} needs"):
         Student.resolve(replace(OPTIONS, **changes), pack)
     assert Student.resolve(OPTIONS, pack).detail_weight == 0.0
+
+
+@pytest.mark.parametrize(("to", "small"), [("real", "anime"), ("anime", "real")])
+def test_pictures_that_no_discriminator_sees_may_all_be_enlarged(
+    toy: Toy, tmp_path: Path, to: Domain, small: Domain
+) -> None:
+    folder = shutil.copytree(toy.pack, tmp_path / "pack")
+    entries = [{**entry, "scale": 0.4 if entry["domain"] == small else 1.0} for entry in Pack(folder).index]
+    write_both(folder, entries, Pack(folder).meta)
+    pack = Pack(folder)
+    inputs, real_set = training_rows(pack, student(to=to, min_scale=0.65), 0)
+    for rows in (inputs, real_set):
+        assert [set(of_domain) for of_domain in rows] == [set(pack.rows(domain, "train")) for domain in DOMAINS]
+    with pytest.raises(TrainError, match=f"no {small} picture of the real set"):
+        training_rows(pack, student(to=small, min_scale=0.65), 0)
 
 
 def test_the_other_way_round_drawings_are_learned_and_seen() -> None:
