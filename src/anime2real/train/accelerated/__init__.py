@@ -2,8 +2,9 @@
 
 `forms.py` holds a fused form for each network that has one, `convolutions.py`, `norms.py`, `depthwise.py` and
 `spectral_norm.py` what the forms are made of, `picture_kernels.py`, `gradient_kernels.py` and `moment_kernels.py` the
-Triton kernels that `launches.py` launches, `depthwise_kernels.py` those of `depthwise.py`, `parity.py` the comparison
-that each run begins with.
+Triton kernels that `launches.py` launches, `depthwise_kernels.py` those of `depthwise.py`; `augment.py` and
+`colours.py` hold fused forms of functions, beside files with their kernels. `parity.py` is the comparison that each run
+begins with.
 """
 
 from collections.abc import Iterator
