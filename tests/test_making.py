@@ -86,6 +86,21 @@ def test_each_variant_says_which_it_is(tmp_path: Path) -> None:
     assert main([*command, "--skip-existing"]) == 0
 
 
+def test_the_rest_of_a_set_that_another_method_made_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, out = draw(tmp_path / "a.png", 100), tmp_path / "out"
+    command = ["translate", "--crop", "none", str(picture), "-o", str(out), "--variants", "2", "--skip-existing"]
+    for name, code in (("one", 0), ("two", 1), ("one", 0)):
+        tiny.write_bundle(tmp_path / name, tiny.styled_model(), method=name, conditions=("style",))
+        assert main([*command, "--bundle", str(tmp_path / name)]) == code
+        made = read_making(out / "a-variant-2.png")
+        assert made is not None
+        assert made.system == "one-anime-to-real"
+        (out / "a.png").unlink(missing_ok=True)
+    assert "a-variant-2.png is already there: give --overwrite in place of --skip-existing" in capsys.readouterr().err
+
+
 def test_results_that_do_not_say_are_taken_for_done(redrawn: Path, tmp_path: Path) -> None:
     picture, out = draw(tmp_path / "a.png"), tmp_path / "out"
     draw(out / "a.png", 77)

@@ -133,8 +133,8 @@ class Places:
                 targets.append(self._further(item, first, "variant", targets))
         for path in targets[1:]:
             refusal = self._refusal(path)
-            # A set without its first file was never finished: the rest of it may be replaced.
-            if refusal and not (self.options.skip_existing and _is_ours(path)):
+            # A set without its first file was never finished: the rest of it may be replaced, by what made it.
+            if refusal and not (self.options.skip_existing and _is_ours(path, self.options.systems)):
                 raise PictureError(refusal)
         return targets
 
@@ -288,9 +288,11 @@ def _key_of(result: Path, output: Path) -> str:
     return _key(below.parent / below.stem)
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file is a result of this program."""
+def _is_ours(path: Path, systems: Sequence[str]) -> bool:
+    """Whether a file is a result of this program, and of one of those systems, if any are named and it says."""
     try:
-        return read_marks(path).get("Software", "").split()[:1] == SOFTWARE.split()[:1]
+        marks = read_marks(path)
     except PictureError:
         return False
+    by_these = not systems or marks.get("AISystemUsed", systems[0]) in systems
+    return by_these and marks.get("Software", "").split()[:1] == SOFTWARE.split()[:1]
