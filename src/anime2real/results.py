@@ -153,7 +153,8 @@ class Places:
         suffix = self._suffix(jobs, source)
         job = jobs.pop(source)
         target = self.file or self.output / f"{named.name}.{suffix}"
-        if self.options.skip_existing and not self.search.holds(target) and self._is_done(target):
+        variants = 1 if job else self.options.variants  # of clips, the usual one alone is made
+        if self.options.skip_existing and not self.search.holds(target) and self._is_done(target, variants):
             asked = of_clip(self.options.asked) if isinstance(job, ClipJob) else self.options.asked
             otherwise = made_otherwise(target, self.options.systems, asked) if self.options.systems else None
             done = Outcome(source, error=otherwise) if otherwise else Outcome(source, (target,), skipped=True)
@@ -167,10 +168,9 @@ class Places:
         notes = () if self.file or target.stem == source.stem else (told,)
         return Item(source, target, named.taken, job if isinstance(job, ClipJob) else None, notes=notes)
 
-    def _is_done(self, target: Path) -> bool:
+    def _is_done(self, target: Path, variants: int) -> bool:
         """Whether all results are there: the usual one is written last, so that it stands for all faces."""
-        numbers = range(2, self.options.variants + 1)
-        further = (target.with_stem(f"{target.stem}-variant-{number}") for number in numbers)
+        further = (target.with_stem(f"{target.stem}-variant-{number}") for number in range(2, variants + 1))
         there = (os.path.lexists(path) and not os.path.isdir(path) for path in (target, *further))
         return all(there) and not self._is_own(target)
 

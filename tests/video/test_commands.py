@@ -76,6 +76,18 @@ def test_a_clip_to_standard_output(
     assert printed.err.decode().splitlines()[-1] == f"{clip} -> standard output"
 
 
+def test_a_clip_is_done_without_the_variants_of_pictures(
+    tmp_path: Path, inputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tiny.write_bundle(tmp_path / "styled", tiny.styled_model(), conditions=("style",)).folder
+    command = ["translate", str(inputs / "a.gif"), str(inputs / "a.png"), "-o", str(tmp_path / "o")]
+    command += ["--bundle", str(bundle), "--variants", "2", "--skip-existing"]
+    assert main(command) == 0
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a-variant-2.png", "a.gif", "a.png"]
+    assert main(command) == 0
+    assert "0 written, 2 there already" in capsys.readouterr().err
+
+
 def frames_of(content: bytes) -> int:
     """The number of frames of an animated picture."""
     with Image.open(io.BytesIO(content)) as picture:
