@@ -91,20 +91,20 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
 @pytest.mark.parametrize(
     ("of_each", "of_mean"),
     [
-        (([18, 32], [20, 40]), [20.0, 32.0]),
-        (([18, 32], [18, 32]), [18.0, 32.0]),
-        (([18, 32], None), [18.0, 32.0]),
-        (([18, 20], [30, 40]), [20.0, 30.0]),  # none that both have: what lies between
+        (([18, 32], [20, 40]), [20, 32]),
+        (([18, 32], [18, 32]), [18, 32]),
+        (([18, 32], None), [18, 32]),
+        (([18, 20], [30, 40]), [20, 30]),  # none that both have: what lies between
     ],
 )
 def test_it_draws_the_ages_that_all_have_learned(
-    pair: tuple[Bundle, Bundle], of_each: tuple[list[int] | None, ...], of_mean: list[float], tmp_path: Path
+    pair: tuple[Bundle, Bundle], of_each: tuple[list[int] | None, ...], of_mean: list[int], tmp_path: Path
 ) -> None:
     known = [{} if ages is None else {"ages": ages} for ages in of_each]
     bundles = [replace(b, training={**b.training, **k}) for b, k in zip(pair, known, strict=True)]
     save_average(bundles, [1.0, 1.0], tmp_path / "mean")
     mean = read(tmp_path / "mean")
-    assert mean.training["ages"] == of_mean
+    assert str(mean.training["ages"]) == str(of_mean)  # as the card says them
     told = [part.get("ages") for part in mean.training["averaged_from"]]
     assert told == ([None, None] if of_each[0] == of_each[1] else list(of_each))
     assert "crop_share" not in mean.training

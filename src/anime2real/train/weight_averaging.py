@@ -19,6 +19,7 @@ from typing import Any, Final
 import torch
 
 from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
@@ -166,7 +167,8 @@ def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) 
             if key in bundle.training:
                 training.setdefault(key, bundle.training[key])
     if any("ages" in bundle.training for bundle in bundles):  # those that all of them have learned to draw
-        training["ages"] = sorted([max(b.ages[0] for b in bundles), min(b.ages[1] for b in bundles)])
+        youngest, oldest = zip(*(b.training.get("ages", (YOUNGEST, OLDEST)) for b in bundles), strict=True)
+        training["ages"] = sorted([max(youngest), min(oldest)])
     if any("crop_share" in bundle.training for bundle in bundles):  # as close as the one that crops closest
         training["crop_share"] = min(bundle.crop_share for bundle in bundles)
     members = []
