@@ -59,6 +59,10 @@ def test_a_kernel_that_does_not_compile_is_told_and_does_not_hold(toy: Toy, monk
     fail(torch.OutOfMemoryError("too much"))
     with pytest.raises(torch.OutOfMemoryError):
         check(toy.pack, Speed(fused=True))
+    monkeypatch.setattr("anime2real.train.accelerated.parity.world_size", lambda: 2)
+    fail(SyntaxError("the other process would wait"))
+    with pytest.raises(SyntaxError):
+        check(toy.pack, Speed(fused=True))
 
 
 def test_no_number_never_holds() -> None:

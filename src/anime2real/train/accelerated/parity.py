@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from anime2real.errors import first_line
+from anime2real.train.joined_batch import world_size
 from anime2real.train.method import Method
 from anime2real.train.sampler import BatchIndices
 from anime2real.train.step import Speed, TrainingStep
@@ -73,6 +74,7 @@ def preflight(
 
     Raises:
         torch.OutOfMemoryError: the batch is too large for the device.
+        Exception: whatever ends the fast step of one of several processes.
     """
     plain = Speed()
     with _exact(tf32=False):
@@ -86,6 +88,8 @@ def preflight(
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # compilers and drivers raise many kinds
+        if world_size() > 1:  # the others wait for this process's gradients
+            raise
         return Parity(rounding, math.nan, math.nan, f"{type(error).__name__}: {first_line(error)}")
     losses = loss_distance(reference_losses, rounded_losses, fast_losses, rounding)
     return Parity(rounding, float((fast - reference).norm() / scale), losses)
