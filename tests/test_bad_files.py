@@ -74,7 +74,7 @@ COMMANDS: Final = (
     "evaluate BUNDLE --data PACK --features Inception --inception BAD --quiet",
     "train galatea --data PACK -o OUT --steps 1 --start-from BAD --batch-size 2 --width 8 --quiet",
     "train student --data PACK -o OUT --steps 1 --start-from BAD --batch-size 2 --quiet --set label_weight=0 "
-    "--set who=false --set expressions=false --set mask_margins=false",
+    "--set who=false --set expressions=false --set mask_margins=false --set cut_close=0 --set hidden_eyes=0",
     *(f"train {method} --data BAD -o OUT" for method in CONFIGS),
 )  # fmt: skip
 
