@@ -49,7 +49,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
-from anime2real.domain import DOMAINS
+from anime2real.domain import DOMAINS, Domain
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
@@ -99,6 +99,7 @@ class Galatea(Method):
     discriminator_features = "Lite0"
     averaged: tuple[str, ...] = ("to_real", "to_anime")
     decay_from = 2 / 3
+    discriminated: tuple[Domain, ...] = ("real", "anime")  # first weights are drawn in this order
 
     def __init__(self, config: GalateaConfig, size: int) -> None:
         super().__init__()
