@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.redrawer import networks_sum
+from anime2real.bundle.redrawer import redrawer, system_of, version_of
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import PictureError, printable
 from anime2real.image.files import clip_kind
@@ -14,9 +14,6 @@ from anime2real.image.provenance import Making, film_marks, read_marks
 USUAL: Final = "layout face"
 """What is asked for where nobody says anything."""
 
-DIGITS: Final = 12
-"""Of a SHA-256, as `methods` prints it."""
-
 
 def making_of(bundle: Bundle, asked: str, *, redraws: bool = True) -> Making:
     """By what a bundle's results are made.
@@ -24,13 +21,8 @@ def making_of(bundle: Bundle, asked: str, *, redraws: bool = True) -> Making:
     Raises:
         BundleError: what redraws it is not there, damaged, or does not lead back.
     """
-    sums = networks_sum(bundle) if redraws else bundle.sha256
-    return Making(system_of(bundle, redraws=redraws), "+".join(one[:DIGITS] for one in sums.split("+")), asked)
-
-
-def system_of(bundle: Bundle, *, redraws: bool = True) -> str:
-    """The bundle, and what redraws its results, if anything does."""
-    return f"{bundle.name}, redrawn by {bundle.redrawn_by}" if redraws and bundle.redrawn_by else bundle.name
+    back = redrawer(bundle) if redraws else None
+    return Making(system_of(bundle, redraws=redraws), version_of(bundle, back), asked)
 
 
 def in_words(

@@ -4,7 +4,12 @@ A drawing by hand may be far from all that a translator has seen. What it become
 drawing of this person by the way back is like those that the translator knows best: of it, fewer broken faces come.
 """
 
+from typing import Final
+
 from anime2real.bundle.format import Bundle, BundleError, read
+
+DIGITS: Final = 12
+"""Of a SHA-256, as `methods` prints it."""
 
 
 def redrawer(bundle: Bundle) -> Bundle | None:
@@ -35,3 +40,13 @@ def networks_sum(bundle: Bundle) -> str:
     """
     back = redrawer(bundle)
     return bundle.sha256 if back is None else f"{bundle.sha256}+{back.sha256}"
+
+
+def system_of(bundle: Bundle, *, redraws: bool = True) -> str:
+    """The bundle, and what redraws its results, if anything does."""
+    return f"{bundle.name}, redrawn by {bundle.redrawn_by}" if redraws and bundle.redrawn_by else bundle.name
+
+
+def version_of(bundle: Bundle, back: Bundle | None) -> str:
+    """How the SHA-256 of its model begins, + and that of what redraws it, if anything does."""
+    return "+".join(one.sha256[:DIGITS] for one in (bundle, back) if one)

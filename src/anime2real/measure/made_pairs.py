@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_folder, made_folder
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.redrawer import networks_sum, redrawer
+from anime2real.bundle.redrawer import networks_sum, redrawer, version_of
 from anime2real.bundle.registry import find_bundles
 from anime2real.data.arrays import new_array
 from anime2real.data.assemble import sum_of
@@ -227,7 +227,7 @@ def _entries(
 
 def label(bundle: Bundle) -> str:
     """What a bundle is called where photographs are said to come from it, by its sum and that of what redraws it."""
-    return f"{bundle.name}@{'+'.join(one[:12] for one in networks_sum(bundle).split('+'))}"
+    return f"{bundle.name}@{version_of(bundle, redrawer(bundle))}"
 
 
 def _sources(work: Work, found: Drawings, sources: Sequence[Path]) -> list[dict[str, str]]:

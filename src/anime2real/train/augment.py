@@ -5,13 +5,19 @@ picture gets its own augmentation; gradients pass through to the generator. Korn
 numbers itself: here they are given, so that a step follows from its number alone.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.accelerated import functions_are_fused
+
+SHIFT: Final = 0.125
+"""Share of the height by which a picture is shifted at most."""
+
+CUTOUT: Final = 0.5
+"""Share of the side that a square which is put to zero has."""
 
 
 def augmented(image: Tensor, numbers: Tensor) -> Tensor:
@@ -52,9 +58,9 @@ def coloured(image: Tensor, uniforms: Tensor) -> Tensor:
     return changed
 
 
-def shifted(image: Tensor, uniforms: Tensor, share: float = 0.125) -> Tensor:
-    """Shifted by up to `share` of the height, zeros coming in; uniforms: (N, 2)."""
-    reach = round(share * image.shape[2])
+def shifted(image: Tensor, uniforms: Tensor) -> Tensor:
+    """Shifted by up to `SHIFT` of the height, zeros coming in; uniforms: (N, 2)."""
+    reach = round(SHIFT * image.shape[2])
     shift = reach - (uniforms * (2 * reach + 1)).long()
     moved: Tensor = _Shift.apply(image, shift)  # type: ignore[no-untyped-call]
     return moved
@@ -85,10 +91,10 @@ def _shifted(image: Tensor, shift: Tensor) -> Tensor:
     return padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def cutout(image: Tensor, uniforms: Tensor, share: float = 0.5) -> Tensor:
-    """A square of `share` of the side put to zero, at a place of its own in each picture; uniforms: (N, 2)."""
+def cutout(image: Tensor, uniforms: Tensor) -> Tensor:
+    """A square of `CUTOUT` of the side put to zero, at a place of its own in each picture; uniforms: (N, 2)."""
     _, _, height, width = image.shape
-    half = round(share * height / 2)
+    half = round(CUTOUT * height / 2)
     cy = (uniforms[:, :1] * height).long()  # no tensor made of host numbers: that cannot be captured in a graph
     cx = (uniforms[:, 1:] * width).long()
     rows = (torch.arange(height, device=image.device) - cy).abs() < half

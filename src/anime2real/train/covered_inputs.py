@@ -13,6 +13,7 @@ from torch import Tensor
 
 from anime2real.face.fill import CELLS, FADE, LEAST
 from anime2real.face.geometry import TEMPLATE
+from anime2real.train.face_colours import picture_at, places_of
 
 EYES: Final = float(TEMPLATE[1, 0] - TEMPLATE[0, 0])
 """The distance of the eyes in an aligned crop, in shares of its side."""
@@ -55,21 +56,21 @@ def cut_close(image: Tensor, landmarks: Tensor, share: float, numbers: Tensor) -
         numbers: (N, CUT) in [0, 1), see `random_numbers.py`: whether, the four sides, and the turn.
     """
     chosen, left, right, above, below, turn = numbers.unbind(1)
-    place, unit = _from_eyes(landmarks, image.shape[-1], TURN * (2 * turn - 1))
-    # Of the cut: its middle and half its sides, right and down, in eye distances.
+    angle = TURN * (2 * turn - 1)
+    places = _turned(places_of(landmarks, image.shape[-1]), angle)
+    # Of the cut: its middle and half its sides, to the right and down, in eye distances.
     left, right = -_between(SIDES, left), _between(SIDES, right)
     mouth = (TEMPLATE[3, 1] - TEMPLATE[0, 1]) / EYES
     top, bottom = -_between(ABOVE, above), mouth + _between(BELOW, below)
-    middle = torch.stack([left + right, top + bottom], 1)[:, None, None] / 2
-    half = torch.stack([right - left, bottom - top], 1)[:, None, None] / 2
-    from_middle = place - middle
+    middle = torch.stack([left + right, top + bottom], 1)[:, :, None, None] / 2
+    half = torch.stack([right - left, bottom - top], 1)[:, :, None, None] / 2
+    from_middle = places - middle
     over = from_middle.abs() - half
-    beyond = over.amax(3) * (unit / 2)[:, None, None]  # shares of the crop's side
-    mirrored = middle + from_middle.sign() * (half - over.abs())
-    moved = torch.where(over > 0, mirrored, place) - place
-    grid = _grid(image) + _in_picture(moved, landmarks, TURN * (2 * turn - 1))
-    continued = F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    cut: Tensor = torch.where((chosen < share)[:, None, None, None], _filled(continued, beyond[:, None]), image)
+    mirrored = middle + torch.where(over > 0, from_middle.sign() * (half - over), from_middle)
+    continued = picture_at(image, landmarks, _turned(mirrored, -angle).permute(0, 2, 3, 1))
+    eyes = torch.linalg.vector_norm(landmarks[:, 1] - landmarks[:, 0], dim=1)[:, None, None, None] / 2
+    filled = _filled(continued, over.amax(1, keepdim=True) * eyes)
+    cut: Tensor = torch.where((chosen < share)[:, None, None, None], filled.to(image.dtype), image)
     return cut
 
 
@@ -83,64 +84,30 @@ def hair_over_an_eye(image: Tensor, hair: Tensor, landmarks: Tensor, share: floa
         numbers: (N, STRAND) in [0, 1), see `random_numbers.py`: whether, which eye, how far down, how broad, and
             how it leans.
     """
-    chosen, side, reach, breadth, lean = numbers.unbind(1)
-    place, _ = _from_eyes(landmarks, image.shape[-1], torch.zeros_like(lean))
-    x, y = place.unbind(3)
-    eye = torch.where(side < 0.5, -0.5, 0.5)[:, None, None]
-    end, half = _between(REACH, reach)[:, None, None], _between(BREADTH, breadth)[:, None, None]
+    chosen, side, reach, breadth, lean = (column[:, None, None, None] for column in numbers.unbind(1))
+    x, y = places_of(landmarks, image.shape[-1]).split(1, 1)
+    eye = torch.where(side < 0.5, -0.5, 0.5)
+    end, half = _between(REACH, reach), _between(BREADTH, breadth)
     down = ((y - HAIR[0]) / (end - HAIR[0])).clamp(0, 1)
-    leaned = 2 * LEAN * (lean[:, None, None] - 0.5) * down
+    leaned = LEAN * (2 * lean - 1) * down
     within = half * (1 - down).sqrt() - (x - eye - leaned).abs()
     # The strand's colours are those of the hair above, drawn out.
-    above = HAIR[0] + (HAIR[1] - HAIR[0]) * down
-    moved = torch.stack([-leaned, above - y], 3)
-    grid = _grid(image) + _in_picture(moved, landmarks, torch.zeros_like(lean))
-    source = torch.cat([image, hair.to(image.dtype)], 1)
-    drawn = F.grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    is_hair = (drawn[:, 3:] > 0.5) & ((y > HAIR[0]) & (y < end) & (within > 0))[:, None]
-    line = torch.where((within < OUTLINE)[:, None], 0.4, 1.0)
-    strand = (drawn[:, :3] + 1) * line - 1
-    return torch.where(is_hair & (chosen < share)[:, None, None, None], strand, image)
+    above = torch.cat([x - leaned, HAIR[0] + (HAIR[1] - HAIR[0]) * down], 1)
+    drawn = picture_at(torch.cat([image, hair.to(image.dtype)], 1), landmarks, above.permute(0, 2, 3, 1))
+    is_hair = (drawn[:, 3:] > 0.5) & (y > HAIR[0]) & (y < end) & (within > 0)
+    strand = (drawn[:, :3] + 1) * torch.where(within < OUTLINE, 0.4, 1.0) - 1
+    return torch.where(is_hair & (chosen < share), strand.to(image.dtype), image)
 
 
 def _between(ends: tuple[float, float], number: Tensor) -> Tensor:
     return ends[0] + (ends[1] - ends[0]) * number
 
 
-def _grid(image: Tensor) -> Tensor:
-    """Where the pixels of pictures lie, (1, S, S, 2) in [-1, 1]."""
-    side = image.shape[-1]
-    along = (2 * torch.arange(side, device=image.device) + 1) / side - 1
-    return torch.stack([along[None, :].expand(side, side), along[:, None].expand(side, side)], 2)[None]
-
-
-def _axes(landmarks: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-    """One eye distance to the right, turned, (N, 2) in [-1, 1], and one down."""
-    across = landmarks[:, 1] - landmarks[:, 0]
-    cos, sin = turn.cos(), turn.sin()
-    right = torch.stack([cos * across[:, 0] - sin * across[:, 1], sin * across[:, 0] + cos * across[:, 1]], 1)
-    return right, torch.stack([-right[:, 1], right[:, 0]], 1)
-
-
-def _from_eyes(landmarks: Tensor, side: int, turn: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the pixels lie from the middle of the eyes, right and down, in eye distances; and that distance.
-
-    Returns:
-        (N, S, S, 2), and (N,) in halves of the picture's side.
-    """
-    right, down = _axes(landmarks, turn)
-    unit = right.square().sum(1).clamp_min(1e-4)
-    middle = (landmarks[:, 0] + landmarks[:, 1]) / 2
-    along = (2 * torch.arange(side, device=landmarks.device) + 1) / side - 1
-    x, y = along[None, None, :] - middle[:, 0, None, None], along[None, :, None] - middle[:, 1, None, None]
-    of = [(x * axis[:, 0, None, None] + y * axis[:, 1, None, None]) / unit[:, None, None] for axis in (right, down)]
-    return torch.stack(of, 3), unit.sqrt()
-
-
-def _in_picture(moved: Tensor, landmarks: Tensor, turn: Tensor) -> Tensor:
-    """Ways (N, S, S, 2) in eye distances, right and down, as ways in the picture's [-1, 1]."""
-    right, down = _axes(landmarks, turn)
-    return moved[..., :1] * right[:, None, None] + moved[..., 1:] * down[:, None, None]
+def _turned(places: Tensor, angle: Tensor) -> Tensor:
+    """Places (N, 2, S, S) by axes that are turned by (N,) radians, clockwise on screen."""
+    x, y = places.split(1, 1)
+    cos, sin = angle.cos()[:, None, None, None], angle.sin()[:, None, None, None]
+    return torch.cat([cos * x + sin * y, cos * y - sin * x], 1)
 
 
 def _filled(image: Tensor, beyond: Tensor) -> Tensor:

@@ -64,12 +64,16 @@ def places_of(landmarks: Tensor, side: int) -> Tensor:
     )
 
 
-def colours_at(image: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
-    """CIELAB (N, 3, H, W) of pictures (N, 3, S, S) at places (N or 1, H, W, 2) of their faces' frames."""
+def picture_at(image: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
+    """What pictures (N, C, S, S) show at places (N or 1, H, W, 2) of their faces' frames: (N, C, H, W)."""
     middle, along, across = _frame(landmarks)
     grid = middle[:, None, None] + places[..., :1] * along[:, None, None] + places[..., 1:] * across[:, None, None]
-    looked = F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return rgb_to_lab(looked)
+    return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def colours_at(image: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
+    """CIELAB (N, 3, H, W) of pictures (N, 3, S, S) at places (N or 1, H, W, 2) of their faces' frames."""
+    return rgb_to_lab(picture_at(image, landmarks, places))
 
 
 def skin_colour(image: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:

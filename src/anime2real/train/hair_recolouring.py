@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.image.cielab import EPSILON, KAPPA, WHITE, XYZ
@@ -50,7 +51,7 @@ def rgb_to_lab(image: Tensor) -> Tensor:
         from anime2real.train.accelerated import colours  # imports Triton
 
         return colours.rgb_to_lab(image)
-    encoded = ((image.float() + 1) / 2).clamp(0, 1)
+    encoded = F.hardtanh((image.float() + 1) / 2, 0.0, 1.0)  # a clamp's gradient at the bounds is not every torch's
     linear = torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     x, y, z = (_compressed(v / white) for v, white in zip(_mixed(_TO_XYZ, linear), _WHITE, strict=True))
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from anime2real.train.accelerated import augment_kernels
+from anime2real.train.augment import CUTOUT, SHIFT
 
 PIXELS: Final = 512
 """Of a program."""
@@ -45,6 +46,6 @@ class _Augmented(torch.autograd.Function):
 
 
 def _cut(n: int, size: int, numbers: Tensor) -> tuple[tuple[int], dict[str, int]]:
-    """The programs, and the kernels' compile-time arguments: reach and half the cutout as `train.augment` has them."""
-    constants = {"S": size, "REACH": round(0.125 * size), "HALF": round(0.5 * size / 2), "COLUMNS": numbers.shape[1]}
+    """The programs, and the kernels' compile-time arguments: among them reach and half the cutout."""
+    constants = {"S": size, "REACH": round(SHIFT * size), "HALF": round(CUTOUT * size / 2), "COLUMNS": numbers.shape[1]}
     return (n * -(-size * size // PIXELS),), constants | {"PIXELS": PIXELS}

@@ -9,6 +9,14 @@ import triton.language as tl
 
 
 @triton.jit
+def _pixels(S: tl.constexpr, PIXELS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A program's picture, and the numbers, rows and columns of its pixels, of which some may lie beyond the last."""
+    parts: tl.constexpr = (S * S + PIXELS - 1) // PIXELS
+    p = (tl.program_id(0) % parts) * PIXELS + tl.arange(0, PIXELS)
+    return tl.program_id(0) // parts, p, p // S, p % S
+
+
+@triton.jit
 def _drawn(numbers, n, S: tl.constexpr, REACH: tl.constexpr, COLUMNS: tl.constexpr):  # type: ignore[no-untyped-def]
     """Brightness, saturation, contrast, the shift down and to the right, and the middle of the cutout."""
     own = numbers + n * COLUMNS
@@ -32,10 +40,7 @@ def augment(  # type: ignore[no-untyped-def]
     S: tl.constexpr, REACH: tl.constexpr, HALF: tl.constexpr, COLUMNS: tl.constexpr, PIXELS: tl.constexpr,
 ):  # fmt: skip
     """Colours, shift and cutout; the result lies channels last."""
-    parts: tl.constexpr = (S * S + PIXELS - 1) // PIXELS
-    n = tl.program_id(0) // parts
-    p = (tl.program_id(0) % parts) * PIXELS + tl.arange(0, PIXELS)
-    h, w = p // S, p % S
+    n, p, h, w = _pixels(S, PIXELS)
     brightness, saturation, contrast, dy, dx, cy, cx = _drawn(numbers, n, S, REACH, COLUMNS)
     seen = _seen(h, w, dy, dx, cy, cx, S, HALF)
     place = image + n * picture + (h - dy) * row + (w - dx) * column
@@ -59,11 +64,9 @@ def seen_sums(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Sums of the gradients of pixels that show the picture, of all channels, a program each; what comes in lies
     channels last."""
-    parts: tl.constexpr = (S * S + PIXELS - 1) // PIXELS
-    n = tl.program_id(0) // parts
-    p = (tl.program_id(0) % parts) * PIXELS + tl.arange(0, PIXELS)
+    n, p, h, w = _pixels(S, PIXELS)
     _, _, _, dy, dx, cy, cx = _drawn(numbers, n, S, REACH, COLUMNS)
-    seen = _seen(p // S, p % S, dy, dx, cy, cx, S, HALF)
+    seen = _seen(h, w, dy, dx, cy, cx, S, HALF)
     place = grad_out + (n * S * S + p) * 3
     total = tl.load(place, seen, 0.0).to(tl.float32) + tl.load(place + 1, seen, 0.0).to(tl.float32)
     tl.store(partial + tl.program_id(0), tl.sum(total + tl.load(place + 2, seen, 0.0).to(tl.float32), 0))
@@ -75,10 +78,7 @@ def augment_back(  # type: ignore[no-untyped-def]
     S: tl.constexpr, REACH: tl.constexpr, HALF: tl.constexpr, COLUMNS: tl.constexpr, PIXELS: tl.constexpr,
 ):  # fmt: skip
     """The gradient of `augment` by the image, laid out as that is."""
-    parts: tl.constexpr = (S * S + PIXELS - 1) // PIXELS
-    n = tl.program_id(0) // parts
-    p = (tl.program_id(0) % parts) * PIXELS + tl.arange(0, PIXELS)
-    h, w = p // S, p % S
+    n, p, h, w = _pixels(S, PIXELS)
     _, saturation, contrast, dy, dx, cy, cx = _drawn(numbers, n, S, REACH, COLUMNS)
     exists = p < S * S
     seen = _seen(h + dy, w + dx, dy, dx, cy, cx, S, HALF) & exists

@@ -28,7 +28,7 @@ def _pixels(S, SIDE: tl.constexpr):  # type: ignore[no-untyped-def]
 def _linear(value):  # type: ignore[no-untyped-def]
     """Linear sRGB of a number in [-1, 1], and its slope."""
     encoded = (value + 1.0) / 2.0
-    within = (encoded >= 0.0) & (encoded <= 1.0)
+    within = (encoded > 0.0) & (encoded < 1.0)
     encoded = tl.minimum(tl.maximum(encoded, 0.0), 1.0)
     low = encoded <= 0.04045
     base = (encoded + 0.055) / 1.055

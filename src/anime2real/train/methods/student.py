@@ -46,7 +46,7 @@ from anime2real.train.methods.galatea_colours import hardened
 from anime2real.train.methods.galatea_discriminators import seen_results
 from anime2real.train.methods.galatea_kept import kept, kept_losses
 from anime2real.train.methods.galatea_results import Results
-from anime2real.train.methods.galatea_told import Told, labelled, told
+from anime2real.train.methods.galatea_told import labelled, told
 from anime2real.train.methods.student_options import StudentConfig
 from anime2real.train.networks.ugatit import clip_rho
 from anime2real.train.optimizers import frozen
@@ -55,9 +55,6 @@ from anime2real.train.run.config import TrainError
 EYES_OPEN: Final = 2 + EXPRESSION.index("eyes_open")
 GLASSES: Final = 2 + EXPRESSION.index("glasses")
 """Columns of labels."""
-
-WAYS: Final[tuple[Domain, Domain]] = ("real", "anime")
-"""The order in which what is told is told."""
 
 
 class Student(Galatea):
@@ -107,12 +104,14 @@ class Student(Galatea):
         optimizer.zero_grad(set_to_none=True)
         with frozen(*self.discriminators.networks()), self.autocast():
             picture = dict(zip(DOMAINS, hardened(config, batch), strict=True))[self.source]
-            asked, wanted_labels = (dict(zip(WAYS, of(config, batch), strict=True))[to] for of in (_told, labelled))
-            who = None if asked is None else asked[: len(picture)]
+            way = 0 if to == "real" else 1  # what is told is told to real first
+            both = told(config, batch)[0][way]
+            who = None if both is None else both[: len(picture)]
             seen = self._covered(picture, batch)
             result, wanted = self.both(lambda: student(seen, who), lambda: self._taught(picture, who))
             wanted = self._with_skin(wanted, batch)
-            known = Results(result, self._of(batch, "landmarks"), wanted_labels, self._of(batch, "known"))
+            shown = labelled(config, batch)[way]
+            known = Results(result, self._of(batch, "landmarks"), shown, self._of(batch, "known"))
             works: dict[str, Callable[[], Any]] = self.discriminators.scores(seen_results(config, batch, {to: known}))
             works["features"] = partial(feature_distance, self.features, result, wanted)
             if config.mirror_weight:
@@ -179,11 +178,6 @@ class Student(Galatea):
         to = self.config.to
         conditions = ("who",) if self.config.who else ()
         return [TrainedTranslator(self.name, self.source, to, self.average[f"to_{to}"], conditions=conditions)]
-
-
-def _told(config: StudentConfig, batch: Batch) -> Told:
-    """What a student is told of pictures, in the order of `WAYS`; of more behind them, too."""
-    return told(config, batch)[0]
 
 
 def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> tuple[Tensor, Tensor]:
