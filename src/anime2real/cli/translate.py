@@ -83,11 +83,10 @@ def translate(
         as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.format import MOST_VARIANTS
-    from anime2real.bundle.redrawer import system_of
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import QUALITY, SUFFIXES, Search
     from anime2real.image.films import FILM_SUFFIXES
-    from anime2real.making import in_words
+    from anime2real.making import in_words, system_of
     from anime2real.network import Networks
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files

@@ -30,7 +30,7 @@ def augmented(image: Tensor, numbers: Tensor) -> Tensor:
     if functions_are_fused() and image.shape[-1] == image.shape[-2]:
         from anime2real.train.accelerated import augment  # imports Triton
 
-        return augment.augmented(image, numbers)
+        return augment.augmented(image, numbers, SHIFT, CUTOUT)
     return cutout(shifted(coloured(image, numbers[:, :3]), numbers[:, 3:5]), numbers[:, 5:7])
 
 
