@@ -27,7 +27,7 @@ def test_a_picture_is_translated_another_face_chosen_and_the_whole_shown(
     page.wait("document.querySelector('#limits').textContent.includes('MB')")
     page.give("#file", two)
     page.wait(f"document.querySelector('{READY}') && {DONE}")
-    assert page.run("return document.querySelector('#after').naturalWidth") > 0
+    page.wait("document.querySelector('#after').naturalWidth")  # an address first, decoded after it
     pressed = f"return [...document.querySelectorAll({FACES!r})].map((e) => e.getAttribute('aria-pressed'))"
     assert page.run(pressed) == ["true", "false"]
     first = page.run(RESULT)
