@@ -76,7 +76,7 @@ def test_a_study_and_an_average_on_a_full_disk(given: Given, monkeypatch: pytest
     with pytest.raises(UserError, match="No space left"):
         create_study(given.folder / "study", {"real": studies.pictures()}, comparisons=1, controls=1, checks=1)
 
-    def save(network: object, bundles: object, shares: object, folder: Path) -> None:
+    def save(network: object, bundles: object, shares: object, folder: Path, back: object) -> None:
         full(folder)
 
     monkeypatch.setattr(weight_averaging, "averaged", lambda *_: None)

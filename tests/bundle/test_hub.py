@@ -23,6 +23,7 @@ from anime2real.bundle import hub
 from anime2real.bundle.format import BundleError
 from anime2real.bundle.hub import HubName, fetch, parse
 from anime2real.bundle.registry import find_bundles, open_bundle
+from anime2real.bundle.save import save
 from anime2real.cli.main import main
 
 COMMITS = {"main": "a" * 40, "v1": "b" * 40, "refs/pr/7": "c" * 40}
@@ -156,8 +157,17 @@ def test_what_redraws_a_bundle_comes_with_it(server: Hub) -> None:
     black = np.zeros((1, tiny.PX, tiny.PX, 3), np.uint8)
     assert np.array_equal(there.translate(black), black)  # turned around twice
     tiny.write_bundle(server.files / "ann" / "many" / "top", redrawn_by="elsewhere")
-    with pytest.raises(BundleError, match="is redrawn by elsewhere, which is not beside it"):
+    with pytest.raises(BundleError, match="is redrawn by elsewhere, which is neither in it nor beside it"):
         Translator(open_bundle("hf://ann/many@v1/top"))
+
+
+def test_what_redraws_a_bundle_comes_out_of_its_folder(server: Hub) -> None:
+    top = server.files / "ann" / "whole"
+    back = tiny.write_bundle(server.files / "back", tiny.model(scale=-1.0), source="real", target="anime")
+    save(tiny.write_bundle(top, redrawn_by="back"), tiny.model(), "# A test\n", top, back=back)
+    there = Translator(open_bundle("hf://ann/whole"))
+    black = np.zeros((1, tiny.PX, tiny.PX, 3), np.uint8)
+    assert np.array_equal(there.translate(black), black + 255)
 
 
 def test_what_is_cached_needs_no_network(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,20 @@
 """Averages of bundles: every weight lies between, the bundle says of what, and what cannot be averaged is refused."""
 
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 import torch
+from translating import draw
 
+from anime2real.bundle import registry
 from anime2real.bundle.format import CORE, Bundle, read
 from anime2real.cli.main import main
+from anime2real.making import read_making
 from anime2real.train import weight_averaging
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.to_onnx import export_bundle
@@ -19,6 +24,7 @@ from anime2real.train.run.config import TrainError
 from anime2real.train.weight_averaging import averaged, save_average
 
 PX = 32
+BACK = "galatea-real-to-anime"
 
 
 def generator(seed: int, width: int = 32) -> ResNetGenerator:
@@ -46,7 +52,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
         for weight in start.parameters():
             weight += 0.02 * torch.randn_like(weight)
     options = {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}
-    more = {"options": options, "discriminator_features": "Lite0", "redrawn_by": "galatea-real-to-anime"}
+    more = {"options": options, "discriminator_features": "Lite0", "redrawn_by": BACK}
+    tiny.write_bundle(folder / BACK, tiny.model(PX), method="galatea", source="real", target="anime", px=PX)
     return first, written(start, folder / "second", 8, "of another", "", **more)
 
 
@@ -80,12 +87,63 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
     assert (mean.licence, mean.hardware) == ("free; unknown: galatea-anime-to-real names none", "a pencil")
     assert [part["sources"] for part in mean.training["averaged_from"]] == [["of one"], ["of another"]]
     assert mean.training["crop"] == "face"  # which they share
-    assert mean.training["redrawn_by"] == "galatea-real-to-anime"  # which one of them has learned from
+    assert mean.training["redrawn_by"] == BACK  # which one of them has learned from
     image = sample_pictures(1, PX, 3)
     with torch.inference_mode():
         torch.testing.assert_close(
             network_of(mean)(image), averaged(pair, (1.0, 3.0))(image), atol=2 / 255, rtol=0
         )  # fp16
+
+
+def test_it_holds_what_redraws_it(
+    pair: tuple[Bundle, Bundle], mean: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = read(mean.folder / BACK)
+    assert held.model() == read(pair[1].folder.parent / BACK).model()
+    moved = shutil.copytree(mean.folder, tmp_path / "alone" / "mean")
+    draw(tmp_path / "a.png")
+    words = ["--crop", "none", "-o", str(tmp_path / "out"), "--bundle", str(moved)]
+    assert main(["translate", str(tmp_path / "a.png"), *words]) == 0
+    made = read_making(tmp_path / "out" / "a.png")
+    assert made
+    assert made.system == f"galatea-anime-to-real, redrawn by {BACK}"
+    # What lies beside the average comes first, so that the ways back can be averaged before.
+    back = tiny.model(PX, scale=0.5)
+    beside = tiny.write_bundle(tmp_path / BACK, back, method="galatea", source="real", target="anime", px=PX)
+    capsys.readouterr()
+    assert average(mean.folder, pair[0].folder, "-o", tmp_path / "mean") == 0
+    assert read(tmp_path / "mean" / BACK).sha256 == beside.sha256 != held.sha256
+    assert f"{tmp_path}/mean is redrawn by a copy of {beside.folder}" in capsys.readouterr().err
+    # Of another size, it leads back from another bundle.
+    tiny.write_bundle(tmp_path / BACK, source="real", target="anime", method="galatea")
+    assert average(mean.folder, pair[0].folder, "-o", tmp_path / "mean") == 0
+    assert read(tmp_path / "mean" / BACK).sha256 == held.sha256
+    shutil.rmtree(moved / BACK)
+    assert average(moved, pair[0].folder, "-o", tmp_path / "never") == 1
+    assert "redrawn by galatea-real-to-anime, which is neither in it nor beside it" in capsys.readouterr().err
+    assert not (tmp_path / "never").exists()
+
+
+def test_bundles_are_named_as_everywhere(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pair[0].folder
+    both = tmp_path / "run"
+    for name in ("second", BACK):
+        shutil.copytree(folder.parent / name, both / name)
+    monkeypatch.setattr(registry, "shipped", lambda: [read(both / "second", installed=True), read(both / BACK)])
+    assert average("galatea", folder, "-o", tmp_path / "by-method") == 0  # of which one goes the same way
+    assert average(folder, both, "-o", tmp_path / "by-folder", "--shares", 3, 1) == 0
+    assert [part["share"] for part in read(tmp_path / "by-folder").training["averaged_from"]] == [0.75, 0.25]
+    assert read(tmp_path / "by-method" / BACK).target == "anime"
+    assert average("galatea", both, "-o", tmp_path / "none") == 2
+    assert "go both ways: say with --to which way" in capsys.readouterr().err
+    assert average("galatea", both, "--to", "real", "-o", tmp_path / "to-real") == 0
+    assert average(folder, folder, "--to", "anime", "-o", tmp_path / "none") == 2
+    assert "none of the bundles goes to anime" in capsys.readouterr().err
+    assert average("galatae", folder, "-o", tmp_path / "none") == 2
+    assert "neither a folder nor a bundle that ships (did you mean 'galatea'?)" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

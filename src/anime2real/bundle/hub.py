@@ -70,25 +70,32 @@ def fetch(name: str) -> Path:
     place = parse(name)
     if find_spec("huggingface_hub") is None:
         raise BundleError(f'{name}: bundles from the Hub need huggingface_hub: pip install "anime2real[hub]"')
-    from huggingface_hub import errors
-
     try:
         manifest = Path(_download(place, MANIFEST))
         depth = len(place.folder.split("/")) if place.folder else 0
         # The files of one commit, even if the branch moves meanwhile: in the cache its folder is called by it.
         pinned = place._replace(revision=manifest.parents[depth].name)
         _download_rest(pinned)
-        redrawer = read(manifest.parent, follow_links=True).redrawn_by
-        if redrawer and place.folder:  # else whoever loads it says what is missing
-            beside = pinned._replace(folder="/".join([*place.folder.split("/")[:-1], redrawer]))
-            with contextlib.suppress(errors.EntryNotFoundError):
-                _download(beside, MANIFEST)
-                _download_rest(beside)
+        if redrawer := read(manifest.parent, follow_links=True).redrawn_by:
+            _download_redrawer(pinned, redrawer)
     except UserError:
         raise
     except Exception as error:  # from an HTTP library underneath too, which is another one in other versions
         raise BundleError(f"{name} cannot be had: {_why(error, place)}") from error
     return manifest.parent
+
+
+def _download_redrawer(place: HubName, name: str) -> None:
+    """The bundle that redraws another, in its folder or beside it; without it, whoever loads that one says so."""
+    from huggingface_hub import errors
+
+    parts = place.folder.split("/") if place.folder else []
+    for folder in [[*parts, name], *([[*parts[:-1], name]] if parts else [])]:
+        there = place._replace(folder="/".join(folder))
+        with contextlib.suppress(errors.EntryNotFoundError):
+            _download(there, MANIFEST)
+            _download_rest(there)
+            return
 
 
 def _download_rest(place: HubName) -> None:

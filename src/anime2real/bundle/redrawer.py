@@ -4,6 +4,7 @@ A drawing by hand may be far from all that a translator has seen. What it become
 drawing of this person by the way back is like those that the translator knows best: of it, fewer broken faces come.
 """
 
+from pathlib import Path
 from typing import Final
 
 from anime2real.bundle.format import Bundle, BundleError, read
@@ -13,16 +14,30 @@ DIGITS: Final = 12
 
 
 def redrawer(bundle: Bundle) -> Bundle | None:
-    """The bundle that redraws the results of another, beside which it lies; None if it names none in `redrawn_by`.
+    """The bundle that redraws the results of another, which lies in its folder or else beside it.
+
+    Returns:
+        None if it names none in `redrawn_by`.
 
     Raises:
         BundleError: it is not there, damaged, or does not lead back.
     """
     if not (name := bundle.redrawn_by):
         return None
-    folder = bundle.folder.parent / name
-    if not folder.is_dir():
-        raise BundleError(f"{bundle.folder} is redrawn by {name}, which is not beside it: put that bundle there, too")
+    folder = next((place for place in (bundle.folder / name, bundle.folder.parent / name) if place.is_dir()), None)
+    if folder is None:
+        raise BundleError(
+            f"{bundle.folder} is redrawn by {name}, which is neither in it nor beside it: put that bundle there, too"
+        )
+    return back_in(folder, bundle)
+
+
+def back_in(folder: Path, bundle: Bundle) -> Bundle:
+    """The bundle in a folder, which leads back from another.
+
+    Raises:
+        BundleError: it is not there, damaged, or does not lead back.
+    """
     back = read(folder, follow_links=bundle.follows_links, installed=bundle.installed)
     if (back.source, back.target, back.px) != (bundle.target, bundle.source, bundle.px):
         raise BundleError(f"{folder} does not lead back from {bundle.name}, which is redrawn by it: get both again")

@@ -35,7 +35,7 @@ def manifest_of(bundle: Bundle) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
+def save(bundle: Bundle, model: bytes, card: str, folder: Path, *, back: Bundle | None = None) -> Bundle:
     """Write a bundle, complete or not at all; an existing one is replaced.
 
     Args:
@@ -43,6 +43,7 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
         model: the ONNX file: `image` (N, 3, S, S) float32 in [-1, 1] to one output of the same kind.
         card: README.md.
         folder: where.
+        back: what its results are redrawn by, to be copied into the folder under the name that it says.
 
     Returns:
         The bundle as it was written.
@@ -61,12 +62,20 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path) -> Bundle:
         raise BundleError(f"{folder} is not empty and not a bundle: give another folder")
     try:
         with atomic_folder(folder) as partial:
-            (partial / MODEL).write_bytes(model)
-            (partial / CARD).write_text(card, encoding="utf-8")
-            (partial / MANIFEST).write_text(text, encoding="utf-8")
+            _write(partial, model, card, text)
+            if back is not None and bundle.redrawn_by:
+                (partial / bundle.redrawn_by).mkdir()
+                own = json.dumps(manifest_of(back), indent=1, ensure_ascii=False) + "\n"
+                _write(partial / bundle.redrawn_by, back.model(), model_card(back), own)
     except OSError as error:
         raise BundleError(f"{folder} cannot be written: {error.strerror or error}") from error
     return load(folder)
+
+
+def _write(folder: Path, model: bytes, card: str, manifest: str) -> None:
+    (folder / MODEL).write_bytes(model)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
 
 
 def load(folder: Path | str) -> Bundle:

@@ -1,37 +1,62 @@
 """The command `average`: one bundle whose weights are the mean of several bundles'."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from anime2real.cli.extras import need_extra
-from anime2real.cli.options import Many, Output, There
+from anime2real.cli.options import Many, Output
+from anime2real.cli.terminal import tell
+from anime2real.domain import Domain
 from anime2real.errors import UsageError
+
+if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
+    from anime2real.bundle.format import Bundle
 
 
 def average(
-    bundles: Annotated[list[Path], There],
+    bundles: list[str],
     /,
     *,
     output: Output,
+    to: Domain | None = None,
     shares: Annotated[list[float] | None, Many] = None,
     part: list[str] | None = None,
 ) -> int:
     """Average the weights of bundles whose networks were trained on from the same ones. Needs the extra `train`.
 
     Args:
-        bundles: their folders.
-        output: the folder of the average; a bundle that is there is replaced.
+        bundles: installed methods (galatea) or bundles (galatea-anime-to-real), folders of bundles, or names on the Hub
+            (hf://OWNER/NAME).
+        output: the folder of the average; a bundle that is there is replaced. What its results are redrawn by is copied
+            into it.
+        to: take only bundles that translate to this domain; needed where all that is named goes both ways.
         shares: a number for each bundle, 0 or more; all count alike if not given.
         part: other shares for a part of the networks, as decoder=0,1; may be given more than once.
     """
     parts = _parts(part or [])
     need_extra("train", "averaging weights")
-    from anime2real.bundle.format import read
-    from anime2real.train.weight_averaging import save_average
+    from anime2real.bundle.registry import find_bundles
+    from anime2real.image.decode import printable
+    from anime2real.train.weight_averaging import redrawer_of, save_average
 
-    read_bundles = [read(folder) for folder in bundles]
-    save_average(read_bundles, shares or [1.0] * len(read_bundles), output, parts)
+    chosen = _one_way([find_bundles(name) for name in bundles], to)
+    back = redrawer_of(chosen, output)
+    save_average(chosen, shares or [1.0] * len(chosen), output, parts, back=back)
+    if back is not None:
+        tell(printable(f"{output} is redrawn by a copy of {back.folder}, which it holds"))
     return 0
+
+
+def _one_way(named: "list[list[Bundle]]", to: Domain | None) -> "list[Bundle]":
+    """Of what each name stands for, what goes the one way that is asked for, or that all of them go."""
+    ways = [{bundle.target for bundle in bundles} for bundles in named]
+    common = {to} if to else set.intersection(*ways)
+    if len(common) > 1:
+        raise UsageError("the bundles go both ways: say with --to which way the average is to go")
+    # Where there is none, the average itself says which of them differ.
+    chosen = [bundle for bundles in named for bundle in bundles if not common or bundle.target in common]
+    if to and not chosen:
+        raise UsageError(f"none of the bundles goes to {to}")
+    return chosen
 
 
 def _parts(given: list[str]) -> dict[str, list[float]]:

@@ -11,16 +11,19 @@ say, behind the blocks of an average that keeps faces even.
 Networks that did not start from the same weights have their channels in other orders: their average is noise.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from anime2real.bundle.format import Bundle
+from anime2real.bundle.format import Bundle, BundleError
 from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.bundle.lineage import ANCESTORS, LINEAGE
+from anime2real.bundle.redrawer import back_in, redrawer
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
@@ -90,12 +93,15 @@ def save_average(
     shares: Sequence[float],
     folder: Path,
     parts: Mapping[str, Sequence[float]] | None = None,
+    *,
+    back: Bundle | None = None,
 ) -> ParityReport:
     """Write the bundle of their average, which names them; a bundle that is there is replaced.
 
     Args:
         bundles, shares, parts: as of `averaged`.
         folder: of the bundle.
+        back: what redraws its results (`redrawer_of`), to be copied into the folder.
 
     Raises:
         TrainError, BundleError: as `averaged`.
@@ -105,11 +111,33 @@ def save_average(
     every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
     normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
     with locked_folder(folder.parent, f".{folder.name}.lock", f"another process writes {folder}: wait for it"):
-        return _save(network, bundles, normalised, folder)
+        return _save(network, bundles, normalised, folder, back)
+
+
+def redrawer_of(bundles: Sequence[Bundle], folder: Path) -> Bundle | None:
+    """What redraws the results of their average: the bundle of that name beside its folder, if one leads back.
+
+    So the ways back of two runs may be averaged first. Else it is what redraws the first of them that is redrawn; None
+    if none is.
+
+    Raises:
+        BundleError: it is not there, or damaged.
+    """
+    redrawn = next((bundle for bundle in bundles if bundle.redrawn_by), None)
+    if redrawn is None:
+        return None
+    beside = folder.absolute().parent / str(redrawn.redrawn_by)
+    with contextlib.suppress(BundleError):
+        return back_in(beside, replace(redrawn, follows_links=False, installed=False))
+    return redrawer(redrawn)
 
 
 def _save(
-    network: Generator, bundles: Sequence[Bundle], normalised: Sequence[Mapping[str, float]], folder: Path
+    network: Generator,
+    bundles: Sequence[Bundle],
+    normalised: Sequence[Mapping[str, float]],
+    folder: Path,
+    back: Bundle | None,
 ) -> ParityReport:
     first = bundles[0]
     return export_bundle(
@@ -125,6 +153,7 @@ def _save(
         rights=_joined([bundle.rights for bundle in bundles]),
         licence=_joined([bundle.licence or f"unknown: {bundle.name} names none" for bundle in bundles]),
         hardware=_joined([name for bundle in bundles for name in (bundle.hardware or "").split("; ")]),
+        back=back,
     )
 
 

@@ -124,6 +124,7 @@ def export_bundle(
     licence: str = "",
     hardware: str = "",
     figures: Mapping[str, Any] | None = None,
+    back: Bundle | None = None,
     say: Callable[[str], object] = print,
 ) -> ParityReport:
     """Export a translator, compare it with torch, and write its bundle; one that is there is replaced.
@@ -135,6 +136,7 @@ def export_bundle(
         px: S.
         classes: of the label maps that it takes for pictures; 0 if it takes pictures.
         training, rights, licence, hardware, figures: as in `anime2real.bundle.format.Bundle`.
+        back: copied into the folder, as of `anime2real.bundle.save.save`.
         say: gets the line that says how near the file is.
 
     Returns:
@@ -159,7 +161,7 @@ def export_bundle(
         figures={**(figures or {}), "difference_from_torch": float(f"{report.difference:.2g}")},
         hardware=hardware,
     )
-    save(bundle, file, model_card(bundle), folder)
+    save(bundle, file, model_card(bundle), folder, back=back)
     say(f"{bundle.name}: {report}")
     return report
 
