@@ -29,7 +29,7 @@ from anime2real.errors import UserError
 from anime2real.measure.distances import kid
 from anime2real.measure.features import Features
 from anime2real.measure.sharpness import resized
-from anime2real.network import to_float, to_uint8
+from anime2real.session import to_float, to_uint8
 from anime2real.train.hair_recolouring import recoloured
 from anime2real.train.sampler import matched
 

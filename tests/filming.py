@@ -10,7 +10,7 @@ from PIL import Image
 
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face, Points
-from anime2real.network import Pixels
+from anime2real.session import Pixels
 from anime2real.translator import Translator
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.translate import ClipOptions, ClipResult, translate_clip

@@ -19,7 +19,8 @@ from anime2real.bundle.format import BundleError, read
 from anime2real.bundle.redrawer import networks_sum
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image.decode import PictureError
-from anime2real.network import TranslatorError, to_float, to_uint8
+from anime2real.network import TranslatorError
+from anime2real.session import to_float, to_uint8
 from anime2real.translator import find_faces
 from anime2real.translator import kept as kept_translator
 
@@ -268,7 +269,7 @@ def test_a_call_that_wants_more_memory_than_there_is_fails_in_one_line(tmp_path:
     """In a process of its own, since all networks of a process share the memory."""
     folder = tiny.write_bundle(tmp_path / "b", tiny.model(1024), px=1024).folder
     code = (
-        "import numpy as np; from anime2real import network; network.ARENA_BYTES = 2**23; "
+        "import numpy as np; from anime2real import session; session.ARENA_BYTES = 2**23; "
         "from anime2real.translator import Translator; "
         f"Translator.open({str(folder)!r}).translate(np.zeros((1, 1024, 1024, 3), np.uint8))"
     )

@@ -29,7 +29,8 @@ from anime2real.face.geometry import (
 )
 from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.image.label_map import label_picture
-from anime2real.network import Network, Pixels, TranslatorError
+from anime2real.network import Network, TranslatorError
+from anime2real.session import Pixels
 
 Layout = Literal["face", "pair", "paste"]
 """Each face alone; beside the crop that went in; or all pasted back into the picture."""
@@ -290,11 +291,3 @@ def compose(
         case "pair":
             return [Image.fromarray(np.concatenate(two, axis=1)) for two in zip(crops.pixels, results, strict=True)]
     return [Image.fromarray(result) for result in results]
-
-
-def already_note(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:
-    """A note if some faces, by their domains, are in the domain to translate to already; else nothing."""
-    count = domains.count(to)
-    kind, wanted = ("photographed", "photographs") if to == "real" else ("drawn", "drawings")
-    note = f"{count} of {len(domains)} faces look {kind} already: are {wanted} what they should become?"
-    return (note,) if count else ()

@@ -18,7 +18,7 @@ from PIL import Image
 
 from anime2real.atomic import removed_if_empty
 from anime2real.bundle.limits import BATCH
-from anime2real.domain import DOMAINS, Domain
+from anime2real.domain import DOMAINS, Domain, already_note
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face
@@ -27,11 +27,10 @@ from anime2real.image.files import Search, write_together
 from anime2real.image.label_map import label_picture
 from anime2real.image.provenance import Making
 from anime2real.making import of_variant
-from anime2real.network import Network, Networks, TranslatorError, available_cores
+from anime2real.network import Network, Networks, TranslatorError
 from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,
-    already_note,
     choose_faces,
     compose,
     crop_faces,
@@ -40,6 +39,7 @@ from anime2real.pipeline import (
     translate_crops,
 )
 from anime2real.results import Item, Places, make_folder
+from anime2real.session import available_cores
 
 LOADERS: Final = 4
 """Threads that decode pictures; in each, a picture of the largest allowed size takes some 200 MB."""

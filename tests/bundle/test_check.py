@@ -16,7 +16,7 @@ from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
 from anime2real.bundle.protobuf import OnnxFileError
 from anime2real.bundle.registry import shipped
-from anime2real.network import open_session
+from anime2real.session import open_session
 
 WHOLE = [
     (tiny.model(half=True), ()), (tiny.styled_model(), ("style",)), (tiny.who_model(), ("who",)),

@@ -171,7 +171,7 @@ class Models:
 
         from anime2real.bundle.check import check_translator
         from anime2real.bundle.protobuf import OnnxFileError
-        from anime2real.network import open_session
+        from anime2real.session import open_session
 
         self.check, self.refusal, self.open = check_translator, OnnxFileError, open_session
         self.seeds = [

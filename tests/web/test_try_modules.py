@@ -34,8 +34,8 @@ from anime2real.face.geometry import Face
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image import provenance
 from anime2real.image.decode import decode
-from anime2real.network import to_float, to_uint8
 from anime2real.pipeline import crop_faces, who_input
+from anime2real.session import to_float, to_uint8
 from anime2real.translator import find_faces
 
 CONDITIONS = ("tilt", "landmarks", "style")

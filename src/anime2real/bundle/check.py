@@ -4,7 +4,7 @@ Not loading or running, only reading: `onnx_file.py` reads the graph, `shapes.py
 operators makes. No operator that they do not know is let through, so there are no loops, functions or branches, no
 division of whole numbers, and no tensor whose size is not known before the first call. What is computed costs at most
 `MAX_WORK` multiplications a picture, and holds at most `MAX_BYTES` in the order of the file. ONNX Runtime may choose
-another order: `network.py` gives it no more memory than that, and a call that wants more fails.
+another order: `session.py` gives it no more memory than that, and a call that wants more fails.
 """
 
 from collections.abc import Sequence

@@ -26,8 +26,8 @@ from anime2real.data.workers import Workers, processes_here
 from anime2real.face.geometry import Points, to_template
 from anime2real.image.cielab import Lab, to_lab
 from anime2real.image.guided_filter import guided_filter
-from anime2real.network import open_session, to_float
 from anime2real.progress import Progress
+from anime2real.session import open_session, to_float
 
 MODEL: Final = Path(__file__).parent / "models" / "hair.onnx"
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
 from anime2real.face.who import LABEL_CROP, LABELS, Labels
-from anime2real.network import loaded_once, open_session, to_float
+from anime2real.session import loaded_once, open_session, to_float
 
 MODELS: Final = Path(__file__).parent / "models"
 

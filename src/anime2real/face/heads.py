@@ -11,7 +11,7 @@ from PIL import Image
 
 from anime2real.face.finder import MODELS
 from anime2real.image.guided_filter import guided_lines
-from anime2real.network import loaded_once, open_session, to_float
+from anime2real.session import loaded_once, open_session, to_float
 
 SIDE: Final = 128
 """Pixels a side that the network sees; its answers have half as many."""

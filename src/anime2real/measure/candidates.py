@@ -25,8 +25,8 @@ from anime2real.measure.rates import AGE, SEX, read_labels
 from anime2real.measure.sharpness import fine_detail, resized
 from anime2real.measure.subjects import find_all
 from anime2real.measure.symmetry import steadiness, symmetry
-from anime2real.network import Pixels
 from anime2real.pipeline import who_input
+from anime2real.session import Pixels
 from anime2real.translator import Translator
 
 SHARD: Final = 16

@@ -26,8 +26,8 @@ from anime2real.face.geometry import Face
 from anime2real.image.decode import PictureError, decode, printable
 from anime2real.image.files import collect, encode
 from anime2real.image.label_map import coloured
-from anime2real.network import Pixels
 from anime2real.pipeline import crop_faces, translate_crops
+from anime2real.session import Pixels
 from anime2real.translator import Translator, find_faces
 
 _NAMES: Final = {"anime": "drawings", "real": "photographs"}

@@ -27,7 +27,7 @@ from anime2real.measure.rates import Inputs, Least, lattices, least, measure, ra
 from anime2real.measure.sharpness import resized
 from anime2real.measure.subjects import EvaluationError, Subjects, find_all, subjects_of
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
-from anime2real.network import Pixels, available_cores
+from anime2real.session import Pixels, available_cores
 from anime2real.translator import Translator
 
 TIMED: Final = 20

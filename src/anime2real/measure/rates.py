@@ -25,8 +25,8 @@ from anime2real.measure.figures import Figure, correlation, mean, median, ratio,
 from anime2real.measure.foreign import foreign_detector
 from anime2real.measure.sharpness import fine_detail, lattice, resized
 from anime2real.measure.symmetry import symmetry
-from anime2real.network import available_cores
 from anime2real.pipeline import who_input
+from anime2real.session import available_cores
 from anime2real.translator import Translator
 
 Pixels = NDArray[np.uint8]

@@ -17,8 +17,8 @@ from anime2real.face.geometry import Face, Points, Similarity, align, scaling
 from anime2real.measure.distances import Vectors
 from anime2real.measure.rates import read_labels
 from anime2real.measure.sharpness import resized
-from anime2real.network import Pixels, available_cores
 from anime2real.pipeline import crop_lined_up
+from anime2real.session import Pixels, available_cores
 
 
 class EvaluationError(UserError):

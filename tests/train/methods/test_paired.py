@@ -16,8 +16,8 @@ from anime2real.bundle.format import read
 from anime2real.cli.main import main
 from anime2real.data.pack import Pack
 from anime2real.image.label_map import label_picture
-from anime2real.network import to_float
 from anime2real.one_picture import translate_picture
+from anime2real.session import to_float
 from anime2real.train.method import Method
 from anime2real.train.methods import pix2pixhd
 from anime2real.train.methods.options import Pix2PixHDConfig
