@@ -214,6 +214,13 @@ def test_a_dry_run_refuses_a_teacher_that_does_not_fit_and_speaks_of_no_option_t
     assert "--" not in str(refused.value)
 
 
+def test_a_student_of_drawings_tells_what_is_of_drawings() -> None:
+    config = TrainConfig("student", replace(OPTIONS, to="anime", skin_taught=0.5), Budget(pairs=6))
+    told = config.as_table()["options"]
+    assert told["skin_taught"] == 0.5
+    assert {"oldest_drawing", "cycle_cell"} & told.keys() == {"oldest_drawing"}
+
+
 def test_it_starts_as_its_teacher_goes_on_where_it_stopped_and_says_whose_weights_they_are(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +238,11 @@ def test_it_starts_as_its_teacher_goes_on_where_it_stopped_and_says_whose_weight
     assert [path.name for path in status.bundles] == ["student-anime-to-real"]
     bundle = read(status.bundles[0])
     assert bundle.redrawn_by is None
+    card, written = status.bundles[0].joinpath("README.md").read_text(), (tmp_path / "run/config.toml").read_text()
+    for name in ("cycle_weight", "cam_weight", "style_weight", "oldest_drawing", "skin_taught"):  # it has no part in
+        assert name not in bundle.training["options"].keys() | set(written.split())
+        assert name.replace("_", " ") not in card
+    assert "adversarial share 0.5" in " ".join(card.split())
     assert bundle.rights.endswith("of the first")
     again, x = restore_run(tmp_path / "run"), sample_pictures(1, PX, 2)
     with torch.inference_mode():

@@ -10,6 +10,9 @@ from anime2real.train.run.config import TrainError
 OF_TWO_WAYS: Final = ("cycle_weight", "cycle_cell", "returned_share", "identity_weight", "cam_weight", "style_weight")
 """Options of `galatea` that say nothing where there is no way back."""
 
+OF_DRAWINGS: Final = ("oldest_drawing", "skin_taught")
+"""Options that say nothing where results are no drawings."""
+
 ADVERSARIAL: Final = ("adversarial", "patch", "worst_patch", "cam_discriminator", "detail")
 """Losses that discriminators give."""
 
@@ -57,6 +60,11 @@ class StudentConfig(GalateaConfig):
     mask_margins: bool = True
     min_scale: float = 0.65
     batch_size: int = 16
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Names of options that have no part in this training, which no record of it lists."""
+        return OF_TWO_WAYS + (OF_DRAWINGS if self.to == "real" else ())
 
     @property
     def weights(self) -> dict[str, float]:

@@ -101,7 +101,7 @@ class TrainConfig:
                 raise TrainError(f"--ema-shares {name} is given twice: each once")
 
     def as_table(self) -> dict[str, Any]:
-        """As it is written to config.toml: nested tables without empty values."""
+        """As it is written to config.toml: nested tables without empty values, and options without a part."""
         table = dataclasses.asdict(self)
         table["budget"] = _of_budget(table["budget"])
         table["earlier_budgets"] = [_of_budget(budget) for budget in table["earlier_budgets"]]
@@ -109,7 +109,9 @@ class TrainConfig:
             del table["earlier_budgets"]
         # TOML has lists alone.
         table["ema_shares"] = list(self.ema_shares)
-        table["options"] = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in table["options"].items()}
+        unused = getattr(self.options, "unused", ())  # of those that a method has from another one
+        table["options"] = {name: value for name, value in options.items() if name not in unused}
         return table
 
     def as_toml(self) -> str:
