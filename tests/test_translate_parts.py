@@ -8,29 +8,19 @@ from typing import Any
 
 import pytest
 import tiny
-from translating import colour, draw
+from translating import colour, draw, no_clip, pickled
 
 from anime2real import translate_parts as module
 from anime2real.cli.cluster import table_of_failures
-from anime2real.data.workers import Workers, processes_here
+from anime2real.data.workers import Workers
 from anime2real.errors import UserError
 from anime2real.image.files import Search
 from anime2real.network import Networks
-from anime2real.outcome import ClipJob, Options, Outcome
+from anime2real.outcome import Options, Outcome
 from anime2real.translate_files import translate_files
 from anime2real.translate_parts import translate_parts
 
 OPTIONS = Options(to="real", crop="none")
-
-
-def no_clip(path: Path, options: Options) -> ClipJob | None:
-    return None
-
-
-def pickled(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:
-    """Workers over one process, to which everything goes as to another."""
-    function, tasks = pickle.loads(pickle.dumps((function, tasks)))
-    yield from processes_here(1)(function, tasks, count)
 
 
 def cut_off(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[Any]:

@@ -1,4 +1,5 @@
-"""What is asked of many files, and what became of each: the words between `translate`, clips and the report."""
+"""What is asked of many files, where each one's result goes, and what became of it: the words between `translate`, its
+parts, clips and the report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Options:
         quality: 1 to 100, of formats other than PNG.
         background: the colour behind transparent pictures, RGB, 0-255.
         overwrite: whether existing files may be replaced. Inputs never are.
-        skip_existing: whether a picture whose results are there is passed over.
+        skip_existing: whether a picture whose results are there, and whole, is passed over.
         variants: results for each face of a picture, at least 1, the usual one first; clips get the usual one only.
         who: who the results should show, for bundles that take it.
         asked: these in words, as results tell them (`making.in_words`).
@@ -103,3 +104,40 @@ class ClipJob:
 
 TakeClip = Callable[[Path, Options], ClipJob | UserError | None]
 """Gives the job for a clip, or why it cannot be translated; None to treat it as a picture."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """One file and what its usual result is called.
+
+    Attributes:
+        source: the file.
+        name: below the folder of the results, without a suffix.
+        taken: of the other results, the names that begin with this one and a hyphen, as further results of this file
+            do: they must not get them.
+    """
+
+    source: Path
+    name: Path
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file and its place.
+
+    Attributes:
+        source: the file.
+        target: where its usual result goes.
+        taken: names of other results, which further results of this file must not get.
+        clip: its job, if it is a clip.
+        outcome: what became of it, if that is known before it is looked at.
+        notes: what the user should know of the place.
+    """
+
+    source: Path
+    target: Path = Path()
+    taken: frozenset[str] = frozenset()
+    clip: ClipJob | None = None
+    outcome: Outcome | None = None
+    notes: tuple[str, ...] = ()

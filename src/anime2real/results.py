@@ -11,56 +11,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from anime2real.atomic import remove_partial_files
 from anime2real.errors import UserError
+from anime2real.existing import done_or_cut_short, may_be_replaced
 from anime2real.image.decode import PictureError, reason
 from anime2real.image.files import Search, clip_kind
 from anime2real.image.folders import Found
-from anime2real.image.provenance import SOFTWARE, read_marks
-from anime2real.making import made_otherwise, of_clip
-from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
+from anime2real.making import of_clip
+from anime2real.outcome import ClipJob, Item, Named, Options, Outcome, TakeClip
 
 _Jobs = dict[Path, ClipJob | UserError | None]
-
-
-@dataclass(frozen=True)
-class Named:
-    """One file and what its usual result is called.
-
-    Attributes:
-        source: the file.
-        name: below the folder of the results, without a suffix.
-        taken: of the other results, the names that begin with this one and a hyphen, as further results of this file
-            do: they must not get them.
-    """
-
-    source: Path
-    name: Path
-    taken: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file and its place.
-
-    Attributes:
-        source: the file.
-        target: where its usual result goes.
-        taken: names of other results, which further results of this file must not get.
-        clip: its job, if it is a clip.
-        outcome: what became of it, if that is known before it is looked at.
-        notes: what the user should know of the place.
-    """
-
-    source: Path
-    target: Path = Path()
-    taken: frozenset[str] = frozenset()
-    clip: ClipJob | None = None
-    outcome: Outcome | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +97,7 @@ class Places:
         for path in targets[1:]:
             refusal = self._refusal(path)
             # A set without its first file was never finished: the rest of it may be replaced, by what made it.
-            if refusal and not (self.options.skip_existing and _is_ours(path, self.options.systems)):
+            if refusal and not (self.options.skip_existing and may_be_replaced(path, self.options.systems)):
                 raise PictureError(refusal)
         return targets
 
@@ -153,26 +116,40 @@ class Places:
         suffix = self._suffix(jobs, source)
         job = jobs.pop(source)
         target = self.file or self.output / f"{named.name}.{suffix}"
-        variants = 1 if job else self.options.variants  # of clips, the usual one alone is made
-        if self.options.skip_existing and not self.search.holds(target) and self._is_done(target, variants):
-            asked = of_clip(self.options.asked) if isinstance(job, ClipJob) else self.options.asked
-            otherwise = made_otherwise(target, self.options.systems, asked) if self.options.systems else None
-            done = Outcome(source, error=otherwise) if otherwise else Outcome(source, (target,), skipped=True)
-            return Item(source, target, outcome=done)
-        refusal = str(job) if isinstance(job, UserError) else self._refusal(target, "without all of its variants")
+        there = self._there(named, target, job) if self.options.skip_existing else ()
+        if isinstance(there, Outcome):
+            return Item(source, target, outcome=there)
+        lacks = "without all of its variants"
+        refusal = str(job) if isinstance(job, UserError) else None if there else self._refusal(target, lacks)
         if isinstance(job, ClipJob) and target.suffix.lower() != f".{suffix}":
             refusal = f"{source} becomes a .{suffix}: end the name of the result in that"
         if refusal is not None:
             return Item(source, target, outcome=Outcome(source, error=refusal))
         told = f"written as {target.relative_to(self.output)}: another picture is called {source.stem}"
-        notes = () if self.file or target.stem == source.stem else (told,)
+        notes: tuple[str, ...] = () if self.file or target.stem == source.stem else (told,)
+        notes += tuple(f"{path} was there, but cut short" for path in there)
         return Item(source, target, named.taken, job if isinstance(job, ClipJob) else None, notes=notes)
 
-    def _is_done(self, target: Path, variants: int) -> bool:
-        """Whether all results are there: the usual one is written last, so that it stands for all faces."""
-        further = (target.with_stem(f"{target.stem}-variant-{number}") for number in range(2, variants + 1))
-        there = (os.path.lexists(path) and not os.path.isdir(path) for path in (target, *further))
-        return all(there) and not self._is_own(target)
+    def _there(self, named: Named, target: Path, job: ClipJob | UserError | None) -> Outcome | tuple[Path, ...]:
+        """Of a file's results that are there: what became of it, if they are done; else those that are cut short."""
+        if self.search.holds(target) or not os.path.lexists(target) or os.path.isdir(target) or self._is_own(target):
+            return ()
+        asked = of_clip(self.options.asked) if isinstance(job, ClipJob) else self.options.asked
+        variants = 1 if job else self.options.variants  # of clips, the usual one alone is made
+        further = () if job else self._faces_there(named, target)
+        return done_or_cut_short(named.source, target, variants, further, self.options.systems, asked)
+
+    def _faces_there(self, named: Named, target: Path) -> Iterator[Path]:
+        """The results of further faces of a picture that are there, with their variants."""
+        if self.options.layout == "paste" or self.options.faces not in ("all", "left-to-right"):
+            return
+        for number in count(2):
+            face = target.with_stem(f"{target.stem}-face-{number}")
+            if not os.path.lexists(face):
+                return
+            if _key_of(face, self.output) not in named.taken and not self.search.holds(face):
+                yield face
+                yield from (face.with_stem(f"{face.stem}-variant-{n}") for n in range(2, self.options.variants + 1))
 
     def _is_own(self, target: Path) -> bool:
         """Whether a result was written since `begun_ns`."""
@@ -286,13 +263,3 @@ def _key(name: Path) -> str:
 def _key_of(result: Path, output: Path) -> str:
     below = Path(os.path.relpath(result, output))
     return _key(below.parent / below.stem)
-
-
-def _is_ours(path: Path, systems: Sequence[str]) -> bool:
-    """Whether a file is a result of this program, and of one of those systems, if any are named and it says."""
-    try:
-        marks = read_marks(path)
-    except PictureError:
-        return False
-    by_these = not systems or marks.get("AISystemUsed", systems[0]) in systems
-    return by_these and marks.get("Software", "").split()[:1] == SOFTWARE.split()[:1]

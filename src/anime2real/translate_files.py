@@ -28,7 +28,7 @@ from anime2real.image.label_map import label_picture
 from anime2real.image.provenance import Making
 from anime2real.making import of_variant
 from anime2real.network import Network, Networks, TranslatorError
-from anime2real.outcome import ClipJob, Options, Outcome, TakeClip
+from anime2real.outcome import ClipJob, Item, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,
     choose_faces,
@@ -38,7 +38,7 @@ from anime2real.pipeline import (
     faces_in,
     translate_crops,
 )
-from anime2real.results import Item, Places, make_folder
+from anime2real.results import Places, make_folder
 from anime2real.session import available_cores
 
 LOADERS: Final = 4

@@ -17,8 +17,8 @@ from anime2real.image.decode import PictureError, reason
 from anime2real.image.files import Search
 from anime2real.image.folders import LeftOut
 from anime2real.network import Networks
-from anime2real.outcome import Options, Outcome, TakeClip
-from anime2real.results import Named, Places, make_folder
+from anime2real.outcome import Named, Options, Outcome, TakeClip
+from anime2real.results import Places, make_folder
 from anime2real.translate_files import translate_items
 
 PART: Final = 64

@@ -70,8 +70,8 @@ def translate(
         quality: of jpg, webp and avif, 1 to 100; 92 if not given.
         background: the colour behind transparent pictures, as white or #ffffff.
         overwrite: replace existing results.
-        skip_existing: pass over pictures whose results are there; so a stopped command goes on. One that was made by
-            another method, once and not again, or otherwise than is asked for now, is refused.
+        skip_existing: pass over pictures whose results are there; so a stopped command goes on. One that is cut short
+            is made again; one that was made by another method, or otherwise than is asked for now, is refused.
         recursive: search folders in folders, too, which results keep; if not said, in folders without pictures.
         variants: results for each face of a picture, 1 to 16, by the best method that can make several, see `methods`.
         who: who the results should show, by methods that take it, see `methods`: man or woman, an age from 18 to 80, or
