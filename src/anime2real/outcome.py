@@ -133,6 +133,7 @@ class Item:
         clip: its job, if it is a clip.
         outcome: what became of it, if that is known before it is looked at.
         notes: what the user should know of the place.
+        is_new: whether nothing was there when it was looked at.
     """
 
     source: Path
@@ -141,3 +142,4 @@ class Item:
     clip: ClipJob | None = None
     outcome: Outcome | None = None
     notes: tuple[str, ...] = ()
+    is_new: bool = False

@@ -9,15 +9,16 @@ import sys
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, groupby
 from pathlib import Path
 
 from anime2real.atomic import remove_partial_files
+from anime2real.claims import Claims
 from anime2real.errors import UserError
 from anime2real.existing import done_or_cut_short, may_be_replaced
-from anime2real.image.decode import PictureError, reason
+from anime2real.image.decode import PictureError, printable, reason
 from anime2real.image.files import Search, clip_kind
 from anime2real.image.folders import Found
 from anime2real.making import of_clip
@@ -82,6 +83,29 @@ class Places:
                     remove_partial_files(folder)
                 yield Named(item.path, name, _beginning(f"{_key(name)}-", taken))
 
+    def claimed(self, items: Iterable[Item], claims: Claims) -> Iterator[Item]:
+        """Files whose places no other process writes to; in the place of each of the others, why it cannot be had.
+
+        Args:
+            items: the files, in the order in which they are finished.
+            claims: gets one for each.
+        """
+        for item in items:
+            outcome = item.outcome
+            if not claims.take(None if outcome else item.target):
+                made = printable(f"{item.target} is being made by another process")
+                outcome = Outcome(item.source, error=f"{made}: wait for it, or choose another folder")
+            elif item.is_new and not outcome and os.path.lexists(item.target):
+                outcome = self._came_meanwhile(item)
+            yield item if outcome is None else replace(item, clip=None, outcome=outcome)
+
+    def _came_meanwhile(self, item: Item) -> Outcome | None:
+        """What becomes of a file whose result another process has just made."""
+        if self.options.skip_existing and not os.path.isdir(item.target):
+            return Outcome(item.source, (item.target,), skipped=True)
+        refusal = self._refusal(item.target)
+        return Outcome(item.source, error=refusal) if refusal else None
+
     def of_all(self, item: Item, faces: int) -> list[Path]:
         """The places of all results of a picture: the variants of its first face, then those of the next one.
 
@@ -116,6 +140,7 @@ class Places:
         suffix = self._suffix(jobs, source)
         job = jobs.pop(source)
         target = self.file or self.output / f"{named.name}.{suffix}"
+        is_new = not os.path.lexists(target)
         there = self._there(named, target, job) if self.options.skip_existing else ()
         if isinstance(there, Outcome):
             return Item(source, target, outcome=there)
@@ -128,7 +153,8 @@ class Places:
         told = f"written as {target.relative_to(self.output)}: another picture is called {source.stem}"
         notes: tuple[str, ...] = () if self.file or target.stem == source.stem else (told,)
         notes += tuple(f"{path} was there, but cut short" for path in there)
-        return Item(source, target, named.taken, job if isinstance(job, ClipJob) else None, notes=notes)
+        clip = job if isinstance(job, ClipJob) else None
+        return Item(source, target, named.taken, clip, notes=notes, is_new=is_new)
 
     def _there(self, named: Named, target: Path, job: ClipJob | UserError | None) -> Outcome | tuple[Path, ...]:
         """Of a file's results that are there: what became of it, if they are done; else those that are cut short."""

@@ -18,6 +18,7 @@ from PIL import Image
 
 from anime2real.atomic import removed_if_empty
 from anime2real.bundle.limits import BATCH
+from anime2real.claims import Claims
 from anime2real.domain import DOMAINS, Domain, already_note
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
@@ -110,9 +111,10 @@ def translate_items(networks: Networks, places: Places, items: Iterable[Item]) -
     """Translate some of the files that are looked for, as `translate_files` does."""
     work, output = _Work(networks, places, places.options), places.output
     loaders, writer = ThreadPoolExecutor(min(LOADERS, available_cores())), ThreadPoolExecutor(1)
-    with removed_if_empty(output):
+    with removed_if_empty(output), Claims() as claims:
         try:
-            for outcome in _run(work, iter(items), loaders, writer):
+            for outcome in _run(work, places.claimed(items, claims), loaders, writer):
+                claims.let_go()
                 gone = next((path for path in outcome.outputs if not os.path.lexists(path)), None)
                 yield replace(outcome, outputs=(), error=f"{gone} was written, and removed since") if gone else outcome
         finally:
