@@ -257,7 +257,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     return _network_facts(bundle) | {
         "card": f"models/{bundle.name}.md", "method": bundle.method, "crop_share": bundle.crop_share,
         "licence": bundle.licence, "rights": bundle.rights, "about": ABOUT.get(bundle.method, ""),
-        "redrawn_by": _network_facts(back) if back else None,
+        "redrawn_by": _network_facts(back) if back else None, "keeps_colours": bundle.keeps_colours,
     }  # fmt: skip
 
 

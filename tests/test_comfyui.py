@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from anime2real import __version__, one_picture
-from anime2real.bundle.format import MOST_VARIANTS
+from anime2real.bundle.limits import MOST_VARIANTS
 from anime2real.bundle.registry import UnknownMethodError
 from anime2real.errors import UserError
 from anime2real.network import style_of

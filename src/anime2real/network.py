@@ -17,6 +17,7 @@ from anime2real.bundle.redrawer import redrawer
 from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
 from anime2real.face.geometry import TEMPLATE, tilt_of
+from anime2real.face.kept_colours import keep_colours
 from anime2real.session import Pixels, available_cores, open_session, to_float, to_uint8
 
 UNTOLD: Final = (0.0, 0.3)
@@ -35,21 +36,33 @@ class Network:
         threads: CPU threads for one call; if None, as many as this process may use.
         once: it will be run a few times at most: it is loaded in a fifth of the time, and runs a tenth slower.
         redraws: whether its results are redrawn by what it names in `redrawn_by`, if any: three times the work.
+        keeps_colours: whether its results get their inputs' colours, if the bundle says so.
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
         TranslatorError: `threads` is no whole number from 1.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, once: bool = False, redraws: bool = True) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        once: bool = False,
+        redraws: bool = True,
+        keeps_colours: bool = True,
+    ) -> None:
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise TranslatorError(f"threads is a whole number from 1, not {threads!r}")
         self.bundle = bundle
-        self._arguments: dict[str, Any] = {"threads": threads, "once": once, "redraws": redraws}
+        self._arguments: dict[str, Any] = {
+            "threads": threads, "once": once, "redraws": redraws, "keeps_colours": keeps_colours
+        }  # fmt: skip
         self._session = _session_of(bundle, threads or available_cores(), once)
         self._batch = min(bundle.batch, max(LEAST_BATCH, threads or available_cores()))
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
-        self._redrawer = Network(back, threads=threads, once=once, redraws=False) if back else None
+        self._redrawer = Network(back, threads=threads, once=once, redraws=False, keeps_colours=False) if back else None
+        self._keeps_colours = keeps_colours and bundle.keeps_colours
         self._output = self._session.get_outputs()[0].name
         self.system = f"{bundle.name}, redrawn by {bundle.redrawn_by}" if back else bundle.name
         self.version = f"{bundle.sha256[:12]}+{back.sha256[:12]}" if back else bundle.sha256[:12]
@@ -101,7 +114,7 @@ class Network:
         results = self._run(pixels, landmarks, variants, who)
         if self._redrawer is not None:
             results = self._run(self._redrawer.translate(results, landmarks, who=who), landmarks, variants, who)
-        return results
+        return keep_colours(pixels, results, landmarks, self.bundle.target) if self._keeps_colours else results
 
     def _run(
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]

@@ -188,8 +188,7 @@ def crop_faces(
         landmarks = inside[0].landmarks / bundle.px if inside else frame(whole.landmarks)
         return Crops(image, (), middle[None], (frame,), landmarks[None], _asked(image, [whole], bundle, who))
     frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
-    if bundle.crop_share != 1:
-        frames = tuple(closer(frame, bundle.crop_share) for frame in frames)
+    frames = tuple(closer(frame, bundle.crop_share) for frame in frames) if bundle.crop_share != 1 else frames
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
     pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
     return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))
@@ -291,3 +290,11 @@ def compose(
         case "pair":
             return [Image.fromarray(np.concatenate(two, axis=1)) for two in zip(crops.pixels, results, strict=True)]
     return [Image.fromarray(result) for result in results]
+
+
+def already_note(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:
+    """A note if some faces, by their domains, are in the domain to translate to already; else nothing."""
+    count = domains.count(to)
+    kind, wanted = ("photographed", "photographs") if to == "real" else ("drawn", "drawings")
+    note = f"{count} of {len(domains)} faces look {kind} already: are {wanted} what they should become?"
+    return (note,) if count else ()

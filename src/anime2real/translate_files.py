@@ -19,7 +19,7 @@ from PIL import Image
 from anime2real.atomic import removed_if_empty
 from anime2real.bundle.limits import BATCH
 from anime2real.claims import Claims
-from anime2real.domain import DOMAINS, Domain, already_note
+from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face
@@ -32,6 +32,7 @@ from anime2real.network import Network, Networks, TranslatorError
 from anime2real.outcome import ClipJob, Item, Options, Outcome, TakeClip
 from anime2real.pipeline import (
     Crops,
+    already_note,
     choose_faces,
     compose,
     crop_faces,

@@ -5,9 +5,11 @@ import pytest
 from numpy.typing import NDArray
 from painted import BLUE, HAIR, POINTS, RED, SIDE, SKIN, face
 
+from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
 from anime2real.image.cielab import to_lab
-from anime2real.measure.colours import colour_pairs, eye_colour, skin_tone
+from anime2real.measure import colours
+from anime2real.measure.colours import colour_pairs
 
 
 def lab(*rgb: int) -> NDArray[np.float64]:
@@ -52,7 +54,8 @@ def test_a_face_in_profile_is_left_out() -> None:
     assert eye_colour(face(), points, "real") is None
 
 
-def test_pairs_of_colours_are_those_of_input_and_result() -> None:
+def test_pairs_of_colours_are_those_of_input_and_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colours, "located", lambda _, points: points)
     inputs = np.stack([face(iris=BLUE), face(iris=RED), np.full_like(face(), SKIN)])
     eyes, skins = colour_pairs(inputs, inputs[[1, 0, 0]], np.stack([POINTS] * 3), "real")
     assert eyes.shape == skins.shape == (3, 2, 3)

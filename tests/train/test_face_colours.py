@@ -6,8 +6,8 @@ import torch
 from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, TAN, batch, face, landmarks
 from trainings import OnTheDeviceAlone
 
+from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
-from anime2real.measure.colours import eye_colour, skin_tone
 from anime2real.train.face_colours import iris_colours, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import rgb_to_lab

@@ -21,6 +21,7 @@ from anime2real.bundle.limits import (
     MAX_MODEL_BYTES,
     MAX_PX,
     MIN_PX,
+    MOST_VARIANTS,
     OLDEST,
     YOUNGEST,
 )
@@ -33,9 +34,6 @@ MANIFEST: Final = "bundle.json"
 CARD: Final = "README.md"
 STYLE: Final = 8
 """Numbers of a style: all 0 for the usual result, drawn from N(0, 1) for another one of the same picture."""
-
-MOST_VARIANTS: Final = 16
-"""Results of one picture that the program offers if a bundle takes styles."""
 
 CORE: Final = Path(__file__).parent.parent / "bundles"
 """The folder of the bundles that the package itself brings, each in a folder of its name."""
@@ -58,8 +56,7 @@ class Bundle:
 
     Attributes:
         method: the method that made it.
-        source: the domain of its input.
-        target: the domain of its output.
+        source, target: the domains of its input and its output.
         px: side of its input and output, px.
         sha256: of model.onnx, 64 hex digits.
         crop: the rule by which the training pictures were cropped.
@@ -122,6 +119,11 @@ class Bundle:
     def redrawn_by(self) -> str | None:
         """The name of the bundle beside it that draws its results again, to be translated once more."""
         return self.training.get("redrawn_by")
+
+    @property
+    def keeps_colours(self) -> bool:
+        """Whether its results are given their inputs' colours of irises or skin (`face/kept_colours.py`)."""
+        return bool(self.training.get("keeps_colours"))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -236,29 +238,29 @@ def _matches(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
-def _is(kind: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, kind)
-
-
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "method": (_matches("[a-z0-9][a-z0-9_-]{0,63}"), "a name of a-z, 0-9, - and _"),
     "from": (lambda value: value in DOMAINS, "anime or real"),
     "to": (lambda value: value in DOMAINS, "anime or real"),
     "px": (lambda value: type(value) is int and MIN_PX <= value <= MAX_PX, f"a number from {MIN_PX} to {MAX_PX}"),
-    "conditions": (lambda value: isinstance(value, list) and all(map(_is(str), value)), "a list of names"),
+    "conditions": (lambda value: _are_names(value), "a list of names"),
     "sha256": (_matches("[0-9a-f]{64}"), "64 hex digits"),
-    **dict.fromkeys(("crop", "licence", "rights", "hardware"), (_is(str), "text")),
-    **dict.fromkeys(("training", "figures"), (_is(dict), "a mapping")),
+    **dict.fromkeys(("crop", "licence", "rights", "hardware"), (lambda value: isinstance(value, str), "text")),
+    **dict.fromkeys(("training", "figures"), (lambda value: isinstance(value, dict), "a mapping")),
 }
 
-
 _OF_TRAINING: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
-    "classes": (lambda value: isinstance(value, list) and len(value) <= 256 and all(map(_is(str), value)), "names"),
+    "classes": (lambda value: _are_names(value) and len(value) <= 256, "names"),
     "crop_share": (lambda value: type(value) in (int, float) and CLOSEST <= value <= 1, f"from {CLOSEST:g} to 1"),
     "ages": (lambda value: _are_ages(value), f"two from {YOUNGEST} to {OLDEST}, the youngest first"),
+    "keeps_colours": (lambda value: isinstance(value, bool), "true or false"),
     "redrawn_by": (_matches("[a-z0-9][a-z0-9_-]{0,127}"), "the name of a bundle"),
 }
 """What it may say, where a translator goes by it."""
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _are_ages(value: Any) -> bool:

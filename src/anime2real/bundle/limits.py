@@ -29,3 +29,6 @@ OLDEST: Final = 80
 
 CLOSEST: Final = 0.5
 """The least share of a face's crop that a bundle's crops may have."""
+
+MOST_VARIANTS: Final = 16
+"""Results of one picture that the program offers if a bundle takes styles."""

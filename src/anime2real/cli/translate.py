@@ -82,7 +82,7 @@ def translate(
             of this machine. Failures are listed in OUTPUT.failed.csv, too.
         as_json: print a line of JSON for each file, also for those that fail.
     """
-    from anime2real.bundle.format import MOST_VARIANTS
+    from anime2real.bundle.limits import MOST_VARIANTS
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import QUALITY, SUFFIXES, Search
     from anime2real.image.films import FILM_SUFFIXES

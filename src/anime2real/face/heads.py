@@ -38,8 +38,13 @@ def head_masks(crops: NDArray[np.uint8]) -> Masks:
 
 def head_levels(crops: NDArray[np.uint8]) -> Masks:
     """What the network says of crops (N, S, S, 3), (N, 64, 64) in [0, 1]: rough masks, which `fine_masks` completes."""
+    return np.asarray(face_and_hair(crops).max(1))
+
+
+def face_and_hair(crops: NDArray[np.uint8]) -> Masks:
+    """Where the network sees the face and the hair, (N, 2, 64, 64) in [0, 1], of crops as of `head_masks`."""
     small = np.stack([np.asarray(Image.fromarray(c).resize((SIDE, SIDE), Image.Resampling.BOX)) for c in crops])
-    return np.asarray(_session(1).run(["masks"], {"image": to_float(small)})[0].max(1))
+    return np.asarray(_session(1).run(["masks"], {"image": to_float(small)})[0])
 
 
 def fine_masks(levels: Masks, crops: NDArray[np.uint8]) -> Masks:
@@ -49,12 +54,30 @@ def fine_masks(levels: Masks, crops: NDArray[np.uint8]) -> Masks:
 
 def _fine(level: NDArray[np.float32], crop: NDArray[np.uint8]) -> Masks:
     """The network's answer, (64, 64), at the size of a crop (S, S, 3) and along its edges."""
+    return along_edges(level, crop, max(1, round(RADIUS * len(level))), SMOOTHNESS, certain=CERTAIN)
+
+
+def along_edges(
+    level: NDArray[np.float32], crop: NDArray[np.uint8], radius: int, smoothness: float, *, certain: float = 0.0
+) -> Masks:
+    """A rough mask at the size of its crop and along the crop's edges, by the fast guided filter.
+
+    Args:
+        level: (s, s) in [0, 1].
+        crop: (S, S, 3) sRGB.
+        radius: px of `level`, of the filter's windows.
+        smoothness: as of `guided_lines`.
+        certain: levels this near to 0 and 1 become 0 and 1.
+
+    Returns:
+        (S, S) in [0, 1].
+    """
     reduced = np.asarray(Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX), np.float32)
-    lines = guided_lines(level, reduced.transpose(2, 0, 1) / 255, max(1, round(RADIUS * len(level))), SMOOTHNESS)
+    lines = guided_lines(level, reduced.transpose(2, 0, 1) / 255, radius, smoothness)
     # What is done to levels at the end, done to the lines, which are small.
     lines[:3] /= 255
-    lines[3] -= CERTAIN
-    lines /= 1 - 2 * CERTAIN
+    lines[3] -= certain
+    lines /= 1 - 2 * certain
     whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
     *slopes, offset = map(np.asarray, whole)
     fine = offset.copy()

@@ -33,6 +33,15 @@ def to_lab(rgb: NDArray[Any]) -> Lab:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+def from_lab(lab: Lab) -> NDArray[np.float64]:
+    """sRGB (…, 3), 0-255, of CIELAB; what no screen shows is clipped, channel by channel. Undoes `to_lab`."""
+    y = (lab[..., 0] + 16) / 116
+    roots = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
+    xyz = np.where(roots**3 > EPSILON, roots**3, (116 * roots - 16) / KAPPA) * WHITE
+    linear = (xyz @ np.linalg.inv(XYZ).T).clip(0, 1)
+    return np.asarray(255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+
+
 def ciede2000(one: Lab, two: Lab) -> NDArray[np.float64]:
     """The colour difference ΔE₀₀ (…) of colours (…, 3): about 1 is just seen, 100 lies between black and white.
 

@@ -1,4 +1,4 @@
-"""The colours of a face's skin and irises, by its landmarks: `measure/colours.py` in torch, for a batch at a time.
+"""The colours of a face's skin and irises, by its landmarks: `face/colours.py` in torch, for a batch at a time.
 
 Where a colour is taken from is decided without gradients; the colour has them. Everything runs on the device, in fp32,
 without a look by the host.
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.measure.colours import (
+from anime2real.face.colours import (
     GRID,
     IRIS,
     MIN_DISTANCE,

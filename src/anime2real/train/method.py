@@ -65,8 +65,7 @@ class Batch:
         anime_known, real_known: (N, 1, S, S), 1 where the pictures as they are here show their files and 0 where they
             show what was made up beyond; None for methods that do not ask for it.
         real_set: other pictures, for the discriminators to see as real in place of these; None where these are.
-        anime_soft, real_soft: (N,) bool, which of these real_set are softer than asked, and let in all the same; None
-            where none is.
+        anime_soft, real_soft: (N,) bool, which of these real_set are softer than asked, and let in; or None.
     """
 
     anime: Tensor
@@ -94,7 +93,7 @@ class TrainedTranslator:
         source, target: domains.
         module: image -> image, (N, 3, S, S) in [-1, 1]; where `conditions` has a name, (image, condition) -> image.
         final: whether it is what the run was for; snapshots are not.
-        redrawn: whether its bundle is redrawn by that of the way back (`bundle/redrawer.py`).
+        redrawn, keeps_colours: whether its bundle is redrawn by that of the way back, and keeps colours, as `Bundle`.
         classes: of the label maps that it takes for pictures, see `networks/source.py`; 0 if it takes pictures.
         conditions: () or what it takes beside the picture: ("tilt",), (N,) in radians; ("landmarks",), (N, 5, 2) in
             shares of the side; ("style",), (N, `bundle.STYLE`); ("who",), (N, 2).
@@ -108,6 +107,7 @@ class TrainedTranslator:
     conditions: tuple[str, ...] = ()
     classes: int = 0
     redrawn: bool = False
+    keeps_colours: bool = False
 
 
 class Method(nn.Module):

@@ -192,7 +192,7 @@ def _training(bundles: Sequence[Bundle], shares: Sequence[Mapping[str, float]]) 
     for bundle in bundles:
         # Features that any of them was trained against do not measure the average either, and what any has learned
         # to translate once more, the average has.
-        for key in ("discriminator_features", "redrawn_by"):
+        for key in ("discriminator_features", "redrawn_by", "keeps_colours"):
             if key in bundle.training:
                 training.setdefault(key, bundle.training[key])
     if any("ages" in bundle.training for bundle in bundles):  # those that all of them have learned to draw

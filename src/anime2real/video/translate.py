@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from anime2real import __version__
 from anime2real.atomic import atomic_file
-from anime2real.domain import Domain, already_note
+from anime2real.domain import Domain
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import printable, reason
@@ -29,7 +29,7 @@ from anime2real.image.files import clip_kind
 from anime2real.image.provenance import Making
 from anime2real.locks import alone
 from anime2real.network import Network
-from anime2real.pipeline import FaceChoice, NoFaceError, who_for
+from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
 from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame

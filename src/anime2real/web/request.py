@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
-from anime2real.bundle.format import MOST_VARIANTS, Bundle
+from anime2real.bundle.format import Bundle
+from anime2real.bundle.limits import MOST_VARIANTS
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.errors import nearest
 from anime2real.face.who import AS_SEEN, AUTO, Who, WhoError, parse_who

@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from anime2real.bundle.format import MOST_VARIANTS
+from anime2real.bundle.limits import MOST_VARIANTS
 from anime2real.domain import Domain
 
 NOTES_HEADER: Final = "X-Anime2real-Notes"

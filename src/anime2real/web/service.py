@@ -14,7 +14,7 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.registry import best_method
-from anime2real.domain import DOMAINS, Domain, already_note
+from anime2real.domain import DOMAINS, Domain
 from anime2real.face.by_hand import face_in_box
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
@@ -23,7 +23,7 @@ from anime2real.image.decode import Decoded, Limits, decode, opened
 from anime2real.image.files import encode
 from anime2real.image.provenance import Making
 from anime2real.making import USUAL, in_words, making_of
-from anime2real.pipeline import Crops, Layout, NoFaceError, compose, crop_faces, faces_in
+from anime2real.pipeline import Crops, Layout, NoFaceError, already_note, compose, crop_faces, faces_in
 from anime2real.session import available_cores
 from anime2real.web.batcher import Pixels
 from anime2real.web.problem import HttpProblem

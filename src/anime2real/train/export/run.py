@@ -97,6 +97,8 @@ def _of_translator(translator: TrainedTranslator, pack: dict[str, Any]) -> dict[
         said["ages"] = pack["labels"]["ages"].get(translator.target)
     if translator.redrawn:
         said["redrawn_by"] = f"{translator.name}-{translator.target}-to-{translator.source}"
+    if translator.keeps_colours:
+        said["keeps_colours"] = True
     if translator.classes:
         said["classes"] = pack.get("classes")
     return said

@@ -281,7 +281,8 @@ class Galatea(Method):
         """Both directions, averaged."""
         conditions = ("style",) if self.config.style_weight else ("who",) if self.config.who else ()
         to_real = TrainedTranslator(self.name, "anime", "real", self.average["to_real"], conditions=conditions)
+        to_anime = TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=conditions)
         return [
-            replace(to_real, redrawn=self.config.returned_share > 0),
-            TrainedTranslator(self.name, "real", "anime", self.average["to_anime"], conditions=conditions),
+            replace(to_real, redrawn=self.config.returned_share > 0, keeps_colours=True),
+            replace(to_anime, keeps_colours=True),
         ]

@@ -176,8 +176,8 @@ class Student(Galatea):
     def translators(self) -> list[TrainedTranslator]:
         """The student, averaged."""
         to = self.config.to
-        conditions = ("who",) if self.config.who else ()
-        return [TrainedTranslator(self.name, self.source, to, self.average[f"to_{to}"], conditions=conditions)]
+        network, conditions = self.average[f"to_{to}"], ("who",) if self.config.who else ()
+        return [TrainedTranslator(self.name, self.source, to, network, conditions=conditions, keeps_colours=True)]
 
 
 def both_ways_round(network: nn.Module, image: Tensor, who: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,198 @@
+"""Colours that a result keeps of its input: a person's irises those of the drawing, drawn skin that of the photograph.
+
+Networks learn what is usual: brown eyes of people, paper-white skin of drawings. So the colours are read off the input
+(`colours.py`) and given to the result, pixel by pixel, in CIELAB or as a share of its light: texture, pupils,
+highlights, shading and lines stay. Where a colour is not found, on either side, the result stays as it is.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.domain import Domain
+from anime2real.face.colours import Iris, eye_colour, iris_weight, irises, skin_tone
+from anime2real.face.finder import default_finder, square_of
+from anime2real.face.geometry import Points
+from anime2real.face.heads import along_edges, face_and_hair
+from anime2real.image.cielab import Lab, ciede2000, from_lab, to_lab
+from anime2real.image.guided_filter import box_mean
+from anime2real.session import Pixels
+
+Picture = NDArray[np.uint8]
+"""(S, S, 3), sRGB."""
+
+SURE: Final = 0.5
+"""Score of the landmark network below which a result is no face, whose eyes and skin are left alone."""
+
+RADIUS: Final = 0.092
+"""Of a photographed iris, in eye distances …"""
+
+OPENING: Final = 0.065
+"""… and half of how far lids are apart."""
+
+SOFT: Final = 0.15
+"""Share of these over which a recoloured iris fades out."""
+
+LID: Final = 12.0
+"""Distance in a* and b* at which skin in shadow is skin by a third."""
+
+UNLIKE: Final = 14.0
+"""Distance between both irises' colours from which on one of them is taken for something else: both stay."""
+
+VIVID: Final = 42.0
+"""Chroma that a recoloured iris has at most."""
+
+TEXTURE: Final = 0.5
+"""Share of the iris's own differences in chroma that stays."""
+
+LIFT: Final = 0.9
+"""Share of the way to the drawn iris's lightness that a person's goes …"""
+
+REACH: Final = 20.0
+"""… and L* by which it moves at most."""
+
+GREY: Final = 14.0
+"""Chroma below which photographed skin is that of a grey picture."""
+
+PAPER: Final = 96.5
+"""L* of drawn skin from which on it is not told from paper and the white of eyes."""
+
+STEP: Final = np.array([6.0, -3.0, -2.0])
+"""From photographed skin to drawn skin, CIELAB: lighter and less pink (`train/losses/skin_colour.py`)."""
+
+NEAR: Final = 7.0
+"""ΔE₀₀ from the photographed skin at which drawn skin, on its way to that colour, may stay."""
+
+
+def keep_colours(inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain) -> Pixels:
+    """The results with the colours of their inputs: to `real` those of the irises, to `anime` that of the skin.
+
+    Args:
+        inputs: (N, S, S, 3), as the network saw them.
+        results: (N, S, S, 3), what it made of them.
+        landmarks: (N, 5, 2), of the faces in the inputs, in shares of the side.
+        to: the results' domain.
+    """
+    points = landmarks * inputs.shape[1]
+    keep = _with_irises if to == "real" else _with_skin
+    return np.stack([keep(*each, located(each[1], each[2])) for each in zip(inputs, results, points, strict=True)])
+
+
+def located(result: Picture, points: Points) -> Points | None:
+    """The landmarks (5, 2), px, of a result's face, None if there is none; those of its input are not the same.
+
+    A person's eyes lie closer together than drawn ones.
+
+    Args:
+        result: of a picture with landmarks.
+        points: these, (5, 2), px.
+    """
+    found, scores = default_finder(1).look(Image.fromarray(result), [square_of(points)])
+    return found[0] if scores[0, 0] >= SURE else None
+
+
+def _with_irises(drawing: Picture, result: Picture, points: Points, there: Points | None) -> Picture:
+    if there is None or (skin := skin_tone(result, there)) is None:
+        return result
+    wanted, (left, right) = eye_colour(drawing, points, "anime"), irises(result, there, "real")
+    if wanted is None or left is None or right is None or np.linalg.norm(left.colour - right.colour) > UNLIKE:
+        return result  # a face with one eye of another colour would be taken for a real one
+    changed = result.copy()
+    for iris in (left, right):
+        _recolour(changed, iris, wanted, skin, there)
+    return changed
+
+
+def _recolour(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Points) -> None:
+    """Give an iris another colour, in place."""
+    along = points[1] - points[0]
+    apart = float(np.linalg.norm(along))
+    x, y = points[:2].mean(0) + iris.middle * along
+    reach = RADIUS * apart + 2
+    rows, columns = (slice(max(0, int(at - reach)), int(at + reach) + 2) for at in (y, x))
+    window = picture[rows, columns].astype(np.float64)
+    if not window.size:
+        return
+    lab = to_lab(window)
+    down, right = np.ogrid[rows.start : rows.start + len(window), columns.start : columns.start + window.shape[1]]
+    dx, dy = right + 0.5 - x, down + 0.5 - y
+    across, below = (dx * along[0] + dy * along[1]) / apart**2, (dy * along[0] - dx * along[1]) / apart**2
+    disc = np.minimum(1 - np.hypot(across, below) / RADIUS, 1 - abs(below) / OPENING) / SOFT
+    # Pixel by pixel it is speckled; an iris has no holes.
+    weight = box_mean(iris_weight(lab, skin) * (1 - _lid(lab, skin)), 1)
+    opacity = disc.clip(0, 1) * weight.clip(0, 0.8) / 0.8
+    recoloured = from_lab(_as_iris(lab, iris.colour, wanted))
+    picture[rows, columns] = np.rint(window + opacity[..., None] * (recoloured - window))
+
+
+def _lid(lab: Lab, skin: Lab) -> NDArray[np.float64]:
+    """Where colours are skin in the shadow of a brow: as coloured as skin, half as light."""
+    shade = 1 / (1 + np.exp(-(lab[..., 0] / max(skin[0], 1.0) - 0.5) / 0.04))
+    return np.asarray(shade * np.exp(-((lab[..., 1:] - skin[1:]) ** 2).sum(-1) / LID**2))
+
+
+def _as_iris(lab: Lab, own: Lab, wanted: Lab) -> Lab:
+    """Colours (…, 3) as if what has the colour `own` (3,) had the colour `wanted`."""
+    mean = max(own[0], 4.0)
+    new_mean = mean + np.clip(LIFT * (wanted[0] - mean), -REACH, REACH)
+    # In less light a colour is less vivid.
+    colour = wanted[1:] * min(new_mean / max(wanted[0], 4.0), 1.0)
+    colour = colour * min(VIVID / max(float(np.hypot(*colour)), 1.0), 1.0)
+    # A pupil stays black and a highlight white: colour belongs to what is as light as the iris.
+    light = lab[..., :1]
+    depth = (light / mean).clip(0, 1) * ((95 - light) / 30).clip(0, 1)
+    chroma = colour * depth + TEXTURE * (lab[..., 1:] - own[1:])
+    return np.concatenate([np.where(light > 65, light, (light * new_mean / mean).clip(0, 97)), chroma], -1)
+
+
+def _with_skin(photograph: Picture, result: Picture, points: Points, there: Points | None) -> Picture:
+    tone = skin_tone(photograph, points)
+    if there is None or tone is None or np.hypot(*tone[1:]) < GREY:
+        return result
+    drawn = skin_tone(result, there)
+    if drawn is None or drawn[0] >= PAPER:
+        return result
+    way = drawn + np.linspace(0, 1, 33)[:, None] * (tone + STEP - drawn)
+    near = ciede2000(np.broadcast_to(tone, way.shape), way) <= NEAR
+    own, wanted = from_lab(np.stack([drawn, way[near.argmax() if near.any() else -1]])).clip(5, 255)
+    skin = along_edges(_skin(result, own / 255, there), result, 1, 1e-3)
+    changed: Picture = np.rint(result * (1 + skin[..., None] * (wanted / own - 1))).clip(0, 255).astype(np.uint8)
+    return changed
+
+
+def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDArray[np.float32]:
+    """Where a drawing shows skin, (64, 64) in [0, 1].
+
+    Skin in shadow, and where it runs into a line, lies between its colour and black: what is near that ray is skin
+    anywhere near the face. Inside the face blush and highlights are, too; white of eyes and teeth are not.
+
+    Args:
+        drawing: (S, S, 3) sRGB.
+        colour: (3,), of its skin, sRGB in [0, 1].
+        points: (5, 2), landmarks, px.
+    """
+    ((face, hair),) = ((face_and_hair(drawing[None]) - 0.3) / 0.4).clip(0, 1)
+    small = Image.fromarray(drawing).resize(face.shape, Image.Resampling.BOX)
+    rgb = np.asarray(small, np.float32) / 255
+    light = rgb @ (colour / (colour @ colour)).astype(np.float32)
+    off = np.linalg.norm(rgb - light[..., None] * colour, axis=-1)
+    saturation = np.ptp(rgb, -1) / rgb.max(-1).clip(0.05)
+    white = ((0.7 - saturation / max(np.ptp(colour) / colour.max(), 0.04)) / 0.3).clip(0, 1)
+    x, y = _frame(points * len(face) / len(drawing), len(face))
+    x = abs(x)
+    eyes = (1 - ((x - 0.5) / 0.34) ** 2 - ((y - 0.02) / 0.28) ** 2) / 0.3
+    mouth = (1 - (x / 0.42) ** 2 - ((y - 0.9) / 0.22) ** 2) / 0.3
+    near = ((1.15 - (x / 1.6) ** 2 - ((y - 0.6) / 2.0) ** 2) / 0.3).clip(0, 1) * (y > -0.9)
+    inside = np.exp(-((off / 0.2) ** 4)) * (1 - np.maximum(eyes, mouth).clip(0, 1) * white)
+    alike = np.exp(-((off / 0.05) ** 2)) * ((light - 0.35) / 0.2).clip(0, 1) * (light < 1.04)
+    return np.asarray(np.maximum(inside * face, alike * near * (1 - hair) * (1 - face)), np.float32)
+
+
+def _frame(points: Points, side: int) -> NDArray[np.float64]:
+    """Where the pixels of a picture of `side` px lie in its face's frame, (2, side, side), in eye distances."""
+    along = points[1] - points[0]
+    dx, dy = (np.arange(side) + 0.5 - at for at in points[:2].mean(0))
+    dx, dy = dx[None, :], dy[:, None]
+    return np.asarray(np.stack([dx * along[0] + dy * along[1], dy * along[0] - dx * along[1]]) / (along @ along))
