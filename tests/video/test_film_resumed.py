@@ -1,6 +1,7 @@
 """Clips that were stopped or damaged on the way are taken up again, or leave nothing behind."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Face
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipError
+from anime2real.video.constants import PACKAGE, code_sum
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.translate import translate_clip
 
@@ -75,9 +77,10 @@ def test_what_another_redraws_does_not_go_on_with_what_was_begun(tmp_path: Path,
         ("encode.ENCODERS", {"libx264": {"crf": "30", "bf": "0"}, "mpeg4": {"qscale": "9", "bf": "0"}}),
         ("encode.PIXELS", "yuv444p"), ("encode.LIBRARIES", "0"), ("upright.HD_HEIGHT", 100),
         ("outlines.LOOK_SECONDS", 0.05), ("frames.UNCHANGED", 1.0), ("track.EVERY", 4),
+        ("translate.code_sum", lambda: "of other code"),
     ],
 )  # fmt: skip
-def test_code_with_other_constants_does_not_go_on_with_what_was_begun(
+def test_other_code_does_not_go_on_with_what_was_begun(
     tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch, constant: str, value: object
 ) -> None:
     stopped = Interrupted(negative.bundle, threads=1)
@@ -86,6 +89,19 @@ def test_code_with_other_constants_does_not_go_on_with_what_was_begun(
         run(film, tmp_path / "out.mp4", stopped, segment=10)
     monkeypatch.setattr(f"anime2real.video.{constant}", value)
     assert run(film, tmp_path / "out.mp4", negative, segment=10).resumed == 0
+
+
+@pytest.mark.parametrize("room", [".", "bundle", "face", "image", "video"])
+def test_code_is_told_from_what_it_was_before_a_change(tmp_path: Path, room: str) -> None:
+    copies = [shutil.copytree(PACKAGE, tmp_path / name, ignore=_all_but_code) for name in ("one", "two", "other")]
+    changed = sorted((copies[1] / room).glob("*.py"))[-1]
+    changed.write_text(changed.read_text().replace("return", "return not", 1))
+    (copies[2] / "web" / "server.py").write_text("")  # no clip goes through it
+    assert code_sum() == code_sum(copies[0]) == code_sum(copies[2]) != code_sum(copies[1])
+
+
+def _all_but_code(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not name.endswith(".py") and not Path(folder, name).is_dir()]
 
 
 def test_an_error_leaves_nothing_behind(tmp_path: Path, film: Path, negative: Translator) -> None:

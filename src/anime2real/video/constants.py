@@ -1,10 +1,13 @@
-"""The constants that decide what comes out of a clip, so that a clip is not resumed by code that has others.
+"""The code and the constants that decide what comes out of a clip, so that none is resumed by others than began it.
 
-A version of the package says less: a clone changes within one.
+A version of the package says less: a clone changes within one. The code is told by the sum of its source, so that a
+clip begins anew after any change to it; the constants tell what code does not, such as the versions of libraries.
 """
 
 import hashlib
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -14,6 +17,21 @@ from anime2real.face import blend, fill, finder, geometry, heads, paste_back
 from anime2real.video import follow, frames, nearness, outlines, smooth, track, tracks
 
 _PLAIN: Final = (int, float, str, tuple, list, dict, Fraction, np.ndarray)
+
+
+PACKAGE: Final = Path(__file__).parent.parent
+ROOMS: Final = (".", "bundle", "face", "image", "video")
+"""Folders of the package whose code a clip may go through."""
+
+
+@lru_cache
+def code_sum(package: Path = PACKAGE) -> str:
+    """The SHA-256 of the code that clips go through, name by name; in an installation without source, of nothing."""
+    found = hashlib.sha256()
+    for path in sorted(path for room in ROOMS for path in (package / room).glob("*.py")):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def of_faces() -> dict[str, str]:

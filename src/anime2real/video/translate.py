@@ -33,7 +33,7 @@ from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
 from anime2real.video.animation import Animation
 from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
-from anime2real.video.constants import of_faces
+from anime2real.video.constants import code_sum, of_faces
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, write_json
@@ -221,7 +221,7 @@ def _key(source: Path, clip: Clip, options: ClipOptions) -> str:
     """A digest of everything that the results depend on, except the bundle."""
     smooth = options.smooth and asdict(options.smooth)
     ways = of_faces() | clip.constants()
-    parts = [__version__, ways, smooth, options.background, options.segment, asdict(options.who)]
+    parts = [__version__, code_sum(), ways, smooth, options.background, options.segment, asdict(options.who)]
     settings = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(f"{_sum(source)} {settings}".encode()).hexdigest()
 
