@@ -16,7 +16,8 @@ from anime2real.cli.main import main
 from anime2real.data.archive import archive_pack, restore_pack
 from anime2real.data.hold_out import hold_out
 from anime2real.data.pack import Pack, PackError
-from anime2real.data.pairs import prepare_pairs, resampled_map
+from anime2real.data.pair_crops import resampled_map
+from anime2real.data.pairs import prepare_pairs
 from anime2real.face.geometry import Similarity, around, scaling
 
 CLASSES = ("nothing", "skin", "hair")

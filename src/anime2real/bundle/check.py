@@ -1,7 +1,7 @@
 """Refuse a model before ONNX Runtime sees it, unless it is a translator such as our exports are, and bounded.
 
-Not loading or running, only reading: `onnx_file.py` reads the graph, `shapes.py` and `moves.py` say what each of its
-operators makes. No operator that they do not know is let through, so there are no loops, functions or branches, no
+Not loading or running, only reading: `onnx_file.py` reads the graph, `computations.py` and `moves.py` say what each of
+its operators makes. No operator that they do not know is let through, so there are no loops, functions or branches, no
 division of whole numbers, and no tensor whose size is not known before the first call. What is computed costs at most
 `MAX_WORK` multiplications a picture, and holds at most `MAX_BYTES` in the order of the file. ONNX Runtime may choose
 another order: `session.py` gives it no more memory than that, and a call that wants more fails.
@@ -10,11 +10,12 @@ another order: `session.py` gives it no more memory than that, and a call that w
 from collections.abc import Sequence
 from typing import Final
 
+from anime2real.bundle.computations import rules_that_compute
 from anime2real.bundle.limits import BATCH, IMAGE, MAX_BYTES
 from anime2real.bundle.moves import rules_that_move
 from anime2real.bundle.onnx_file import FLOAT, Declared, Graph, Node, read_graph
 from anime2real.bundle.protobuf import OnnxFileError
-from anime2real.bundle.shapes import Call, N, Value, given, rules_that_compute, tensor
+from anime2real.bundle.shapes import Call, N, Value, given, tensor
 
 OPSET: Final = 18
 MAX_WORK: Final = 2**39

@@ -1,4 +1,4 @@
-"""Rules, as in `shapes.py`, of the operators that move numbers and compute none: reshape, cut, join, pad, enlarge."""
+"""Rules, as in `computations.py`, of operators that move numbers and compute none: reshape, cut, join, pad, enlarge."""
 
 from collections.abc import Callable
 from math import prod

@@ -1,7 +1,7 @@
 """Pictures of the same names to a pack of pairs: drawings or label maps, and the photographs that they belong to.
 
-Both pictures of a pair get one crop, that of the face in the photograph, and one split. The pack is as `prepare.py`
-makes it, with a key `pair` in its index.
+Both pictures of a pair get one crop, that of the face in the photograph (`pair_crops.py`), and one split. The pack is
+as `prepare.py` makes it, with a key `pair` in its index.
 """
 
 from collections import Counter
@@ -12,40 +12,21 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from anime2real.atomic import atomic_folder
 from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
-from anime2real.data.duplicates import FEATURES, HASH, NEAR, distinct, perceptual_hash, thumbnail, thumbnails_alike
+from anime2real.data.duplicates import FEATURES, HASH, NEAR, distinct, thumbnail, thumbnails_alike
 from anime2real.data.members import Member, Split, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
 from anime2real.data.pack_files import sums_of, write_index, write_meta
+from anime2real.data.pair_crops import Pair, read_pair
 from anime2real.data.prepare import PackSummary, check_pack_options
-from anime2real.data.sources import (
-    Crop,
-    Cropped,
-    Rejected,
-    crop_box,
-    face_place,
-    frame_of,
-    index_entry,
-    read_member,
-    sha256_of,
-    split_of,
-)
+from anime2real.data.sources import Crop, Cropped, Rejected, index_entry, split_of
 from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS
-from anime2real.face.geometry import Beyond, Similarity, align, around, scaling
-from anime2real.image.decode import PictureError, decode
-from anime2real.image.label_map import MOST_CLASSES, LabelMap, read_label_map
+from anime2real.image.label_map import MOST_CLASSES
 from anime2real.progress import Progress
-
-Pair = tuple[Member, Member]
-"""The drawing or label map, and the photograph."""
-
-ALIKE: Final = 0.01
-"""Share by which the proportions of the two pictures of a pair may differ: rounding of a reduced size."""
 
 _CHUNK: Final = 16
 
@@ -223,78 +204,4 @@ def _read(pairs: list[Pair], recipe: _Recipe, processes: int | None) -> Iterator
 
 
 def _read_pairs(pairs: list[Pair], recipe: _Recipe) -> list[tuple[Cropped, Cropped] | Rejected]:
-    return [_read_pair(pair, recipe.size, recipe.crop, recipe.classes) for pair in pairs]
-
-
-def _read_pair(pair: Pair, size: int, crop: Crop, classes: tuple[str, ...]) -> tuple[Cropped, Cropped] | Rejected:
-    contents = []
-    for member in pair:
-        content = read_member(member)
-        if isinstance(content, Rejected):
-            return content
-        contents.append(content)
-    drawing, photograph = (member.shown_as for member in pair)
-    try:
-        image = decode(contents[1], name=photograph).image
-        other: Image.Image | LabelMap
-        if classes:
-            other = read_label_map(contents[0], classes, name=drawing)
-        else:
-            other = decode(contents[0], name=drawing).image
-        width, height = other.size if isinstance(other, Image.Image) else other.shape[::-1]
-        if abs(width * image.height / (height * image.width) - 1) > ALIKE:
-            raise PictureError(f"{drawing} has {width}×{height} px, its photograph {image.width}×{image.height}")
-        place, landmarks = _place(image, crop)
-    except PictureError as error:
-        named = str(error).startswith((drawing, photograph))
-        return Rejected("unreadable", str(error) if named else f"{photograph} {error}")
-    if place is None:
-        return Rejected("no face", f"{photograph} shows no face")
-    smaller = scaling(image.width / width).then(place)  # from px of the drawing
-    if isinstance(other, Image.Image):
-        pixels = _cut(other, smaller, size, crop)
-    else:
-        pixels = np.repeat(resampled_map(other, smaller, size)[:, :, None], 3, axis=2)
-    beyond: Beyond = "mirror" if classes else "quiet"  # a label map goes on by its mirror image: so does what it shows
-    frame = None if landmarks is None else frame_of(place, image.size)
-    points = None if landmarks is None else landmarks * size
-    sides = ((pixels, contents[0], smaller), (_cut(image, place, size, crop, beyond), contents[1], place))
-    first, second = (
-        Cropped(part, perceptual_hash(Image.fromarray(part)), sha256_of(content), 1 / (of.scale * size), points, frame)
-        for part, content, of in sides
-    )
-    return first, second
-
-
-def _place(image: Image.Image, crop: Crop) -> tuple[Similarity | None, NDArray[np.float64] | None]:
-    """Where a photograph's crop lies, from px to the unit square, and its landmarks there; None without a face."""
-    if crop in ("face", "tilted"):
-        found = face_place(image, crop)
-        return found[:2] if found else (None, None)
-    left, top, side = crop_box(*image.size, crop)
-    return around((left + side / 2, top + side / 2), side), None
-
-
-def _cut(image: Image.Image, place: Similarity, size: int, crop: Crop, beyond: Beyond = "quiet") -> NDArray[np.uint8]:
-    """The crop (S, S, 3) of a picture in colour, as `sources` takes it."""
-    if crop in ("face", "tilted"):
-        return np.asarray(align(image, place, size, beyond=beyond))
-    (left, top), (right, below) = place.inverse(np.array([[0.0, 0.0], [1.0, 1.0]])).clip(0, image.size).tolist()
-    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, right, below)))
-
-
-def resampled_map(values: LabelMap, place: Similarity, size: int) -> LabelMap:
-    """The crop (S, S) of a label map by the nearest neighbour, continued beyond its edges by its mirror image.
-
-    Args:
-        values: (H, W).
-        place: from px of the map to the unit square of the crop.
-        size: S.
-    """
-    middles = (np.arange(size) + 0.5) / size
-    points = place.inverse(np.stack(np.meshgrid(middles, middles), axis=-1))
-    bounds = np.array(values.shape[::-1])
-    # Rounded first, so that a point that computes to 2.9999999 is pixel 3, where it belongs.
-    inside = np.floor(points.round(6)).astype(np.int64) % (2 * bounds)
-    columns, rows = np.moveaxis(np.minimum(inside, 2 * bounds - 1 - inside), -1, 0)
-    return np.asarray(values[rows, columns], np.uint8)
+    return [read_pair(pair, recipe.size, recipe.crop, recipe.classes) for pair in pairs]
