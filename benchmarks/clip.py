@@ -7,8 +7,8 @@ The clip is that of `video.py`, one face that sways, another drawing in each fra
 its crops come back as they are, so that what is left is the program's own. Decoding and following are measured alone,
 too. Milliseconds of processor time a frame, of all cores together, since a machine may be busy; the last line is JSON.
 
-`--clock ROUNDS`, for a quiet machine, runs the network: milliseconds a frame by the clock, from file to file, less those
-that the network takes alone, in the same batches on the same threads. Both take turns; of each the best round counts.
+`--clock ROUNDS`, for a quiet machine, runs the network: milliseconds a frame by the clock, from file to file, less
+those that the network takes alone, in the same batches on the same threads. They take turns, and best rounds count.
 """
 
 import argparse

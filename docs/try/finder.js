@@ -1,6 +1,6 @@
 // Finds faces of both domains, step by step as src/anime2real/face/finder.py does. The manifest has its constants.
 
-import { align, crop } from "./align.js";
+import { align, crop, reduce } from "./align.js";
 import { apply, around, compose, inverse, mean, scaleOf, scaling, tiltOf, toTemplate } from "./geometry.js";
 import { resize, round, toFloat } from "./pixels.js";
 
@@ -117,7 +117,7 @@ export class Finder {
     const found = [];
     for (;;) {
       const [width, height] = [picture.width, picture.height].map((size) => Math.max(1, round(size * factor)));
-      found.push(...(await this.detect(resize(picture, width, height, factor < 1 ? "box" : "bicubic"), picture)));
+      found.push(...(await this.detect(resized(picture, width, height), picture)));
       if (Math.max(width, height) / 2 < smallest) return found;
       factor /= 2;
     }
@@ -234,4 +234,12 @@ export async function inBox(finder, picture, { centre, side, view, pixels, alike
   }
   const landmarks = template.map((point) => apply(inverse(frame), point));
   return { landmarks, crop: toTemplate(landmarks, template) };
+}
+
+/** A picture at another size; the same share of both sides, if it is whole, by blocks, as in Python. */
+function resized(picture, width, height) {
+  const smaller = Math.max(width, height) < Math.max(picture.width, picture.height);
+  const share = Math.trunc(picture.width / width);
+  const whole = share > 1 && picture.width === share * width && picture.height === share * height;
+  return whole ? reduce(picture, share) : resize(picture, width, height, smaller ? "box" : "bicubic");
 }

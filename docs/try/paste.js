@@ -18,6 +18,7 @@ const SMALLER = [1.2, 1.8];
 const NOISE = 256;
 const ROWS = 96;
 const MOST_GRAIN = 10;
+const AROUND = 3;
 
 /**
  * A copy of a picture with the head of a crop replaced by its translation.
@@ -44,6 +45,10 @@ export function pasteHead(picture, square, result, toUnit, masks) {
     }
   }
   if (seen[2] <= seen[0]) return { ...picture, data: new Uint8Array(picture.data) };
+  for (const at of [0, 1]) {
+    seen[at] = Math.max(0, seen[at] - AROUND);
+    seen[at + 2] = Math.min(side, seen[at + 2] + AROUND);
+  }
   const place = compose(compose(toUnit, scaling(side)), moving(-seen[0], -seen[1]));
   const size = [seen[2] - seen[0], seen[3] - seen[1]];
   const [left, top, right, bottom] = extent(inverse(place), size, picture, 1);
@@ -102,8 +107,8 @@ function sharpened(part, scale) {
   return { ...part, data: new Uint8Array(out.buffer) };
 }
 
-/** Pillow's bilinear `Image.transform` of a part; nothing beyond it. */
-function bilinear({ width, height, data }, back, [outWidth, outHeight]) {
+/** A part resampled linearly, nothing beyond it: `warped` in Python; Pillow's `Image.transform`, if `half` is 0. */
+function bilinear({ width, height, data }, back, [outWidth, outHeight], half = 0.5) {
   const out = new Uint8Array(outWidth * outHeight * 3);
   for (let row = 0, to = 0; row < outHeight; row++) {
     for (let column = 0; column < outWidth; column++, to += 3) {
@@ -117,7 +122,7 @@ function bilinear({ width, height, data }, back, [outWidth, outHeight]) {
       for (let c = 0; c < 3; c++) {
         const above = data[upper + left + c] + (data[upper + right + c] - data[upper + left + c]) * dx;
         const below = data[lower + left + c] + (data[lower + right + c] - data[lower + left + c]) * dx;
-        out[to + c] = above + (below - above) * dy;
+        out[to + c] = above + (below - above) * dy + half;
       }
     }
   }
@@ -129,7 +134,7 @@ function warp(part, back, size, isColour) {
   const reduced = Math.trunc(scaleOf(back));
   if (reduced >= 2) {
     [part, back] = [reduce(part, reduced), compose(back, scaling(1 / reduced))];
-    return isColour ? sample(part, back, size, "edge") : bilinear(part, back, size);
+    return isColour ? sample(part, back, size, "edge") : bilinear(part, back, size, 0);
   }
   const enlarged = Math.trunc(1 / scaleOf(back));
   if (enlarged >= 2) {

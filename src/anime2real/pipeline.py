@@ -160,19 +160,19 @@ def crop_faces(
     who: Who | Sequence[Who] = AS_SEEN,
     keep_tilt: bool | None = None,
     lined_up: bool = False,
+    linear: bool = False,
 ) -> Crops:
-    """Cut the faces out of a picture, as squares that a bundle takes.
-
-    A bundle with `classes` takes the centre square of a label map, in which no face is looked for.
+    """Cut the faces out of a picture, as squares that a bundle takes; if that has `classes`, the middle of a label map.
 
     Args:
         image: RGB.
         faces: to crop; none takes the centre square for one.
         bundle: to run.
-        who: who the results should show: one for all faces, or one for each; ignored by bundles that do not take it.
+        who: who the results should show, one for all or one for each face; ignored by bundles that do not take it.
         keep_tilt: whether crops keep the tilt of their faces, or turn them upright; if None, they keep it for bundles
             that take the tilt as an input, since such a network has learned from tilted faces.
         lined_up: the picture is a lined-up face, as a pack's are: without faces, the crop of it that the bundle takes.
+        linear: as of `align`.
 
     Raises:
         PictureError: the bundle takes label maps, and the picture is none.
@@ -190,7 +190,7 @@ def crop_faces(
     frames = tuple(upright(face.crop) if keep_tilt else face.crop for face in faces)
     frames = tuple(closer(frame, bundle.crop_share) for frame in frames) if bundle.crop_share != 1 else frames
     landmarks = np.stack([frame(face.landmarks) for frame, face in zip(frames, faces, strict=True)])
-    pixels = np.stack([np.asarray(align(image, frame, bundle.px)) for frame in frames])
+    pixels = np.stack([np.asarray(align(image, frame, bundle.px, linear=linear)) for frame in frames])
     return Crops(image, tuple(faces), pixels, frames, landmarks, _asked(image, faces, bundle, who))
 
 

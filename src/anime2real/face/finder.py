@@ -119,14 +119,14 @@ class FaceFinder:
         return found
 
     def _at_sizes(self, image: Image.Image, largest: int) -> list[Candidate]:
-        longest = max(image.size)
-        factor = min(1.0, largest / longest) if longest >= SMALLEST else SMALLEST / longest
+        factor = (min(largest, max(image.size)) if max(image.size) >= SMALLEST else SMALLEST) / max(image.size)
         found: list[Candidate] = []
         while True:
             size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
-            found += self._detect(
-                image.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC), image.size
-            )
+            share = image.width // size[0]
+            whole = share > 1 and image.size == (share * size[0], share * size[1])  # takes a quarter of the time
+            by = Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC
+            found += self._detect(image.reduce(share) if whole else image.resize(size, by), image.size)
             if max(size) / 2 < SMALLEST:
                 return found
             factor /= 2
@@ -140,10 +140,9 @@ class FaceFinder:
         answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": to_float(padded[None])})[0][0]
         heat = answers[0]
         neighbours = np.lib.stride_tricks.sliding_window_view(np.pad(heat, 1, constant_values=0), (3, 3))
-        rows, columns = np.nonzero((heat >= SEEN) & (heat >= neighbours.max((2, 3))))
         scale = np.array(original) / small.size
         result = []
-        for row, column in zip(rows, columns, strict=True):
+        for row, column in np.argwhere((heat >= SEEN) & (heat >= neighbours.max((2, 3)))):
             _, real, size, dx, dy = answers[:, row, column].tolist()
             x, y = (column + 0.5 + dx) * STRIDE * scale[0], (row + 0.5 + dy) * STRIDE * scale[1]
             side = REFERENCE * 2.0**size * float(scale.mean())

@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from anime2real.domain import Domain
 from anime2real.face.fill import fill_quietly
+from anime2real.image.warp import warped_picture
 
 Points = NDArray[np.float64]
 Size = tuple[int, int]
@@ -186,7 +187,9 @@ def mirror(landmarks: Points, width: float) -> Points:
     return mirrored
 
 
-def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond = "quiet") -> Image.Image:
+def align(
+    image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond = "quiet", linear: bool = False
+) -> Image.Image:
     """The crop (side, side) that a similarity from px to the unit square cuts out.
 
     A crop much smaller than what it shows is taken from a reduced picture, so that nothing aliases.
@@ -198,6 +201,7 @@ def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond 
         beyond: how the picture is continued beyond its edge: `quiet`, by its mirror image, which soon fades into soft
             colours (`fill_quietly`), so that a translator sees no second face and no streaks; `mirror`, by that image
             alone; or `edge`, by repeating the edge, which is how the networks that find and label faces have learned.
+        linear: resample by `image.warp`, in half of the time; crops of packs, and of pictures, are cubic.
     """
     place = to_unit.then(scaling(side))  # px of the picture to px of the crop
     left, top, right, bottom = extent(place.inverse, (side, side), image.size, margin=4.0 / min(1.0, place.scale))
@@ -208,10 +212,9 @@ def align(image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond 
         part = part.reduce(factor)
         back = back.then(scaling(1 / factor))
     padded, offset = _continued(part, back, side, beyond)
-    matrix = back.then(Similarity(1 + 0j, complex(*offset))).matrix()
-    crop = padded.transform(
-        (side, side), Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC
-    )
+    matrix, size = back.then(Similarity(1 + 0j, complex(*offset))).matrix(), (side, side)
+    how = Image.Transform.AFFINE, tuple(matrix.flatten()), Image.Resampling.BICUBIC
+    crop = warped_picture(padded, matrix, size) if linear else padded.transform(size, *how)
     corners = to_unit.inverse(UNIT_SQUARE)
     inside = (corners >= 0).all() and (corners <= image.size).all()
     return crop if beyond != "quiet" or inside else fill_quietly(crop, lambda n: _beyond(to_unit, image.size, n))
@@ -249,12 +252,8 @@ def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather
     if right <= left or bottom <= top:
         return image.copy()
     matrix = Similarity(1 + 0j, complex(left, top)).then(from_picture).matrix()
-    size = (right - left, bottom - top)
-    mask = _soft_square(side, feather)
-    warped, opacity = (
-        part.transform(size, Image.Transform.AFFINE, tuple(matrix.flatten()), resample=Image.Resampling.BICUBIC)
-        for part in (crop, mask)
-    )
+    how = (right - left, bottom - top), Image.Transform.AFFINE, tuple(matrix.flatten()), Image.Resampling.BICUBIC
+    warped, opacity = (part.transform(*how) for part in (crop, _soft_square(side, feather)))
     result = image.copy()
     result.paste(warped, (left, top), opacity)
     return result

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 
 from anime2real.face.blend import blended, level_table
 from anime2real.face.geometry import Similarity, Size, extent, scaling
 from anime2real.face.heads import Masks, head_masks
+from anime2real.image.warp import warped_with_mask
 
 Pixels = NDArray[np.uint8]
 
@@ -31,13 +32,8 @@ DARKEST: Final = 0.3
 _LEAST: Final = [0] * 4 + list(range(4, 256))
 """Of opacity: a hundredth changes nothing, and makes the part of the picture larger that is worked on."""
 
-SHARPER: Final = 0.11
-"""What a pixel gives to each of its four neighbours is taken from them before a result is resampled linearly, which
-would blur it: so it is as near to the ideal (46.9 dB) as by cubics (46.8), in half of the time, and as sharp."""
-
-SMALLER: Final = (1.2, 1.8)
-"""Where a result is made smaller than by the first, linear blur is welcome, and by the second, no pixel is sharpened:
-at 1.5 and 1.8 that is 43.7 and 41.9 dB, by cubics 42.0 and 38.7."""
+AROUND: Final = 3
+"""Pixels of a crop around what is pasted: nothing of it shows at their edge, which goes on beyond."""
 
 _AFFINE: Final = Image.Transform.AFFINE
 
@@ -73,13 +69,14 @@ def paste_head(
     seen = opacity.getbbox()
     if seen is None:
         return image.copy()
+    seen = max(0, seen[0] - AROUND), max(0, seen[1] - AROUND), min(side, seen[2] + AROUND), min(side, seen[3] + AROUND)
     place = to_unit.then(scaling(side)).then(Similarity(1 + 0j, complex(-seen[0], -seen[1])))
     made, opacity = made.crop(seen), opacity.crop(seen)
     left, top, right, bottom = extent(place.inverse, made.size, image.size, margin=1.0)
     back = Similarity(1 + 0j, complex(left, top)).then(place)
     size = (right - left, bottom - top)
-    warped, cover = _warped(made, opacity, back, size)
-    grained = _grained(warped, image.crop((left, top, right, bottom)), np.asarray(cover))
+    placed, cover = _placed(made, opacity, back, size)
+    grained = _grained(placed, image.crop((left, top, right, bottom)), np.asarray(cover))
     copy = image.copy()
     copy.paste(grained, (left, top), cover)
     return copy
@@ -155,7 +152,7 @@ def _fading(side: int) -> Image.Image:
     return Image.fromarray(np.asarray(np.minimum(ramp[:, None], ramp[None]) * 255 + 0.5, np.uint8))
 
 
-def _warped(made: Image.Image, opacity: Image.Image, back: Similarity, size: Size) -> tuple[Image.Image, Image.Image]:
+def _placed(made: Image.Image, opacity: Image.Image, back: Similarity, size: Size) -> tuple[Image.Image, Image.Image]:
     """A crop and its opacity as they lie in a part of the picture.
 
     Resampled to many times its size, it would show its pixels; to a fraction, but a few of them.
@@ -171,12 +168,4 @@ def _warped(made: Image.Image, opacity: Image.Image, back: Similarity, size: Siz
         larger = made.width * enlarged, made.height * enlarged
         made, opacity = (part.resize(larger, Image.Resampling.LANCZOS) for part in (made, opacity))
         back = back.then(scaling(enlarged))
-    less, none = SMALLER
-    if share := SHARPER * min(1.0, max(0.0, (none - back.scale) / (none - less))):
-        around, middle = -share, 1 + 4 * share
-        kernel = 0, around, 0, around, middle, around, 0, around, 0
-        made = made.filter(ImageFilter.Kernel((3, 3), kernel, scale=1))
-    four = Image.merge("RGBX", (*made.split(), opacity))
-    matrix = tuple(back.matrix().flatten())
-    *colours, cover = four.transform(size, _AFFINE, matrix, Image.Resampling.BILINEAR).split()
-    return Image.merge("RGB", colours), cover
+    return warped_with_mask(made, opacity, back.matrix(), size)

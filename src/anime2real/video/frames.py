@@ -123,7 +123,7 @@ def _crop_frame(
     faces = [_face(tracks[which], number) for which in here]
     order = sorted(range(len(here)), key=lambda i: faces[i].crop.scale)  # the largest first, which is pasted on top
     people = [who[here[i]] for i in order]
-    crops = crop_faces(frame.image, [faces[i] for i in order], translator.bundle, who=people)
+    crops = crop_faces(frame.image, [faces[i] for i in order], translator.bundle, who=people, linear=True)
     crops = replace(crops, cutout=frame.cutout)
     cut = _FrameFaces(frame, crops, [here[i] for i in order])
     for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
