@@ -53,7 +53,7 @@ LIFT: Final = 0.9
 REACH: Final = 20.0
 """… and L* by which it moves at most."""
 
-GREY: Final = 14.0
+GREY: Final = 5.0
 """Chroma below which photographed skin is that of a grey picture."""
 
 PAPER: Final = 96.5
