@@ -11,16 +11,18 @@ import onnx
 import pytest
 import tiny
 from draw_faces import LOOKS, draw_face
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from anime2real import Translator, UserError
+from anime2real import Translator, UserError, network
 from anime2real.bundle.format import BundleError, read
 from anime2real.bundle.redrawer import networks_sum
+from anime2real.domain import Domain
 from anime2real.face.geometry import TEMPLATE
 from anime2real.image.decode import PictureError
 from anime2real.network import TranslatorError
-from anime2real.session import to_float, to_uint8
+from anime2real.session import Pixels, to_float, to_uint8
 from anime2real.translator import find_faces
 from anime2real.translator import kept as kept_translator
 
@@ -81,6 +83,28 @@ def test_results_are_redrawn_and_translated_once_more(tmp_path: Path) -> None:
     assert back.translate(dark)[0, 0, 0, 0] == round((-0.6 * 0.5 + 1) * 127.5)
 
 
+def test_what_is_made_in_the_end_gets_the_colours_of_what_went_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inverted(inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain) -> Pixels:
+        asked.append((inputs, results, landmarks, to))
+        return 255 - results
+
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(network, "keep_colours", inverted)
+    redrawn(tmp_path, keeps_colours=True)
+    keeps = tiny.write_bundle(tmp_path / "there", tiny.model(add=0.25), redrawn_by="back", keeps_colours=True)
+    dark, places = np.full((2, PX, PX, 3), 51, np.uint8), np.stack([TEMPLATE, TEMPLATE + 0.1])
+    plain = Translator(keeps, keeps_colours=False).translate(dark, places)
+    assert not asked
+    assert np.array_equal(Translator(keeps).translate(dark, places), 255 - plain)
+    ((inputs, results, landmarks, to),) = asked  # once: not of the drawing on the way
+    assert np.array_equal(inputs, dark)
+    assert np.array_equal(results, plain)
+    assert np.array_equal(landmarks, places)
+    assert to == "real"
+
+
 def test_two_that_redraw_each_other_do_so_once(tmp_path: Path) -> None:
     there = redrawn(tmp_path, redrawn_by="there")
     assert there.translate(np.full((1, PX, PX, 3), 51, np.uint8))[0, 0, 0, 0] == round((-0.35 * 0.5 + 1.25) * 127.5)
@@ -121,6 +145,9 @@ def test_what_redraws_has_to_lie_beside_and_lead_back(tmp_path: Path) -> None:
     manifest = tmp_path / "alone" / "there" / "bundle.json"
     manifest.write_text(manifest.read_text().replace('"back"', '"../back"'))
     with pytest.raises(BundleError, match="redrawn_by in 'training' must be the name of a bundle"):
+        Translator.open(tmp_path / "alone" / "there")
+    manifest.write_text(manifest.read_text().replace('"redrawn_by": "../back"', '"keeps_colours": 1'))
+    with pytest.raises(BundleError, match="keeps_colours in 'training' must be true or false, not 1"):
         Translator.open(tmp_path / "alone" / "there")
 
 

@@ -67,16 +67,19 @@ def write_bundle(
     ages: tuple[float, float] | None = None,
     classes: tuple[str, ...] = (),
     redrawn_by: str | None = None,
+    keeps_colours: bool = False,
 ) -> Bundle:
     """A whole bundle; its model gives back what goes in, unless `content` is another.
 
     `classes` are those of the label maps that it takes, if it does.
+    `keeps_colours` says that results get their inputs' colours.
     `redrawn_by` names the bundle beside it that draws its results once more.
     `ages` are those that a bundle with the condition `who` draws; all that can be asked for if None.
     """
     training: dict[str, Any] = {"minutes": 1.5, "pairs": 1000}
     training |= ({} if ages is None else {"ages": list(ages)}) | ({"classes": list(classes)} if classes else {})
     training |= {} if redrawn_by is None else {"redrawn_by": redrawn_by}
+    training |= {"keeps_colours": True} if keeps_colours else {}
     bundle = Bundle(
         method, source, target, px, licence="CC0-1.0", rights="none needed", conditions=conditions,
         training=training, figures=dict(figures or {}), hardware="none",

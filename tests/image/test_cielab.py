@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anime2real.image.cielab import ciede2000, to_lab
+from anime2real.image.cielab import ciede2000, from_lab, to_lab
 
 SHARMA = np.array(
     [
@@ -64,3 +64,11 @@ def test_lab_is_that_of_published_colours() -> None:
         [2.7418, 0, 0],  # below the knee of either curve
     ]  # Lindbloom's calculator, sRGB, D65
     np.testing.assert_allclose(to_lab(np.array(colours)), expected, atol=0.01)
+
+
+def test_srgb_comes_back_of_cielab_and_what_no_screen_shows_is_clipped() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (1000, 3))
+    np.testing.assert_allclose(from_lab(to_lab(levels)), levels, atol=1e-3)
+    shown = from_lab(np.array([50.0, 120.0, -120.0]))
+    assert (shown >= 0).all()
+    assert (shown <= 255).all()

@@ -52,7 +52,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:
         for weight in start.parameters():
             weight += 0.02 * torch.randn_like(weight)
     options = {"hair_recolouring": 0.5, "width": 32, "start_from": ["there"]}
-    more = {"options": options, "discriminator_features": "Lite0", "redrawn_by": BACK}
+    more = {"options": options, "discriminator_features": "Lite0", "redrawn_by": BACK, "keeps_colours": True}
     tiny.write_bundle(folder / BACK, tiny.model(PX), method="galatea", source="real", target="anime", px=PX)
     return first, written(start, folder / "second", 8, "of another", "", **more)
 
@@ -88,6 +88,7 @@ def test_its_bundle_says_what_it_is_of(pair: tuple[Bundle, Bundle], mean: Bundle
     assert [part["sources"] for part in mean.training["averaged_from"]] == [["of one"], ["of another"]]
     assert mean.training["crop"] == "face"  # which they share
     assert mean.training["redrawn_by"] == BACK  # which one of them has learned from
+    assert mean.keeps_colours
     image = sample_pictures(1, PX, 3)
     with torch.inference_mode():
         torch.testing.assert_close(

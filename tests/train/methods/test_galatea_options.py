@@ -97,6 +97,7 @@ def test_the_defaults_train_with_all_discriminators_and_resume(
     assert train(config, known, tmp_path / "straight", PLAIN).finished
     translators = restore_run(tmp_path / "straight").method.translators()
     assert {one.target: one.redrawn for one in translators} == {"real": True, "anime": False}
+    assert all(one.keeps_colours for one in translators)
     losses = json.loads((tmp_path / "straight" / "stats.jsonl").read_text().splitlines()[-1])["losses"]
     assert {
         "cam",

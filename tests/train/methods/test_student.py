@@ -238,6 +238,7 @@ def test_it_starts_as_its_teacher_goes_on_where_it_stopped_and_says_whose_weight
     assert [path.name for path in status.bundles] == ["student-anime-to-real"]
     bundle = read(status.bundles[0])
     assert bundle.redrawn_by is None
+    assert bundle.keeps_colours
     card, written = status.bundles[0].joinpath("README.md").read_text(), (tmp_path / "run/config.toml").read_text()
     for name in ("cycle_weight", "cam_weight", "style_weight", "oldest_drawing", "skin_taught"):  # it has no part in
         assert name not in bundle.training["options"].keys() | set(written.split())
