@@ -22,7 +22,7 @@ from anime2real.bundle.registry import find_bundles
 from anime2real.data.pack import Pack, PackError
 from anime2real.errors import UserError
 from anime2real.measure.sharpness import fine_detail, resized
-from anime2real.train.method import Augment
+from anime2real.train.batch import Augment
 from anime2real.train.random_numbers import CROP
 from anime2real.train.step import cropped
 

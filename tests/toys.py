@@ -19,7 +19,7 @@ from anime2real.data.index_columns import SPLITS
 from anime2real.data.pack import Pack
 from anime2real.data.pack_files import note_hair, sums_of, write_both
 from anime2real.domain import DOMAINS, Domain
-from anime2real.train.method import Batch
+from anime2real.train.batch import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.options import (
     AutoencoderConfig,

@@ -8,6 +8,7 @@ from trainings import OnTheDeviceAlone
 
 from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
+from anime2real.train.batch import Batch
 from anime2real.train.face_colours import iris_colours, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import rgb_to_lab
@@ -16,7 +17,6 @@ from anime2real.train.losses.eye_colour import LIGHTNESS
 from anime2real.train.losses.eye_colour import eye_distance as eye_distances
 from anime2real.train.losses.skin_colour import STEP, TOLERANCE, tone
 from anime2real.train.losses.skin_colour import skin_distance as skin_distances
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_colours import recoloured
 from anime2real.train.methods.galatea_kept import kept
 from anime2real.train.methods.galatea_options import GalateaConfig

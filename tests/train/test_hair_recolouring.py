@@ -13,9 +13,9 @@ from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea, sta
 
 from anime2real.data.pack import Pack
 from anime2real.image.cielab import to_lab as measured_lab
+from anime2real.train.batch import Batch
 from anime2real.train.export.run import export_run
 from anime2real.train.hair_recolouring import chosen_colours, lab_to_rgb, recoloured, rgb_to_lab
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import HAIR_COLOURS
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers

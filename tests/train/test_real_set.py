@@ -14,7 +14,7 @@ from trainings import OnTheDeviceAlone, galatea, plain, upper
 
 from anime2real.data.pack import Pack
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.method import Batch
+from anime2real.train.batch import Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers

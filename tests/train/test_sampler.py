@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from toys import SIZE, TINY, Toy
 
 from anime2real.data.pack import Pack
-from anime2real.train.method import Augment
+from anime2real.train.batch import Augment
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.random_numbers import CROP
 from anime2real.train.run.config import Budget, TrainConfig, TrainError

@@ -16,11 +16,11 @@ from anime2real.bundle.format import read
 from anime2real.data.pack import Pack
 from anime2real.data.sources import frame_of
 from anime2real.face.geometry import around
+from anime2real.train.batch import Augment, Batch
 from anime2real.train.face_parts import beside_expression
 from anime2real.train.hard_inputs import flat, recoloured, soft
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.who import asked_for, matching_loss, wrong_labels
-from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_discriminators import masked
 from anime2real.train.methods.galatea_options import GalateaConfig, resolved

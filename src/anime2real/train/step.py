@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.train.accelerated import fused_functions
+from anime2real.train.batch import Augment, Batch
 from anime2real.train.joined_batch import JoinedGradients, world_size
-from anime2real.train.method import Augment, Batch, Method
+from anime2real.train.method import Method
 from anime2real.train.networks.tilt import mirrored
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 from anime2real.train.sampler import BatchIndices

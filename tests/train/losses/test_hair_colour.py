@@ -13,11 +13,11 @@ from trainings import PLAIN, config, galatea, plain, upper
 
 from anime2real.data.hair_masks import hair_places
 from anime2real.data.pack import Pack
+from anime2real.train.batch import Batch
 from anime2real.train.hair_recolouring import lab_to_rgb
 from anime2real.train.joined_batch import joined_mean
 from anime2real.train.losses.hair_colour import LIGHTNESS
 from anime2real.train.losses.hair_colour import hair_distance as hair_distances
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_options import GalateaConfig, default_unshuffle
 from anime2real.train.random_numbers import COLUMNS, RandomNumbers

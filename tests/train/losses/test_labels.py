@@ -11,9 +11,9 @@ from torch import Tensor
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Face, align
 from anime2real.face.who import LABEL_CROP, Labels
+from anime2real.train.batch import Batch
 from anime2real.train.face_parts import lined_up
 from anime2real.train.losses.labels import WEIGHTS, label_distance
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_told import labelled
 from anime2real.train.networks.efficientnet import LiteFeatures

@@ -11,9 +11,9 @@ from trainings import PLAIN, OnTheDeviceAlone, assert_same, config, galatea
 from anime2real import Translator
 from anime2real.bundle.format import STYLE, read
 from anime2real.data.pack import Pack
+from anime2real.train.batch import Batch
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.losses.styles import half_usual, style_likeness, styles
-from anime2real.train.method import Batch
 from anime2real.train.networks.efficientnet import LiteFeatures
 from anime2real.train.random_numbers import RandomNumbers, draw_numbers
 from anime2real.train.sampler import Sampler

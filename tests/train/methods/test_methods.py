@@ -12,8 +12,8 @@ import torch
 from toys import SIZE, TINY, Toy, batch
 
 from anime2real.data.pack import Pack
+from anime2real.train.batch import Batch
 from anime2real.train.losses.adversarial import least_squares
-from anime2real.train.method import Batch
 from anime2real.train.methods.autoencoder import Autoencoder, squared_distances, thumbnails
 from anime2real.train.methods.cyclegan import CycleGAN, exchange
 from anime2real.train.methods.difference import Difference

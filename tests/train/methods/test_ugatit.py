@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from toys import SIZE, TINY
 
+from anime2real.train.batch import Batch
 from anime2real.train.export.comparison import LIMIT
 from anime2real.train.export.to_onnx import export_checked
 from anime2real.train.losses.adversarial import cam_loss
-from anime2real.train.method import Batch
 from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.methods.ugatit import UGATIT
 from anime2real.train.networks.resnet import InstanceNorm

@@ -16,9 +16,9 @@ from trainings import PLAIN, faces, with_landmarks
 from anime2real.bundle.check import check_translator
 from anime2real.bundle.format import read
 from anime2real.face.geometry import tilt_of
+from anime2real.train.batch import Augment, Batch
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.run import export_run
-from anime2real.train.method import Augment, Batch
 from anime2real.train.methods.cyclegan import CycleGAN
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (

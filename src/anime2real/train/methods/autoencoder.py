@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
+from anime2real.train.batch import Augment, Batch
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.methods.options import AutoencoderConfig
 from anime2real.train.networks.autoencoder import ConvolutionalAutoencoder
 from anime2real.train.optimizers import adam

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from anime2real.domain import Domain
+from anime2real.train.batch import Batch
 from anime2real.train.joined_batch import joined, part
 from anime2real.train.losses.adversarial import absolute, least_squares, squared
-from anime2real.train.method import Batch, Method, TrainedTranslator
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.methods.options import CycleGANConfig
 from anime2real.train.networks.resnet import initialise
 from anime2real.train.networks.tilt import (

@@ -13,8 +13,9 @@ means, so it can only change the average colour at each place: it is the floor t
 import torch
 from torch import Tensor, nn
 
+from anime2real.train.batch import Augment, Batch
 from anime2real.train.joined_batch import mean_of_parts
-from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.methods.options import DifferenceConfig
 
 

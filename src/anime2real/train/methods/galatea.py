@@ -50,13 +50,14 @@ from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
+from anime2real.train.batch import Batch
 from anime2real.train.face_parts import DETAILS
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.styles import style_likeness, styles
-from anime2real.train.method import Batch, Method, TrainedTranslator
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.methods.galatea_colours import hardened, recoloured, tinted
 from anime2real.train.methods.galatea_discriminators import Discriminators, seen_beside_real, seen_results
 from anime2real.train.methods.galatea_kept import kept, kept_losses

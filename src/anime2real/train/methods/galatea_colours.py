@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from anime2real.train.batch import Batch
 from anime2real.train.face_colours import iris_colours, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import chosen_colours
@@ -18,7 +19,6 @@ from anime2real.train.hard_inputs import flat, soft
 from anime2real.train.hard_inputs import recoloured as recoloured_input
 from anime2real.train.losses.eye_colour import open_eyes
 from anime2real.train.losses.skin_colour import tone
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 
 

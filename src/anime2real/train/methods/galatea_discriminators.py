@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.train.augment import augmented, softened
+from anime2real.train.batch import Batch
 from anime2real.train.face_parts import beside_expression, detail
 from anime2real.train.losses.adversarial import (
     discriminators_loss,
@@ -24,7 +25,6 @@ from anime2real.train.losses.adversarial import (
     worst_patch,
 )
 from anime2real.train.losses.who import matching_least_squares, matching_loss, wrong_labels
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_results import Results
 from anime2real.train.methods.galatea_told import joined

@@ -8,12 +8,12 @@ from typing import Any, Final
 from torch import Tensor
 
 from anime2real.domain import Domain, other
+from anime2real.train.batch import Batch
 from anime2real.train.joined_batch import joined_mean
 from anime2real.train.losses.eye_colour import eye_distance
 from anime2real.train.losses.hair_colour import hair_distance
 from anime2real.train.losses.labels import label_distance
 from anime2real.train.losses.skin_colour import skin_distance
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_told import asked
 from anime2real.train.networks.efficientnet import LiteFeatures

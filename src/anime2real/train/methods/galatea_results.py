@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from anime2real.domain import DOMAINS, Domain, other
+from anime2real.train.batch import Batch
 from anime2real.train.joined_batch import places
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_told import labelled
 

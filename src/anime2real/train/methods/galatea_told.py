@@ -8,9 +8,9 @@ whom they show, or the usual style.
 import torch
 from torch import Tensor
 
+from anime2real.train.batch import Batch
 from anime2real.train.losses.styles import half_usual, styles
 from anime2real.train.losses.who import asked_for
-from anime2real.train.method import Batch
 from anime2real.train.methods.galatea_options import GalateaConfig
 
 Told = tuple[Tensor | None, Tensor | None]

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain, other
-from anime2real.train.method import Augment, Batch, Method, TrainedTranslator
+from anime2real.train.batch import Augment, Batch
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.optimizers import adam
 from anime2real.train.run.config import TrainError
 

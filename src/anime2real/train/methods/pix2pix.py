@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anime2real.domain import Domain
+from anime2real.train.batch import Batch
 from anime2real.train.losses.adversarial import absolute
-from anime2real.train.method import Batch
 from anime2real.train.methods.options import Pix2PixConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
 from anime2real.train.networks.patch import PatchDiscriminator

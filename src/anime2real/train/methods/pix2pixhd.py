@@ -27,9 +27,9 @@ from torch import Tensor
 from anime2real.data.pack import Pack
 from anime2real.domain import Domain
 from anime2real.measure.features import vgg_is_here
+from anime2real.train.batch import Batch
 from anime2real.train.joined_batch import mean_of_parts
 from anime2real.train.losses.adversarial import absolute, squared
-from anime2real.train.method import Batch
 from anime2real.train.methods.options import Pix2PixHDConfig
 from anime2real.train.methods.paired import PairedMethod, given_and_wanted, ways
 from anime2real.train.networks.pix2pixhd import CoarseToFineGenerator, MultiScaleDiscriminator, Stage

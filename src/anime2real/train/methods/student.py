@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 from anime2real.data.pack import EXPRESSION
 from anime2real.domain import DOMAINS, Domain, other
+from anime2real.train.batch import Batch
 from anime2real.train.covered_inputs import cut_close, hair_over_an_eye
 from anime2real.train.face_colours import skin_colour
 from anime2real.train.face_recolouring import recoloured_skin
@@ -40,7 +41,7 @@ from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
 from anime2real.train.losses.skin_colour import tone
 from anime2real.train.losses.taught import feature_distance
-from anime2real.train.method import Batch, TrainedTranslator
+from anime2real.train.method import TrainedTranslator
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.galatea_colours import hardened
 from anime2real.train.methods.galatea_discriminators import seen_results

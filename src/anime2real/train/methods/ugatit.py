@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from anime2real.bundle.limits import MAX_MODEL_BYTES
+from anime2real.train.batch import Batch
 from anime2real.train.losses.adversarial import absolute, cam_loss, discriminators_loss, generators_loss
-from anime2real.train.method import Batch, Method, TrainedTranslator
+from anime2real.train.method import Method, TrainedTranslator
 from anime2real.train.methods.options import UGATITConfig
 from anime2real.train.networks.ugatit import UGATITGenerator, clip_rho
 from anime2real.train.networks.ugatit_discriminator import DiscriminatorPair, min_side
