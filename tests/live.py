@@ -1,6 +1,5 @@
 """A running server for tests: real sockets, in a thread of this process."""
 
-import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.web.app import create_app
@@ -70,12 +68,6 @@ def running(bundles: Sequence[Bundle], **settings: Any) -> Iterator[Live]:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
-
-
-def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def error(response: httpx.Response, status: int) -> str:

@@ -51,6 +51,14 @@ def test_lab_is_that_of_the_measure() -> None:
     np.testing.assert_allclose(rgb_to_lab(image).permute(0, 2, 3, 1).numpy(), measured_lab(pixels), atol=2e-2)
 
 
+def test_colours_at_and_beyond_the_bounds_have_no_gradient() -> None:
+    """As in the kernel; a clamp of torch lets it through at the bounds."""
+    image = torch.tensor([-1.2, -1.0, -0.99, 0.5, 0.99, 1.0, 1.2]).expand(1, 3, 1, 7).clone().requires_grad_()
+    rgb_to_lab(image)[:, 0].sum().backward()
+    assert image.grad is not None
+    assert (image.grad[0, :, 0] > 0).tolist() == 3 * [[False, False, True, True, True, False, False]]
+
+
 def test_lab_and_back_is_the_picture_where_colours_are_not_pressed() -> None:
     grey = torch.linspace(-1, 1, 9)[:, None].expand(9, 3)
     muted = torch.tensor([[0.2, 0.1, 0.0], [-0.5, -0.4, -0.3], [0.1, 0.3, 0.2]])

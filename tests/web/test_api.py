@@ -14,7 +14,8 @@ import live
 import numpy as np
 import pytest
 import tiny
-from live import FACE, Live, error, saved
+from live import FACE, Live, error
+from pictures import saved
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
@@ -35,7 +36,7 @@ def two() -> bytes:
     face = Image.open(io.BytesIO(FACE))
     canvas.paste(face.resize((320, 320)), (20, 40))
     canvas.paste(face.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((200, 200)), (400, 100))
-    return saved(canvas)
+    return saved(canvas, "PNG")
 
 
 def test_health_and_methods(server: Live, bundles: list[Bundle]) -> None:
@@ -115,7 +116,7 @@ def test_a_box_drawn_by_hand_is_a_face(server: Live, two: bytes) -> None:
     boxed = pixels(server.post("/v1/translate", two, layout="paste", box=drawn).content)
     found = pixels(server.post("/v1/translate", two, layout="paste", face="1").content)
     assert np.abs(boxed.astype(int) - found.astype(int)).mean() < 3
-    grey = saved(Image.new("RGB", (300, 200), (128, 128, 128)))
+    grey = saved(Image.new("RGB", (300, 200), (128, 128, 128)), "PNG")
     assert "to=real" in error(server.post("/v1/translate", grey, box="100,50,200,150"), 400)
     pasted = pixels(server.post("/v1/translate", grey, box="100,50,200,150", to="real", layout="paste",
                                 method="difference").content)  # fmt: skip
@@ -188,10 +189,10 @@ def test_the_direction_is_the_other_domain_unless_told(server: Live) -> None:
 
 def test_the_centre_is_taken_for_a_face_where_asked(server: Live) -> None:
     stripes = Image.fromarray(np.tile(np.array([[[0] * 3, [200] * 3]], np.uint8), (64, 64, 1)))
-    assert "face=centre" in error(server.post("/v1/translate", saved(stripes)), 422)
-    assert server.post("/v1/faces", saved(stripes)).json()["faces"] == []
-    assert "to=real" in error(server.post("/v1/translate", saved(stripes), face="centre"), 400)
-    assert server.post("/v1/translate", saved(stripes), face="centre", to="real").status_code == 200
+    assert "face=centre" in error(server.post("/v1/translate", saved(stripes, "PNG")), 422)
+    assert server.post("/v1/faces", saved(stripes, "PNG")).json()["faces"] == []
+    assert "to=real" in error(server.post("/v1/translate", saved(stripes, "PNG"), face="centre"), 400)
+    assert server.post("/v1/translate", saved(stripes, "PNG"), face="centre", to="real").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 
 import live
 import pytest
-from live import FACE, Live, error, saved
+from live import FACE, Live, error
+from pictures import saved
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
@@ -74,7 +75,7 @@ def test_limits_on_bytes_and_pixels(bundles: list[Bundle]) -> None:
         assert served.post("/v1/faces").status_code == 200
         assert "100,000" in error(served.post("/v1/faces", FACE + bytes(100_000)), 413)
         assert "100,000" in error(served.post("/v1/faces", bytes(3_000_000)), 413)
-        assert "90,000" in error(served.post("/v1/faces", saved(Image.new("RGB", (301, 300)))), 422)
+        assert "90,000" in error(served.post("/v1/faces", saved(Image.new("RGB", (301, 300)), "PNG")), 422)
         assert served.state.body_bytes.held == 0
 
 

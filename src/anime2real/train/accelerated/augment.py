@@ -12,10 +12,11 @@ PIXELS: Final = 512
 
 
 def augmented(image: Tensor, numbers: Tensor, shift: float, cutout: float) -> Tensor:
-    """Augment pictures, (N, 3, S, S) in [-1, 1], each by its own numbers, (N, AUGMENTATION) in [0, 1).
+    """Augment pictures, each by its own numbers.
 
     Args:
-        image, numbers: as said.
+        image: (N, 3, S, S) in [-1, 1].
+        numbers: (N, AUGMENTATION) in [0, 1), see `random_numbers.py`.
         shift, cutout: `SHIFT` and `CUTOUT` of `train.augment`.
     """
     shares = shift, cutout

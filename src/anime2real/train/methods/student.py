@@ -106,8 +106,8 @@ class Student(Galatea):
         with frozen(*self.discriminators.networks()), self.autocast():
             picture = dict(zip(DOMAINS, hardened(config, batch), strict=True))[self.source]
             way = 0 if to == "real" else 1  # what is told is told to real first
-            both = told(config, batch)[0][way]
-            who = None if both is None else both[: len(picture)]
+            asked = told(config, batch)[0][way]  # of these pictures, and of those of its own domain behind them
+            who = None if asked is None else asked[: len(picture)]
             seen = self._covered(picture, batch)
             result, wanted = self.both(lambda: student(seen, who), lambda: self._taught(picture, who))
             wanted = self._with_skin(wanted, batch)
