@@ -1,8 +1,8 @@
 """Colours that a result keeps of its input: a person's irises those of the drawing, drawn skin that of the photograph.
 
 Networks learn what is usual: brown eyes of people, paper-white skin of drawings. So the colours are read off the input
-(`colours.py`) and given to the result, pixel by pixel, in CIELAB or as a share of its light: texture, pupils,
-highlights, shading and lines stay. Where a colour is not found, on either side, the result stays as it is.
+(`colours.py`) and given to the result, pixel by pixel: an iris is drawn anew under its highlights, skin keeps its
+shading, highlights and lines stay. Where a colour is not found, on either side, the result stays as it is.
 """
 
 from typing import Final
@@ -41,16 +41,31 @@ LID: Final = 12.0
 UNLIKE: Final = 14.0
 """Distance between both irises' colours from which on one of them is taken for something else: both stay."""
 
-VIVID: Final = 42.0
-"""Chroma that a recoloured iris has at most."""
+VIVID: Final = 36.0
+"""Chroma that a redrawn iris has at most."""
 
-TEXTURE: Final = 0.5
-"""Share of the iris's own differences in chroma that stays."""
+TEXTURE: Final = 0.15
+"""Share of the iris's own differences in chroma that stays …"""
 
-LIFT: Final = 0.9
-"""Share of the way to the drawn iris's lightness that a person's goes …"""
+PATTERN: Final = 0.2
+"""… and of those in light: networks draw crosses and second pupils there."""
 
-REACH: Final = 20.0
+HIGHLIGHT: Final = 65.0
+"""L* from which on what lies on an iris is a highlight, which stays."""
+
+PUPIL: Final = 0.42 * RADIUS
+"""Radius of a pupil, in eye distances …"""
+
+BLACK: Final = 0.3
+"""… and its light, as a share of the iris's."""
+
+RING: Final = 0.25
+"""Share by which an iris is darker at its rim."""
+
+LIFT: Final = 1.15
+"""Share of the way to the drawn iris's lightness that a person's goes: more than all of it, for pupil and rim …"""
+
+REACH: Final = 28.0
 """… and L* by which it moves at most."""
 
 GREY: Final = 5.0
@@ -101,12 +116,12 @@ def _with_irises(drawing: Picture, result: Picture, points: Points, there: Point
         return result  # a face with one eye of another colour would be taken for a real one
     changed = result.copy()
     for iris in (left, right):
-        _recolour(changed, iris, wanted, skin, there)
+        _redraw(changed, iris, wanted, skin, there)
     return changed
 
 
-def _recolour(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Points) -> None:
-    """Give an iris another colour, in place."""
+def _redraw(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Points) -> None:
+    """Draw an iris in another colour, in place: evenly, with one round pupil, under the light that falls on it."""
     along = points[1] - points[0]
     apart = float(np.linalg.norm(along))
     x, y = points[:2].mean(0) + iris.middle * along
@@ -119,12 +134,16 @@ def _recolour(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Poin
     down, right = np.ogrid[rows.start : rows.start + len(window), columns.start : columns.start + window.shape[1]]
     dx, dy = right + 0.5 - x, down + 0.5 - y
     across, below = (dx * along[0] + dy * along[1]) / apart**2, (dy * along[0] - dx * along[1]) / apart**2
-    disc = np.minimum(1 - np.hypot(across, below) / RADIUS, 1 - abs(below) / OPENING) / SOFT
+    away = np.hypot(across, below) / RADIUS
     # Pixel by pixel it is speckled; an iris has no holes.
     weight = box_mean(iris_weight(lab, skin) * (1 - _lid(lab, skin)), 1)
+    middle = weight * (away < 1.1) * (abs(across) < 0.6 * RADIUS) * (lab[..., 0] < HIGHLIGHT)
+    off = [float((middle * at).sum() / max(middle.sum(), 1e-6)) for at in (across, below)]
+    pupil = (1 - np.hypot(across - np.clip(off[0], -0.02, 0.02), below - np.clip(off[1], -0.03, 0.03)) / PUPIL) / 0.5
+    drawn = from_lab(_as_iris(lab, iris.colour, wanted, away, pupil.clip(0, 1)[..., None]))
+    disc = np.minimum(1 - away, 1 - abs(below) / OPENING) / SOFT
     opacity = disc.clip(0, 1) * weight.clip(0, 0.8) / 0.8
-    recoloured = from_lab(_as_iris(lab, iris.colour, wanted))
-    picture[rows, columns] = np.rint(window + opacity[..., None] * (recoloured - window))
+    picture[rows, columns] = np.rint(window + opacity[..., None] * (drawn - window))
 
 
 def _lid(lab: Lab, skin: Lab) -> NDArray[np.float64]:
@@ -133,18 +152,28 @@ def _lid(lab: Lab, skin: Lab) -> NDArray[np.float64]:
     return np.asarray(shade * np.exp(-((lab[..., 1:] - skin[1:]) ** 2).sum(-1) / LID**2))
 
 
-def _as_iris(lab: Lab, own: Lab, wanted: Lab) -> Lab:
-    """Colours (…, 3) as if what has the colour `own` (3,) had the colour `wanted`."""
+def _as_iris(lab: Lab, own: Lab, wanted: Lab, away: NDArray[np.float64], pupil: NDArray[np.float64]) -> Lab:
+    """Colours (H, W, 3) as if what has the colour `own` (3,) were an iris of the colour `wanted`.
+
+    Args:
+        lab: CIELAB.
+        own, wanted: (3,), CIELAB.
+        away: (H, W), how far pixels are from the middle, in radii.
+        pupil: (H, W, 1), how far they lie in the pupil, in [0, 1].
+    """
     mean = max(own[0], 4.0)
     new_mean = mean + np.clip(LIFT * (wanted[0] - mean), -REACH, REACH)
     # In less light a colour is less vivid.
     colour = wanted[1:] * min(new_mean / max(wanted[0], 4.0), 1.0)
     colour = colour * min(VIVID / max(float(np.hypot(*colour)), 1.0), 1.0)
-    # A pupil stays black and a highlight white: colour belongs to what is as light as the iris.
     light = lab[..., :1]
-    depth = (light / mean).clip(0, 1) * ((95 - light) / 30).clip(0, 1)
-    chroma = colour * depth + TEXTURE * (lab[..., 1:] - own[1:])
-    return np.concatenate([np.where(light > 65, light, (light * new_mean / mean).clip(0, 97)), chroma], -1)
+    even = box_mean(box_mean(light[..., 0], 1), 1)[..., None]
+    drawn = even * new_mean / mean + PATTERN * min(new_mean / mean, 1.0) * (light - even)
+    drawn = drawn * (1 - RING * ((away[..., None] - 0.75) / 0.2).clip(0, 1)) * (1 - (1 - BLACK) * pupil)
+    # Colour belongs to what is as light as the iris; a highlight stays white.
+    depth = (even / mean).clip(0, 1) * ((95 - light) / 30).clip(0, 1)
+    chroma = (colour * depth + TEXTURE * (lab[..., 1:] - own[1:])) * (1 - 0.7 * pupil)
+    return np.concatenate([np.where(light > HIGHLIGHT, light, drawn.clip(0, 97)), chroma], -1)
 
 
 def _with_skin(photograph: Picture, result: Picture, points: Points, there: Points | None) -> Picture:
