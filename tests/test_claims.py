@@ -127,6 +127,16 @@ def test_a_result_that_came_after_the_first_look(
     assert "1 there already" in capsys.readouterr().err
 
 
+def test_parts_of_one_work_do_not_refuse_each_other(tmp_path: Path) -> None:
+    with Claims("one") as gone, Claims("one") as again, Claims("other") as other, Claims() as plain:
+        assert gone.take(tmp_path / "a.png")
+        assert again.take(tmp_path / "a.png")
+        assert not other.take(tmp_path / "a.png")
+        assert not plain.take(tmp_path / "a.png")
+        gone.let_go()
+        assert other.take(tmp_path / "a.png")
+
+
 def test_a_clip(bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames, _ = clips.moving(2)
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=40)

@@ -28,9 +28,14 @@ class Claims:
     """Claims that are let go in the order in which they were taken, and all at the end.
 
     Folders of results are made for them; those that are empty at the end are removed.
+
+    Args:
+        work: what tells the work, if other processes do parts of it: what they hold is not refused. Of a node that is
+            gone, a network file system may keep the locks for a while, and whoever does its part again must go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, work: str = "") -> None:
+        self._work = work.encode()
         self._held: deque[ExitStack] = deque()
         self._folders = ExitStack()
         self._made: set[Path] = set()
@@ -56,7 +61,7 @@ class Claims:
             with contextlib.suppress(OSError, ValueError):  # whoever writes there says so
                 self._folders.enter_context(made_folder(place.parent))
         try:
-            claim.enter_context(_claimed(place))
+            claim.enter_context(_claimed(place, self._work))
         except BlockingIOError:
             return False
         return True
@@ -67,15 +72,15 @@ class Claims:
 
 
 @contextmanager
-def _claimed(place: Path) -> Iterator[None]:
-    """Hold a place until the end, where the system can lock files there.
+def _claimed(place: Path, work: bytes) -> Iterator[None]:
+    """Hold a place until the end, where the system can lock files there and no other part of the work holds it.
 
     Raises:
         BlockingIOError: another process holds it.
     """
     name = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
     claim = place.parent / f".{name}.partial.claim"
-    descriptor = _locked(claim)
+    descriptor = _locked(claim, work)
     try:
         yield
     finally:
@@ -85,8 +90,8 @@ def _claimed(place: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _locked(claim: Path) -> int | None:
-    """The open file of a claim, locked; None where that cannot be done.
+def _locked(claim: Path, work: bytes) -> int | None:
+    """The open file of a claim, locked, which holds what tells the work; None where that cannot be done.
 
     Raises:
         BlockingIOError: another process has it locked.
@@ -102,9 +107,17 @@ def _locked(claim: Path) -> int | None:
             continue
         except (OSError, ValueError):
             return None
-        if os.name != "posix" or _lock(descriptor):
+        if os.name != "posix":
             return descriptor
+        if _lock(descriptor):
+            with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
+                os.ftruncate(descriptor, 0)  # a claim that was left may tell other work
+                os.write(descriptor, work)
+            return descriptor
+        known = os.read(descriptor, 64)
         os.close(descriptor)
+        if work and known == work:
+            return None
     raise BlockingIOError(f"{claim} is held by another process")
 
 

@@ -112,7 +112,7 @@ def translate_items(networks: Networks, places: Places, items: Iterable[Item]) -
     """Translate some of the files that are looked for, as `translate_files` does."""
     work, output = _Work(networks, places, places.options), places.output
     loaders, writer = ThreadPoolExecutor(min(LOADERS, available_cores())), ThreadPoolExecutor(1)
-    with removed_if_empty(output), Claims() as claims:
+    with removed_if_empty(output), Claims(str(places.begun_ns or "")) as claims:
         try:
             for outcome in _run(work, places.claimed(items, claims), loaders, writer):
                 claims.let_go()
