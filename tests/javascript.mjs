@@ -50,6 +50,10 @@ const adapted = {
     const box = { centre: [(left + right) / 2, (top + bottom) / 2], side: Math.max(right - left, bottom - top) };
     return inBox(new Finder(facts, detector, landmarks), picture, { ...box, ...how, template });
   },
+  keepColours: async ({ keepColours }, facts, landmarks, head, ...face) => {
+    const { Finder } = await import(new URL("finder.js", folder));
+    return keepColours(...face, new Finder(facts, null, landmarks), head);
+  },
   zipped: async ({ zipped }, files) => {
     const blobs = files.map(([name, content]) => [name, new Blob([content])]);
     return new Uint8Array(await (await zipped(blobs)).arrayBuffer());

@@ -41,14 +41,17 @@ function along(plane, length, lines, size, kernel) {
 }
 
 /** A function of rows, done along the rows and then along the columns. */
-function bothWays(plane, ofRow) {
-  const side = sideOf(plane);
+function bothWays(plane, ofRow, width = sideOf(plane)) {
+  const height = plane.length / width;
   let out = plane;
-  for (let way = 0; way < 2; way++) {
+  for (const [across, down] of [
+    [width, height],
+    [height, width],
+  ]) {
     const turned = new Float32Array(out.length);
-    for (let row = 0; row < side; row++) {
-      const values = ofRow(out.subarray(row * side, (row + 1) * side));
-      for (let k = 0; k < side; k++) turned[k * side + row] = values[k];
+    for (let row = 0; row < down; row++) {
+      const values = ofRow(out.subarray(row * across, (row + 1) * across));
+      for (let k = 0; k < across; k++) turned[k * down + row] = values[k];
     }
     out = turned;
   }
@@ -61,15 +64,17 @@ function sums(row) {
   return out;
 }
 
-/** The mean of each place's window, as far as that lies inside. */
-export const boxMean = (plane, radius) =>
-  bothWays(plane, (row) => {
+/** The mean of each place's window, as far as that lies inside; `width` if the plane is not square. */
+export const boxMean = (plane, radius, width = sideOf(plane)) => {
+  const ofRow = (row) => {
     const upTo = sums(row);
     return row.map((_, k) => {
       const [first, last] = [Math.max(0, k - radius), Math.min(row.length, k + radius + 1)];
       return (upTo[last] - upTo[first]) / (last - first);
     });
-  });
+  };
+  return bothWays(plane, ofRow, width);
+};
 
 /** Blurred by two boxes, nearly a Gaussian. */
 export function blurred(plane, deviation) {

@@ -29,7 +29,8 @@ export const again = (inputs, redrawn) => ({ ...inputs, image: [toFloat([redrawn
  * The crop of a face and the inputs of a network.
  * picture: RGB; face: {crop, landmarks} as the finder gives them; facts: the translator's, from the manifest;
  * who: [sex, age / 100] of whom to show, as who.js gives it, for translators that take it.
- * Answers {square, frame, inputs}: the crop (px, px), from px of the picture to its unit square, and [values, shape] by input name.
+ * Answers {square, frame, points, inputs}: the crop (px, px), from px of the picture to its unit square, the landmarks
+ * in that square, and [values, shape] by input name.
  */
 export function prepare(picture, { crop, landmarks }, { px, conditions, crop_share: share = 1 }, who = null) {
   const leaning = conditions.some((name) => LEANING.includes(name));
@@ -45,5 +46,5 @@ export function prepare(picture, { crop, landmarks }, { px, conditions, crop_sha
   };
   const inputs = { image: [toFloat([square]), [1, 3, px, px]] };
   for (const name of conditions) inputs[name] = known[name];
-  return { square, frame, inputs };
+  return { square, frame, points, inputs };
 }

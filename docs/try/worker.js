@@ -4,6 +4,7 @@
 import * as ort from "./runtime/ort.wasm.min.mjs";
 import { Finder, inBox } from "./finder.js";
 import { headMasks } from "./heads.js";
+import { keepColours } from "./kept-colours.js";
 import { pasteHead } from "./paste.js";
 import { fromCanvas, toCanvas, toPicture } from "./pixels.js";
 import { marked } from "./png.js";
@@ -131,6 +132,10 @@ async function finderOf(report) {
   );
 }
 
+/** Runs the head network, which is loaded when it is first asked. */
+const heads = (report) => async (inputs) =>
+  run(await session(HEAD, loading(report, "the network that finds heads")), inputs);
+
 /** The face in a box that the user drew, as the package's face/by_hand.py has it. */
 async function faceInBox(picture, box, report) {
   const [left, top, right, bottom] = box.split(",").map(Number);
@@ -170,7 +175,7 @@ async function translated(picture, faces, { face: number, box, to, who: asked },
   const network = await session(facts.model, loading(report, "the translator, once"));
   const who = await whoOf(picture, face, asking(asked), facts, report);
   report("Translating…");
-  const { square, frame, inputs } = prepare(picture, face, facts, who);
+  const { square, frame, points, inputs } = prepare(picture, face, facts, who);
   let result = await pictureOf(network, inputs, facts);
   if (facts.redrawn_by) {
     const back = await session(facts.redrawn_by.model, loading(report, "the network that redraws, once"));
@@ -178,15 +183,16 @@ async function translated(picture, faces, { face: number, box, to, who: asked },
     const redrawn = await pictureOf(back, redrawing(inputs, result, facts.redrawn_by), facts.redrawn_by);
     result = await pictureOf(network, again(inputs, redrawn), facts);
   }
+  if (facts.keeps_colours)
+    result = await keepColours(square, result, points, to, await finderOf(report), heads(report));
   return { square, result, frame };
 }
 
 /** A picture with results along the outline of their heads, the first on top. */
 async function pasted(picture, results, report) {
-  const network = await session(HEAD, loading(report, "the network that finds heads"));
   let whole = picture;
   for (const { square, result, frame } of [...results].reverse()) {
-    const masks = await headMasks([square, result], (inputs) => run(network, inputs));
+    const masks = await headMasks([square, result], heads(report));
     whole = pasteHead(whole, square, result, frame, masks);
   }
   return whole;

@@ -50,7 +50,7 @@ def best(to: Domain) -> tuple[Translator, javascript.Network]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[javascript.Modules]:
-    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks")}
+    models = {name: finder.MODELS / f"{name}.onnx" for name in ("detector", "landmarks", "head")}
     callbacks = {
         name: javascript.network(path.read_bytes()) for name, path in (models | {"labels": who.LABELS}).items()
     }
@@ -161,6 +161,9 @@ def translated(
         inputs = page("translate.js", "again", prepared["inputs"], page("pixels.js", "toPicture", values, bundle.px))
         (values,) = run(inputs).values()
         result = page("pixels.js", "toPicture", values, bundle.px)
+    if bundle.keeps_colours:
+        given = build_try.face_facts(), {"callback": "landmarks"}, {"callback": "head"}, prepared["square"], result
+        result = page("kept-colours.js", "keepColours", *given, prepared["points"], bundle.target)
     return javascript.pixels(prepared["square"]), result
 
 

@@ -3,6 +3,7 @@
 Networks learn what is usual: brown eyes of people, paper-white skin of drawings. So the colours are read off the input
 (`colours.py`) and given to the result, pixel by pixel: an iris is drawn anew under its highlights, skin keeps its
 shading, highlights and lines stay. Where a colour is not found, on either side, the result stays as it is.
+docs/try/kept-colours.js does the same.
 """
 
 from typing import Final
