@@ -110,9 +110,10 @@ def _locked(claim: Path, work: bytes) -> int | None:
         if os.name != "posix":
             return descriptor
         if _lock(descriptor):
-            with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
-                os.ftruncate(descriptor, 0)  # a claim that was left may tell other work
-                os.write(descriptor, work)
+            if work or os.fstat(descriptor).st_size:  # a claim that was left may tell other work
+                with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, work)
             return descriptor
         known = os.read(descriptor, 64)
         os.close(descriptor)
