@@ -21,11 +21,13 @@ SKIN, DARK, TAN, BLUE, RED, HAIR = (
 )
 
 
-def face(skin: tuple[int, ...] = SKIN, iris: tuple[int, ...] = BLUE, gaze: float = 0.0) -> NDArray[np.uint8]:
-    """(SIDE, SIDE, 3): irises with a pupil and a highlight in white eyeballs; `gaze` in px."""
+def face(
+    skin: tuple[int, ...] = SKIN, iris: tuple[int, ...] = BLUE, gaze: float = 0.0, points: NDArray[np.float64] = POINTS
+) -> NDArray[np.uint8]:
+    """(SIDE, SIDE, 3): irises with a pupil and a highlight in white eyeballs; `gaze` and `points` in px."""
     picture = Image.new("RGB", (SIDE, SIDE), skin)
     draw = ImageDraw.Draw(picture)
-    for x, y in POINTS[:2]:
+    for x, y in points[:2]:
         draw.ellipse((x - 9, y - 5, x + 9, y + 5), (250, 250, 250))
         x += gaze
         draw.ellipse((x - 4, y - 5, x + 4, y + 5), iris)

@@ -6,10 +6,11 @@ import torch
 from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, TAN, batch, face, landmarks
 from trainings import OnTheDeviceAlone
 
+from anime2real.domain import Domain
 from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
 from anime2real.train.batch import Batch
-from anime2real.train.face_colours import iris_colours, skin_colour
+from anime2real.train.face_colours import iris_colours, result_landmarks, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import rgb_to_lab
 from anime2real.train.joined_batch import joined_mean
@@ -24,6 +25,11 @@ from anime2real.train.random_numbers import COLUMNS, RandomNumbers
 
 ONE = landmarks(1)
 OPEN, CLOSED, GLASSES = (torch.tensor([[0.0, 0.3, -1.0, 0.0, *eyes]]) for eyes in ((1, -1), (-1, -1), (1, 1)))
+
+
+def made(to: Domain, *colours: Any, gaze: float = 0.0) -> torch.Tensor:
+    """A result, whose eyes lie where results have them."""
+    return batch(face(*colours, gaze=gaze, points=(result_landmarks(ONE, to)[0].double().numpy() + 1) / 2 * SIDE))
 
 
 def eye_distance(*seen: Any) -> torch.Tensor:
@@ -57,21 +63,21 @@ def test_the_colours_are_those_of_the_measure() -> None:
 
 
 def test_the_eyes_distance_is_that_of_their_colours() -> None:
-    before, after = batch(face()), batch(face(iris=RED))
-    assert (
-        float(eye_distance(before, before, ONE, OPEN, "anime")) < 0.12
-    )  # drawn irises are looked for in a larger place
-    one, two = iris_colours(before, ONE, "anime").colour, iris_colours(after, ONE, "real").colour
+    before, after = batch(face()), made("real", SKIN, RED)
+    alike = eye_distance(before, made("anime"), ONE, OPEN, "anime")
+    assert float(alike) < 0.12  # drawn irises are looked for in a larger place
+    one = iris_colours(before, ONE, "anime").colour
+    two = iris_colours(after, result_landmarks(ONE, "real"), "real").colour
     by_hand = ((one - two) * torch.tensor([LIGHTNESS, 1, 1])).norm(dim=2).mean() / 100
     found = eye_distance(before, after, ONE, OPEN, "real")
     torch.testing.assert_close(found, by_hand, atol=1e-3, rtol=0)
-    assert abs(float(found) - float((lab(BLUE) - lab(RED))[1:].norm()) / 100) < 0.1
+    assert abs(float(found) - float((lab(BLUE) - lab(RED))[1:].norm()) / 100) < 0.15
     torch.testing.assert_close(eye_distance(before, after, ONE, None, "real"), found)
 
 
 def test_a_mirrored_face_costs_as_much() -> None:
-    before, after = batch(face(gaze=2.0)), batch(face(iris=RED, gaze=1.0))
-    for to in ("real", "anime"):
+    before, ways = batch(face(gaze=2.0)), ("real", "anime")
+    for to, after in ((to, made(to, SKIN, RED, gaze=1.0)) for to in ways):
         there = eye_distance(before.flip(3), after.flip(3), mirrored(ONE), OPEN, to)
         torch.testing.assert_close(eye_distance(before, after, ONE, OPEN, to), there, atol=1e-3, rtol=0)
         there = skin_distance(before.flip(3), -after.flip(3), mirrored(ONE), to)
@@ -79,7 +85,7 @@ def test_a_mirrored_face_costs_as_much() -> None:
 
 
 def test_what_does_not_show_costs_nothing() -> None:
-    before, after = batch(face()), batch(face(iris=RED))
+    before, after = batch(face()), made("real", SKIN, RED)
     for who in (CLOSED, GLASSES):
         assert float(eye_distance(before, after, ONE, who, "real")) == 0
     profile = ONE.clone()
@@ -115,7 +121,7 @@ def test_dark_skin_goes_and_comes_back_and_paper_is_skin_as_usual() -> None:
 
 
 def test_gradients_reach_the_result_alone_where_irises_and_skin_are() -> None:
-    before, after = batch(face()).requires_grad_(), batch(face(DARK, RED)).requires_grad_()
+    before, after = batch(face()).requires_grad_(), made("real", DARK, RED).requires_grad_()
     loss = eye_distance(before, after, ONE, OPEN, "real") + skin_distance(before, after, ONE, "real")
     loss.backward()
     assert before.grad is None

@@ -28,6 +28,12 @@ from anime2real.train.hair_recolouring import rgb_to_lab
 EYES: Final = (-0.5, 0.5)
 """Where the eyes' landmarks lie in the face's frame, along x."""
 
+APART: Final[dict[Domain, float]] = {"real": 0.74, "anime": 1.28}
+"""Eye distance of a result over that of its input: drawn eyes lie further apart (119 and 186 results of `galatea`) …"""
+
+BELOW: Final[dict[Domain, float]] = {"real": -0.05, "anime": 0.04}
+"""… and how far its eyes lie below, in eye distances of the input."""
+
 MIN_SKIN: Final = 0.25
 """Share of the patches that is near their median, below which skin is not found."""
 
@@ -51,6 +57,14 @@ def frontal(landmarks: Tensor) -> Tensor:
     """(N,), 1 for faces that are neither small nor in profile, else 0; of landmarks (N, 5, 2) in [-1, 1]."""
     apart: Tensor = torch.linalg.vector_norm(landmarks[:, 1].float() - landmarks[:, 0].float(), dim=1)
     return (apart >= 2 * MIN_DISTANCE).float()
+
+
+def result_landmarks(landmarks: Tensor, to: Domain) -> Tensor:
+    """Landmarks (N, 5, 2), their eyes where results of such pictures usually have them; the rest is as it was."""
+    middle, along, across = _frame(landmarks)
+    middle = middle + BELOW[to] * across
+    eyes = torch.stack([middle - APART[to] / 2 * along, middle + APART[to] / 2 * along], 1)
+    return torch.cat([eyes, landmarks[:, 2:].float()], 1)
 
 
 def places_of(landmarks: Tensor, side: int) -> Tensor:

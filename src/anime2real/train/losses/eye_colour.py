@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.train.face_colours import iris_colours
+from anime2real.train.face_colours import iris_colours, result_landmarks
 
 LIGHTNESS: Final = 0.4
 """Weight of L* beside a* and b*."""
@@ -26,7 +26,7 @@ def eye_distance(
 
     Args:
         before, after: (N, 3, S, S) in [-1, 1].
-        landmarks: (N, 5, 2) in [-1, 1], of `before`; a result's eyes lie in the same places.
+        landmarks: (N, 5, 2) in [-1, 1], of `before`; a result's eyes lie closer together or further apart, as usual.
         who: (N, 6), labels of `before`, with its expression; eyes count as open where there are none.
         to: the domain of `after`.
 
@@ -37,7 +37,7 @@ def eye_distance(
         source: Domain = "anime" if to == "real" else "real"
         with torch.no_grad():
             wanted = iris_colours(before, landmarks, source)
-        found = iris_colours(after, landmarks, to)
+        found = iris_colours(after, result_landmarks(landmarks, to), to)
         light, a, b = (wanted.colour - found.colour).unbind(2)
         # Under the root nothing is ever 0, where its slope is endless.
         distance = ((LIGHTNESS * light).square() + a.square() + b.square() + 1e-2).sqrt()
