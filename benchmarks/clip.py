@@ -48,7 +48,8 @@ class Recorded(Network):
 class Unchanged(Network):
     """A bundle's network that is not run."""
 
-    def _run(self, pixels: NDArray[Any], *_: Any) -> NDArray[Any]:
+    def translate(self, pixels: NDArray[np.uint8], *_: Any) -> NDArray[np.uint8]:
+        """The same pixels."""
         return pixels
 
 

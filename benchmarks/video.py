@@ -31,6 +31,7 @@ from PIL import Image
 
 from anime2real.face.finder import FaceFinder
 from anime2real.face.geometry import Face, Points, Similarity, around
+from anime2real.image.picture import Picture
 from anime2real.pipeline import compose, crop_faces, translate_crops
 from anime2real.translator import Translator
 from anime2real.video.clip import ClipLimits, Frame
@@ -55,7 +56,7 @@ class Noisy:
         """The faces in a picture."""
         return self._moved(self._finder(image, coarse=coarse))
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+    def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
         return self._moved(self._finder.follow(image, faces))
 
@@ -122,7 +123,7 @@ def alone(source: Path, target: Path, translator: Translator, finder: Finder) ->
             if faces:
                 crops = crop_faces(frame.image, faces, translator.bundle)
                 made = compose(crops, translate_crops(translator, [crops])[0], "paste")[0]
-                frame = replace(frame, image=made)
+                frame = replace(frame, picture=made)
             yield frame
 
     segment = target.with_suffix(".nut")

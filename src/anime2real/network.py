@@ -93,7 +93,7 @@ class Network:
                 bundles with conditions use them.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`. One for all, or one for each.
-            who: (N, 2), who should be shown (`pipeline.who_input`), for bundles that take it; `UNTOLD` if None.
+            who: (N, 2), who should be shown (`who.who_input`), for bundles that take it; `UNTOLD` if None.
 
         Returns:
             (N, S, S, 3), sRGB.

@@ -6,7 +6,7 @@ steps and queue pictures in their own ways; no other module crops faces, batches
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,13 @@ from anime2real.face.geometry import (
     square,
     upright,
 )
-from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
+from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who, who_input
 from anime2real.image.label_map import label_picture
+from anime2real.image.picture import Picture
 from anime2real.network import Network, TranslatorError
 from anime2real.session import Pixels
 
+AnyPicture = TypeVar("AnyPicture", bound=Picture)
 Layout = Literal["face", "pair", "paste"]
 """Each face alone; beside the crop that went in; or all pasted back into the picture."""
 
@@ -225,24 +227,6 @@ def _asked(
     return who_input(each, seen, bundle.ages)
 
 
-def who_input(
-    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
-) -> NDArray[np.float64]:
-    """What a network is told of whom to show.
-
-    Args:
-        who: who each face should become, K of them.
-        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
-        ages: the youngest and the oldest that the network can draw.
-
-    Returns:
-        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
-    """
-    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
-    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
-    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)
-
-
 def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) -> list[Pixels]:
     """Translate the crops of pictures together, in batches that may hold faces of several.
 
@@ -260,36 +244,48 @@ def translate_crops(network: Network, crops: Sequence[Crops], variant: int = 0) 
     return np.split(results, np.cumsum([len(part.pixels) for part in crops])[:-1])
 
 
-def compose(
-    crops: Crops, results: Pixels, layout: Layout, *, masks: Sequence[NDArray[np.float32]] | None = None
-) -> list[Image.Image]:
+def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
     """The pictures that a layout asks for of results (K, S, S, 3): K of them, or one (`paste`), RGBA if transparent.
 
     Args:
         crops: as they were translated.
         results: of them.
-        layout: what is asked for.
-        masks: where the heads are in crops and results, K of (2, S, S), if that is known already; they are pasted along
-            their outline (`paste_head`). Where no face was looked for, a square is, whose edges fade.
+        layout: what is asked for. Heads are pasted along their outline (`paste_head`); where no face was looked for, a
+            square is, whose edges fade.
     """
     match layout:
         case "paste":
             image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
-            known = [None] * len(results) if masks is None else masks
-            for at in reversed(range(len(results))):  # the first comes on top
-                crop, result, frame, heads = crops.pixels[at], results[at], crops.frames[at], known[at]
-                if crops.faces:
-                    from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
-
-                    image = paste_head(image, crop, result, frame, heads)
-                else:
-                    image = paste(image, Image.fromarray(result), frame)
+            if crops.faces:
+                image = paste_heads(image, crops, results)
+            else:
+                image = paste(image, Image.fromarray(results[0]), crops.frames[0])
             if crops.cutout is not None:
                 image.putalpha(crops.cutout.getchannel("A"))
             return [image]
         case "pair":
             return [Image.fromarray(np.concatenate(two, axis=1)) for two in zip(crops.pixels, results, strict=True)]
     return [Image.fromarray(result) for result in results]
+
+
+def paste_heads(
+    picture: AnyPicture,
+    crops: Crops,
+    results: Pixels,
+    masks: Sequence[NDArray[np.float32]] | None = None,
+    dim: float | None = None,
+) -> AnyPicture:
+    """A copy of the picture that crops are of, their heads replaced by results (K, S, S, 3), the first one on top.
+
+    Args:
+        masks, dim: as of `paste_head`, K masks.
+    """
+    from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
+
+    for at in reversed(range(len(results))):
+        heads = None if masks is None else masks[at]
+        picture = paste_head(picture, crops.pixels[at], results[at], crops.frames[at], heads, dim)
+    return picture
 
 
 def already_note(domains: Sequence[Domain], to: Domain) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from PIL import Image
 from anime2real.domain import Domain
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import TEMPLATE, Face, Points, to_template
+from anime2real.image.picture import Picture
 from anime2real.video.clip import Frame
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.track import EVERY, Finder, Tracker
@@ -36,8 +37,8 @@ class Scripted:
         self.whole += 1
         return list(self.script[number(image)])
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
-        here = self.script[number(image)]
+    def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
+        here = self.script[number(image.crop((0, 0, 1, 1)))]
         nowhere = Face(TEMPLATE, "anime", 0.0)
         return [next((h for h in here if np.abs(h.landmarks - face.landmarks).max() < 20), nowhere) for face in faces]
 
@@ -72,7 +73,7 @@ class Counted:
         self.whole += 1
         return self.finder(image, coarse=coarse)
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+    def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         return self.finder.follow(image, faces)
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from anime2real.face.geometry import Face, align, around, scaling, tilt_of
 from anime2real.face.who import LABEL_CROP, LABELS, Labels
+from anime2real.image.picture import Picture
 from anime2real.session import loaded_once, open_session, to_float
 
 MODELS: Final = Path(__file__).parent / "models"
@@ -182,7 +183,7 @@ class FaceFinder:
         return [face for face in _distinct(faces) if face.score >= needed[face.box[2] - face.box[0] < small]]
 
     def look(
-        self, image: Image.Image, squares: Sequence[tuple[float, float, float, float]]
+        self, image: Picture, squares: Sequence[tuple[float, float, float, float]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Run the landmark network on squares of a picture.
 
@@ -210,7 +211,7 @@ class Labeller:
     def __init__(self, *, threads: int | None = None) -> None:
         self._session = open_session(LABELS, threads)
 
-    def __call__(self, image: Image.Image, faces: Sequence[Face]) -> list[Labels]:
+    def __call__(self, image: Picture, faces: Sequence[Face]) -> list[Labels]:
         """The labels of faces in an RGB picture."""
         # The edge is repeated beyond the picture, as in training: a mirror image would show a second face.
         crops = [np.asarray(align(image, face.crop, LABEL_CROP, beyond="edge")) for face in faces]

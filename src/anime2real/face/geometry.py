@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from anime2real.domain import Domain
 from anime2real.face.fill import fill_quietly
+from anime2real.image.picture import Picture
 from anime2real.image.warp import warped_picture
 
 Points = NDArray[np.float64]
@@ -188,7 +189,7 @@ def mirror(landmarks: Points, width: float) -> Points:
 
 
 def align(
-    image: Image.Image, to_unit: Similarity, side: int, *, beyond: Beyond = "quiet", linear: bool = False
+    image: Picture, to_unit: Similarity, side: int, *, beyond: Beyond = "quiet", linear: bool = False
 ) -> Image.Image:
     """The crop (side, side) that a similarity from px to the unit square cuts out.
 

@@ -4,7 +4,7 @@ What is replaced is the head of the crop and that of the result together; `face.
 """
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from PIL import Image, ImageChops
 from anime2real.face.blend import blended, level_table
 from anime2real.face.geometry import Similarity, Size, extent, scaling
 from anime2real.face.heads import Masks, head_masks
+from anime2real.image.picture import Picture
 from anime2real.image.warp import warped_with_mask
 
 Pixels = NDArray[np.uint8]
+AnyPicture = TypeVar("AnyPicture", bound=Picture)
 
 FEATHER: Final = 1 / 8
 """Width over which a result fades at the edges of its crop, beyond which it knows nothing; shares of the side."""
@@ -25,6 +27,9 @@ MIDDLE: Final = (slice(7, 12), slice(6, 10))
 
 BRIGHT: Final = 210.0
 """Where the brightest hundredth of a picture is darker than this, in levels, results are dimmed in proportion …"""
+
+SEEN: Final = 64
+"""Pixels a side of a picture whose light is looked at."""
 
 DARKEST: Final = 0.3
 """… to this share of their light at most."""
@@ -48,8 +53,13 @@ MOST_GRAIN: Final = 10.0
 
 
 def paste_head(
-    image: Image.Image, crop: Pixels, result: Pixels, to_unit: Similarity, masks: Masks | None = None
-) -> Image.Image:
+    image: AnyPicture,
+    crop: Pixels,
+    result: Pixels,
+    to_unit: Similarity,
+    masks: Masks | None = None,
+    dim: float | None = None,
+) -> AnyPicture:
     """A copy of a picture with the head of a crop replaced by its translation.
 
     Args:
@@ -58,12 +68,16 @@ def paste_head(
         result: (S, S, 3), its translation.
         to_unit: from px of the picture to the unit square of the crop.
         masks: (2, S, S), where both show the head, if that is known already.
+        dim: the share of its light that a result keeps (`dimming`); that of a picture of Pillow's, if None.
     """
     side = len(crop)
     masks = whole_heads(head_masks(np.stack([crop, result])) if masks is None else masks)
     before, after = (Image.fromarray(np.asarray(mask * 255 + 0.5, np.uint8)) for mask in masks)
-    dim = _dimming(image)
-    dimmed = Image.fromarray(result).point(level_table(np.arange(256) * dim) * 3)
+    if dim is None:
+        dim = dimming(image) if isinstance(image, Image.Image) else 1.0
+    dimmed = Image.fromarray(result)
+    if dim < 1:
+        dimmed = dimmed.point(level_table(np.arange(256) * dim) * 3)
     made, opacity = blended(Image.fromarray(crop), dimmed, before, after)
     opacity = ImageChops.darker(opacity, _fading(side)).point(_LEAST)
     seen = opacity.getbbox()
@@ -90,9 +104,9 @@ def whole_heads(masks: Masks) -> Masks:
     return np.ones_like(masks) if unsure else masks  # the square is put back
 
 
-def _dimming(image: Image.Image) -> float:
-    """The share of its light that a result keeps in a picture: networks draw all faces as if by day."""
-    small = image.resize((64, 64), Image.Resampling.BOX, reducing_gap=1.0).convert("L")
+def dimming(image: Image.Image) -> float:
+    """The share of its light that a result keeps in a picture, RGB or L: networks draw all faces as if by day."""
+    small = image.resize((SEEN, SEEN), Image.Resampling.BOX, reducing_gap=1.0).convert("L")
     brightest = float(np.quantile(np.asarray(small), 0.99))
     return min(1.0, max(DARKEST, brightest / BRIGHT))
 

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image
 
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits
 from anime2real.image.provenance import Making
+
+if TYPE_CHECKING:  # it needs PyAV
+    from anime2real.video.coded import Coded
 
 
 class ClipError(UserError):
@@ -21,18 +24,38 @@ class Frame:
     """A frame of a clip.
 
     Attributes:
-        image: RGB, upright.
+        picture: RGB, upright; of a film, often as it is coded.
         time: s.
         pts: the presentation time stamp, in the clip's own unit.
         duration: in that unit; 0 if the clip does not state it.
         cutout: RGBA, the frame on no background, if it is transparent somewhere.
     """
 
-    image: Image.Image
+    picture: "Image.Image | Coded"
     time: float
     pts: int
     duration: int = 0
     cutout: Image.Image | None = None
+
+    @property
+    def image(self) -> Image.Image:
+        """All of it as a picture of Pillow's."""
+        return self.picture if isinstance(self.picture, Image.Image) else self.picture.whole
+
+    def grey(self, size: tuple[int, int]) -> Image.Image:
+        """Its light at a smaller size, L."""
+        if not isinstance(self.picture, Image.Image):
+            return self.picture.grey(size)
+        every = some_pixels(self.picture.size)
+        reduced = self.picture.width // every, self.picture.height // every
+        nearly = self.picture.resize(reduced, Image.Resampling.NEAREST)
+        return nearly.convert("L").resize(size, Image.Resampling.BOX)
+
+
+def some_pixels(size: tuple[int, int]) -> int:
+    """Of a frame, every so many pixels of each side tell its light: to look at all takes five times as long."""
+    width, height = size
+    return max(1, min(width // 320, height // 180))
 
 
 @dataclass(frozen=True)

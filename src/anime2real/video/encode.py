@@ -10,7 +10,8 @@ import av
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from anime2real.video.clip import Frame
-from anime2real.video.upright import HD_HEIGHT
+from anime2real.video.coded import FORMAT, Coded
+from anime2real.video.upright import HD_HEIGHT, usual_space
 
 ENCODERS: Final = {
     "libx264": {
@@ -26,7 +27,7 @@ With x264's macroblock tree a file is a sixth smaller, but the same frames give 
 resumed clip is to be the one that was made at once.
 """
 
-PIXELS: Final = "yuv420p"
+PIXELS: Final = FORMAT
 ODD_PIXELS: Final = "yuv444p"
 """Pixel formats of frames; x264 halves no odd sides."""
 
@@ -78,14 +79,16 @@ class FilmEncoder:
         context.color_range = ColorRange.MPEG
         return stream
 
-    def frame(self, frame: Frame, stream: Any) -> av.VideoFrame:
+    def frame(self, frame: Frame, stream: Any) -> Any:
         """A frame as a stream of `stream` takes it."""
-        space = Colorspace.ITU709 if frame.image.height >= HD_HEIGHT else Colorspace.ITU601
-        rgb = av.VideoFrame(*frame.image.size, "rgb0")  # four bytes a pixel, as Pillow has them
-        rgb.planes[0].update(frame.image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
-        made = self._reformatter.reformat(
-            rgb, format=stream.pix_fmt, dst_colorspace=space, dst_color_range=ColorRange.MPEG
-        )
+        if isinstance(frame.picture, Coded):
+            made: Any = frame.picture.encodable()
+        else:
+            rgb = av.VideoFrame(*frame.image.size, "rgb0")  # four bytes a pixel, as Pillow has them
+            rgb.planes[0].update(frame.image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
+            made = self._reformatter.reformat(
+                rgb, format=stream.pix_fmt, dst_colorspace=usual_space(rgb), dst_color_range=ColorRange.MPEG
+            )
         finer = self._base / self._coded_base
         made.pts, made.time_base = round(frame.pts * finer), self._coded_base
         made.duration = round(frame.duration * finer)

@@ -18,8 +18,9 @@ from av.video.reformatter import VideoReformatter
 
 from anime2real.image import provenance as marks
 from anime2real.image.decode import printable, reason
-from anime2real.video import encode, upright
+from anime2real.video import coded, encode, upright
 from anime2real.video.clip import ClipError, ClipLimits, Frame
+from anime2real.video.coded import Coded
 from anime2real.video.constants import constants
 from anime2real.video.packets import copy_of, decoded_at, holds, known_sounds, picture_packets, sound_packets, url
 
@@ -112,7 +113,7 @@ class Film:
 
     def constants(self) -> dict[str, str]:
         """As `Clip.constants`."""
-        return {"encoder": self._encoder.name, **constants(encode, upright)}
+        return {"encoder": self._encoder.name, **constants(coded, encode, upright)}
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """As `Clip.frames`."""
@@ -142,7 +143,11 @@ class Film:
                 if seconds > self._limits.max_seconds:
                     self._refuse(f"lasts more than the {self._limits.max_seconds:,.0f} s allowed: cut it")
                 if number >= start:
-                    yield Frame(upright.upright(frame, reformatter, size), seconds, pts, int(frame.duration or 0))
+                    space, duration = upright.coded_space(frame, size), int(frame.duration or 0)
+                    if space is None:
+                        yield Frame(upright.upright(frame, reformatter, size), seconds, pts, duration)
+                    else:
+                        yield Frame(Coded(frame, space), seconds, pts, duration)
             if number < 0:
                 self._refuse("has no picture that can be decoded: get it again")
             # With threads, FFmpeg keeps some errors to itself; where each packet is a frame, what is missing tells.
@@ -163,7 +168,8 @@ class Film:
         with self._as_clip_errors(), av.open(url(path), "w", format="nut") as container:
             stream: Any = None
             for frame in frames:
-                stream = stream or self._encoder.stream(container, frame.image.size, self._aspect_of(frame.image.size))
+                size = frame.picture.size
+                stream = stream or self._encoder.stream(container, size, self._aspect_of(size))
                 container.mux(stream.encode(self._encoder.frame(frame, stream)))
             if stream is not None:
                 container.mux(stream.encode())

@@ -8,6 +8,7 @@ from PIL import Image
 
 from anime2real.face.finder import LARGEST, FaceFinder, square_of
 from anime2real.face.geometry import Face
+from anime2real.image.picture import Picture
 
 FAR: Final = 0.06
 """If a face has moved by more than this share of its square, the landmark network runs on it again."""
@@ -27,7 +28,7 @@ class FollowingFinder:
         """The faces in an RGB picture, the largest first, as the detector sees it when it is halved `coarse` times."""
         return self._finder(image, largest=LARGEST >> coarse)
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+    def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.
 
         Args:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.limits import BATCH
 from anime2real.face.geometry import Face
+from anime2real.face.paste_back import SEEN, dimming
 from anime2real.face.who import Who
 from anime2real.network import Network
-from anime2real.pipeline import Crops, compose, crop_faces, translate_crops
+from anime2real.pipeline import Crops, crop_faces, paste_heads, translate_crops
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.outlines import AHEAD_SECONDS, Outlines
 from anime2real.video.tracks import Track
@@ -123,8 +124,8 @@ def _crop_frame(
     faces = [_face(tracks[which], number) for which in here]
     order = sorted(range(len(here)), key=lambda i: faces[i].crop.scale)  # the largest first, which is pasted on top
     people = [who[here[i]] for i in order]
-    crops = crop_faces(frame.image, [faces[i] for i in order], translator.bundle, who=people, linear=True)
-    crops = replace(crops, cutout=frame.cutout)
+    picture: Any = frame.picture  # around faces, all that is wanted of it is what a `Picture` has
+    crops = crop_faces(picture, [faces[i] for i in order], translator.bundle, who=people, linear=True)
     cut = _FrameFaces(frame, crops, [here[i] for i in order])
     for which, pixels in zip(cut.tracks, crops.pixels, strict=True):
         small = np.asarray(Image.fromarray(pixels).resize((16, 16), Image.Resampling.BOX)).astype(np.int16)
@@ -182,5 +183,9 @@ class _Paste:
             return cut.frame
         each = zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True)
         masks = [self._outlines.masks(*face) for face in each]
-        made = compose(cut.crops, faces, "paste", masks=masks)[0]
-        return replace(cut.frame, cutout=made) if made.mode == "RGBA" else replace(cut.frame, image=made)
+        dim = dimming(cut.frame.grey((SEEN, SEEN)))
+        if cut.frame.cutout is None:
+            return replace(cut.frame, picture=paste_heads(cut.frame.picture, cut.crops, faces, masks, dim))
+        cutout = paste_heads(cut.frame.cutout.convert("RGB"), cut.crops, faces, masks, dim)  # its colours without alpha
+        cutout.putalpha(cut.frame.cutout.getchannel("A"))
+        return replace(cut.frame, cutout=cutout)

@@ -20,6 +20,7 @@ from PIL import Image
 from anime2real.face.finder import square_of
 from anime2real.face.geometry import Face
 from anime2real.face.who import Labels
+from anime2real.image.picture import Picture
 from anime2real.video.clip import Frame
 from anime2real.video.nearness import distance, jumped, same
 from anime2real.video.tracks import Live, Track
@@ -68,7 +69,7 @@ class Finder(Protocol):
     def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
         """The faces in a picture that was halved `coarse` times: small ones may be missing."""
 
-    def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+    def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
 
 
@@ -92,7 +93,7 @@ class Tracker:
         self._finder, self._every, self._label = finder, every, label
         self._live: list[Live] = []
         self._done: list[Track] = []
-        self._recent: list[Image.Image] = []  # the frames since the finder's last whole run
+        self._recent: list[Frame] = []  # the frames since the finder's last whole run
         self._thumbnail: NDArray[np.float64] | None = None
         self._number = 0
         self.held: list[bool] = []
@@ -101,41 +102,41 @@ class Tracker:
 
     def __call__(self, frame: Frame) -> None:
         """Take the next frame."""
-        image = frame.image
-        changed = self._changed(image)
+        changed = self._changed(frame)
         self.held.append(changed is not None and float(changed.max()) < HELD)
         self._number += 1
         if self.held[-1]:
             for live in self._live:
                 live.seen.append(live.seen[-1])
-            self._keep(self._recent[-1] if self._recent else image)  # a clip may stand still for long
+            self._keep(self._recent[-1] if self._recent else frame)  # a clip may stand still for long
             return
         if changed is not None and float(changed.mean()) > CUT:
             for live in self._live:
                 self._finish(live, lost=False)
             self._live, self._recent, self._since, self._coarse = [], [], self._every, WHOLE
-        lost = self._follow(image, frame.time)
+        lost = self._follow(frame)
         self._since, self._searched = self._since + 1, self._searched + 1
         due, gone = self._since >= self._every, self._gone()
         if due or lost or (gone and self._searched >= SEARCH):
-            coarse = min([self._next()] * due + [_halvings(live.last, image) for live in gone], default=0)
-            self._look(image, coarse)
+            coarse = min([self._next()] * due + [_halvings(live.last, frame) for live in gone], default=0)
+            self._look(frame, coarse)
             self._searched = 0
             if due:
                 self._since, self._coarse = 0, self._coarse + 1
             if not coarse:
                 self._since, self._coarse, self._recent = 0, 0, []
                 return
-        self._keep(image)
+        self._keep(frame)
 
     def _next(self) -> int:
         """How often the frame is halved for the next of the finder's runs: 2, 1, 2, 0, and again."""
         run = self._coarse + 1
         return 0 if run >= WHOLE else COARSEST if run % 2 else 1
 
-    def _keep(self, image: Image.Image) -> None:
-        self._recent.append(image)
-        del self._recent[: -max(self._every, min(BACK, BACK_PIXELS // (image.width * image.height)))]
+    def _keep(self, frame: Frame) -> None:
+        self._recent.append(frame)
+        width, height = frame.picture.size
+        del self._recent[: -max(self._every, min(BACK, BACK_PIXELS // (width * height)))]
 
     def tracks(self) -> list[Track]:
         """All tracks, by their first frame; no more frames may come.
@@ -179,23 +180,20 @@ class Tracker:
     def _gone(self) -> list[Live]:
         return [live for live in self._live if live.lost_at is not None]
 
-    def _changed(self, image: Image.Image) -> NDArray[np.float64] | None:
+    def _changed(self, frame: Frame) -> NDArray[np.float64] | None:
         """Differences of the thumbnail from that of the last frame that was no repeat, grey levels; None at first."""
-        every = max(1, min(image.width // 320, image.height // 180))  # all pixels take five times as long
-        nearly = image.resize((image.width // every, image.height // every), Image.Resampling.NEAREST)
-        small = nearly.convert("L").resize((32, 18), Image.Resampling.BOX)
-        thumbnail = np.asarray(small).astype(np.float64)
+        thumbnail = np.asarray(frame.grey((32, 18))).astype(np.float64)
         changed = None if self._thumbnail is None else np.abs(thumbnail - self._thumbnail)
         if changed is None or changed.max() >= HELD:  # against the frame before, a slow pan would seem to stand
             self._thumbnail = thumbnail
         return changed
 
-    def _follow(self, image: Image.Image, time: float) -> bool:
+    def _follow(self, frame: Frame) -> bool:
         """Follow every face from the frame before; returns whether one of them was lost."""
-        here = [live for live in self._live if live.lost_at is None]
+        here, time = [live for live in self._live if live.lost_at is None], frame.time
         any_lost = False
         kept: list[Face] = []
-        for live, face in zip(here, self._finder.follow(image, [live.last for live in here]), strict=True):
+        for live, face in zip(here, self._finder.follow(frame.picture, [live.last for live in here]), strict=True):
             if face.score < KEPT or jumped(live.last, face):
                 live.lost_at, any_lost = time, True
                 live.seen.append(None)
@@ -211,15 +209,15 @@ class Tracker:
                 self._end(live)
         return any_lost
 
-    def _look(self, image: Image.Image, coarse: int) -> None:
+    def _look(self, frame: Frame, coarse: int) -> None:
         """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
-        found = self._finder(image, coarse=coarse)
+        found = self._finder(frame.image, coarse=coarse)
         for live in [live for live in self._live if live.lost_at is None]:
             again = next((face for face in found if same(face, live.last)), None)
             if again:
                 live.misses, found = 0, [face for face in found if face is not again]
                 continue
-            live.misses += coarse <= _halvings(live.last, image)
+            live.misses += coarse <= _halvings(live.last, frame)
             if live.misses >= MISSES:
                 self._end(live)
         for live in self._gone():
@@ -229,18 +227,18 @@ class Tracker:
                 found = [face for face in found if face is not again]
                 live.seen[-1], live.lost_at, live.misses = again, None, 0
         for face in found:
-            self._live.append(self._begin(image, face))
+            self._live.append(self._begin(face))
         here = [live for live in self._live if live.lost_at is None and self._label and live.impressions.due()]
         if here and self._label:
-            for live, labels in zip(here, self._label(image, [live.last for live in here]), strict=True):
+            for live, labels in zip(here, self._label(frame.image, [live.last for live in here]), strict=True):
                 live.impressions.take(labels)
 
-    def _begin(self, image: Image.Image, face: Face) -> Live:
+    def _begin(self, face: Face) -> Live:
         """Begin a track, and follow its face back through the frames since the finder's last run."""
         seen = [face]
         taken = [live for live in self._live if live.lost_at is None]
         for back, earlier in enumerate(islice(reversed(self._recent), BACK), start=2):
-            before = self._finder.follow(earlier, seen[-1:])[0]
+            before = self._finder.follow(earlier.picture, seen[-1:])[0]
             others = (live.seen[-back] for live in taken if len(live.seen) >= back)
             if before.score < KEPT or jumped(seen[-1], before) or any(o and same(o, before) for o in others):
                 break
@@ -256,7 +254,7 @@ class Tracker:
             self._done.append(track)
 
 
-def _halvings(face: Face, image: Image.Image) -> int:
+def _halvings(face: Face, frame: Frame) -> int:
     """How often a frame can be halved so that the finder is sure to see a face."""
-    sizes = square_of(face.landmarks)[2] / (SURE * max(image.size))
+    sizes = square_of(face.landmarks)[2] / (SURE * max(frame.picture.size))
     return min(COARSEST, int(np.log2(max(1.0, sizes))))

@@ -6,7 +6,7 @@ Reference white of PQ and HLG (203 nits, ITU-R BT.2408) becomes white, and what 
 
 from fractions import Fraction
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import av
 import numpy as np
@@ -15,8 +15,14 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 from PIL import Image
 
+from anime2real.video.coded import FORMAT
+
 HD_HEIGHT: Final = 720
 """Videos that state no colour space are taken for BT.709 from this height on, for BT.601 below."""
+
+NOT_SAID: Final = (0, 2)
+ITU601: Final = (5, 6)
+"""Colour spaces, as numbers of ITU-T H.273, table 4: those that say nothing, and two names of BT.601."""
 
 PQ: Final = 16
 HLG: Final = 18
@@ -81,9 +87,7 @@ def upright(frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int
         if size == (frame.width, frame.height)
         else {"width": size[0], "height": size[1], "interpolation": RESAMPLED_BY}
     )
-    space = frame.colorspace
-    if space in (2, 0):  # not said
-        space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    space = usual_space(frame) if frame.colorspace in NOT_SAID else frame.colorspace
     if is_hdr(int(frame.color_trc)):
         deep: Any = reformatter.reformat(
             frame, format="rgb48le", src_colorspace=space, dst_color_range=ColorRange.JPEG, **resampled
@@ -100,6 +104,26 @@ def upright(frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int
     facts: Any = frame.side_data  # its stubs know names of a kind, and not the kind
     turn = turn_of(facts.get(Type.DISPLAYMATRIX))
     return image if turn is None else image.transpose(turn)
+
+
+def usual_space(frame: av.VideoFrame) -> Colorspace:
+    """The colour space of frames that state none, and of results."""
+    return Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+
+
+def coded_space(frame: av.VideoFrame, size: tuple[int, int]) -> Colorspace | None:
+    """The colour space of a frame that lies there as results are coded (`coded.Coded`); None if it has to be changed.
+
+    Args:
+        frame: as it was decoded.
+        size: that it is to have, before it is turned, px.
+    """
+    usual, facts = usual_space(frame), cast(Any, frame.side_data)
+    alike = frame.format.name == FORMAT and frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
+    known = {*NOT_SAID, *([1] if usual is Colorspace.ITU709 else ITU601)}
+    even = size == (frame.width, frame.height) and not any(side % 2 for side in size)
+    turned = is_hdr(int(frame.color_trc)) or turn_of(facts.get(Type.DISPLAYMATRIX)) is not None
+    return usual if alike and even and frame.colorspace in known and not turned else None
 
 
 def turn_of(matrix: Any) -> Image.Transpose | None:

@@ -1,0 +1,141 @@
+"""A frame of a film as it is coded: a plane of light, and two of colour in a quarter of its pixels.
+
+What is looked at becomes RGB, and only what is pasted comes back: what lies outside of the heads is encoded as it was
+decoded, and most pixels are never touched.
+"""
+
+from functools import cached_property
+from threading import local
+from typing import Any, Final
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
+from PIL import Image
+
+from anime2real.video.clip import some_pixels
+
+FORMAT: Final = "yuv420p"
+
+SIDES: Final = 64
+"""Parts are converted at sizes that are whole multiples of so many px: FFmpeg prepares itself anew for each size, and
+leaves the last columns of some wrong."""
+
+WHOLE_WIDTHS: Final = 16
+"""Of frames whose width is a whole multiple of so many px, none is wrong."""
+
+BLACK: Final = 16
+WHITE: Final = 235
+"""The light of films is between these (ITU-R BT.709)."""
+
+_GREY: Final = [round(min(255, max(0, (level - BLACK) * 255 / (WHITE - BLACK)))) for level in range(256)]
+
+Box = tuple[int, int, int, int]
+Plane = NDArray[np.uint8]
+
+
+class _Converters(local):
+    """FFmpeg's, of each thread: to RGB and back, since to make one takes longer than to use it."""
+
+    def __init__(self) -> None:
+        self.to_rgb, self.back = VideoReformatter(), VideoReformatter()
+
+
+_CONVERTERS: Final = _Converters()
+
+
+class Coded:
+    """A frame of `FORMAT` with even sides, as a picture that is cut and pasted into (`image.picture`).
+
+    Args:
+        frame: as it was decoded; it is not changed.
+        space: its colour space.
+    """
+
+    def __init__(self, frame: av.VideoFrame, space: Colorspace) -> None:
+        self._frame, self._space = frame, space
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self._frame.width, self._frame.height
+
+    @cached_property
+    def whole(self) -> Image.Image:
+        """All of it, RGB."""
+        aligned = self._frame.width % WHOLE_WIDTHS == 0
+        return self._rgb(self._frame) if aligned else self.crop((0, 0, *self.size))
+
+    def grey(self, size: tuple[int, int]) -> Image.Image:
+        """Its light at a smaller size, L."""
+        every = some_pixels(self.size)
+        light = Image.fromarray(_planes(self._frame, (0, 0, *self.size))[0][::every, ::every])
+        return light.point(_GREY).resize(size, Image.Resampling.BOX)
+
+    def crop(self, box: Box, /) -> Image.Image:
+        """The part between left, top, right and bottom, RGB."""
+        left, top, right, bottom = even = _even(box)
+        part = av.VideoFrame(*_padded(even), FORMAT)
+        _copy(_planes(self._frame, even), _planes(part, (0, 0, right - left, bottom - top)))
+        return self._rgb(part).crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
+
+    def copy(self) -> "Coded":
+        """The same once more, to be pasted into or encoded, without what the decoder said of it."""
+        copied, everywhere = av.VideoFrame(*self.size, FORMAT), (0, 0, *self.size)
+        _copy(_planes(self._frame, everywhere), _planes(copied, everywhere))
+        return Coded(copied, self._space)
+
+    def paste(self, part: Image.Image, at: tuple[int, int], mask: Image.Image, /) -> None:
+        """Put a part, RGB, where its left and top are to be, as far as its mask, L, covers what is there."""
+        self.__dict__.pop("whole", None)
+        left, top, right, bottom = even = _even((*at, at[0] + part.width, at[1] + part.height))
+        inside, size = (at[0] - left, at[1] - top), (right - left, bottom - top)
+        rgb = av.VideoFrame(*_padded(even), "rgb0")  # four bytes a pixel, as Pillow has them
+        image, opacity = Image.new("RGB", (rgb.width, rgb.height)), Image.new("L", size)
+        image.paste(part, inside)
+        opacity.paste(mask, inside)
+        rgb.planes[0].update(image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
+        made: Any = _CONVERTERS.back.reformat(
+            rgb, format=FORMAT, dst_colorspace=self._space, dst_color_range=ColorRange.MPEG
+        )
+        opacities = opacity, *[opacity.reduce(2)] * 2
+        for mine, new, cover in zip(_planes(self._frame, even), _planes(made, (0, 0, *size)), opacities, strict=True):
+            mine[...] = np.asarray(Image.composite(Image.fromarray(new), Image.fromarray(mine), cover))
+
+    def encodable(self) -> Any:
+        """A frame for the encoder, to be changed."""
+        return self.copy()._frame
+
+    def _rgb(self, frame: av.VideoFrame) -> Image.Image:
+        made: Any = _CONVERTERS.to_rgb.reformat(
+            frame, format="rgba", src_colorspace=self._space, dst_color_range=ColorRange.JPEG
+        )
+        plane = made.planes[0]
+        return Image.frombytes("RGB", (made.width, made.height), plane, "raw", "RGBX", plane.line_size, 1)
+
+
+def _even(box: Box) -> Box:
+    """The smallest box with even ends around another one: a pixel of colour is two by two of light."""
+    left, top, right, bottom = box
+    return left - left % 2, top - top % 2, right + right % 2, bottom + bottom % 2
+
+
+def _padded(box: Box) -> tuple[int, int]:
+    """Width and height of a box, rounded up to whole multiples of `SIDES`."""
+    left, top, right, bottom = box
+    return -(-(right - left) // SIDES) * SIDES, -(-(bottom - top) // SIDES) * SIDES
+
+
+def _planes(frame: Any, box: Box) -> list[Plane]:
+    """The three planes of a frame within a box with even ends, as they lie in its memory."""
+    planes = []
+    for plane, share in zip(frame.planes, (1, 2, 2), strict=True):
+        left, top, right, bottom = (end // share for end in box)
+        planes.append(np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[top:bottom, left:right])
+    return planes
+
+
+def _copy(planes: list[Plane], to: list[Plane]) -> None:
+    for plane, other in zip(planes, to, strict=True):
+        other[...] = plane
