@@ -20,7 +20,8 @@ from anime2real.bundle.format import Bundle, BundleError, read
 from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.cli.main import main
 from anime2real.face.finder import default_finder, default_labeller
-from anime2real.face.who import Who, WhoError, parse_who, who_input
+from anime2real.face.who import Who, WhoError, parse_who
+from anime2real.network import who_input
 from anime2real.pipeline import crop_faces
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

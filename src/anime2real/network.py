@@ -18,6 +18,7 @@ from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
 from anime2real.face.geometry import TEMPLATE, tilt_of
 from anime2real.face.kept_colours import keep_colours
+from anime2real.face.who import Who
 from anime2real.session import Pixels, available_cores, open_session, to_float, to_uint8
 
 UNTOLD: Final = (0.0, 0.3)
@@ -93,7 +94,7 @@ class Network:
                 bundles with conditions use them.
             variant: 0 for the usual result; another number for another one, always the same for that number, of bundles
                 with `variants`. One for all, or one for each.
-            who: (N, 2), who should be shown (`who.who_input`), for bundles that take it; `UNTOLD` if None.
+            who: (N, 2), who should be shown (`who_input`), for bundles that take it; `UNTOLD` if None.
 
         Returns:
             (N, S, S, 3), sRGB.
@@ -234,3 +235,21 @@ def _conditions(
         "who": who,
     }
     return {name: values[name].astype(np.float32) for name in names}
+
+
+def who_input(
+    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
+) -> NDArray[np.float64]:
+    """What a network is told of whom to show.
+
+    Args:
+        who: who each face should become, K of them.
+        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
+        ages: the youngest and the oldest that the network can draw.
+
+    Returns:
+        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
+    """
+    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
+    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
+    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)

@@ -27,10 +27,10 @@ from anime2real.face.geometry import (
     square,
     upright,
 )
-from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who, who_input
+from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.image.label_map import label_picture
 from anime2real.image.picture import Picture
-from anime2real.network import Network, TranslatorError
+from anime2real.network import Network, TranslatorError, who_input
 from anime2real.session import Pixels
 
 AnyPicture = TypeVar("AnyPicture", bound=Picture)

@@ -31,9 +31,10 @@ from anime2real.face import geometry as python
 from anime2real.face.by_hand import face_in_box
 from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face
-from anime2real.face.who import AS_SEEN, Who, who_input
+from anime2real.face.who import AS_SEEN, Who
 from anime2real.image import provenance
 from anime2real.image.decode import decode
+from anime2real.network import who_input
 from anime2real.pipeline import crop_faces
 from anime2real.session import to_float, to_uint8
 from anime2real.translator import find_faces

@@ -4,13 +4,9 @@ What a user does not say of whom a result should show is what `finder.Labeller` 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.errors import UsageError
@@ -111,21 +107,3 @@ def parse_who(text: "str | Who | None") -> Who:
     if ages and not YOUNGEST <= int(ages[0]) <= OLDEST:
         raise WhoError(f"who is {text[:40]!r}: ages are {YOUNGEST} to {OLDEST} years here")
     return Who(_SEXES[sexes[0]] if sexes else None, float(ages[0]) if ages else None)
-
-
-def who_input(
-    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
-) -> NDArray[np.float64]:
-    """What a network is told of whom to show.
-
-    Args:
-        who: who each face should become, K of them.
-        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
-        ages: the youngest and the oldest that the network can draw.
-
-    Returns:
-        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
-    """
-    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
-    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
-    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)

@@ -17,7 +17,7 @@ from anime2real.data.members import Member
 from anime2real.data.sources import Rejected, frame_of, read_member, sha256_of
 from anime2real.face.finder import default_finder
 from anime2real.face.geometry import Points, Similarity, align, closer, mirror, scaling
-from anime2real.face.who import AS_SEEN, who_input
+from anime2real.face.who import AS_SEEN
 from anime2real.image.decode import PictureError, decode
 from anime2real.measure.distances import Vectors
 from anime2real.measure.foreign import foreign_detector
@@ -25,6 +25,7 @@ from anime2real.measure.rates import AGE, SEX, read_labels
 from anime2real.measure.sharpness import fine_detail, resized
 from anime2real.measure.subjects import find_all
 from anime2real.measure.symmetry import steadiness, symmetry
+from anime2real.network import who_input
 from anime2real.session import Pixels
 from anime2real.translator import Translator
 

@@ -17,7 +17,7 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.face.finder import default_labeller
 from anime2real.face.geometry import Face, Points, mirror
-from anime2real.face.who import AS_SEEN, Who, who_input
+from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.cielab import ciede2000
 from anime2real.measure.colours import colour_pairs
 from anime2real.measure.distances import Vectors
@@ -25,6 +25,7 @@ from anime2real.measure.figures import Figure, correlation, mean, median, ratio,
 from anime2real.measure.foreign import foreign_detector
 from anime2real.measure.sharpness import fine_detail, lattice, resized
 from anime2real.measure.symmetry import symmetry
+from anime2real.network import who_input
 from anime2real.session import available_cores
 from anime2real.translator import Translator
 

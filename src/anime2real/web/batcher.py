@@ -20,7 +20,7 @@ from anime2real.errors import UserError
 Pixels = NDArray[np.uint8]
 Landmarks = NDArray[np.float64]
 WhoAsked = NDArray[np.float64]
-"""(N, 2), who should be shown, as `who.who_input` gives it."""
+"""(N, 2), who should be shown, as `network.who_input` gives it."""
 
 
 class TranslateCrops(Protocol):
