@@ -107,5 +107,5 @@ def test_frames_of_a_film_are_encoded_as_they_are(tmp_path: Path) -> None:
     film.write_segment(tmp_path / "part.nut", iter(frames))
     with av.open(str(tmp_path / "part.nut")) as made, av.open(str(tmp_path / "clip.mp4")) as source:
         for one, other in zip(made.decode(video=0), source.decode(video=0), strict=True):
-            light = [np.frombuffer(f.planes[0], np.uint8).astype(int) for f in (one, other)]
+            light = [f.to_ndarray().astype(int) for f in (one, other)]
             assert np.abs(light[0] - light[1]).mean() < 2
