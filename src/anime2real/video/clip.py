@@ -9,6 +9,7 @@ from PIL import Image
 
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits
+from anime2real.image.picture import some_pixels
 from anime2real.image.provenance import Making
 
 if TYPE_CHECKING:  # it needs PyAV
@@ -50,12 +51,6 @@ class Frame:
         reduced = self.picture.width // every, self.picture.height // every
         nearly = self.picture.resize(reduced, Image.Resampling.NEAREST)
         return nearly.convert("L").resize(size, Image.Resampling.BOX)
-
-
-def some_pixels(size: tuple[int, int]) -> int:
-    """Of a frame, every so many pixels of each side tell its light: to look at all takes five times as long."""
-    width, height = size
-    return max(1, min(width // 320, height // 180))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.video.clip import some_pixels
+from anime2real.image.picture import some_pixels
 
 FORMAT: Final = "yuv420p"
 
