@@ -15,6 +15,7 @@ const SOFT = 0.15;
 const LID = 12;
 const UNLIKE = 14;
 const VIVID = 36;
+const DEEP = 0.9;
 const TEXTURE = 0.15;
 const PATTERN = 0.2;
 const HIGHLIGHT = 65;
@@ -116,8 +117,9 @@ function asIris([light, ...colour], own, wanted, { even, away, pupil }) {
   const mean = Math.max(own[0], 4);
   const newMean = mean + clip(LIFT * (wanted[0] - mean), -REACH, REACH);
   // In less light a colour is less vivid.
-  const dimmed = Math.min(newMean / Math.max(wanted[0], 4), 1);
-  const share = dimmed * Math.min(VIVID / Math.max(dimmed * chromaOf(wanted), 1), 1);
+  const vivid = chromaOf(wanted);
+  const most = Math.min(VIVID, DEEP * newMean, (vivid * newMean) / Math.max(wanted[0], 4));
+  const share = Math.min(most / Math.max(vivid, 1), 1);
   const pattern = PATTERN * Math.min(newMean / mean, 1) * (light - even);
   const rim = 1 - RING * clip((away - 0.75) / 0.2);
   const drawn = ((even * newMean) / mean + pattern) * rim * (1 - (1 - BLACK) * pupil);

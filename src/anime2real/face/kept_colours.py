@@ -45,7 +45,7 @@ UNLIKE: Final = 14.0
 VIVID: Final = 36.0
 """Chroma that a redrawn iris has at most …"""
 
-DEEP: Final = 0.5
+DEEP: Final = 0.9
 """… and as a share of its L*."""
 
 TEXTURE: Final = 0.15
@@ -168,8 +168,9 @@ def _as_iris(lab: Lab, own: Lab, wanted: Lab, away: NDArray[np.float64], pupil: 
     mean = max(own[0], 4.0)
     new_mean = mean + np.clip(LIFT * (wanted[0] - mean), -REACH, REACH)
     # In less light a colour is less vivid.
-    most = min(VIVID, DEEP * new_mean, float(np.hypot(*wanted[1:])) * new_mean / max(wanted[0], 4.0))
-    colour = wanted[1:] * min(most / max(float(np.hypot(*wanted[1:])), 1.0), 1.0)
+    vivid = float(np.hypot(*wanted[1:]))
+    most = min(VIVID, DEEP * new_mean, vivid * new_mean / max(wanted[0], 4.0))
+    colour = wanted[1:] * min(most / max(vivid, 1.0), 1.0)
     light = lab[..., :1]
     even = box_mean(box_mean(light[..., 0], 1), 1)[..., None]
     drawn = even * new_mean / mean + PATTERN * min(new_mean / mean, 1.0) * (light - even)
