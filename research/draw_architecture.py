@@ -98,7 +98,7 @@ PHOTOGRAPH: Final = (
         (
             Box("pipeline.compose", "the face, the pair, or pasted back"),
             Box("face.paste_back.paste_head", "back along the head's outline"),
-            Box("face.geometry.paste", "or as a square whose edges fade"),
+            Box("face.paste_square.paste", "or as a square whose edges fade"),
         ),
         "an RGB image",
     ),

@@ -58,7 +58,7 @@ NAMES: Final = {
         "anime2real.find_faces",
         "anime2real.Face",
         "anime2real.face.geometry.align",
-        "anime2real.face.geometry.paste",
+        "anime2real.face.paste_square.paste",
     ),
     "Pictures and their marks": (
         "anime2real.decode",

@@ -23,10 +23,10 @@ from anime2real.face.geometry import (
     around,
     centre_box,
     closer,
-    paste,
     square,
     upright,
 )
+from anime2real.face.paste_square import paste
 from anime2real.face.who import AS_SEEN, Who, WhoError, parse_who
 from anime2real.image.label_map import label_picture
 from anime2real.image.picture import Picture

@@ -18,12 +18,12 @@ from anime2real.face.geometry import (
     centre_box,
     fit,
     mirror,
-    paste,
     scaling,
     square,
     tilt_of,
     to_template,
 )
+from anime2real.face.paste_square import paste
 
 angles = st.floats(-3.1, 3.1)
 scales = st.floats(0.05, 20)

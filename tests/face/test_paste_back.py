@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.geometry import Similarity, align, around, paste, scaling
+from anime2real.face.geometry import Similarity, align, around, scaling
 from anime2real.face.heads import head_masks
 from anime2real.face.paste_back import grain, paste_head
+from anime2real.face.paste_square import paste
 from anime2real.translator import find_faces
 
 ROOT = Path(__file__).parents[2]

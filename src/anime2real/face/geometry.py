@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from anime2real.domain import Domain
 from anime2real.face.fill import fill_quietly
@@ -234,32 +234,6 @@ def centre_box(width: int, height: int) -> tuple[int, int, int]:
     return (width - side) // 2, (height - side) // 2, side
 
 
-def paste(image: Image.Image, crop: Image.Image, to_unit: Similarity, *, feather: float = 0.12) -> Image.Image:
-    """A copy of the picture with a crop put back where `to_unit` took it from, its edges fading out.
-
-    Args:
-        image: RGB.
-        crop: a square of any size, RGB.
-        to_unit: from px of the picture to the unit square.
-        feather: width of the fading, a share of the crop's side.
-    """
-    side = crop.width
-    from_picture = to_unit.then(scaling(side))
-    reduced = min(int(from_picture.scale), side)
-    across = side // reduced if reduced else side * max(1, int(1.0 / to_unit.scale / side))
-    if across != side:  # bicubic would show the crop's pixels, or but a few of them
-        return paste(image, square(crop, across), to_unit, feather=feather)
-    left, top, right, bottom = extent(from_picture.inverse, (side, side), image.size, margin=1.0)
-    if right <= left or bottom <= top:
-        return image.copy()
-    matrix = Similarity(1 + 0j, complex(left, top)).then(from_picture).matrix()
-    how = (right - left, bottom - top), Image.Transform.AFFINE, tuple(matrix.flatten()), Image.Resampling.BICUBIC
-    warped, opacity = (part.transform(*how) for part in (crop, _soft_square(side, feather)))
-    result = image.copy()
-    result.paste(warped, (left, top), opacity)
-    return result
-
-
 def extent(to_picture: Similarity, crop: Size, size: Size, margin: float) -> tuple[int, int, int, int]:
     """Left, top, right and bottom, whole px, of what a crop covers of a picture, with a margin; at least one px."""
     corners = to_picture(UNIT_SQUARE * crop)
@@ -290,11 +264,3 @@ def _continued(part: Image.Image, back: Similarity, side: int, beyond: Beyond) -
     widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
     pixels = np.pad(np.asarray(part), widths, "edge" if beyond == "edge" else "symmetric")
     return Image.fromarray(pixels), (int(before[0]), int(before[1]))
-
-
-def _soft_square(side: int, feather: float) -> Image.Image:
-    """A square that is opaque in the middle and transparent at its edge."""
-    width = max(1, round(side * feather))
-    mask = Image.new("L", (side, side), 0)
-    mask.paste(255, (width, width, side - width, side - width))
-    return mask.filter(ImageFilter.GaussianBlur(width / 2.5))
