@@ -45,7 +45,7 @@ UNLIKE: Final = 14.0
 VIVID: Final = 36.0
 """Chroma that a redrawn iris has at most …"""
 
-DEEP: Final = 0.9
+DEEP: Final = 1.0
 """… and as a share of its L*."""
 
 TEXTURE: Final = 0.15
@@ -66,10 +66,10 @@ BLACK: Final = 0.3
 RING: Final = 0.25
 """Share by which an iris is darker at its rim."""
 
-LIFT: Final = 1.15
+LIFT: Final = 1.3
 """Share of the way to the drawn iris's lightness that a person's goes: more than all of it, for pupil and rim …"""
 
-REACH: Final = 28.0
+REACH: Final = 34.0
 """… and L* by which it moves at most."""
 
 GREY: Final = 5.0
