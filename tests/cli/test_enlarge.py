@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from pictures import noise, saved, smooth
 from PIL import Image
 
+from anime2real.atomic import hidden_beside
 from anime2real.cli.main import main
 from anime2real.data.members import members_of
 from anime2real.image.provenance import GENERATED, read_marks
+from anime2real.locks import alone
 from anime2real.train.esrgan_weights import MODELS, PACKAGE
 from anime2real.train.tiles import Enlarger
 
@@ -190,6 +192,27 @@ def test_what_is_there_is_kept(source: Path, weights: str, tmp_path: Path, capsy
     assert run(source, "-o", output, "--overwrite") == 0
     assert zipfile.is_zipfile(output)
     assert not list(tmp_path.glob(".*partial*"))
+
+
+def test_another_process_that_makes_the_same_archive_is_heard_of_first(
+    source: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "new" / "o.zip"
+    command = ["enlarge", str(source), "-o", str(output), "--weights", weights, "--device", "cpu"]
+    output.parent.mkdir()
+    with monkeypatch.context() as patch, alone(hidden_beside(output, "lock"), AssertionError()):
+        patch.setattr(Enlarger, "__call__", None)
+        assert main([*command, "--overwrite"]) == 1
+        assert f"{output} is being made by another process: wait for it" in capsys.readouterr().err
+
+    def late(*_: object) -> None:
+        output.write_bytes(b"theirs")
+
+    monkeypatch.setattr("anime2real.train.enlarge.find_device", late)  # made after the first look
+    monkeypatch.setattr("anime2real.train.enlarge.Enlarger", lambda *_: None)
+    assert main(command) == 1
+    assert f"{output} is already there" in capsys.readouterr().err
+    assert [(path.name, path.read_bytes()) for path in output.parent.iterdir()] == [("o.zip", b"theirs")]
 
 
 def test_the_package_is_named_when_missing(

@@ -11,9 +11,11 @@ import tiny
 import torch
 from translating import draw
 
+from anime2real.atomic import hidden_beside
 from anime2real.bundle import registry
 from anime2real.bundle.format import CORE, Bundle, read
 from anime2real.cli.main import main
+from anime2real.locks import alone
 from anime2real.making import read_making
 from anime2real.train import weight_averaging
 from anime2real.train.export.comparison import sample_pictures
@@ -123,6 +125,17 @@ def test_it_holds_what_redraws_it(
     assert average(moved, pair[0].folder, "-o", tmp_path / "never") == 1
     assert "redrawn by galatea-real-to-anime, which is neither in it nor beside it" in capsys.readouterr().err
     assert not (tmp_path / "never").exists()
+
+
+def test_another_process_that_makes_the_same_average_is_heard_of_first(
+    pair: tuple[Bundle, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mean"
+    monkeypatch.setattr(weight_averaging, "network_of", None)  # nothing is read
+    with alone(hidden_beside(folder, "lock"), AssertionError()):
+        assert average(*(bundle.folder for bundle in pair), "-o", folder) == 1
+    assert f"{folder} is being made by another process: wait for it" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bundles_are_named_as_everywhere(

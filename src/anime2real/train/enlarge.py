@@ -18,12 +18,13 @@ import torch
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, made_folder
+from anime2real.atomic import atomic_file, hidden_beside, made_folder
 from anime2real.data.members import Member, members_of
 from anime2real.data.sources import Rejected, read_member
 from anime2real.errors import UserError
 from anime2real.image.decode import Limits, PictureError, decode, printable, reason
 from anime2real.image.files import SUFFIXES, encode
+from anime2real.locks import alone
 from anime2real.progress import Progress
 from anime2real.train.device import find_device
 from anime2real.train.esrgan_weights import EnlargingModel, Kind, load_esrgan
@@ -108,8 +109,7 @@ def enlarge(
     """
     if output.is_dir():
         raise EnlargeError(f"{output} is a folder: name a zip archive")
-    if output.exists() and not overwrite:
-        raise EnlargeError(f"{output} is already there: give --overwrite, or another name")
+    _check_absent(output, overwrite)
     if output.exists() and any(source.exists() and source.samefile(output) for source in sources):
         raise EnlargeError(f"{output} is one of the sources: name another archive")
     members = [member for source in sources for member in _members(source, kind)]
@@ -117,19 +117,26 @@ def enlarge(
         raise EnlargeError(f"no pictures in {', '.join(map(str, sources))}: they end in {', '.join(sorted(SUFFIXES))}")
     model = load_esrgan(kind, weights)
     enlarger = Enlarger(model.network, find_device(device))
+    refusal = EnlargeError(f"{output} is being made by another process: wait for it, or give another name")
     try:
-        # Pictures are compressed already.
-        with made_folder(output.parent), atomic_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            writing = _Writing(archive, enlarger, form, quality, least)
-            summary = writing.all_of(members, progress or Progress(quiet=True))
-            if not summary.enlarged and not summary.copied:
-                raise EnlargeError(f"no picture is left to enlarge: {summary.bad[0]}")
-            archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(_index(kind, model, summary.enlarged), indent=1))
+        with made_folder(output.parent), alone(hidden_beside(output, "lock"), refusal):
+            _check_absent(output, overwrite)  # again: the other process may be done meanwhile
+            with atomic_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:  # stored as they are
+                writing = _Writing(archive, enlarger, form, quality, least)
+                summary = writing.all_of(members, progress or Progress(quiet=True))
+                if not summary.enlarged and not summary.copied:
+                    raise EnlargeError(f"no picture is left to enlarge: {summary.bad[0]}")
+                archive.writestr(zipfile.ZipInfo(INDEX), json.dumps(_index(kind, model, summary.enlarged), indent=1))
     except OSError as error:
         raise EnlargeError(f"{output} cannot be written: {reason(error)}") from error
     except torch.OutOfMemoryError as error:
         raise EnlargeError("the device has too little memory for enlarging: give --device cpu") from error
     return summary
+
+
+def _check_absent(output: Path, overwrite: bool) -> None:
+    if output.exists() and not overwrite:
+        raise EnlargeError(f"{output} is already there: give --overwrite, or another name")
 
 
 def _members(source: Path, kind: Kind) -> Iterator[Member]:

@@ -20,15 +20,16 @@ from typing import Any, Final
 
 import torch
 
+from anime2real.atomic import hidden_beside, made_folder
 from anime2real.bundle.format import Bundle, BundleError
 from anime2real.bundle.limits import OLDEST, YOUNGEST
 from anime2real.bundle.lineage import ANCESTORS, LINEAGE
 from anime2real.bundle.redrawer import back_in, redrawer
+from anime2real.locks import alone
 from anime2real.train.export.comparison import ParityReport
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.import_weights import Generator, network_of
 from anime2real.train.run.config import TrainError
-from anime2real.train.run.lock import locked_folder
 
 _EQUAL: Final = ("source", "target", "px", "crop", "conditions")
 """Fields that averaged bundles have in common."""
@@ -107,10 +108,11 @@ def save_average(
         TrainError, BundleError: as `averaged`.
         ExportError: the file's pictures differ from the network's.
     """
-    network = averaged(bundles, shares, parts)
-    every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
-    normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
-    with locked_folder(folder.parent, f".{folder.name}.lock", f"another process writes {folder}: wait for it"):
+    refusal = TrainError(f"{folder} is being made by another process: wait for it, or give another folder")
+    with made_folder(folder.parent), alone(hidden_beside(folder, "lock"), refusal):
+        network = averaged(bundles, shares, parts)
+        every = {"share": shares, **{f"share of {part}": given for part, given in (parts or {}).items()}}
+        normalised = [{name: round(s[i] / sum(s), 4) for name, s in every.items()} for i in range(len(bundles))]
         return _save(network, bundles, normalised, folder, back)
 
 
