@@ -1,6 +1,7 @@
 // A translated head in the light and the tone of its crop, and around it what the crop shows around its own head, as in
 // src/anime2real/face/blend.py. Pictures are those of pixels.js, masks and light planes, as in planes.js.
 
+import { reduce } from "./align.js";
 import { spread } from "./fill.js";
 import { resize, round } from "./pixels.js";
 import { blurred, dilated, maximum, mean, minimum, planesOf, quantile, scaled, sideOf, softened } from "./planes.js";
@@ -34,8 +35,8 @@ export function blended(crop, result, before, after) {
 function lit(crop, result, before, after, beside) {
   const side = crop.width;
   const whole = (plane) => scaled(plane, side, "bilinear");
-  const near = planesOf(resize(crop, SMALL, SMALL, "box"));
-  const made = planesOf(resize(result, SMALL, SMALL, "box"));
+  const near = planesOf(smaller(crop, SMALL));
+  const made = planesOf(smaller(result, SMALL));
   const apart = near.map((plane, c) => plane.map((value, k) => (value - made[c][k]) * beside[k]));
   const around = mean(beside);
   const light = apart.map((plane) => Math.min(LIGHT, Math.max(-LIGHT, mean(plane) / around)));
@@ -72,7 +73,7 @@ function lit(crop, result, before, after, beside) {
 /** How surely the colours of a result are its ground's and not its head's, 0 to 1, twice `SMALL` a side. */
 function groundOf(result, head, beside) {
   const side = 2 * SMALL;
-  const { data } = resize(result, side, side, "box");
+  const { data } = smaller(result, side);
   const bins = Int32Array.from({ length: side * side }, (_, k) =>
     [0, 1, 2].reduce((bin, c) => bin * BINS + (data[3 * k + c] >> 4), 0),
   );
@@ -131,4 +132,10 @@ function toned(crop, result) {
     for (let c = 0; c < 3; c++) data[at + c] = level(plain * lines[c][0] + lines[c][1]);
   }
   return { ...result, data };
+}
+
+/** A square picture, made smaller by whole blocks where it can be, as in Python. */
+function smaller(picture, side) {
+  const blocks = picture.width > side && picture.width % side === 0;
+  return blocks ? reduce(picture, picture.width / side) : resize(picture, side, side, "box");
 }

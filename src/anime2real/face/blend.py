@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 from anime2real.face.fill import LEAST, pull_push
-from anime2real.image.guided_filter import box_mean
+from anime2real.image.guided_filter import box_mean, enlarged
 
 Plane = NDArray[np.floating[Any]]
 Pixels = NDArray[np.uint8]
@@ -61,7 +61,7 @@ def _lit(
 ) -> tuple[Image.Image, Image.Image]:
     """The result in the light of the crop, and how surely what the crop's head left bare is to be covered, L."""
     size, head = crop.size, _plane(after, SMALL)
-    near, made = (np.asarray(picture.resize((SMALL, SMALL), BOX), np.float32) for picture in (crop, result))
+    near, made = (np.asarray(_smaller(picture, SMALL), np.float32) for picture in (crop, result))
     away = (near - made) * beside[..., None]
     light = np.clip(away.sum((0, 1)) / beside.sum(), -LIGHT, LIGHT)
     known, *blurred = _blurred(np.stack([beside, *away.transpose(2, 0, 1)]), REACH * SMALL)
@@ -69,7 +69,7 @@ def _lit(
     away = trust * np.stack(blurred, -1) / np.maximum(known, 1e-3)[..., None] + (1 - trust) * light
     there = _image(away + 128).resize(size, BILINEAR)
     carried = ImageChops.add(result, there, 1, -128)
-    ground, closed = _ground(result, after, beside), _enlarged(_without_holes(head), 2 * SMALL)
+    ground, closed = _ground(result, after, beside), enlarged(_without_holes(head), 2 * SMALL)
     sure = closed * (1 - ground) / (closed * (1 - ground) + (1 - closed) * ground + 1e-6)  # Bayes
     bare = _image(ground * (1 - sure) * 255).resize(size, BILINEAR)
     around = Image.composite(_surroundings(crop, near, beside), carried, bare)
@@ -91,10 +91,10 @@ def _ground(result: Image.Image, head: Image.Image, beside: Plane) -> Plane:
         beside: (SMALL, SMALL), where there is no head before or after.
     """
     side = 2 * SMALL
-    red, green, blue = (np.asarray(band).ravel() // (256 // BINS) for band in result.resize((side, side), BOX).split())
+    red, green, blue = (np.asarray(band).ravel() // (256 // BINS) for band in _smaller(result, side).split())
     bins = (red.astype(np.int64) * BINS + green) * BINS + blue
     shares = []
-    for weights in (_enlarged(beside, side), _plane(head, side)):
+    for weights in (enlarged(beside, side), _plane(head, side)):
         counts = np.bincount(bins, weights.ravel(), BINS**3).astype(np.float32)
         shares.append(counts / max(counts.sum(), 1.0) + 1e-6)
     odds = (shares[0] / (shares[0] + shares[1]))[bins].reshape(side, side)
@@ -131,7 +131,7 @@ def _toned(crop: Image.Image, result: Image.Image) -> Image.Image:
     slope = 1 + (grey - grey.mean()) @ (levels - middle - (grey - grey.mean())[:, None]) / len(grey) / spread
     offset = middle - slope * grey.mean()
     strays = np.maximum.reduce([abs(grey * slope[c] + offset[c] - levels[:, c]) for c in range(3)])
-    if np.quantile(strays, 0.98) > COLOURLESS:
+    if (strays > COLOURLESS).mean() > 0.02:
         return result
     lines = zip(slope.tolist(), offset.tolist(), strict=True)
     plain = Image.merge("RGB", [result.convert("L")] * 3)
@@ -155,12 +155,13 @@ def _image(levels: Plane) -> Image.Image:
 
 def _plane(mask: Image.Image, side: int) -> Plane:
     """A mask, L, as shares of 1 at another size."""
-    how = BOX if side < mask.width else BILINEAR
-    return np.asarray(mask.resize((side, side), how), np.float32) / 255
+    sized = _smaller(mask, side) if side < mask.width else mask.resize((side, side), BILINEAR)
+    return np.asarray(sized, np.float32) / 255
 
 
-def _enlarged(plane: Plane, side: int) -> Plane:
-    return np.asarray(Image.fromarray(plane.astype(np.float32)).resize((side, side), BILINEAR))
+def _smaller(picture: Image.Image, side: int) -> Image.Image:
+    """A square picture, whole blocks of it first, which takes Pillow a quarter of the time."""
+    return picture.resize((side, side), BOX, reducing_gap=1.0)
 
 
 def _blurred(planes: Plane, sigma: float) -> Plane:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.finder import MODELS
-from anime2real.image.guided_filter import guided_lines
+from anime2real.image.guided_filter import enlarged, guided_lines
 from anime2real.session import loaded_once, open_session, to_float
 
 SIDE: Final = 128
@@ -72,17 +72,17 @@ def along_edges(
     Returns:
         (S, S) in [0, 1].
     """
-    reduced = np.asarray(Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX), np.float32)
-    lines = guided_lines(level, reduced.transpose(2, 0, 1) / 255, radius, smoothness)
+    reduced = Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX, reducing_gap=1.0)
+    guide = np.asarray(reduced, np.float32).transpose(2, 0, 1) / 255
+    lines = guided_lines(level, guide, max(1, round(RADIUS * len(level))), SMOOTHNESS)
     # What is done to levels at the end, done to the lines, which are small.
     lines[:3] /= 255
-    lines[3] -= certain
-    lines /= 1 - 2 * certain
-    whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
-    *slopes, offset = map(np.asarray, whole)
-    fine = offset.copy()
-    for slope, colour in zip(slopes, crop.transpose(2, 0, 1).astype(np.float32, order="C"), strict=True):
-        fine += slope * colour
+    lines[3] -= CERTAIN
+    lines /= 1 - 2 * CERTAIN
+    *slopes, fine = enlarged(lines, len(crop))
+    for slope, colour in zip(slopes, crop.transpose(2, 0, 1), strict=True):
+        slope *= colour
+        fine += slope
     return np.asarray(fine.clip(0, 1, out=fine))
 
 
