@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 from anime2real.face.fill import LEAST, pull_push
-from anime2real.image.guided_filter import box_mean, enlarged
+from anime2real.image.guided_filter import box_mean
 
 Plane = NDArray[np.floating[Any]]
 Pixels = NDArray[np.uint8]
@@ -69,7 +69,7 @@ def _lit(
     away = trust * np.stack(blurred, -1) / np.maximum(known, 1e-3)[..., None] + (1 - trust) * light
     there = _image(away + 128).resize(size, BILINEAR)
     carried = ImageChops.add(result, there, 1, -128)
-    ground, closed = _ground(result, after, beside), enlarged(_without_holes(head), 2 * SMALL)
+    ground, closed = _ground(result, after, beside), _enlarged(_without_holes(head), 2 * SMALL)
     sure = closed * (1 - ground) / (closed * (1 - ground) + (1 - closed) * ground + 1e-6)  # Bayes
     bare = _image(ground * (1 - sure) * 255).resize(size, BILINEAR)
     around = Image.composite(_surroundings(crop, near, beside), carried, bare)
@@ -94,7 +94,7 @@ def _ground(result: Image.Image, head: Image.Image, beside: Plane) -> Plane:
     red, green, blue = (np.asarray(band).ravel() // (256 // BINS) for band in _smaller(result, side).split())
     bins = (red.astype(np.int64) * BINS + green) * BINS + blue
     shares = []
-    for weights in (enlarged(beside, side), _plane(head, side)):
+    for weights in (_enlarged(beside, side), _plane(head, side)):
         counts = np.bincount(bins, weights.ravel(), BINS**3).astype(np.float32)
         shares.append(counts / max(counts.sum(), 1.0) + 1e-6)
     odds = (shares[0] / (shares[0] + shares[1]))[bins].reshape(side, side)
@@ -157,6 +157,10 @@ def _plane(mask: Image.Image, side: int) -> Plane:
     """A mask, L, as shares of 1 at another size."""
     sized = _smaller(mask, side) if side < mask.width else mask.resize((side, side), BILINEAR)
     return np.asarray(sized, np.float32) / 255
+
+
+def _enlarged(plane: Plane, side: int) -> Plane:
+    return np.asarray(Image.fromarray(plane.astype(np.float32)).resize((side, side), BILINEAR))
 
 
 def _smaller(picture: Image.Image, side: int) -> Image.Image:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.finder import MODELS
-from anime2real.image.guided_filter import enlarged, guided_lines
+from anime2real.image.guided_filter import guided_lines
 from anime2real.session import loaded_once, open_session, to_float
 
 SIDE: Final = 128
@@ -79,10 +79,11 @@ def along_edges(
     lines[:3] /= 255
     lines[3] -= CERTAIN
     lines /= 1 - 2 * CERTAIN
-    *slopes, fine = enlarged(lines, len(crop))
+    whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
+    *slopes, offset = map(np.asarray, whole)
+    fine = offset.copy()
     for slope, colour in zip(slopes, crop.transpose(2, 0, 1), strict=True):
-        slope *= colour
-        fine += slope
+        fine += slope * colour
     return np.asarray(fine.clip(0, 1, out=fine))
 
 

@@ -5,7 +5,6 @@ colour, the one nearest to the mask; each pixel takes the mean over the windows 
 OpenCV's contributed modules have it, with all of OpenCV.
 """
 
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -46,22 +45,6 @@ def _along(planes: Plane, radius: int, axis: int) -> Plane:
     counts = (last - first).astype(planes.dtype)
     total /= counts[:, None] if axis == -2 else counts
     return total
-
-
-def enlarged(planes: Plane, side: int) -> Plane:
-    """Square planes (…, N, N) at another size, (…, side, side), linear in between.
-
-    As by Pillow's bilinear `resize`, in half of the time: a product with a matrix of weights for each direction.
-    """
-    weights = _linear(planes.shape[-1], side)
-    return np.asarray(weights @ planes @ weights.T)
-
-
-@cache
-def _linear(pixels: int, side: int) -> NDArray[np.float32]:
-    """(side, pixels): how much each of a row's pixels gives to each of the longer row's."""
-    places = ((np.arange(side) + 0.5) * pixels / side - 0.5).clip(0, pixels - 1)
-    return np.maximum(0, 1 - abs(places[:, None] - np.arange(pixels))).astype(np.float32)
 
 
 def guided_filter(mask: Plane, guide: Plane, radius: int, smoothness: float) -> Plane:
