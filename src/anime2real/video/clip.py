@@ -43,6 +43,12 @@ class Frame:
         """All of it as a picture of Pillow's."""
         return self.picture if isinstance(self.picture, Image.Image) else self.picture.whole
 
+    @property
+    def bytes(self) -> int:
+        """Of memory that it takes: four a pixel, as Pillow has them, or one and a half, as coded."""
+        width, height = self.picture.size
+        return width * height * (8 if isinstance(self.picture, Image.Image) else 3) // 2
+
     def grey(self, size: tuple[int, int]) -> Image.Image:
         """Its light at a smaller size, L."""
         if not isinstance(self.picture, Image.Image):

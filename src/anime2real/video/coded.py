@@ -4,7 +4,6 @@ What is looked at becomes RGB, and only what is pasted comes back: what lies out
 decoded, and most pixels are never touched.
 """
 
-from functools import cached_property
 from threading import local
 from typing import Any, Final
 
@@ -61,7 +60,7 @@ class Coded:
         """Width and height, px."""
         return self._frame.width, self._frame.height
 
-    @cached_property
+    @property
     def whole(self) -> Image.Image:
         """All of it, RGB."""
         aligned = self._frame.width % WHOLE_WIDTHS == 0
@@ -88,7 +87,6 @@ class Coded:
 
     def paste(self, part: Image.Image, at: tuple[int, int], mask: Image.Image, /) -> None:
         """Put a part, RGB, where its left and top are to be, as far as its mask, L, covers what is there."""
-        self.__dict__.pop("whole", None)
         left, top, right, bottom = even = _even((*at, at[0] + part.width, at[1] + part.height))
         inside, size = (at[0] - left, at[1] - top), (right - left, bottom - top)
         rgb = av.VideoFrame(*_padded(even), "rgb0")  # four bytes a pixel, as Pillow has them

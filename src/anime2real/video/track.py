@@ -1,12 +1,11 @@
 """Follow faces through the frames of a clip.
 
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
-where each face was in the frame before. Of the runs on every eighth frame one in four is whole, one in four on half
-of the size, which sees no faces under a sixteenth of the frame's longer side, and two on a quarter, a tenth of the
-work. A face that the finder finds for the first time is followed back to the finder's last whole run, as far as frames
-are kept, so that its track does not begin late. A face that is gone for less
-than a third of a second stays one track, and is interpolated linearly in between. Trackers that match boxes (SORT and
-its kin) want the finder to run on every frame.
+where each face was in the frame before. Of the runs on every eighth frame one in eight is whole, three are on half of
+the size, which see no faces under a sixteenth of the frame's longer side, and four on a quarter, a tenth of the work.
+A face that the finder finds for the first time is followed back to the finder's last whole run, as far as frames are
+kept, so that its track does not begin late. A face that is gone for less than a third of a second stays one track, and
+is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run on every frame.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +27,7 @@ from anime2real.video.tracks import Live, Track
 EVERY: Final = 8
 """Frames from one run of the finder to the next."""
 
-WHOLE: Final = 4
+WHOLE: Final = 8
 """Runs of the finder on every eighth frame from one that sees small faces, too, to the next."""
 
 SURE: Final = 1 / 32
@@ -38,11 +37,11 @@ quarter of the size sees those of twice and four times as much."""
 COARSEST: Final = 2
 """Most times that a frame is halved for a run of the finder."""
 
-BACK: Final = 32
+BACK: Final = 64
 """Most frames for which a new face is followed back, repeated ones among them."""
 
-BACK_PIXELS: Final = 32 * 1280 * 720
-"""Of larger frames, fewer are kept to be followed back, but `EVERY` at least."""
+BACK_BYTES: Final = 120_000_000
+"""Of large frames, fewer are kept to be followed back, but `EVERY` at least; coded ones of 1280×960 px all."""
 
 SEARCH: Final = 3
 """Frames from one run of the finder to the next while a face is lost."""
@@ -129,14 +128,13 @@ class Tracker:
         self._keep(frame)
 
     def _next(self) -> int:
-        """How often the frame is halved for the next of the finder's runs: 2, 1, 2, 0, and again."""
+        """How often the frame is halved for the next of the finder's runs: 2, 1 in turn, and 0 where it is whole."""
         run = self._coarse + 1
         return 0 if run >= WHOLE else COARSEST if run % 2 else 1
 
     def _keep(self, frame: Frame) -> None:
         self._recent.append(frame)
-        width, height = frame.picture.size
-        del self._recent[: -max(self._every, min(BACK, BACK_PIXELS // (width * height)))]
+        del self._recent[: -max(self._every, min(BACK, BACK_BYTES // frame.bytes))]
 
     def tracks(self) -> list[Track]:
         """All tracks, by their first frame; no more frames may come.
@@ -211,7 +209,8 @@ class Tracker:
 
     def _look(self, frame: Frame, coarse: int) -> None:
         """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
-        found = self._finder(frame.image, coarse=coarse)
+        image = frame.image
+        found = self._finder(image, coarse=coarse)
         for live in [live for live in self._live if live.lost_at is None]:
             again = next((face for face in found if same(face, live.last)), None)
             if again:
@@ -230,7 +229,7 @@ class Tracker:
             self._live.append(self._begin(face))
         here = [live for live in self._live if live.lost_at is None and self._label and live.impressions.due()]
         if here and self._label:
-            for live, labels in zip(here, self._label(frame.image, [live.last for live in here]), strict=True):
+            for live, labels in zip(here, self._label(image, [live.last for live in here]), strict=True):
                 live.impressions.take(labels)
 
     def _begin(self, face: Face) -> Live:
