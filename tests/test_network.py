@@ -86,7 +86,9 @@ def test_results_are_redrawn_and_translated_once_more(tmp_path: Path) -> None:
 def test_what_is_made_in_the_end_gets_the_colours_of_what_went_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def inverted(inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain) -> Pixels:
+    def inverted(
+        inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain, *, threads: int
+    ) -> Pixels:
         asked.append((inputs, results, landmarks, to))
         return 255 - results
 

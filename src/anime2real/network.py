@@ -59,8 +59,9 @@ class Network:
         self._arguments: dict[str, Any] = {
             "threads": threads, "once": once, "redraws": redraws, "keeps_colours": keeps_colours
         }  # fmt: skip
-        self._session = _session_of(bundle, threads or available_cores(), once)
-        self._batch = min(bundle.batch, max(LEAST_BATCH, threads or available_cores()))
+        self._threads = threads or available_cores()
+        self._session = _session_of(bundle, self._threads, once)
+        self._batch = min(bundle.batch, max(LEAST_BATCH, self._threads))
         back = redrawer(bundle) if redraws and bundle.redrawn_by else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False, keeps_colours=False) if back else None
         self._keeps_colours = keeps_colours and bundle.keeps_colours
@@ -115,7 +116,9 @@ class Network:
         results = self._run(pixels, landmarks, variants, who)
         if self._redrawer is not None:
             results = self._run(self._redrawer.translate(results, landmarks, who=who), landmarks, variants, who)
-        return keep_colours(pixels, results, landmarks, self.bundle.target) if self._keeps_colours else results
+        if not self._keeps_colours:
+            return results
+        return keep_colours(pixels, results, landmarks, self.bundle.target, threads=self._threads)
 
     def _run(
         self, pixels: Pixels, landmarks: NDArray[np.float64], variants: Sequence[int], who: NDArray[np.float64]

@@ -107,7 +107,10 @@ def test_where_a_colour_is_not_found_nothing_changes(to: Domain) -> None:
 
 def test_each_of_a_batch_keeps_its_own() -> None:
     drawings = np.stack([painted(iris=BLUE), painted(iris=RED)])
-    both = keep_colours(drawings, np.stack([PERSON] * 2), np.stack([TEMPLATE] * 2), "real")
+    people, places = np.stack([PERSON] * 2), np.stack([TEMPLATE] * 2)
+    both = keep_colours(drawings, people, places, "real")
     for drawing, result in zip(drawings, both, strict=True):
         assert np.array_equal(result, kept(drawing, PERSON, "real"))
     assert not np.array_equal(*both)
+    assert np.array_equal(keep_colours(drawings, people, places, "real", threads=2), both)
+    assert keep_colours(drawings[:0], people[:0], places[:0], "real").shape == (0, SIDE, SIDE, 3)

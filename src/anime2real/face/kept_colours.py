@@ -6,6 +6,7 @@ shading, highlights and lines stay. Where a colour is not found, on either side,
 docs/try/kept-colours.js does the same.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -85,7 +86,9 @@ NEAR: Final = 7.0
 """ΔE₀₀ from the photographed skin at which drawn skin, on its way to that colour, may stay."""
 
 
-def keep_colours(inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain) -> Pixels:
+def keep_colours(
+    inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain, *, threads: int = 1
+) -> Pixels:
     """The results with the colours of their inputs: to `real` those of the irises, to `anime` that of the skin.
 
     Args:
@@ -93,10 +96,18 @@ def keep_colours(inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64]
         results: (N, S, S, 3), what it made of them.
         landmarks: (N, 5, 2), of the faces in the inputs, in shares of the side.
         to: the results' domain.
+        threads: results at a time.
     """
-    points = landmarks * inputs.shape[1]
     keep = _with_irises if to == "real" else _with_skin
-    return np.stack([keep(*each, located(each[1], each[2])) for each in zip(inputs, results, points, strict=True)])
+
+    def one(source: Picture, result: Picture, points: Points) -> Picture:
+        return keep(source, result, points, located(result, points))
+
+    each = inputs, results, landmarks * inputs.shape[1]
+    if min(threads, len(results)) < 2:
+        return np.array(list(map(one, *each)), np.uint8).reshape(results.shape)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(one, *each)))
 
 
 def located(result: Picture, points: Points) -> Points | None:
