@@ -2,6 +2,7 @@
 
 import { fillQuietly } from "./fill.js";
 import { apply, compose, inverse, moving, scaleOf, scaling } from "./geometry.js";
+import { resize } from "./pixels.js";
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -91,6 +92,12 @@ export function reduce({ width, height, data }, factor) {
     }
   }
   return small;
+}
+
+/** A square picture, made smaller by whole blocks where it can be, as in Python. */
+export function smaller(picture, side) {
+  const blocks = picture.width > side && picture.width % side === 0;
+  return blocks ? reduce(picture, picture.width / side) : resize(picture, side, side, "box");
 }
 
 /** Pillow's bicubic `Image.transform` (a = −1, truncated, not rounded); `beyond` says how the picture continues. */

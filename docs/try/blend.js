@@ -1,9 +1,9 @@
 // A translated head in the light and the tone of its crop, and around it what the crop shows around its own head, as in
 // src/anime2real/face/blend.py. Pictures are those of pixels.js, masks and light planes, as in planes.js.
 
-import { reduce } from "./align.js";
+import { smaller } from "./align.js";
 import { spread } from "./fill.js";
-import { resize, round } from "./pixels.js";
+import { round } from "./pixels.js";
 import { blurred, dilated, maximum, mean, minimum, planesOf, quantile, scaled, sideOf, softened } from "./planes.js";
 import { withoutHoles } from "./planes.js";
 
@@ -132,10 +132,4 @@ function toned(crop, result) {
     for (let c = 0; c < 3; c++) data[at + c] = level(plain * lines[c][0] + lines[c][1]);
   }
   return { ...result, data };
-}
-
-/** A square picture, made smaller by whole blocks where it can be, as in Python. */
-function smaller(picture, side) {
-  const blocks = picture.width > side && picture.width % side === 0;
-  return blocks ? reduce(picture, picture.width / side) : resize(picture, side, side, "box");
 }

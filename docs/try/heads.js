@@ -1,5 +1,6 @@
 // Where crops show the head: face and hair, as in src/anime2real/face/heads.py and image/guided_filter.py.
 
+import { smaller } from "./align.js";
 import { resize, toFloat } from "./pixels.js";
 import { boxMean, maximum, planesOf, scaled } from "./planes.js";
 
@@ -25,7 +26,7 @@ export async function faceAndHair(squares, network) {
 
 /** A rough mask at the size of its crop and along its edges; levels within `certain` of 0 and 1 become these. */
 export function alongEdges(level, square, radius, smoothness, certain = 0) {
-  const guide = planesOf(resize(square, SIDE, SIDE, "box")).map((plane) => plane.map((value) => value / 255));
+  const guide = planesOf(smaller(square, SIDE)).map((plane) => plane.map((value) => value / 255));
   const [red, green, blue, offset] = guidedLines(level, guide, radius, smoothness).map((line) =>
     scaled(line, square.width, "bilinear"),
   );

@@ -24,7 +24,11 @@ const BLACK = 0.3;
 const RING = 0.25;
 const LIFT = 1.3;
 const REACH = 34;
-const GREY = 5;
+const GREY = [3, 7];
+const TINTED = [45, 55];
+const REDDISH = [-0.26, -0.09];
+const DARK = [50, 60];
+const PLACES = 32;
 const PAPER = 96.5;
 const STEP = [6, -3, -2];
 const NEAR = 7;
@@ -131,7 +135,8 @@ function asIris([light, ...colour], own, wanted, { even, away, pupil }) {
 
 async function withSkin(photograph, result, points, there, head) {
   const tone = skinTone(photograph, points);
-  if (!tone || chromaOf(tone) < GREY) return result;
+  const known = tone && howKnown(photograph, tone);
+  if (!known) return result;
   const drawn = skinTone(result, there);
   if (!drawn || drawn[0] >= PAPER) return result;
   const way = Array.from({ length: 33 }, (_, k) =>
@@ -143,10 +148,22 @@ async function withSkin(photograph, result, points, there, head) {
   const skin = alongEdges(rough, result, 1, 1e-3);
   const data = result.data.map((value, at) => {
     const c = at % 3;
-    return clip(round(value * (1 + skin[(at - c) / 3] * (wanted[c] / own[c] - 1))), 0, 255);
+    return clip(round(value * (1 + known * skin[(at - c) / 3] * (wanted[c] / own[c] - 1))), 0, 255);
   });
   return { ...result, data };
 }
+
+/** How surely a tone is that of skin, 0 to 1: not in the dark, nor under a coloured lamp, nor that of a cloth. */
+function howKnown(photograph, tone) {
+  const { data } = resize(photograph, PLACES, PLACES, "box");
+  const light = Array.from({ length: PLACES ** 2 }, (_, k) => toLab([...data.subarray(3 * k, 3 * k + 3)])[0]);
+  const chroma = chromaOf(tone);
+  const plain = 1 - rising(chroma, TINTED);
+  return rising(chroma, GREY) * plain * rising(tone[2] / Math.max(chroma, 1), REDDISH) * rising(Math.max(...light), DARK);
+}
+
+/** From 0 at the first end to 1 at the second. */
+const rising = (value, [from, to]) => clip((value - from) / (to - from));
 
 /**
  * Where a drawing shows skin, a plane of 64 × 64, 0 to 1.

@@ -105,6 +105,20 @@ def test_where_a_colour_is_not_found_nothing_changes(to: Domain) -> None:
     assert np.array_equal(kept(painted(), grey, to), grey)  # a result that is no face
 
 
+@pytest.mark.parametrize("seen", ["dark", "grey", "red light", "cloth"])
+def test_a_tone_that_need_not_be_skin_s_is_not_given(seen: str) -> None:
+    photograph = painted(skin=DARK).astype(int)
+    levels = {
+        "dark": photograph // 4,
+        "grey": np.repeat(photograph.mean(-1, keepdims=True), 3, -1),
+        "red light": photograph * (1.9, 0.3, 0.3),
+        "cloth": np.asarray(painted(skin=(150, 170, 220))),
+    }
+    told = np.clip(levels[seen], 0, 255).astype(np.uint8)
+    assert skin_tone(told, POINTS) is not None
+    assert np.array_equal(kept(told, DRAWING, "anime"), DRAWING)
+
+
 def test_each_of_a_batch_keeps_its_own() -> None:
     drawings = np.stack([painted(iris=BLUE), painted(iris=RED)])
     people, places = np.stack([PERSON] * 2), np.stack([TEMPLATE] * 2)

@@ -74,11 +74,11 @@ def along_edges(
     """
     reduced = Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX, reducing_gap=1.0)
     guide = np.asarray(reduced, np.float32).transpose(2, 0, 1) / 255
-    lines = guided_lines(level, guide, max(1, round(RADIUS * len(level))), SMOOTHNESS)
+    lines = guided_lines(level, guide, radius, smoothness)
     # What is done to levels at the end, done to the lines, which are small.
     lines[:3] /= 255
-    lines[3] -= CERTAIN
-    lines /= 1 - 2 * CERTAIN
+    lines[3] -= certain
+    lines /= 1 - 2 * certain
     whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
     *slopes, offset = map(np.asarray, whole)
     fine = offset.copy()

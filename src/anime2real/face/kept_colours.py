@@ -73,8 +73,20 @@ LIFT: Final = 1.3
 REACH: Final = 34.0
 """… and L* by which it moves at most."""
 
-GREY: Final = 5.0
-"""Chroma below which photographed skin is that of a grey picture."""
+GREY: Final = (3.0, 7.0)
+"""Chroma of photographed skin from which on a picture is not grey, and from which on it is surely not …"""
+
+TINTED: Final = (45.0, 55.0)
+"""… that up to which it is not of the colour of a lamp, and from which on it surely is …"""
+
+REDDISH: Final = (-0.26, -0.09)
+"""… and its b*, as a share of the chroma, below which it is a cloth's or a lamp's, and above which it is skin's."""
+
+DARK: Final = (50.0, 60.0)
+"""L* of a photograph's brightest places up to which its skin's is not known, and from which on it is."""
+
+PLACES: Final = 32
+"""Of a photograph, a side, that are looked at."""
 
 PAPER: Final = 96.5
 """L* of drawn skin from which on it is not told from paper and the white of eyes."""
@@ -194,7 +206,7 @@ def _as_iris(lab: Lab, own: Lab, wanted: Lab, away: NDArray[np.float64], pupil: 
 
 def _with_skin(photograph: Picture, result: Picture, points: Points, there: Points | None) -> Picture:
     tone = skin_tone(photograph, points)
-    if there is None or tone is None or np.hypot(*tone[1:]) < GREY:
+    if there is None or tone is None or (known := _known(photograph, tone)) == 0:
         return result
     drawn = skin_tone(result, there)
     if drawn is None or drawn[0] >= PAPER:
@@ -203,8 +215,21 @@ def _with_skin(photograph: Picture, result: Picture, points: Points, there: Poin
     near = ciede2000(np.broadcast_to(tone, way.shape), way) <= NEAR
     own, wanted = from_lab(np.stack([drawn, way[near.argmax() if near.any() else -1]])).clip(5, 255)
     skin = along_edges(_skin(result, own / 255, there), result, 1, 1e-3)
-    changed: Picture = np.rint(result * (1 + skin[..., None] * (wanted / own - 1))).clip(0, 255).astype(np.uint8)
-    return changed
+    changed = np.rint(result * (1 + known * skin[..., None] * (wanted / own - 1))).clip(0, 255)
+    return np.asarray(changed, np.uint8)
+
+
+def _known(photograph: Picture, tone: Lab) -> float:
+    """How surely a tone is that of skin, in [0, 1]: not in the dark, nor under a coloured lamp, nor that of a cloth."""
+    places = to_lab(np.asarray(Image.fromarray(photograph).resize((PLACES, PLACES), Image.Resampling.BOX)))
+    chroma = float(np.hypot(*tone[1:]))
+    colourful, plain = _rising(chroma, GREY), 1 - _rising(chroma, TINTED)
+    return colourful * plain * _rising(tone[2] / max(chroma, 1.0), REDDISH) * _rising(places[..., 0].max(), DARK)
+
+
+def _rising(value: float, ends: tuple[float, float]) -> float:
+    """From 0 at the first end to 1 at the second."""
+    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
 
 
 def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDArray[np.float32]:
