@@ -52,7 +52,7 @@ class Noisy:
         self._finder, self._px = finder, px
         self._random = np.random.default_rng(0)
 
-    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
         """The faces in a picture."""
         return self._moved(self._finder(image, coarse=coarse))
 

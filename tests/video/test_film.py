@@ -217,7 +217,7 @@ def test_the_direction_is_chosen_by_what_most_faces_are(
     class Sees(Counting):
         """Takes every face for a photograph."""
 
-        def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+        def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
             return [Face(face.landmarks, "real", face.score) for face in super().__call__(image, coarse=coarse)]
 
         def follow(self, image: Image.Image, faces: Sequence[Face]) -> list[Face]:

@@ -33,7 +33,7 @@ class Scripted:
     def __init__(self, script: Sequence[Sequence[Face]]) -> None:
         self.script, self.whole = script, 0
 
-    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
         self.whole += 1
         return list(self.script[number(image)])
 
@@ -69,7 +69,7 @@ class Counted:
     def __init__(self, finder: Finder) -> None:
         self.finder, self.whole = finder, 0
 
-    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+    def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
         self.whole += 1
         return self.finder(image, coarse=coarse)
 
@@ -129,7 +129,7 @@ def test_a_small_face_outlives_coarse_looks_and_is_followed_back_from_a_whole_on
     class Hasty(Scripted):
         """A coarse look sees no faces under 12 px."""
 
-        def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+        def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
             coarsely.append(coarse)
             least = 12.0 if coarse else 0.0
             return [face for face in super().__call__(image) if 1 / to_template(face.landmarks).scale > least]
@@ -183,7 +183,7 @@ def test_what_the_whole_finder_does_not_confirm_ends() -> None:
     class Stubborn(Scripted):
         """Its landmark network sees a face for ever, the whole finder only at first."""
 
-        def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
+        def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
             return super().__call__(image) if number(image) == 0 else []
 
     (track,) = run(Stubborn([[a_face(20)]] * 60), numbered(60))

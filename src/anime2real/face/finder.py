@@ -96,17 +96,18 @@ class FaceFinder:
         """The faces in an RGB picture, the largest first.
 
         Args:
-            image: of any size.
             score: lowest of a face, in [0, 1]; small ones need `MORE_IF_SMALL` more, close-ups `LESS_IF_CLOSE` less.
             largest: longer side of the largest picture that the detector gets, px: half of it takes a quarter as long.
         """
-        candidates = self.candidates(image, largest)
-        best = suppressed(candidates)
-        faces = self._confirmed(image, best, score)
+        return self.faces_of(image, self.candidates(image, largest), score)
+
+    def faces_of(self, image: Image.Image, candidates: list[Candidate], score: float = SCORE) -> list[Face]:
+        """The faces in an RGB picture, of which the candidates are known, the largest first."""
+        faces = self.confirmed(image, best := suppressed(candidates), score)
         if not faces:
             # A lock of hair with a higher score than the face around it hides that face, and only the landmark network
             # refuses it. Try the candidates that overlapped the refused ones.
-            faces = self._confirmed(image, [c for c in candidates if c not in best], score)
+            faces = self.confirmed(image, [c for c in candidates if c not in best], score)
         if max((face.score for face in faces), default=0.0) < SURE:
             faces = self._close_up(image, score - LESS_IF_CLOSE) or faces
         return sorted(faces, key=lambda face: face.crop.scale)
@@ -116,7 +117,7 @@ class FaceFinder:
         found = self._at_sizes(image, largest)
         for left, top, right, bottom in windows(image.size):
             part = self._at_sizes(image.crop((left, top, right, bottom)), largest)
-            found += [replace(candidate, x=candidate.x + left, y=candidate.y + top) for candidate in part]
+            found += [replace(c, x=c.x + left, y=c.y + top) for c in part]
         return found
 
     def _at_sizes(self, image: Image.Image, largest: int) -> list[Candidate]:
@@ -161,15 +162,14 @@ class FaceFinder:
             for c, (x, y) in zip(seen, places, strict=True)
             if 0 <= x <= image.width and 0 <= y <= image.height
         ]
-        found = self._confirmed(image, suppressed(candidates), score)
+        found = self.confirmed(image, suppressed(candidates), score)
         return [face for face in found if square_of(face.landmarks)[2] >= CLOSE * min(image.size)][:1]
 
-    def _confirmed(self, image: Image.Image, candidates: list[Candidate], score: float) -> list[Face]:
-        """The candidates that the landmark network, run twice, confirms."""
+    def confirmed(self, image: Image.Image, candidates: list[Candidate], score: float) -> list[Face]:
+        """The candidates that the landmark network, run twice, confirms; `score` as of a call."""
         if not candidates:
             return []
-        squares = [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates]
-        first, _ = self.look(image, squares)
+        first, _ = self.look(image, [(c.x, c.y, FIRST_LOOK * c.side, 0.0) for c in candidates])
         squares = [square_of(p) for p in first]
         points, verdicts = self.look(image, squares)
         faces = []
@@ -179,8 +179,8 @@ class FaceFinder:
             real = (candidate.real + 2 * float(verdict[1])) / 3
             faces.append(Face(landmarks, "real" if real >= 0.5 else "anime", certainty))
         small = SMALL * min(image.size)
-        needed = {True: score + MORE_IF_SMALL, False: score}
-        return [face for face in _distinct(faces) if face.score >= needed[face.box[2] - face.box[0] < small]]
+        more = {True: MORE_IF_SMALL, False: 0.0}
+        return [face for face in _distinct(faces) if face.score >= score + more[face.box[2] - face.box[0] < small]]
 
     def look(
         self, image: Picture, squares: Sequence[tuple[float, float, float, float]]

@@ -6,12 +6,15 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from anime2real.face.finder import LARGEST, FaceFinder, square_of
+from anime2real.face.finder import LARGEST, SCORE, FaceFinder, square_of, suppressed
 from anime2real.face.geometry import Face
 from anime2real.image.picture import Picture
 
 FAR: Final = 0.06
 """If a face has moved by more than this share of its square, the landmark network runs on it again."""
+
+NEAR: Final = 0.4
+"""What the detector sees is a face if their middles are nearer than this share of the larger one's side."""
 
 
 class FollowingFinder:
@@ -24,9 +27,25 @@ class FollowingFinder:
     def __init__(self, finder: FaceFinder) -> None:
         self._finder = finder
 
-    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
-        """The faces in an RGB picture, the largest first, as the detector sees it when it is halved `coarse` times."""
-        return self._finder(image, largest=LARGEST >> coarse)
+    def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
+        """The faces in an RGB picture, as the detector sees it when it is halved `coarse` times.
+
+        Args:
+            image: a frame.
+            coarse: how often it is halved.
+            known: faces that the landmark network has just followed to this frame: where the detector is sure of one,
+                it is there, and the landmark network looks at others alone.
+        """
+        new, seen = self._finder.candidates(image, LARGEST >> coarse), []
+        for face in known:
+            x, y, side, _ = square_of(face.landmarks)
+            near = [c for c in new if np.hypot(c.x - x, c.y - y) < NEAR * max(c.side, side)]
+            if any(c.score >= SCORE for c in near):
+                seen.append(face)
+                new = [c for c in new if c not in near]
+        if not seen:
+            return self._finder.faces_of(image, new)
+        return seen + self._finder.confirmed(image, suppressed(new), SCORE)
 
     def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.

@@ -65,8 +65,8 @@ HELD: Final = 1.5
 class Finder(Protocol):
     """The part of `follow.FollowingFinder` that tracking uses."""
 
-    def __call__(self, image: Image.Image, *, coarse: int = 0) -> list[Face]:
-        """The faces in a picture that was halved `coarse` times: small ones may be missing."""
+    def __call__(self, image: Image.Image, *, coarse: int = 0, known: Sequence[Face] = ()) -> list[Face]:
+        """The faces in a picture that was halved `coarse` times: small ones may be missing; some are known already."""
 
     def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the next frame."""
@@ -210,8 +210,9 @@ class Tracker:
     def _look(self, frame: Frame, coarse: int) -> None:
         """Run the finder: confirm the faces that are followed, continue those that were lost, begin new ones."""
         image = frame.image
-        found = self._finder(image, coarse=coarse)
-        for live in [live for live in self._live if live.lost_at is None]:
+        here = [live for live in self._live if live.lost_at is None]
+        found = self._finder(image, coarse=coarse, known=[live.last for live in here])
+        for live in here:
             again = next((face for face in found if same(face, live.last)), None)
             if again:
                 live.misses, found = 0, [face for face in found if face is not again]
