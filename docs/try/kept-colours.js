@@ -30,8 +30,11 @@ const REDDISH = [-0.26, -0.09];
 const DARK = [50, 60];
 const PLACES = 32;
 const PAPER = 96.5;
-const STEP = [6, -3, -2];
-const NEAR = 7;
+const LIGHTER = 6;
+const VIVIDER = [1.1, 1];
+const WARM = [55, 1 / 3];
+const NECK = 2;
+const NEAR = 7.5;
 
 const clip = (value, low = 0, high = 1) => Math.min(high, Math.max(low, value));
 const chromaOf = ([, a, b]) => Math.hypot(a, b);
@@ -139,9 +142,8 @@ async function withSkin(photograph, result, points, there, head) {
   if (!known) return result;
   const drawn = skinTone(result, there);
   if (!drawn || drawn[0] >= PAPER) return result;
-  const way = Array.from({ length: 33 }, (_, k) =>
-    drawn.map((value, c) => value + (k / 32) * (tone[c] + STEP[c] - value)),
-  );
+  const told = asDrawn(tone);
+  const way = Array.from({ length: 33 }, (_, k) => drawn.map((value, c) => value + (k / 32) * (told[c] - value)));
   const reached = way.find((lab) => ciede2000(tone, lab) <= NEAR) ?? way.at(-1);
   const [own, wanted] = [drawn, reached].map((lab) => fromLab(lab).map((value) => clip(value, 5, 255)));
   const rough = await skinOf(result, own.map((value) => value / 255), there, head);
@@ -151,6 +153,14 @@ async function withSkin(photograph, result, points, there, head) {
     return clip(round(value * (1 + known * skin[(at - c) / 3] * (wanted[c] / own[c] - 1))), 0, 255);
   });
   return { ...result, data };
+}
+
+/** The colour of photographed skin as drawn skin has it. */
+function asDrawn([light, a, b]) {
+  const chroma = VIVIDER[0] * Math.hypot(a, b) + VIVIDER[1];
+  const hue = (Math.atan2(b, a) * 180) / Math.PI;
+  const turned = ((hue + WARM[1] * (WARM[0] - hue)) * Math.PI) / 180;
+  return [light + LIGHTER, chroma * Math.cos(turned), chroma * Math.sin(turned)];
 }
 
 /** How surely a tone is that of skin, 0 to 1: not in the dark, nor under a coloured lamp, nor that of a cloth. */
@@ -191,7 +201,8 @@ async function skinOf(drawing, colour, points, network) {
     const mouth = (1 - (x / 0.42) ** 2 - ((y - 0.9) / 0.22) ** 2) / 0.3;
     const near = y > -0.9 ? clip((1.15 - (x / 1.6) ** 2 - ((y - 0.6) / 2) ** 2) / 0.3) : 0;
     const inside = Math.exp(-((off / 0.2) ** 4)) * (1 - clip(Math.max(eyes, mouth)) * white);
-    const alike = light < 1.04 ? Math.exp(-((off / 0.05) ** 2)) * clip((light - 0.35) / 0.2) : 0;
+    const neck = 1 + NECK * clip((y - 1.1) / 0.3) * clip((1.1 - Math.abs(x)) / 0.3);
+    const alike = light < 1.04 ? Math.exp(-((off / neck / 0.05) ** 2)) * clip((light - 0.35) / 0.2) : 0;
     return Math.max(inside * inFace, alike * near * (1 - hair[k]) * (1 - inFace));
   });
 }

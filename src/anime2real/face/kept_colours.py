@@ -91,10 +91,19 @@ PLACES: Final = 32
 PAPER: Final = 96.5
 """L* of drawn skin from which on it is not told from paper and the white of eyes."""
 
-STEP: Final = np.array([6.0, -3.0, -2.0])
-"""From photographed skin to drawn skin, CIELAB: lighter and less pink (`train/losses/skin_colour.py`)."""
+LIGHTER: Final = 6.0
+"""L* by which drawn skin is lighter than the same skin photographed …"""
 
-NEAR: Final = 7.0
+VIVIDER: Final = (1.1, 1.0)
+"""… and the factor and the addend by which its chroma is higher: on paper it would be grey …"""
+
+WARM: Final = (55.0, 1 / 3)
+"""… and the hue in degrees that it goes towards, and by which share of the way."""
+
+NECK: Final = 2.0
+"""Times as far, and one more, that the neck's colour may be from the face's, since it lies in its shadow."""
+
+NEAR: Final = 7.5
 """ΔE₀₀ from the photographed skin at which drawn skin, on its way to that colour, may stay."""
 
 
@@ -211,12 +220,19 @@ def _with_skin(photograph: Picture, result: Picture, points: Points, there: Poin
     drawn = skin_tone(result, there)
     if drawn is None or drawn[0] >= PAPER:
         return result
-    way = drawn + np.linspace(0, 1, 33)[:, None] * (tone + STEP - drawn)
+    way = drawn + np.linspace(0, 1, 33)[:, None] * (_as_drawn(tone) - drawn)
     near = ciede2000(np.broadcast_to(tone, way.shape), way) <= NEAR
     own, wanted = from_lab(np.stack([drawn, way[near.argmax() if near.any() else -1]])).clip(5, 255)
     skin = along_edges(_skin(result, own / 255, there), result, 1, 1e-3)
     changed = np.rint(result * (1 + known * skin[..., None] * (wanted / own - 1))).clip(0, 255)
     return np.asarray(changed, np.uint8)
+
+
+def _as_drawn(tone: Lab) -> Lab:
+    """CIELAB (3,) of photographed skin as drawn skin has it."""
+    hue, chroma = np.degrees(np.arctan2(tone[2], tone[1])), VIVIDER[0] * np.hypot(*tone[1:]) + VIVIDER[1]
+    hue = np.radians(hue + WARM[1] * (WARM[0] - hue))
+    return np.array([tone[0] + LIGHTER, chroma * np.cos(hue), chroma * np.sin(hue)])
 
 
 def _known(photograph: Picture, tone: Lab) -> float:
@@ -256,6 +272,7 @@ def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDAr
     mouth = (1 - (x / 0.42) ** 2 - ((y - 0.9) / 0.22) ** 2) / 0.3
     near = ((1.15 - (x / 1.6) ** 2 - ((y - 0.6) / 2.0) ** 2) / 0.3).clip(0, 1) * (y > -0.9)
     inside = np.exp(-((off / 0.2) ** 4)) * (1 - np.maximum(eyes, mouth).clip(0, 1) * white)
+    off = off / (1 + NECK * ((y - 1.1) / 0.3).clip(0, 1) * ((1.1 - x) / 0.3).clip(0, 1))
     alike = np.exp(-((off / 0.05) ** 2)) * ((light - 0.35) / 0.2).clip(0, 1) * (light < 1.04)
     return np.asarray(np.maximum(inside * face, alike * near * (1 - hair) * (1 - face)), np.float32)
 
