@@ -27,6 +27,9 @@ somewhere by more than this from the crop that was translated last: animation re
 face that stands still should not flicker. In compressed clips repeated drawings differed by up to 1.7, moving ones by
 at least 3.7."""
 
+PASTING: Final = 2
+"""Frames that are pasted into at a time: where the network's threads wait for one another, there is other work."""
+
 
 @dataclass(frozen=True)
 class _FrameFaces:
@@ -93,8 +96,8 @@ def translated_frames(
         return batch, (number + 1) % segment == 0
 
     made: dict[int, NDArray[np.uint8]] = {}
-    paste = _Paste()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(PASTING) as pasting:
+        paste = _Paste(pasting)
         ahead = pool.submit(prepare)
         while (cut := ahead.result())[0]:
             batch, last = cut
@@ -102,7 +105,7 @@ def translated_frames(
             coming = pool.submit(_translated, batch, translator, made)
             yield from paste.ready()
             paste.take(batch, coming.result(), last=last)
-    yield from paste.ready(end=True)
+        yield from paste.ready(end=True)
 
 
 def _face(track: Track, number: int) -> Face:
@@ -151,9 +154,14 @@ def _translated(
 
 
 class _Paste:
-    """Pastes heads along outlines that are steady over time: a frame waits until those after it are known."""
+    """Pastes heads along outlines that are steady over time: a frame waits until those after it are known.
 
-    def __init__(self) -> None:
+    Args:
+        pool: pastes into several frames at a time.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
         self._outlines = Outlines()
         self._waiting: deque[tuple[_FrameFaces, NDArray[np.uint8] | None]] = deque()
         self._whole = False
@@ -171,9 +179,10 @@ class _Paste:
 
     def ready(self, *, end: bool = False) -> Iterator[Frame]:
         """The frames whose outlines are known; all, if a segment or the clip is at its end."""
-        newest = self._waiting[-1][0].frame.time if self._waiting else 0.0
+        newest, known = self._waiting[-1][0].frame.time if self._waiting else 0.0, []
         while self._waiting and (end or self._whole or self._waiting[0][0].frame.time <= newest - AHEAD_SECONDS):
-            yield self._pasted(*self._waiting.popleft())
+            known.append(self._waiting.popleft())
+        yield from self._pool.map(lambda each: self._pasted(*each), known)
         if self._waiting:
             first = self._waiting[0][0]
             self._outlines.forget(min([first.frame.time, *first.since]))
