@@ -31,7 +31,7 @@ const DARK = [50, 60];
 const PLACES = 32;
 const PAPER = 96.5;
 const LIGHTER = 6;
-const VIVIDER = [1.1, 1];
+const VIVIDER = [1.1, 1, 34];
 const WARM = [55, 1 / 3];
 const NECK = 2;
 const NEAR = 7.5;
@@ -157,7 +157,8 @@ async function withSkin(photograph, result, points, there, head) {
 
 /** The colour of photographed skin as drawn skin has it. */
 function asDrawn([light, a, b]) {
-  const chroma = VIVIDER[0] * Math.hypot(a, b) + VIVIDER[1];
+  const [factor, addend, most] = VIVIDER;
+  const chroma = Math.min(factor * Math.hypot(a, b) + addend, most);
   const hue = (Math.atan2(b, a) * 180) / Math.PI;
   const turned = ((hue + WARM[1] * (WARM[0] - hue)) * Math.PI) / 180;
   return [light + LIGHTER, chroma * Math.cos(turned), chroma * Math.sin(turned)];

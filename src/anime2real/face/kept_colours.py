@@ -94,8 +94,8 @@ PAPER: Final = 96.5
 LIGHTER: Final = 6.0
 """L* by which drawn skin is lighter than the same skin photographed …"""
 
-VIVIDER: Final = (1.1, 1.0)
-"""… and the factor and the addend by which its chroma is higher: on paper it would be grey …"""
+VIVIDER: Final = (1.1, 1.0, 34.0)
+"""… and the factor and the addend by which its chroma is higher (on paper it would be grey), and the most of it …"""
 
 WARM: Final = (55.0, 1 / 3)
 """… and the hue in degrees that it goes towards, and by which share of the way."""
@@ -230,7 +230,9 @@ def _with_skin(photograph: Picture, result: Picture, points: Points, there: Poin
 
 def _as_drawn(tone: Lab) -> Lab:
     """CIELAB (3,) of photographed skin as drawn skin has it."""
-    hue, chroma = np.degrees(np.arctan2(tone[2], tone[1])), VIVIDER[0] * np.hypot(*tone[1:]) + VIVIDER[1]
+    factor, addend, most = VIVIDER
+    chroma = min(factor * float(np.hypot(*tone[1:])) + addend, most)
+    hue = np.degrees(np.arctan2(tone[2], tone[1]))
     hue = np.radians(hue + WARM[1] * (WARM[0] - hue))
     return np.array([tone[0] + LIGHTER, chroma * np.cos(hue), chroma * np.sin(hue)])
 
