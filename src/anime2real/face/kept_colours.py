@@ -162,7 +162,7 @@ def _redraw(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Points
     apart = float(np.linalg.norm(along))
     x, y = points[:2].mean(0) + iris.middle * along
     reach = RADIUS * apart + 2
-    rows, columns = (slice(max(0, int(at - reach)), int(at + reach) + 2) for at in (y, x))
+    rows, columns = (slice(max(0, int(at - reach)), max(0, int(at + reach) + 2)) for at in (y, x))
     window = picture[rows, columns].astype(np.float64)
     if not window.size:
         return
