@@ -196,7 +196,7 @@ async function skinOf(drawing, colour, points, network) {
     const light = rgb.reduce((sum, value, c) => sum + value * colour[c], 0) / square;
     const off = distance(rgb, colour.map((value) => light * value));
     const saturation = (Math.max(...rgb) - Math.min(...rgb)) / Math.max(...rgb, 0.05);
-    const white = clip((0.7 - saturation / ownSaturation) / 0.3);
+    const white = clip((0.5 - saturation / ownSaturation) / 0.3);
     const [x, y] = apply(toFace, [(k % side) + 0.5, Math.floor(k / side) + 0.5]);
     const eyes = (1 - ((Math.abs(x) - 0.5) / 0.34) ** 2 - ((y - 0.02) / 0.28) ** 2) / 0.3;
     const mouth = (1 - (x / 0.42) ** 2 - ((y - 0.9) / 0.22) ** 2) / 0.3;

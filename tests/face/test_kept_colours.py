@@ -97,6 +97,21 @@ def test_drawn_skin_becomes_near_that_of_the_photograph(tone: tuple[int, ...]) -
         assert (result[dark].astype(int) - DRAWING[dark]).max() <= 1
 
 
+def test_pale_skin_around_drawn_eyes_darkens_with_the_face_and_their_white_stays_white() -> None:
+    points = found(DRAWING)
+    rows, columns = np.indices((SIDE, SIDE)) + 0.5
+    away = np.min([np.hypot(columns - x, rows - y) for x, y in points[:2]], 0) / np.hypot(*(points[1] - points[0]))
+    own = np.median(DRAWING[140:150, 118:138], (0, 1))
+    skin, white = np.abs(DRAWING - own).max(-1) < 12, (away < 0.25) & (DRAWING.min(-1) > 240)
+    pale, around = DRAWING.copy(), skin & (away < 0.34)
+    pale[around] = 255 - (255 - pale[around].astype(int)) // 2
+    result = kept(painted(skin=DARK), pale, "anime").astype(int)
+    ring, elsewhere = (np.median(result[at], 0) for at in (skin & (away > 0.24) & (away < 0.3), skin & (away > 0.5)))
+    assert np.abs(ring - elsewhere).max() < 35  # a halo is twice as far from it
+    assert np.median(result[white].min(-1)) > 180
+    assert np.median(np.ptp(result[white], -1)) < 30
+
+
 @pytest.mark.parametrize("to", ["real", "anime"])
 def test_where_a_colour_is_not_found_nothing_changes(to: Domain) -> None:
     result = PERSON if to == "real" else DRAWING

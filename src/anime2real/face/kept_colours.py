@@ -267,7 +267,7 @@ def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDAr
     light = rgb @ (colour / (colour @ colour)).astype(np.float32)
     off = np.linalg.norm(rgb - light[..., None] * colour, axis=-1)
     saturation = np.ptp(rgb, -1) / rgb.max(-1).clip(0.05)
-    white = ((0.7 - saturation / max(np.ptp(colour) / colour.max(), 0.04)) / 0.3).clip(0, 1)
+    white = ((0.5 - saturation / max(np.ptp(colour) / colour.max(), 0.04)) / 0.3).clip(0, 1)
     x, y = _frame(points * len(face) / len(drawing), len(face))
     x = abs(x)
     eyes = (1 - ((x - 0.5) / 0.34) ** 2 - ((y - 0.02) / 0.28) ** 2) / 0.3
