@@ -217,6 +217,24 @@ def style_of(variant: int) -> NDArray[np.float64]:
     return np.random.default_rng(variant).standard_normal(STYLE) if variant else np.zeros(STYLE)
 
 
+def who_input(
+    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
+) -> NDArray[np.float64]:
+    """What a network is told of whom to show.
+
+    Args:
+        who: who each face should become, K of them.
+        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
+        ages: the youngest and the oldest that the network can draw.
+
+    Returns:
+        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
+    """
+    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
+    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
+    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)
+
+
 def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
     """The variant of each of `count` pictures."""
     each: list[Any] = list(variant) if isinstance(variant, Iterable) else [variant] * count
@@ -238,21 +256,3 @@ def _conditions(
         "who": who,
     }
     return {name: values[name].astype(np.float32) for name in names}
-
-
-def who_input(
-    who: Sequence[Who], seen: Sequence[tuple[float, float]], ages: tuple[float, float]
-) -> NDArray[np.float64]:
-    """What a network is told of whom to show.
-
-    Args:
-        who: who each face should become, K of them.
-        seen: what each looks like, sex from -1 to 1 and age in years: it stands where `who` is silent.
-        ages: the youngest and the oldest that the network can draw.
-
-    Returns:
-        (K, 2): sex from -1 (woman) to 1 (man), age / 100.
-    """
-    sexes = [s if w.sex is None else w.sex for w, (s, _) in zip(who, seen, strict=True)]
-    years = [a if w.age is None else w.age for w, (_, a) in zip(who, seen, strict=True)]
-    return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)

@@ -19,7 +19,7 @@ from anime2real.face.finder import default_finder, square_of
 from anime2real.face.geometry import Points
 from anime2real.face.heads import along_edges, face_and_hair
 from anime2real.image.cielab import Lab, ciede2000, from_lab, to_lab
-from anime2real.image.guided_filter import box_mean
+from anime2real.image.guided_filter import Plane, box_mean
 from anime2real.session import Pixels
 
 Picture = NDArray[np.uint8]
@@ -167,9 +167,9 @@ def _redraw(picture: Picture, iris: Iris, wanted: Lab, skin: Lab, points: Points
     if not window.size:
         return
     lab = to_lab(window)
-    down, right = np.ogrid[rows.start : rows.start + len(window), columns.start : columns.start + window.shape[1]]
-    dx, dy = right + 0.5 - x, down + 0.5 - y
-    across, below = (dx * along[0] + dy * along[1]) / apart**2, (dy * along[0] - dx * along[1]) / apart**2
+    corner, (height, width) = (columns.start, rows.start), window.shape[:2]
+    across, below = _in_face(points, corner, width, height)
+    across = across - iris.middle
     away = np.hypot(across, below) / RADIUS
     # Pixel by pixel it is speckled; an iris has no holes.
     weight = box_mean(iris_weight(lab, skin) * (1 - _lid(lab, skin)), 1)
@@ -268,7 +268,7 @@ def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDAr
     off = np.linalg.norm(rgb - light[..., None] * colour, axis=-1)
     saturation = np.ptp(rgb, -1) / rgb.max(-1).clip(0.05)
     white = ((0.5 - saturation / max(np.ptp(colour) / colour.max(), 0.04)) / 0.3).clip(0, 1)
-    x, y = _frame(points * len(face) / len(drawing), len(face))
+    x, y = _in_face(points * len(face) / len(drawing), (0, 0), *face.shape)
     x = abs(x)
     eyes = (1 - ((x - 0.5) / 0.34) ** 2 - ((y - 0.02) / 0.28) ** 2) / 0.3
     mouth = (1 - (x / 0.42) ** 2 - ((y - 0.9) / 0.22) ** 2) / 0.3
@@ -279,9 +279,16 @@ def _skin(drawing: Picture, colour: NDArray[np.float64], points: Points) -> NDAr
     return np.asarray(np.maximum(inside * face, alike * near * (1 - hair) * (1 - face)), np.float32)
 
 
-def _frame(points: Points, side: int) -> NDArray[np.float64]:
-    """Where the pixels of a picture of `side` px lie in its face's frame, (2, side, side), in eye distances."""
+def _in_face(points: Points, corner: tuple[int, int], width: int, height: int) -> tuple[Plane, Plane]:
+    """Where the pixels of a part of a picture lie in its face's frame, x and y, (height, width), in eye distances.
+
+    Args:
+        points: (5, 2), landmarks, px of the picture.
+        corner: x and y of the part's first pixel.
+        width, height: of the part, px.
+    """
     along = points[1] - points[0]
-    dx, dy = (np.arange(side) + 0.5 - at for at in points[:2].mean(0))
-    dx, dy = dx[None, :], dy[:, None]
-    return np.asarray(np.stack([dx * along[0] + dy * along[1], dy * along[0] - dx * along[1]]) / (along @ along))
+    x, y = corner - points[:2].mean(0) + 0.5
+    dx, dy = x + np.arange(width)[None], y + np.arange(height)[:, None]
+    length = along @ along
+    return (dx * along[0] + dy * along[1]) / length, (dy * along[0] - dx * along[1]) / length

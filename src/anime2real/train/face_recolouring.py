@@ -12,20 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anime2real.face.kept_colours import LID, OPENING, PAPER, RADIUS, SOFT, UNLIKE
 from anime2real.train.face_colours import EYES, Irises, iris_colours, iris_weight, places_of, skin_colour
 from anime2real.train.hair_recolouring import lab_to_rgb, rgb_to_lab
-
-RADIUS: Final = 0.092
-"""Of a photographed iris, in eye distances …"""
-
-OPENING: Final = 0.065
-"""… and half of how far lids are apart."""
-
-SOFT: Final = 0.15
-"""Share of these over which a recoloured iris fades out."""
-
-LID: Final = 12.0
-"""Distance in a* and b* at which skin in shadow is skin by a third."""
 
 VIVID: Final = 42.0
 """Chroma that a recoloured iris has at most."""
@@ -38,9 +27,6 @@ LIFT: Final = 0.7
 
 REACH: Final = 14.0
 """… and L* by which it moves at most."""
-
-UNLIKE: Final = 14.0
-"""Distance between both irises' colours from which on one lies in shadow or a reflection: neither is recoloured."""
 
 LIKE_SKIN: Final = 9.0
 """Distance in a*, b* and half of L* at which a drawing's pixel is skin by a third."""
@@ -55,11 +41,8 @@ it would be patchy."""
 SHADED: Final = 26.0
 """Distance, as above, at which blush, shadow and highlights inside the face are skin by a third."""
 
-GREY: Final = 14.0
-"""Chroma below which a tone is that of a grey photograph."""
-
-PAPER: Final = 96.5
-"""L* of drawn skin from which on it is not told from paper and the white of eyes."""
+GREY: Final = 5.0
+"""Chroma below which a tone is that of a grey photograph: the darkest skin has 13."""
 
 
 def recoloured_irises(image: Tensor, landmarks: Tensor, colours: Irises, strength: Tensor) -> Tensor:
