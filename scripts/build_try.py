@@ -30,7 +30,7 @@ from anime2real.bundle.registry import find, open_bundle
 from anime2real.domain import DOMAINS
 from anime2real.errors import UserError
 from anime2real.face import by_hand, finder, who
-from anime2real.face.geometry import TEMPLATE
+from anime2real.face.geometry import LONG, TEMPLATE
 from anime2real.image import provenance as marks
 from anime2real.image.decode import Limits
 
@@ -244,7 +244,7 @@ def face_facts() -> dict[str, Any]:
     return {
         "template": TEMPLATE.tolist(), "crop": finder.CROP, "unit_side": finder.UNIT_SIDE,
         "first_look": finder.FIRST_LOOK, "stride": finder.STRIDE, "reference": finder.REFERENCE,
-        "largest": finder.LARGEST, "smallest": finder.SMALLEST, "long": finder.LONG, "seen": finder.SEEN,
+        "largest": finder.LARGEST, "smallest": finder.SMALLEST, "long": LONG, "seen": finder.SEEN,
         "overlap": finder.OVERLAP, "score": finder.SCORE, "sure": finder.SURE, "canvas": finder.CANVAS,
         "close": finder.CLOSE, "small": finder.SMALL, "more_if_small": finder.MORE_IF_SMALL,
         "less_if_close": finder.LESS_IF_CLOSE,

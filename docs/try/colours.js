@@ -1,4 +1,5 @@
-// The colours of a face's irises and skin, in CIELAB, by its landmarks (px), as in src/anime2real/face/colours.py.
+// The colours of a face's irises and skin, in CIELAB, by its landmarks (px), as in skin.py and irises.py of
+// src/anime2real/face.
 
 import { toLab } from "./cielab.js";
 import { apply, mean, scaleOf } from "./geometry.js";

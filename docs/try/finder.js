@@ -1,4 +1,4 @@
-// Finds faces of both domains, step by step as src/anime2real/face/finder.py does. The manifest has its constants.
+// Finds faces of both domains, step by step as finder.py and geometry.py of src/anime2real/face do. The manifest has its constants.
 
 import { align, crop, reduce } from "./align.js";
 import { apply, around, compose, inverse, mean, scaleOf, scaling, tiltOf, toTemplate } from "./geometry.js";

@@ -1,5 +1,6 @@
 // Colours that a result keeps of its input: a person's irises those of the drawing, drawn skin that of the photograph,
-// as in src/anime2real/face/kept_colours.py. Where a colour is not found, the result stays as it is.
+// as network.keep_colours, face/irises.py and face/skin.py of src/anime2real give them. Where a colour is not found, the
+// result stays as it is.
 
 import { ciede2000, fromLab, toLab } from "./cielab.js";
 import { eyeColour, faceFrame, irises, irisWeight, skinTone } from "./colours.js";

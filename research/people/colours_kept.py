@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.finder import default_finder, default_labeller
 from anime2real.face.geometry import Points
+from anime2real.face.irises import eye_colour
+from anime2real.face.skin import skin_tone
 from anime2real.image.cielab import ciede2000
 from anime2real.measure.colours import colour_pairs
 

@@ -1,4 +1,4 @@
-"""Processor time that giving colours back takes (`face/kept_colours.py`), a face, on one core.
+"""Processor time that giving colours back takes (`network.keep_colours`), a face, on one core.
 
     python research/people/kept_time.py INPUTS RESULTS --to real
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from anime2real.face.finder import default_finder
-from anime2real.face.kept_colours import keep_colours
+from anime2real.network import keep_colours
 
 
 def main() -> None:

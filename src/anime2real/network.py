@@ -1,6 +1,7 @@
 """Run a bundle's network on the CPU: squares in, squares out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from numbers import Integral
 from threading import Lock
@@ -16,8 +17,10 @@ from anime2real.bundle.limits import BATCH, IMAGE, LEAST_BATCH
 from anime2real.bundle.redrawer import redrawer
 from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
-from anime2real.face.geometry import TEMPLATE, tilt_of
-from anime2real.face.kept_colours import keep_colours
+from anime2real.face.finder import located
+from anime2real.face.geometry import TEMPLATE, Points, tilt_of
+from anime2real.face.irises import keep_irises
+from anime2real.face.skin import keep_skin
 from anime2real.face.who import Who
 from anime2real.session import Pixels, available_cores, open_session, to_float, to_uint8
 
@@ -136,6 +139,33 @@ class Network:
                 raise TranslatorError(f"{says} gives numbers that are none (NaN or infinite)")
             results.append(to_uint8(result))
         return np.concatenate(results)
+
+
+def keep_colours(
+    inputs: Pixels, results: Pixels, landmarks: NDArray[np.float64], to: Domain, *, threads: int = 1
+) -> Pixels:
+    """The results with the colours of their inputs: to `real` those of the irises, to `anime` that of the skin.
+
+    Where a colour is not found, or in a result no face, it stays as it is.
+
+    Args:
+        inputs: (N, S, S, 3), as the network saw them.
+        results: (N, S, S, 3), what it made of them.
+        landmarks: (N, 5, 2), of the faces in the inputs, in shares of the side.
+        to: the results' domain.
+        threads: results at a time.
+    """
+    keep = keep_irises if to == "real" else keep_skin
+
+    def one(source: NDArray[np.uint8], points: Points, result: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        there = located(result, points)
+        return result if there is None else keep(source, points, result, there)
+
+    each = inputs, landmarks * inputs.shape[1], results
+    if min(threads, len(results)) < 2:
+        return np.array(list(map(one, *each)), np.uint8).reshape(results.shape)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.stack(list(pool.map(one, *each)))
 
 
 class Networks:

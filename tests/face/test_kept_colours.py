@@ -10,10 +10,12 @@ from painted import BLUE, DARK, RED, SKIN, face
 from PIL import Image
 
 from anime2real.domain import Domain
-from anime2real.face.colours import eye_colour, skin_tone
+from anime2real.face.finder import located
 from anime2real.face.geometry import TEMPLATE, align
-from anime2real.face.kept_colours import NEAR, RADIUS, keep_colours, located
+from anime2real.face.irises import RADIUS, eye_colour
+from anime2real.face.skin import NEAR, skin_tone
 from anime2real.image.cielab import ciede2000
+from anime2real.network import keep_colours
 from anime2real.translator import find_faces
 
 ROOT: Final = Path(__file__).parents[2]

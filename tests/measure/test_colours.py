@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from painted import BLUE, HAIR, POINTS, RED, SIDE, SKIN, face
 
-from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
+from anime2real.face.irises import eye_colour
+from anime2real.face.skin import skin_tone
 from anime2real.image.cielab import to_lab
 from anime2real.measure import colours
 from anime2real.measure.colours import colour_pairs

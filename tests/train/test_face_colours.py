@@ -7,8 +7,9 @@ from painted import BLUE, DARK, HAIR, POINTS, RED, SIDE, SKIN, TAN, batch, face,
 from trainings import OnTheDeviceAlone
 
 from anime2real.domain import Domain
-from anime2real.face.colours import eye_colour, skin_tone
 from anime2real.face.geometry import SWAPPED
+from anime2real.face.irises import eye_colour
+from anime2real.face.skin import skin_tone
 from anime2real.train.batch import Batch
 from anime2real.train.face_colours import iris_colours, result_landmarks, skin_colour
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin

@@ -11,12 +11,14 @@ from live import EXAMPLES
 from numpy.typing import NDArray
 
 from anime2real.domain import DOMAINS, Domain
-from anime2real.face import colours, finder, geometry
+from anime2real.face import finder, geometry
 from anime2real.face.heads import along_edges, face_and_hair
-from anime2real.face.kept_colours import keep_colours
+from anime2real.face.irises import eye_colour, irises
+from anime2real.face.skin import skin_tone
 from anime2real.image import cielab
 from anime2real.image.decode import decode
 from anime2real.image.guided_filter import box_mean
+from anime2real.network import keep_colours
 from anime2real.translator import find_faces
 
 PX = 192
@@ -66,15 +68,15 @@ def test_skin_and_irises_are_read_as_in_python(
     page: javascript.Modules, crops: dict[Domain, Crop], domain: Domain
 ) -> None:
     pixels, landmarks = crops[domain]
-    given, tone = (javascript.picture(pixels), landmarks.tolist()), colours.skin_tone(pixels, landmarks)
+    given, tone = (javascript.picture(pixels), landmarks.tolist()), skin_tone(pixels, landmarks)
     assert tone is not None
     np.testing.assert_allclose(page("colours.js", "skinTone", *given), tone, atol=1e-3)
-    irises = page("colours.js", "irises", *given, domain)
-    for here, there in zip(irises, colours.irises(pixels, landmarks, domain), strict=True):
+    read = page("colours.js", "irises", *given, domain)
+    for here, there in zip(read, irises(pixels, landmarks, domain), strict=True):
         assert there is not None
         np.testing.assert_allclose(here["colour"], there.colour, atol=1e-3)
         assert here["middle"] == pytest.approx(there.middle, abs=1e-5)
-    both = colours.eye_colour(pixels, landmarks, domain)
+    both = eye_colour(pixels, landmarks, domain)
     assert both is not None
     np.testing.assert_allclose(page("colours.js", "eyeColour", *given, domain), both, atol=1e-3)
 
@@ -82,11 +84,11 @@ def test_skin_and_irises_are_read_as_in_python(
 def test_no_colours_are_read_off_what_has_none(page: javascript.Modules, crops: dict[Domain, Crop]) -> None:
     pixels, landmarks = crops["anime"]
     given = javascript.picture(pixels), (0.5 * landmarks).tolist()  # a small face
-    assert page("colours.js", "skinTone", *given) is colours.skin_tone(pixels, 0.5 * landmarks) is None
+    assert page("colours.js", "skinTone", *given) is skin_tone(pixels, 0.5 * landmarks) is None
     assert page("colours.js", "irises", *given, "anime") == [None, None]
     blank = np.full_like(pixels, 220)
     given = javascript.picture(blank), landmarks.tolist()
-    assert page("colours.js", "eyeColour", *given, "anime") is colours.eye_colour(blank, landmarks, "anime") is None
+    assert page("colours.js", "eyeColour", *given, "anime") is eye_colour(blank, landmarks, "anime") is None
 
 
 def test_a_mask_follows_edges_as_in_python(page: javascript.Modules, crops: dict[Domain, Crop]) -> None:

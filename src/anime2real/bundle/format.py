@@ -122,7 +122,7 @@ class Bundle:
 
     @property
     def keeps_colours(self) -> bool:
-        """Whether its results are given their inputs' colours of irises or skin (`face/kept_colours.py`)."""
+        """Whether its results are given their inputs' colours of irises or skin (`network.keep_colours`)."""
         return bool(self.training.get("keeps_colours"))
 
     @property

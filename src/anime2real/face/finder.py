@@ -8,7 +8,7 @@ look once more for one that fills the picture. A third network, asked where it i
 research/labels/README.md has the errors of the third on faces it never saw.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.face.geometry import Face, align, around, scaling, tilt_of
+from anime2real.face.geometry import Face, Points, align, around, scaling, tilt_of, windows
 from anime2real.face.who import LABEL_CROP, LABELS, Labels
 from anime2real.image.picture import Picture
 from anime2real.session import loaded_once, open_session, to_float
@@ -36,9 +36,6 @@ SEEN: Final = 0.35
 """Lowest score of the detector at which the landmark network is asked."""
 
 OVERLAP: Final = 0.35
-
-LONG: Final = 2.5
-"""A picture larger than `LARGEST` and longer than so many times its shorter side is searched in windows, too."""
 
 CROP: Final = 64
 """Pixels a side of the landmark network's crops."""
@@ -68,6 +65,9 @@ MORE_IF_SMALL: Final = 0.02
 
 LESS_IF_CLOSE: Final = 0.03
 """A face that fills its picture needs so much less: there is one place for it."""
+
+IN_RESULT: Final = 0.5
+"""Score of the landmark network below which a result is no face."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FaceFinder:
     def candidates(self, image: Image.Image, largest: int = LARGEST) -> list[Candidate]:
         """The candidates in an RGB picture whose score is at least `SEEN`; some may be the same face at two sizes."""
         found = self._at_sizes(image, largest)
-        for left, top, right, bottom in windows(image.size):
+        for left, top, right, bottom in windows(image.size, LARGEST):
             part = self._at_sizes(image.crop((left, top, right, bottom)), largest)
             found += [replace(c, x=c.x + left, y=c.y + top) for c in part]
         return found
@@ -235,6 +235,15 @@ def default_labeller(threads: int | None = None) -> Labeller:
     return Labeller(threads=threads)
 
 
+def located(result: NDArray[np.uint8], points: Points) -> Points | None:
+    """The landmarks (5, 2), px, of the face in a result (S, S, 3), None if there is none.
+
+    Those of its input, `points`, are near, and not the same: a person's eyes lie closer together than drawn ones.
+    """
+    found, scores = default_finder(1).look(Image.fromarray(result), [square_of(points)])
+    return found[0] if scores[0, 0] >= IN_RESULT else None
+
+
 def square_of(landmarks: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Centre and side, px, and tilt, radians, of the landmark network's second square, around landmarks (5, 2)."""
     eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
@@ -266,22 +275,6 @@ def _distinct(faces: list[Face]) -> list[Face]:
         if all(np.hypot(x - a, y - b) > 0.4 * max(side, c) for a, b, c, _ in squares):
             kept.append(face)
     return kept
-
-
-def windows(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right and bottom of the windows, px, in which a long picture is searched beside the whole of it.
-
-    Strips and panoramas are reduced so far that small faces are lost. Windows are `LONG` times as long as wide and
-    overlap by half the width; what is larger than that is large enough in the whole picture.
-    """
-    shorter, longer = sorted(size)
-    length = max(round(LONG * shorter), LARGEST)
-    if longer <= length:
-        return
-    count = -(-(longer - length) // max(1, length - shorter // 2)) + 1
-    for k in range(count):
-        start = round(k * (longer - length) / (count - 1))
-        yield (start, 0, start + length, shorter) if size[0] == longer else (0, start, shorter, start + length)
 
 
 def suppressed(candidates: list[Candidate]) -> list[Candidate]:

@@ -4,6 +4,7 @@ Points are (…, 2), x then y, y down, in px with pixel centres at whole numbers
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -30,6 +31,9 @@ translator learns to zoom if their crops differ.
 
 UNIT_SQUARE: Final[Points] = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 """Its corners."""
+
+LONG: Final = 2.5
+"""A picture that is longer than so many times its shorter side is searched for faces in windows, too."""
 
 SWAPPED: Final = (1, 0, 2, 4, 3)
 """The order of the landmarks in the mirrored picture."""
@@ -241,6 +245,22 @@ def extent(to_picture: Similarity, crop: Size, size: Size, margin: float) -> tup
     left, top = (min(max(0, math.floor(v)), s - 1) for v, s in zip(low, size, strict=True))
     right, bottom = (max(min(s, math.ceil(v)), o + 1) for v, s, o in zip(high, size, (left, top), strict=True))
     return left, top, right, bottom
+
+
+def windows(size: Size, least: int) -> Iterator[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of the windows, px, in which a long picture is searched beside the whole of it.
+
+    Strips and panoramas are reduced so far that small faces are lost. Windows are `LONG` times as long as wide and
+    overlap by half the width; what is larger than that is large enough in the whole picture.
+    """
+    shorter, longer = sorted(size)
+    length = max(round(LONG * shorter), least)
+    if longer <= length:
+        return
+    count = -(-(longer - length) // max(1, length - shorter // 2)) + 1
+    for k in range(count):
+        start = round(k * (longer - length) / (count - 1))
+        yield (start, 0, start + length, shorter) if size[0] == longer else (0, start, shorter, start + length)
 
 
 def _beyond(to_unit: Similarity, size: tuple[int, int], n: int) -> NDArray[np.float32]:

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.domain import Domain
-from anime2real.face.colours import eye_colour, skin_tone
+from anime2real.face.finder import located
 from anime2real.face.geometry import Points
-from anime2real.face.kept_colours import located
+from anime2real.face.irises import eye_colour
+from anime2real.face.skin import skin_tone
 
 
 def colour_pairs(

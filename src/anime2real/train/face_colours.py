@@ -1,4 +1,5 @@
-"""The colours of a face's skin and irises, by its landmarks: `face/colours.py` in torch, for a batch at a time.
+"""The colours of a face's skin and irises, by its landmarks, for a batch at a time: `face/skin.py` and `face/irises.py`
+in torch.
 
 Where a colour is taken from is decided without gradients; the colour has them. Everything runs on the device, in fp32,
 without a look by the host.
@@ -12,17 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.face.colours import (
-    GRID,
-    IRIS,
-    MIN_DISTANCE,
-    MIN_IRIS,
-    PATCH,
-    PATCHES,
-    SIGHT,
-    SKIN_DISTANCE,
-    SKIN_GRID,
-)
+from anime2real.face.irises import GRID, IRIS, MIN_IRIS, SIGHT
+from anime2real.face.skin import MIN_DISTANCE, PATCH, PATCHES, SKIN_DISTANCE, SKIN_GRID
 from anime2real.train.hair_recolouring import rgb_to_lab
 
 EYES: Final = (-0.5, 0.5)
