@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import onnxruntime
 
-from anime2real.atomic import atomic_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.bundle.about import ABOUT
 from anime2real.bundle.format import CARD, Bundle
 from anime2real.bundle.redrawer import redrawer

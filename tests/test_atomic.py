@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from anime2real.atomic import atomic_file, atomic_folder, remove_partial_folders
+from anime2real.atomic import atomic_file
+from anime2real.atomic_folder import atomic_folder, remove_partial_folders
 
 
 def test_nothing_is_there_before_the_end_and_all_of_it_after(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import tiny
 from translating import draw, translating
 
 from anime2real import translate_files as module
-from anime2real.claims import Claims
+from anime2real.atomic import Claims
 from anime2real.cli.main import main
 from anime2real.image.decode import Decoded, decode
 from anime2real.image.files import Search
@@ -23,7 +23,7 @@ from anime2real.translate_files import AHEAD, translate_files
 HOLDS = """
 import sys, time
 from pathlib import Path
-from anime2real.claims import Claims
+from anime2real.atomic import Claims
 with Claims() as claims:
     print(claims.take(Path(sys.argv[1])), flush=True)
     time.sleep(600)

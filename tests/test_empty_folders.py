@@ -14,7 +14,7 @@ from PIL import Image
 from toys import Toy
 from translating import draw, translating
 
-from anime2real import atomic
+from anime2real import atomic, atomic_folder
 from anime2real.cli.main import main
 from anime2real.errors import UserError
 from anime2real.locks import alone
@@ -65,14 +65,16 @@ WRITING: dict[str, Callable[[Given], int]] = {
 def test_on_a_full_disk(
     name: str, given: Given, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(atomic, "flush", full)
+    for module in (atomic, atomic_folder):
+        monkeypatch.setattr(module, "flush", full)
     assert WRITING[name](given) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert os.listdir(given.folder.parents[1]) == ["given"]
 
 
 def test_a_study_and_an_average_on_a_full_disk(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atomic, "flush", full)
+    for module in (atomic, atomic_folder):
+        monkeypatch.setattr(module, "flush", full)
     with pytest.raises(UserError, match="No space left"):
         create_study(given.folder / "study", {"real": studies.pictures()}, comparisons=1, controls=1, checks=1)
 

@@ -1,12 +1,25 @@
-"""Files and folders that are whole or absent: written beside their place, flushed to the disk, renamed."""
+"""Files that are whole or absent, and claims on their places: of several commands, each result is made by one.
+
+A file is written beside its place, flushed to the disk and renamed. A claim is taken before a picture is looked at, so
+that another command hears of it at once and not when it has made the same. Both are hidden files that are locked, which
+ends with the process that holds them: what a killed one leaves is taken over or removed (`remove_partial_files`).
+"""
 
 import contextlib
-import ctypes
-import glob
+import hashlib
 import os
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+ATTEMPTS: Final = 3
+"""At a claim: whoever removes left ones holds each for a moment."""
+
+PAUSE_SECONDS: Final = 0.01
 
 
 @contextmanager
@@ -53,7 +66,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _asked_for(path: Path) -> Iterator[None]:
+def asked_for(path: Path) -> Iterator[None]:
     """Name this path in errors, not the hidden one beside it."""
     try:
         yield
@@ -67,10 +80,10 @@ def _temporary(path: Path) -> Iterator[Path]:
     """A hidden file beside `path`, removed at the end; it is locked, which tells it from one of a killed writer."""
     # A short name of its own: one made from path.name could pass the 255 bytes that path.name keeps to.
     while True:
-        temporary = path.parent / f".{_random_name()}.partial{path.suffix}"
-        with _asked_for(path):
+        temporary = path.parent / f".{random_name()}.partial{path.suffix}"
+        with asked_for(path):
             descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        if not (locked := _lock(descriptor, wait=True)) or os.fstat(descriptor).st_nlink:
+        if not (locked := lock(descriptor, wait=True)) or os.fstat(descriptor).st_nlink:
             break
         os.close(descriptor)  # another process took it for a leftover before it was locked
     if not locked:  # Windows renames no open file
@@ -83,17 +96,6 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int, *, wait: bool) -> bool:
-    """Lock an open file until it is closed or its process ends; False if another holds it, or systems know none."""
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except (ImportError, OSError):
-        return False
-    return True
-
-
 def remove_partial_files(folder: Path) -> None:
     """Remove the files that killed writers left in a folder, where the system tells that nobody writes to them."""
     for partial in folder.glob(f".{'[0-9a-f]' * 16}.partial*"):
@@ -101,7 +103,7 @@ def remove_partial_files(folder: Path) -> None:
             if partial.is_file() and not partial.is_symlink():
                 descriptor = os.open(partial, os.O_WRONLY)
                 try:
-                    if _lock(descriptor, wait=False):
+                    if lock(descriptor):
                         partial.unlink(missing_ok=True)
                 finally:
                     os.close(descriptor)
@@ -131,106 +133,119 @@ def made_folder(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A hidden folder beside `path` to fill: on success flushed and renamed to it, on failure removed.
+class Claims:
+    """Claims that are let go in the order in which they were taken, and all at the end.
 
-    A folder at `path` is removed once the new one stands in its place (see `move_into_place`). What a killed writer of
-    the same folder left behind is removed at the start.
+    Folders of results are made for them; those that are empty at the end are removed.
 
-    Raises:
-        OSError: the folder cannot be written to.
+    Args:
+        work: what tells the work, if other processes do parts of it: what they hold is not refused. Of a node that is
+            gone, a network file system may keep the locks for a while, and whoever does its part again must go on.
     """
-    with made_folder(path.parent):
-        remove_partial_folders(path)
-        temporary, held = _new_folder(path)
+
+    def __init__(self, work: str = "") -> None:
+        self._work = work.encode()
+        self._held: deque[ExitStack] = deque()
+        self._folders = ExitStack()
+        self._made: set[Path] = set()
+
+    def __enter__(self) -> "Claims":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._held:
+            self.let_go()
+        self._folders.close()
+
+    def take(self, place: Path | None) -> bool:
+        """Claim a place, or nothing; False if another process holds it, which counts as nothing."""
+        claim = ExitStack()
+        self._held.append(claim)
+        if place is None:
+            return True
+        if place.parent not in self._made:
+            self._made.add(place.parent)
+            with contextlib.suppress(OSError, ValueError):  # whoever writes there says so
+                self._folders.enter_context(made_folder(place.parent))
         try:
-            yield temporary
-            move_into_place(temporary, path)
-        finally:
-            _remove_tree(temporary)
-            if held is not None:
-                os.close(held)
-
-
-def _new_folder(path: Path) -> tuple[Path, int | None]:
-    """A hidden folder beside `path`, and what holds its lock, where the system can lock folders."""
-    while True:
-        temporary = hidden_beside(path, f"{_random_name()}.partial")
-        with _asked_for(path):
-            temporary.mkdir()
-        if os.name != "posix":
-            return temporary, None
-        try:
-            held = os.open(temporary, os.O_RDONLY)
-        except FileNotFoundError:  # another process took it for a leftover
-            continue
-        _lock(held, wait=True)
-        if temporary.exists():
-            return temporary, held
-        os.close(held)
-
-
-def _is_left(folder: Path) -> bool:
-    """Whether nobody writes in a hidden folder any more, as far as the system tells."""
-    if os.name != "posix":
+            claim.enter_context(_claimed(place, self._work))
+        except BlockingIOError:
+            return False
         return True
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return _lock(descriptor, wait=False)
-    finally:
-        os.close(descriptor)
+
+    def let_go(self) -> None:
+        """Let the oldest claim go."""
+        self._held.popleft().close()
 
 
-def move_into_place(folder: Path, path: Path) -> None:
-    """Flush a finished folder and rename it to `path`; a folder that is there goes, or ends in its place.
-
-    Where the system can exchange two names at once, as Linux does, `path` is whole at every moment. Elsewhere a kill
-    between two renames leaves the old folder under a hidden name, from where `remove_partial_folders` brings it back.
+@contextmanager
+def _claimed(place: Path, work: bytes) -> Iterator[None]:
+    """Hold a place until the end, where the system can lock files there and no other part of the work holds it.
 
     Raises:
-        OSError: it cannot be done; `path` is as it was.
+        BlockingIOError: another process holds it.
     """
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            flush(file)
-    if not path.exists():
-        folder.rename(path)
-    elif not _exchange(folder, path):
-        aside = hidden_beside(path, f"{_random_name()}.old")
-        path.rename(aside)
-        try:
-            folder.rename(path)
-        except OSError:
-            aside.rename(path)
-            raise
-        _remove_tree(aside)
-    _flush_entries(path.parent)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step; whether the system and the file system can."""
+    name = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
+    claim = place.parent / f".{name}.partial.claim"
+    descriptor = _locked(claim, work)
     try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):  # no Linux, or an old C library
+        yield
+    finally:
+        if descriptor is not None:
+            if os.name == "posix":  # Windows removes it when it is closed, and not before
+                claim.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _locked(claim: Path, work: bytes) -> int | None:
+    """The open file of a claim, locked, which holds what tells the work; None where that cannot be done.
+
+    Raises:
+        BlockingIOError: another process has it locked.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
+        try:
+            # On Windows the file itself is the lock: it goes with its process.
+            flags = os.O_RDWR | os.O_CREAT if os.name == "posix" else os.O_CREAT | os.O_EXCL | os.O_TEMPORARY  # type: ignore[attr-defined]
+            descriptor = os.open(claim, flags, 0o666)
+        except FileExistsError:
+            continue
+        except (OSError, ValueError):
+            return None
+        if os.name != "posix":
+            return descriptor
+        if lock(descriptor) is not False and os.fstat(descriptor).st_nlink:  # nobody has removed it meanwhile
+            if work or os.fstat(descriptor).st_size:  # a claim that was left may tell other work
+                with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, work)
+            return descriptor
+        known = os.read(descriptor, 64)
+        os.close(descriptor)
+        if work and known == work:
+            return None
+    raise BlockingIOError(f"{claim} is held by another process")
+
+
+def lock(descriptor: int, *, wait: bool = False) -> bool | None:
+    """Lock an open file until it is closed or its process ends.
+
+    Returns:
+        False if another process holds it; None if the system, or the file system, knows no locks.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
         return False
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(exchange)) == 0)
-
-
-def remove_partial_folders(path: Path) -> None:
-    """Remove what killed writers of the folder `path` left; one that was moved aside goes back if none is there."""
-    for aside in path.parent.glob(f"{_pattern(path)}.old"):
-        if path.exists():
-            _remove_tree(aside)
-        else:
-            aside.rename(path)
-    for partial in path.parent.glob(f"{_pattern(path)}.partial"):
-        if _is_left(partial):
-            _remove_tree(partial)
+    except (ImportError, OSError):
+        return None
+    return True
 
 
 def flush(path: Path) -> None:
@@ -239,34 +254,11 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_entries(folder: Path) -> None:
-    """Wait until the names in a folder lie on the disk, where the system knows how."""
-    if os.name == "posix":
-        with contextlib.suppress(OSError):  # some network file systems refuse
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
 def hidden_beside(path: Path, end: str) -> Path:
     """A hidden name beside `path` that begins as it does, short enough for the 255 bytes that a name may have."""
     return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.{end}"
 
 
-def _random_name() -> str:
+def random_name() -> str:
     """16 hexadecimal digits; not by `secrets`, whose import takes longer than writing a picture."""
     return os.urandom(8).hex()
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder and what is in it, as far as that can be done."""
-    import shutil  # not above: few commands make folders
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _pattern(path: Path) -> str:
-    """The glob pattern of those names, without their ends."""
-    return glob.escape(hidden_beside(path, "").name) + "[0-9a-f]" * 16

@@ -14,8 +14,7 @@ from functools import partial
 from itertools import count, groupby
 from pathlib import Path
 
-from anime2real.atomic import remove_partial_files
-from anime2real.claims import Claims
+from anime2real.atomic import Claims, remove_partial_files
 from anime2real.errors import UserError
 from anime2real.existing import done_or_cut_short, may_be_replaced
 from anime2real.image.decode import PictureError, printable, reason

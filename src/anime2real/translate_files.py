@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import removed_if_empty
+from anime2real.atomic import Claims, removed_if_empty
 from anime2real.bundle.limits import BATCH
-from anime2real.claims import Claims
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UserError
 from anime2real.face.finder import default_finder, default_labeller
@@ -286,6 +285,5 @@ def _write(work: _Work, item: Item, loaded: _Loaded, results: NDArray[np.uint8],
     except UserError as error:
         return Outcome(item.source, error=str(error))
     seconds = loaded.seconds + share + time.perf_counter() - start
-    method = work.networks.bundle(loaded.to).method
     notes = (*loaded.notes, *item.notes)
-    return Outcome(item.source, tuple(targets), loaded.to, method, loaded.faces, seconds, notes)
+    return Outcome(item.source, tuple(targets), loaded.to, network.bundle.method, loaded.faces, seconds, notes)

@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from toys import Toy
 
-from anime2real import atomic
+from anime2real import atomic_folder
 from anime2real.data import assemble, shards
 from anime2real.data import prepare as module
 from anime2real.data.pack import Pack, PackError
@@ -206,7 +206,7 @@ def test_twice_the_pack_is_never_needed(toy: Toy, tmp_path: Path, monkeypatch: p
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How a folder takes another's place: at once, or by two renames where the system knows no better."""
     if request.param == "renamed":
-        monkeypatch.setattr(atomic, "_exchange", lambda *_: False)
+        monkeypatch.setattr(atomic_folder, "_exchange", lambda *_: False)
     elif sys.platform != "linux":
         pytest.skip("this system cannot exchange names")
     return str(request.param)
@@ -221,8 +221,8 @@ def test_overwriting_leaves_the_old_pack_or_the_new_one(
     make(toy, tmp_path / "new", test_share=0.5)
     make(toy, tmp_path / "pack")
     decoded.clear()
-    exchange = (atomic, "_exchange") if way == "exchanged" else (Path, "rename")
-    steps = [(module, "move_into_place"), exchange, (atomic, "_flush_entries")]
+    exchange = (atomic_folder, "_exchange") if way == "exchanged" else (Path, "rename")
+    steps = [(module, "move_into_place"), exchange, (atomic_folder, "_flush_entries")]
     stopped(monkeypatch, steps, at, lambda: make(toy, tmp_path / "pack", test_share=0.5, overwrite=True))
     there = tmp_path / "pack"
     assert there.exists() or way == "renamed"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.atomic import atomic_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.bundle.format import (
     CARD,
     FORMAT_VERSION,

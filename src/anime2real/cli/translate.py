@@ -109,7 +109,7 @@ def translate(
         threads = threads or (None if ray is None else 1)
         networks = Networks(method, given, with_variants=variants > 1, threads=threads, once=once, redraws=redraw)
         bundles = _able(networks, domain, "--bundle" if bundle else "--method", variants, asked)
-        if domain and (chosen := networks.bundle(domain)).classes:
+        if domain and (chosen := bundles[0]).classes:
             from anime2real.image.label_map import note_of  # not above: few bundles take any
 
             tell(note_of(chosen, layout))

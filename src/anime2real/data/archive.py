@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import atomic_file, atomic_folder, made_folder
+from anime2real.atomic import atomic_file, made_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.data.arrays import new_array
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.data.pack_files import note_hair, sums_of, write_meta

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.atomic import atomic_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.data.arrays import keep_rows, new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import FEATURES, HASH, NEAR, distinct, thumbnail, thumbnails_alike

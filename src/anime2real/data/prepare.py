@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
-from anime2real.atomic import made_folder, move_into_place, remove_partial_folders
+from anime2real.atomic import made_folder
+from anime2real.atomic_folder import move_into_place, remove_partial_folders
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
 from anime2real.data.finished import note_finished, removing_finished

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from anime2real.atomic import atomic_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.data.meta import read_meta
 from anime2real.errors import UserError, first_line
 

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.atomic import atomic_file, made_folder, move_into_place, remove_partial_folders
+from anime2real.atomic import atomic_file, made_folder
+from anime2real.atomic_folder import move_into_place, remove_partial_folders
 from anime2real.data.chunk_sums import file_sum
 from anime2real.data.duplicates import HASH
 from anime2real.data.index import Index

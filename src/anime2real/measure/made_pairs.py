@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.atomic import atomic_folder, made_folder
+from anime2real.atomic import made_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.bundle.format import Bundle
 from anime2real.bundle.redrawer import networks_sum, redrawer, version_of
 from anime2real.bundle.registry import find_bundles

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from anime2real.atomic import atomic_folder
+from anime2real.atomic_folder import atomic_folder
 from anime2real.bundle.registry import find_bundles
 from anime2real.domain import Domain, other
 from anime2real.face.geometry import square
