@@ -3,9 +3,9 @@
     python scripts/ship.py RUNS/tilt-upright/bundles/* --name cyclegan-tilt --limits scripts/limits.md \
         --measured MEASURED/upright-0.json
 
-The model stays as it is. `--measured` takes what `anime2real evaluate --json` wrote: the figures of this very
-model are taken from it. `--limits` takes Markdown that says whom the shipped weights learned from and where they fail
-(`scripts/limits.md`); it ends the card.
+The model stays as it is, and so does a bundle in its folder that redraws its results. `--measured` takes what
+`anime2real evaluate --json` wrote: the figures of this very model are taken from it. `--limits` takes Markdown that
+says whom the shipped weights learned from and where they fail (`scripts/limits.md`); it ends the card.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from anime2real.bundle.format import CORE, Bundle
 from anime2real.bundle.lineage import with_ancestors
+from anime2real.bundle.redrawer import redrawer
 from anime2real.bundle.registry import ELSEWHERE
 from anime2real.bundle.save import load, model_card, save
 from anime2real.errors import UserError
@@ -76,7 +77,8 @@ def main() -> None:
             training = with_ancestors(bundle.training)  # of bundles that were exported before these were told briefly
             shipped = replace(bundle, method=options.name or bundle.method, figures=figures, training=training)
             into = options.into or home_of(shipped.method)
-            print(save(shipped, bundle.model(), model_card(shipped) + limits, into / shipped.name).folder)
+            back = redrawer(bundle) if (folder / (bundle.redrawn_by or "-")).is_dir() else None
+            print(save(shipped, bundle.model(), model_card(shipped) + limits, into / shipped.name, back=back).folder)
     except (UserError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

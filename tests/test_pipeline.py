@@ -178,6 +178,9 @@ def test_a_translator_is_loaded_once_says_what_it_is_and_goes_through_pickle() -
     for threads in (0, "2"):
         with pytest.raises(TranslatorError, match="threads is a whole number from 1"):
             Translator.load(to="real", threads=threads)  # type: ignore[arg-type]
+    for name, value in (("keeps_colours", "no"), ("redraws", "false"), ("once", 1), ("keeps_colours", None)):
+        with pytest.raises(TranslatorError, match=f"^{name} is True or False, not {value!r}$"):
+            Translator(translate.bundle, **{name: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.redrawer import redrawer, version_of
+from anime2real.bundle.redrawer import redrawer, system_of, version_of
 from anime2real.face.who import AS_SEEN, Who
 from anime2real.image.decode import PictureError, printable
 from anime2real.image.files import clip_kind
@@ -23,11 +23,6 @@ def making_of(bundle: Bundle, asked: str, *, redraws: bool = True) -> Making:
     """
     back = redrawer(bundle) if redraws else None
     return Making(system_of(bundle, redraws=redraws), version_of(bundle, back), asked)
-
-
-def system_of(bundle: Bundle, *, redraws: bool = True) -> str:
-    """The bundle, and what redraws its results, if anything does."""
-    return f"{bundle.name}, redrawn by {bundle.redrawn_by}" if redraws and bundle.redrawn_by else bundle.name
 
 
 def in_words(

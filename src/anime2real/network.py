@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from anime2real.bundle.format import STYLE, Bundle, BundleError, core_bundle
 from anime2real.bundle.limits import BATCH, IMAGE, LEAST_BATCH
-from anime2real.bundle.redrawer import redrawer
+from anime2real.bundle.redrawer import redrawer, system_of, version_of
 from anime2real.domain import Domain, other
 from anime2real.errors import UserError, first_line
 from anime2real.face.finder import located
@@ -44,7 +44,7 @@ class Network:
 
     Raises:
         BundleError: the model is damaged, or is not a translator of the bundle's size.
-        TranslatorError: `threads` is no whole number from 1.
+        TranslatorError: `threads` is no whole number from 1, or one of the others is not True or False.
     """
 
     def __init__(
@@ -58,19 +58,20 @@ class Network:
     ) -> None:
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise TranslatorError(f"threads is a whole number from 1, not {threads!r}")
+        said = {"once": once, "redraws": redraws, "keeps_colours": keeps_colours}
+        for name, value in said.items():
+            if not isinstance(value, bool):  # "no" would be taken for yes
+                raise TranslatorError(f"{name} is True or False, not {value!r}")
         self.bundle = bundle
-        self._arguments: dict[str, Any] = {
-            "threads": threads, "once": once, "redraws": redraws, "keeps_colours": keeps_colours
-        }  # fmt: skip
+        self._arguments: dict[str, Any] = {"threads": threads, **said}
         self._threads = threads or available_cores()
         self._session = _session_of(bundle, self._threads, once)
         self._batch = min(bundle.batch, max(LEAST_BATCH, self._threads))
-        back = redrawer(bundle) if redraws and bundle.redrawn_by else None
+        back = redrawer(bundle) if redraws else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False, keeps_colours=False) if back else None
         self._keeps_colours = keeps_colours and bundle.keeps_colours
         self._output = self._session.get_outputs()[0].name
-        self.system = f"{bundle.name}, redrawn by {bundle.redrawn_by}" if back else bundle.name
-        self.version = f"{bundle.sha256[:12]}+{back.sha256[:12]}" if back else bundle.sha256[:12]
+        self.system, self.version = system_of(bundle, redraws=redraws), version_of(bundle, back)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.bundle.name}, {self.bundle.px} px>"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pictures import noise, saved, smooth
 from PIL import Image
 
-from anime2real.atomic import hidden_beside
+from anime2real.atomic import atomic_file, hidden_beside
 from anime2real.cli.main import main
 from anime2real.data.members import members_of
 from anime2real.image.provenance import GENERATED, read_marks
@@ -192,6 +192,22 @@ def test_what_is_there_is_kept(source: Path, weights: str, tmp_path: Path, capsy
     assert run(source, "-o", output, "--overwrite") == 0
     assert zipfile.is_zipfile(output)
     assert not list(tmp_path.glob(".*partial*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing tells that nobody writes")
+def test_what_a_killed_command_left_is_removed_by_the_next_one(
+    source: Path, weights: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "new" / "o.zip"
+    command = ["enlarge", str(source), "-o", str(output), "--weights", weights, "--device", "cpu"]
+    killed = "import os, sys; from anime2real.cli.main import main; from anime2real.train.tiles import Enlarger; "
+    killed += "Enlarger.__call__ = lambda *_: os.kill(os.getpid(), 9); main(sys.argv[1:])"
+    assert subprocess.run([sys.executable, "-c", killed, *command], check=False).returncode == -9
+    (left,) = output.parent.glob(".*.partial.zip")
+    with atomic_file(output.parent / "other.zip") as others:
+        assert main(command) == 0
+        assert not left.exists()
+        assert sorted(path.name for path in output.parent.iterdir()) == sorted([others.name, "o.zip"])
 
 
 def test_another_process_that_makes_the_same_archive_is_heard_of_first(

@@ -150,10 +150,29 @@ def test_an_interrupted_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(OutcomePrinter, "frames", stop)
         assert main(command) == 130
+    told = "stopped translating at frame 3 of 6, 2 of them kept; the same command resumes"
+    assert capsys.readouterr().err == f"error: interrupted: {inputs / 'a.mp4'}: {told}\n"
     assert all(path.name.startswith(".") for path in out.iterdir())
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["resumed"] == 2
     assert [path.name for path in out.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize(("output", "told"), [("{}/o.gif", ": -: {}"), ("-", "")])
+def test_an_interrupted_stream_says_so_and_promises_nothing_of_standard_output(
+    tmp_path: Path, inputs: Path, shipped: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    output: str, told: str,
+) -> None:  # fmt: skip
+    def stop(self: OutcomePrinter, name: str, doing: str, done: int, total: int | None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(OutcomePrinter, "frames", stop)
+    with (inputs / "a.gif").open("rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        assert main(["translate", "-", "-o", output.format(tmp_path)]) == 130
+    where = "stopped looking for faces at frame 2 of 6, none of them kept; the same command resumes"
+    assert capsys.readouterr().err == f"error: interrupted{told.format(where)}\n"
 
 
 def test_how_far_a_clip_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -158,7 +158,8 @@ def test_the_search_for_faces_goes_on_where_it_was_stopped(
                 raise KeyboardInterrupt
             return super().follow(image, faces)
 
-    with pytest.raises(KeyboardInterrupt):
+    told = r"clip.mp4: stopped looking for faces at frame \d+ of 24, \d+ of them kept; the same command resumes$"
+    with pytest.raises(KeyboardInterrupt, match=told):
         run(film, tmp_path / "out.mp4", negative, segment=10, finder=Stopping())
     result = run(film, tmp_path / "out.mp4", negative, segment=10, finder=whole)
     assert 0 < whole.calls < straight.calls

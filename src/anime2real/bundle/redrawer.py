@@ -57,6 +57,11 @@ def networks_sum(bundle: Bundle) -> str:
     return bundle.sha256 if back is None else f"{bundle.sha256}+{back.sha256}"
 
 
+def system_of(bundle: Bundle, *, redraws: bool = True) -> str:
+    """What makes its results, in words: the bundle, and what redraws them, if anything does."""
+    return f"{bundle.name}, redrawn by {bundle.redrawn_by}" if redraws and bundle.redrawn_by else bundle.name
+
+
 def version_of(bundle: Bundle, back: Bundle | None) -> str:
     """How the SHA-256 of its model begins, + and that of what redraws it, if anything does."""
     return "+".join(one.sha256[:DIGITS] for one in (bundle, back) if one)

@@ -164,7 +164,7 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
         case UserError():
             complain(str(error))
         case KeyboardInterrupt():
-            complain("interrupted")
+            complain(": ".join(("interrupted", *map(str, error.args))))
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")

@@ -64,6 +64,7 @@ class Destination:
             self.folder = self._temporary(until)
             ends = "|".join(map(re.escape, (*WRITABLE, *_CLIPS)))
             self._result = re.compile(rf"{re.escape(str(self.folder))}([/\\].*?({ends}))?", re.IGNORECASE)
+        until.push(self._tell_stopped)
         if pictures.count(STDIN) > 1:
             raise UsageError("standard input is one picture: give - once")
         if STDIN in pictures:
@@ -102,6 +103,11 @@ class Destination:
         """A message that names the streams in place of temporary files."""
         text = text.replace(self._stdin, "-") if self._stdin else text
         return self._result.sub("standard output", text) if self._result else text
+
+    def _tell_stopped(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Name the streams in what an interruption tells; of what would go to standard output nothing is kept."""
+        if isinstance(error, KeyboardInterrupt):
+            error.args = () if self.to_stdout else tuple(self.words(str(said)) for said in error.args)
 
     def _received(self, until: ExitStack) -> Path:
         if sys.stdin is None or sys.stdin.isatty():

@@ -83,10 +83,11 @@ def translate(
         as_json: print a line of JSON for each file, also for those that fail.
     """
     from anime2real.bundle.limits import MOST_VARIANTS
+    from anime2real.bundle.redrawer import system_of
     from anime2real.face.who import AS_SEEN, AUTO, parse_who
     from anime2real.image.files import QUALITY, SUFFIXES, Search
     from anime2real.image.films import FILM_SUFFIXES
-    from anime2real.making import in_words, system_of
+    from anime2real.making import in_words
     from anime2real.network import Networks
     from anime2real.outcome import Options
     from anime2real.translate_files import translate_files
@@ -97,7 +98,7 @@ def translate(
     _check_range("variants", variants, MOST_VARIANTS)
     _check_range("quality", quality, 100)
     with ExitStack() as until:
-        place = _destination(pictures, output, format, until)
+        place = _place(pictures, output, format, until)
         if place.to_stdout and (as_json or variants > 1):
             raise UsageError("--output - is for one picture: leave --json and --variants out")
         if quality is not None and place.format == "png":
@@ -163,9 +164,7 @@ class _Folder:
         """Nothing is left to do."""
 
 
-def _destination(
-    pictures: list[str], output: Path, format: "Format | None", until: ExitStack
-) -> "_Folder | Destination":
+def _place(pictures: list[str], output: Path, format: "Format | None", until: ExitStack) -> "_Folder | Destination":
     if STDIN in pictures or output == Path(STDOUT) or output.suffix:
         from anime2real.cli.streams import Destination
 

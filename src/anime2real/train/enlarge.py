@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file, hidden_beside, made_folder
+from anime2real.atomic import atomic_file, hidden_beside, made_folder, remove_partial_files
 from anime2real.data.members import Member, members_of
 from anime2real.data.sources import Rejected, read_member
 from anime2real.errors import UserError
@@ -93,7 +93,7 @@ def enlarge(
 
     Args:
         sources: folders, zip archives and picture files. Names and folders inside them are kept.
-        output: the zip archive, whole at the end or not there.
+        output: the zip archive, whole at the end or not there. What killed writers left in its folder is removed.
         kind: of the pictures, which decides the network.
         least: pictures whose shorter side has as many pixels are copied; all are enlarged if not given.
         form: of the enlarged pictures' files.
@@ -121,6 +121,7 @@ def enlarge(
     try:
         with made_folder(output.parent), alone(hidden_beside(output, "lock"), refusal):
             _check_absent(output, overwrite)  # again: the other process may be done meanwhile
+            remove_partial_files(output.parent)
             with atomic_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:  # stored as they are
                 writing = _Writing(archive, enlarger, form, quality, least)
                 summary = writing.all_of(members, progress or Progress(quiet=True))

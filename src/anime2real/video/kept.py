@@ -1,10 +1,12 @@
-"""JSON files in which a clip that is being translated keeps how far it is: whole or absent, below their sum.
+"""How far a clip that is being translated is: JSON files that keep it, and what is said of it where it is stopped.
 
-What has not the sum is not there.
+The files are whole or absent, below their sum. What has not the sum is not there.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,22 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content
+
+
+@contextmanager
+def told_when_stopped(say: Callable[[], str]) -> Iterator[None]:
+    """Let an interruption tell how far the work was, and what is kept of it."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        stopped.args = (say(),)
+        raise
+
+
+def stopped_at(doing: str, done: int, total: int | None, kept: int) -> str:
+    """What an interruption tells of frames that are done, of how many if that is known, and kept."""
+    of = "" if total is None else f" of {total}"
+    return f"stopped {doing} at frame {done}{of}, {kept or 'none'} of them kept; the same command resumes"
 
 
 def _sum(text: str) -> str:

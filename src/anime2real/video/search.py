@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from anime2real.video.clip import Clip, Frame
-from anime2real.video.kept import read_json, write_json
+from anime2real.video.kept import read_json, stopped_at, told_when_stopped, write_json
 from anime2real.video.track import Finder, Label, Tracker
 from anime2real.video.tracks import Track
 
@@ -66,7 +66,10 @@ def _track(
 ) -> FacesSeen:
     times, tracker = _begun(folder / TRACKING, key, finder, label)
     saved = len(times)
-    with closing(_ahead(clip, len(times))) as frames:
+    with (
+        told_when_stopped(lambda: stopped_at("looking for faces", len(times), clip.expected, saved)),
+        closing(_ahead(clip, len(times))) as frames,
+    ):
         for frame in frames:
             tracker(frame)
             times.append(frame.time)

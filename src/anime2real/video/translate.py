@@ -36,7 +36,7 @@ from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.constants import code_sum, of_faces
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
-from anime2real.video.kept import read_json, write_json
+from anime2real.video.kept import read_json, stopped_at, told_when_stopped, write_json
 from anime2real.video.search import SEGMENT, TRACKS, ReportProgress, search
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder
@@ -137,6 +137,7 @@ def translate_clip(
 
     Raises:
         UserError: the clip cannot be read or written, shows no face, or nothing translates it. Nothing is left behind.
+        KeyboardInterrupt: with a line that says how far it is and what is kept.
     """
     clip, finder = clip or open_clip(source, options), finder or FollowingFinder(default_finder())
     folder = target.parent / f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial"
@@ -149,7 +150,10 @@ def translate_clip(
                 result = _translate(*arguments)
                 shutil.rmtree(folder)
                 return result
-            except Exception:  # but not KeyboardInterrupt: the next run goes on from here
+            except KeyboardInterrupt as stopped:  # the next run goes on from here
+                stopped.args = tuple(f"{source}: {said}" for said in stopped.args)
+                raise
+            except Exception:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
     except OSError as error:
@@ -185,9 +189,12 @@ def _translate(
     sums = read_json(folder / _SUMS)
     whole = (path.exists() and sums.get(path.name) == _sum(path) for path in segments)
     ready = next((number for number, is_whole in enumerate(whole) if not is_whole), len(segments))
-    done = resumed = min(ready * options.segment, len(times))
+    kept = done = resumed = min(ready * options.segment, len(times))
     who = who_of_tracks(tracks, chosen.bundle, who_for(chosen.bundle, options.who))
-    with closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results:
+    with (
+        told_when_stopped(lambda: stopped_at("translating", done, len(times), kept)),
+        closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results,
+    ):
 
         def counted() -> Iterator[Frame]:
             nonlocal done
@@ -200,6 +207,7 @@ def _translate(
             with atomic_file(path) as temporary:
                 clip.write_segment(temporary, counted())
             write_json(folder / _SUMS, sums := sums | {path.name: _sum(path)})
+            kept = done
     with atomic_file(target) as temporary:
         clip.join(segments, temporary, Making(chosen.system, chosen.version, options.asked))
     notes = (*seen.notes, *already_note([track.domain for track in tracks], to))
