@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from anime2real.domain import DOMAINS, Domain
 from anime2real.face import finder, geometry
-from anime2real.face.heads import along_edges, face_and_hair
+from anime2real.face.heads import face_and_hair
 from anime2real.face.irises import eye_colour, irises
 from anime2real.face.skin import skin_tone
 from anime2real.image import cielab
 from anime2real.image.decode import decode
-from anime2real.image.guided_filter import box_mean
+from anime2real.image.guided_filter import along_edges, box_mean
 from anime2real.network import keep_colours
 from anime2real.translator import find_faces
 

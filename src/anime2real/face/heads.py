@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.finder import MODELS
-from anime2real.image.guided_filter import guided_lines
+from anime2real.image.guided_filter import along_edges
 from anime2real.session import loaded_once, open_session, to_float
 
 SIDE: Final = 128
@@ -55,36 +55,6 @@ def fine_masks(levels: Masks, crops: NDArray[np.uint8]) -> Masks:
 def _fine(level: NDArray[np.float32], crop: NDArray[np.uint8]) -> Masks:
     """The network's answer, (64, 64), at the size of a crop (S, S, 3) and along its edges."""
     return along_edges(level, crop, max(1, round(RADIUS * len(level))), SMOOTHNESS, certain=CERTAIN)
-
-
-def along_edges(
-    level: NDArray[np.float32], crop: NDArray[np.uint8], radius: int, smoothness: float, *, certain: float = 0.0
-) -> Masks:
-    """A rough mask at the size of its crop and along the crop's edges, by the fast guided filter.
-
-    Args:
-        level: (s, s) in [0, 1].
-        crop: (S, S, 3) sRGB.
-        radius: px of `level`, of the filter's windows.
-        smoothness: as of `guided_lines`.
-        certain: levels this near to 0 and 1 become 0 and 1.
-
-    Returns:
-        (S, S) in [0, 1].
-    """
-    reduced = Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX, reducing_gap=1.0)
-    guide = np.asarray(reduced, np.float32).transpose(2, 0, 1) / 255
-    lines = guided_lines(level, guide, radius, smoothness)
-    # What is done to levels at the end, done to the lines, which are small.
-    lines[:3] /= 255
-    lines[3] -= certain
-    lines /= 1 - 2 * certain
-    whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
-    *slopes, offset = map(np.asarray, whole)
-    fine = offset.copy()
-    for slope, colour in zip(slopes, crop.transpose(2, 0, 1), strict=True):
-        fine += slope * colour
-    return np.asarray(fine.clip(0, 1, out=fine))
 
 
 @loaded_once

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.face.geometry import Points
-from anime2real.face.heads import along_edges, face_and_hair
+from anime2real.face.heads import face_and_hair
 from anime2real.image.cielab import Lab, ciede2000, from_lab, to_lab
+from anime2real.image.guided_filter import along_edges
 
 Picture = NDArray[np.uint8]
 """(S, S, 3), sRGB."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Plane = NDArray[np.floating[Any]]
 
@@ -64,10 +65,7 @@ def guided_filter(mask: Plane, guide: Plane, radius: int, smoothness: float) -> 
 
 
 def guided_lines(mask: Plane, guide: Plane, radius: int, smoothness: float) -> Plane:
-    """What the guided filter makes of each pixel's colour: three slopes and an offset, (4, H, W).
-
-    Enlarged, they bring the mask to the edges of a larger guide: He and Sun, "Fast Guided Filter", 2015.
-    """
+    """What the guided filter makes of each pixel's colour: three slopes and an offset, (4, H, W)."""
     red, green, blue = guide
     pairs = ((red, red), (red, green), (red, blue), (green, green), (green, blue), (blue, blue))
     means = box_mean(np.stack([*guide, mask, *(one * two for one, two in pairs), *(guide * mask)]), radius)
@@ -86,3 +84,33 @@ def guided_lines(mask: Plane, guide: Plane, radius: int, smoothness: float) -> P
     slope = np.stack([(row[0] * shared[0] + row[1] * shared[1] + row[2] * shared[2]) / determinant for row in adjugate])
     offset = level - (slope * colour).sum(0)
     return box_mean(np.concatenate([slope, offset[None]]), radius)
+
+
+def along_edges(
+    level: NDArray[np.float32], crop: NDArray[np.uint8], radius: int, smoothness: float, *, certain: float = 0.0
+) -> NDArray[np.float32]:
+    """A rough mask at the size of its crop and along the crop's edges: He and Sun, "Fast Guided Filter", 2015.
+
+    Args:
+        level: (s, s) in [0, 1].
+        crop: (S, S, 3) sRGB.
+        radius: px of `level`, of the filter's windows.
+        smoothness: as of `guided_lines`.
+        certain: levels this near to 0 and 1 become 0 and 1.
+
+    Returns:
+        (S, S) in [0, 1].
+    """
+    reduced = Image.fromarray(crop).resize(level.shape, Image.Resampling.BOX, reducing_gap=1.0)
+    guide = np.asarray(reduced, np.float32).transpose(2, 0, 1) / 255
+    lines = guided_lines(level, guide, radius, smoothness)
+    # What is done to levels at the end, done to the lines, which are small.
+    lines[:3] /= 255
+    lines[3] -= certain
+    lines /= 1 - 2 * certain
+    whole = (Image.fromarray(line).resize(crop.shape[:2], Image.Resampling.BILINEAR) for line in lines)
+    *slopes, offset = map(np.asarray, whole)
+    fine = offset.copy()
+    for slope, colour in zip(slopes, crop.transpose(2, 0, 1), strict=True):
+        fine += slope * colour
+    return np.asarray(fine.clip(0, 1, out=fine))
