@@ -1,6 +1,7 @@
 """ARCHITECTURE.md: its pictures are what the script draws, of names that exist, and its tree is the tree."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -56,8 +57,8 @@ def test_the_tree_has_a_line_for_every_folder() -> None:
     assert told == {"src/anime2real", "src/anime2real/bundles", *top, *packages}
 
 
-def test_the_counts_are_what_the_trace_counts() -> None:
-    command = [sys.executable, "research/trace_picture.py"]
+def test_the_counts_and_files_are_those_of_the_trace(tmp_path: Path) -> None:
+    command = [sys.executable, "research/trace_picture.py", "--json", str(tmp_path / "trace.json")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     counted = re.search(r"(\d+) files, (\d+) calls", done.stdout)
@@ -66,6 +67,9 @@ def test_the_counts_are_what_the_trace_counts() -> None:
     assert told is not None
     assert told.groups() == counted.groups()
     assert int(told[1]) <= 18  # what a reader can follow
+    crossed = json.loads((tmp_path / "trace.json").read_text())["files"]
+    table = TEXT[TEXT.index("| files |") : TEXT.index("## The way of a training batch")]
+    assert sorted(re.findall(r"`([\w/]+\.py)`", table)) == sorted(crossed)
 
 
 def test_every_file_that_it_names_is_there() -> None:
