@@ -11,7 +11,7 @@ from anime2real.face.geometry import Face
 from anime2real.image.picture import Picture
 
 FAR: Final = 0.06
-"""If a face has moved by more than this share of its square, the landmark network runs on it again."""
+"""If a face is further from where it should be than this share of its square, the landmark network runs again."""
 
 NEAR: Final = 0.4
 """What the detector sees is a face if their middles are nearer than this share of the larger one's side."""
@@ -48,11 +48,11 @@ class FollowingFinder:
         return seen + self._finder.confirmed(image, suppressed(new), SCORE)
 
     def follow(self, image: Picture, faces: Sequence[Face]) -> list[Face]:
-        """The same faces in the next frame of a clip: the landmark network runs where each was, twice if it moved far.
+        """The same faces in the next frame of a clip: the landmark network looks where each should be.
 
         Args:
             image: RGB, the next frame.
-            faces: of the frame before.
+            faces: where they should be in it, if they go on as they did; where one is far from there, it looks again.
 
         Returns:
             As many, in order; their scores are those of the landmark network, low if there is no face.

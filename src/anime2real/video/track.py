@@ -1,11 +1,12 @@
 """Follow faces through the frames of a clip.
 
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
-where each face was in the frame before. Of the runs on every eighth frame one in eight is whole, three are on half of
-the size, which see no faces under a sixteenth of the frame's longer side, and four on a quarter, a tenth of the work.
-A face that the finder finds for the first time is followed back to the finder's last whole run, as far as frames are
-kept, so that its track does not begin late. A face that is gone for less than a third of a second stays one track, and
-is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run on every frame.
+where each face should be after the two frames before. Of the runs on every eighth frame one in eight is whole, three
+are on half of the size, which see no faces under a sixteenth of the frame's longer side, and four on a quarter, a tenth
+of the work. A face that the finder finds for the first time is followed back to the finder's last whole run, as far as
+frames are kept, so that its track does not begin late. A face that is gone for less than a third of a second stays one
+track, and is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run on
+every frame.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from anime2real.face.who import Labels
 from anime2real.image.picture import Picture
 from anime2real.video.clip import Frame
 from anime2real.video.nearness import distance, jumped, same
-from anime2real.video.tracks import Live, Track
+from anime2real.video.tracks import Live, Track, onward
 
 EVERY: Final = 8
 """Frames from one run of the finder to the next."""
@@ -191,7 +192,7 @@ class Tracker:
         here, time = [live for live in self._live if live.lost_at is None], frame.time
         any_lost = False
         kept: list[Face] = []
-        for live, face in zip(here, self._finder.follow(frame.picture, [live.last for live in here]), strict=True):
+        for live, face in zip(here, self._finder.follow(frame.picture, [live.next for live in here]), strict=True):
             if face.score < KEPT or jumped(live.last, face):
                 live.lost_at, any_lost = time, True
                 live.seen.append(None)
@@ -238,7 +239,7 @@ class Tracker:
         seen = [face]
         taken = [live for live in self._live if live.lost_at is None]
         for back, earlier in enumerate(islice(reversed(self._recent), BACK), start=2):
-            before = self._finder.follow(earlier.picture, seen[-1:])[0]
+            before = self._finder.follow(earlier.picture, [onward(seen)])[0]
             others = (live.seen[-back] for live in taken if len(live.seen) >= back)
             if before.score < KEPT or jumped(seen[-1], before) or any(o and same(o, before) for o in others):
                 break
