@@ -64,15 +64,22 @@ class Noisy:
         return [replace(f, landmarks=f.landmarks + self._random.normal(0, self._px, (5, 2))) for f in faces]
 
 
-def make(path: Path, frames: int, size: tuple[int, int], side: float, hold: int, finder: Finder) -> list[list[Points]]:
+def make(
+    path: Path,
+    frames: int,
+    size: tuple[int, int],
+    side: float,
+    hold: int,
+    finder: Finder,
+    pictures: Sequence[Path] = (EXAMPLES / "aoi.png",),
+) -> list[list[Points]]:
     """Write the clip, each drawing for `hold` frames; returns, of each face, its landmarks in each frame, px."""
     random = np.random.default_rng(0)
     noise = random.integers(60, 200, (6, 9, 3), np.uint8)
     base = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
-    names = ("aoi",)
-    drawings = [Image.open(EXAMPLES / f"{name}.png").convert("RGB") for name in names]
+    drawings = [Image.open(picture).convert("RGB").resize((256, 256), Image.Resampling.BOX) for picture in pictures]
     found = [finder(drawing)[0].landmarks for drawing in drawings]
-    known: list[list[Points]] = [[] for _ in names]
+    known: list[list[Points]] = [[] for _ in pictures]
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", RATE, {"crf": "20", "preset": "medium"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"

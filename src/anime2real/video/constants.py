@@ -15,7 +15,7 @@ import numpy as np
 
 from anime2real.face import blend, fill, finder, geometry, heads, paste_back
 from anime2real.image import warp
-from anime2real.video import follow, frames, nearness, outlines, smooth, track, tracks
+from anime2real.video import follow, frames, nearness, outlines, smooth, temporal, track, tracks
 
 _PLAIN: Final = (int, float, str, tuple, list, dict, Fraction, np.ndarray)
 
@@ -39,7 +39,7 @@ def of_faces() -> dict[str, str]:
     """What decides how faces are followed, steadied and pasted: constants, and the sums of the networks that look."""
     models = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in finder.MODELS.glob("*.onnx")}
     face = blend, fill, finder, geometry, heads, paste_back, warp
-    return models | constants(*face, follow, frames, nearness, outlines, smooth, track, tracks)
+    return models | constants(*face, follow, frames, nearness, outlines, smooth, temporal, track, tracks)
 
 
 def constants(*modules: ModuleType) -> dict[str, str]:

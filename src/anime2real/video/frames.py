@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anime2real.bundle.format import Bundle
-from anime2real.bundle.limits import BATCH
 from anime2real.face.geometry import Face
 from anime2real.face.paste_back import SEEN, dimming
 from anime2real.face.who import Who
@@ -19,6 +18,7 @@ from anime2real.network import Network
 from anime2real.pipeline import Crops, crop_faces, paste_heads, translate_crops
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.outlines import AHEAD_SECONDS, Outlines
+from anime2real.video.temporal import Averages
 from anime2real.video.tracks import Track
 
 UNCHANGED: Final = 2.5
@@ -26,6 +26,13 @@ UNCHANGED: Final = 2.5
 somewhere by more than this from the crop that was translated last: animation repeats drawings for some frames, and a
 face that stands still should not flicker. In compressed clips repeated drawings differed by up to 1.7, moving ones by
 at least 3.7."""
+
+FACES: Final = 4
+"""Faces that are translated in one go, of twice as many frames at most: the fewer they are, the sooner all threads have
+work, and the later they run out of it."""
+
+AHEAD: Final = 2
+"""Batches that are on their way: while one is translated the next is cut out, and nobody waits for what is pasted."""
 
 PASTING: Final = 2
 """Frames that are pasted into at a time: where the network's threads wait for one another, there is other work."""
@@ -81,6 +88,7 @@ def translated_frames(
     """
     source = enumerate(clip.frames(start), start)
     seen: dict[int, tuple[float, NDArray[np.int16]]] = {}
+    made: dict[int, NDArray[np.uint8]] = {}
 
     def prepare() -> tuple[list[_FrameFaces], bool]:
         """The next batch, and whether it is a segment's last."""
@@ -90,21 +98,23 @@ def translated_frames(
             if number % segment == 0:
                 seen.clear()
             batch.append(_crop_frame(frame, number, tracks, translator, seen, who))
-            full = len(batch) == 4 * BATCH or sum(cut.fresh.count(True) for cut in batch) >= BATCH
+            full = len(batch) == 2 * FACES or sum(cut.fresh.count(True) for cut in batch) >= FACES
             if full or (number + 1) % segment == 0:
                 break
         return batch, (number + 1) % segment == 0
 
-    made: dict[int, NDArray[np.uint8]] = {}
-    with ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(PASTING) as pasting:
+    def translate(cut: Future[tuple[list[_FrameFaces], bool]]) -> tuple[list[_FrameFaces], list[Any], bool]:
+        """A batch, the results of its frames, and whether it is a segment's last."""
+        batch, last = cut.result()
+        return batch, _translated(batch, translator, made), last
+
+    with ThreadPoolExecutor(1) as cutting, ThreadPoolExecutor(1) as translating, ThreadPoolExecutor(PASTING) as pasting:
         paste = _Paste(pasting)
-        ahead = pool.submit(prepare)
-        while (cut := ahead.result())[0]:
-            batch, last = cut
-            ahead = pool.submit(prepare)
-            coming = pool.submit(_translated, batch, translator, made)
+        coming = deque(translating.submit(translate, cutting.submit(prepare)) for _ in range(AHEAD))
+        while (batch := coming.popleft().result())[0]:
+            coming.append(translating.submit(translate, cutting.submit(prepare)))
+            paste.take(*batch)
             yield from paste.ready()
-            paste.take(batch, coming.result(), last=last)
         yield from paste.ready(end=True)
 
 
@@ -154,7 +164,7 @@ def _translated(
 
 
 class _Paste:
-    """Pastes heads along outlines that are steady over time: a frame waits until those after it are known.
+    """Pastes heads, averaged over time, along outlines that are, too: a frame waits until those after it are known.
 
     Args:
         pool: pastes into several frames at a time.
@@ -162,34 +172,38 @@ class _Paste:
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
-        self._outlines = Outlines()
+        self._outlines, self._averages = Outlines(), Averages()
         self._waiting: deque[tuple[_FrameFaces, NDArray[np.uint8] | None]] = deque()
         self._whole = False
 
-    def take(self, batch: Sequence[_FrameFaces], results: Sequence[NDArray[np.uint8] | None], *, last: bool) -> None:
+    def take(self, batch: Sequence[_FrameFaces], results: Sequence[NDArray[np.uint8] | None], last: bool) -> None:
         """Take the next frames, and their results, (K, S, S, 3) each; `last` ends a segment."""
         if self._whole:
-            self._outlines = Outlines()
+            self._outlines, self._averages = Outlines(), Averages()
         self._whole = last
         for cut, faces in zip(batch, results, strict=True):
             self._waiting.append((cut, faces))
             if cut.crops is not None and faces is not None:
                 for which, since, crop, face in zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True):
                     self._outlines.look(which, since, crop, face)
+                    self._averages.take(which, since, crop, face)
 
     def ready(self, *, end: bool = False) -> Iterator[Frame]:
-        """The frames whose outlines are known; all, if a segment or the clip is at its end."""
+        """The frames after which enough is known; all, if a segment or the clip is at its end."""
         newest, known = self._waiting[-1][0].frame.time if self._waiting else 0.0, []
         while self._waiting and (end or self._whole or self._waiting[0][0].frame.time <= newest - AHEAD_SECONDS):
             known.append(self._waiting.popleft())
         yield from self._pool.map(lambda each: self._pasted(*each), known)
         if self._waiting:
             first = self._waiting[0][0]
-            self._outlines.forget(min([first.frame.time, *first.since]))
+            needed = min([first.frame.time, *first.since])
+            self._outlines.forget(needed)
+            self._averages.forget(needed)
 
     def _pasted(self, cut: _FrameFaces, faces: NDArray[np.uint8] | None) -> Frame:
         if cut.crops is None or faces is None:
             return cut.frame
+        faces = np.stack(list(map(self._averages.average, cut.tracks, cut.since)))
         each = zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True)
         masks = [self._outlines.masks(*face) for face in each]
         dim = dimming(cut.frame.grey((SEEN, SEEN)))
