@@ -6,7 +6,7 @@ steps and queue pictures in their own ways; no other module crops faces, batches
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from anime2real.image.label_map import label_picture
 from anime2real.image.picture import Picture
 from anime2real.network import Network, TranslatorError, who_input
 from anime2real.session import Pixels
+
+if TYPE_CHECKING:
+    from anime2real.face.paste_back import Head
 
 AnyPicture = TypeVar("AnyPicture", bound=Picture)
 Layout = Literal["face", "pair", "paste"]
@@ -268,23 +271,21 @@ def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
     return [Image.fromarray(result) for result in results]
 
 
-def paste_heads(
-    picture: AnyPicture,
-    crops: Crops,
-    results: Pixels,
-    masks: Sequence[NDArray[np.float32]] | None = None,
-    dim: float | None = None,
-) -> AnyPicture:
-    """A copy of the picture that crops are of, their heads replaced by results (K, S, S, 3), the first one on top.
-
-    Args:
-        masks, dim: as of `paste_head`, K masks.
-    """
+def paste_heads(picture: AnyPicture, crops: Crops, results: Pixels) -> AnyPicture:
+    """A copy of the picture that crops are of, their heads replaced by results (K, S, S, 3), the first one on top."""
     from anime2real.face.paste_back import paste_head  # not above: it has a network of its own
 
     for at in reversed(range(len(results))):
-        heads = None if masks is None else masks[at]
-        picture = paste_head(picture, crops.pixels[at], results[at], crops.frames[at], heads, dim)
+        picture = paste_head(picture, crops.pixels[at], results[at], crops.frames[at])
+    return picture
+
+
+def paste_known_heads(picture: AnyPicture, crops: Crops, heads: Sequence["Head | None"]) -> AnyPicture:
+    """As `paste_heads`, where K heads are known (`face.paste_back.head_of`)."""
+    from anime2real.face.paste_back import with_head  # as above
+
+    for frame, head in zip(reversed(crops.frames), reversed(heads), strict=True):
+        picture = with_head(picture, head, frame)
     return picture
 
 

@@ -3,6 +3,7 @@
 What is replaced is the head of the crop and that of the result together; `face.blend` says by what.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -52,29 +53,48 @@ MOST_GRAIN: Final = 10.0
 """Standard deviation, in levels, of the strongest grain that is added."""
 
 
+@dataclass(frozen=True)
+class Head:
+    """A translated head, ready to be pasted.
+
+    Attributes:
+        made, opacity: RGB and L, the part of its crop that shows.
+        corner: left and top of that part in the crop, px.
+        side: S of the crop, px.
+    """
+
+    made: Image.Image
+    opacity: Image.Image
+    corner: tuple[int, int]
+    side: int
+
+
 def paste_head(
-    image: AnyPicture,
-    crop: Pixels,
-    result: Pixels,
-    to_unit: Similarity,
-    masks: Masks | None = None,
-    dim: float | None = None,
+    image: AnyPicture, crop: Pixels, result: Pixels, to_unit: Similarity, masks: Masks | None = None
 ) -> AnyPicture:
     """A copy of a picture with the head of a crop replaced by its translation.
 
     Args:
         image: RGB.
+        crop, result, masks: as of `head_of`.
+        to_unit: from px of the picture to the unit square of the crop.
+    """
+    dim = dimming(image) if isinstance(image, Image.Image) else 1.0
+    return with_head(image, head_of(crop, result, masks, dim), to_unit)
+
+
+def head_of(crop: Pixels, result: Pixels, masks: Masks | None = None, dim: float = 1.0) -> Head | None:
+    """The head of a result in the light and the colours of its crop; None if nothing of it is to be seen.
+
+    Args:
         crop: (S, S, 3), as it was cut out.
         result: (S, S, 3), its translation.
-        to_unit: from px of the picture to the unit square of the crop.
         masks: (2, S, S), where both show the head, if that is known already.
-        dim: the share of its light that a result keeps (`dimming`); that of a picture of Pillow's, if None.
+        dim: the share of its light that a result keeps (`dimming`).
     """
     side = len(crop)
     masks = whole_heads(head_masks(np.stack([crop, result])) if masks is None else masks)
     before, after = (Image.fromarray(np.asarray(mask * 255 + 0.5, np.uint8)) for mask in masks)
-    if dim is None:
-        dim = dimming(image) if isinstance(image, Image.Image) else 1.0
     dimmed = Image.fromarray(result)
     if dim < 1:
         dimmed = dimmed.point(level_table(np.arange(256) * dim) * 3)
@@ -82,16 +102,23 @@ def paste_head(
     opacity = ImageChops.darker(opacity, _fading(side)).point(_LEAST)
     seen = opacity.getbbox()
     if seen is None:
-        return image.copy()
+        return None
     seen = max(0, seen[0] - AROUND), max(0, seen[1] - AROUND), min(side, seen[2] + AROUND), min(side, seen[3] + AROUND)
-    place = to_unit.then(scaling(side)).then(Similarity(1 + 0j, complex(-seen[0], -seen[1])))
-    made, opacity = made.crop(seen), opacity.crop(seen)
-    left, top, right, bottom = extent(place.inverse, made.size, image.size, margin=1.0)
+    return Head(made.crop(seen), opacity.crop(seen), seen[:2], side)
+
+
+def with_head(image: AnyPicture, head: Head | None, to_unit: Similarity) -> AnyPicture:
+    """A copy of a picture, RGB, with a head pasted in; `to_unit` is from its px to the unit square of the crop."""
+    copy = image.copy()
+    if head is None:
+        return copy
+    x, y = head.corner
+    place = to_unit.then(scaling(head.side)).then(Similarity(1 + 0j, complex(-x, -y)))
+    left, top, right, bottom = extent(place.inverse, head.made.size, image.size, margin=1.0)
     back = Similarity(1 + 0j, complex(left, top)).then(place)
     size = (right - left, bottom - top)
-    placed, cover = _placed(made, opacity, back, size)
+    placed, cover = _placed(head.made, head.opacity, back, size)
     grained = _grained(placed, image.crop((left, top, right, bottom)), np.asarray(cover))
-    copy = image.copy()
     copy.paste(grained, (left, top), cover)
     return copy
 

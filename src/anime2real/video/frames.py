@@ -12,10 +12,10 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.face.geometry import Face
-from anime2real.face.paste_back import SEEN, dimming
+from anime2real.face.paste_back import SEEN, Head, dimming, head_of
 from anime2real.face.who import Who
 from anime2real.network import Network
-from anime2real.pipeline import Crops, crop_faces, paste_heads, translate_crops
+from anime2real.pipeline import Crops, crop_faces, paste_known_heads, translate_crops
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.outlines import AHEAD_SECONDS, Outlines
 from anime2real.video.temporal import Averages
@@ -167,13 +167,14 @@ class _Paste:
     """Pastes heads, averaged over time, along outlines that are, too: a frame waits until those after it are known.
 
     Args:
-        pool: pastes into several frames at a time.
+        pool: makes heads and pastes into frames, several at a time.
     """
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
         self._outlines, self._averages = Outlines(), Averages()
-        self._waiting: deque[tuple[_FrameFaces, NDArray[np.uint8] | None]] = deque()
+        self._waiting: deque[_FrameFaces] = deque()
+        self._heads: dict[int, Future[dict[int, Head | None]]] = {}
         self._whole = False
 
     def take(self, batch: Sequence[_FrameFaces], results: Sequence[NDArray[np.uint8] | None], last: bool) -> None:
@@ -182,7 +183,7 @@ class _Paste:
             self._outlines, self._averages = Outlines(), Averages()
         self._whole = last
         for cut, faces in zip(batch, results, strict=True):
-            self._waiting.append((cut, faces))
+            self._waiting.append(cut)
             if cut.crops is not None and faces is not None:
                 for which, since, crop, face in zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True):
                     self._outlines.look(which, since, crop, face)
@@ -190,25 +191,37 @@ class _Paste:
 
     def ready(self, *, end: bool = False) -> Iterator[Frame]:
         """The frames after which enough is known; all, if a segment or the clip is at its end."""
-        newest, known = self._waiting[-1][0].frame.time if self._waiting else 0.0, []
-        while self._waiting and (end or self._whole or self._waiting[0][0].frame.time <= newest - AHEAD_SECONDS):
-            known.append(self._waiting.popleft())
-        yield from self._pool.map(lambda each: self._pasted(*each), known)
+        newest, known = self._waiting[-1].frame.time if self._waiting else 0.0, []
+        while self._waiting and (end or self._whole or self._waiting[0].frame.time <= newest - AHEAD_SECONDS):
+            cut = self._waiting.popleft()
+            if any(cut.fresh):
+                made = self._pool.submit(self._made, cut)
+                self._heads |= {which: made for which, fresh in zip(cut.tracks, cut.fresh, strict=True) if fresh}
+            known.append((cut, [self._heads[which] for which in cut.tracks]))
+        yield from self._pool.map(_pasted, *zip(*known, strict=True)) if known else ()
         if self._waiting:
-            first = self._waiting[0][0]
+            first = self._waiting[0]
             needed = min([first.frame.time, *first.since])
             self._outlines.forget(needed)
             self._averages.forget(needed)
 
-    def _pasted(self, cut: _FrameFaces, faces: NDArray[np.uint8] | None) -> Frame:
-        if cut.crops is None or faces is None:
-            return cut.frame
-        faces = np.stack(list(map(self._averages.average, cut.tracks, cut.since)))
-        each = zip(cut.tracks, cut.since, cut.crops.pixels, faces, strict=True)
-        masks = [self._outlines.masks(*face) for face in each]
-        dim = dimming(cut.frame.grey((SEEN, SEEN)))
-        if cut.frame.cutout is None:
-            return replace(cut.frame, picture=paste_heads(cut.frame.picture, cut.crops, faces, masks, dim))
-        cutout = paste_heads(cut.frame.cutout.convert("RGB"), cut.crops, faces, masks, dim)  # its colours without alpha
-        cutout.putalpha(cut.frame.cutout.getchannel("A"))
-        return replace(cut.frame, cutout=cutout)
+    def _made(self, cut: _FrameFaces) -> dict[int, Head | None]:
+        """The heads of a frame's faces that were translated anew; they stay as they are until the next ones."""
+        dim, time, crops = dimming(cut.frame.grey((SEEN, SEEN))), cut.frame.time, cut.crops.pixels if cut.crops else ()
+        heads: dict[int, Head | None] = {}
+        for which, fresh, crop in zip(cut.tracks, cut.fresh, crops, strict=True):
+            if fresh:
+                face = self._averages.average(which, time)
+                heads[which] = head_of(crop, face, self._outlines.masks(which, time, crop, face), dim)
+        return heads
+
+
+def _pasted(cut: _FrameFaces, heads: Sequence[Future[dict[int, Head | None]]]) -> Frame:
+    if cut.crops is None:
+        return cut.frame
+    known = [made.result()[which] for which, made in zip(cut.tracks, heads, strict=True)]
+    if cut.frame.cutout is None:
+        return replace(cut.frame, picture=paste_known_heads(cut.frame.picture, cut.crops, known))
+    cutout = paste_known_heads(cut.frame.cutout.convert("RGB"), cut.crops, known)  # its colours without alpha
+    cutout.putalpha(cut.frame.cutout.getchannel("A"))
+    return replace(cut.frame, cutout=cutout)
