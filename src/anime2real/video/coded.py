@@ -21,6 +21,9 @@ SIDES: Final = 64
 """Parts are converted at sizes that are whole multiples of so many px: FFmpeg prepares itself anew for each size, and
 leaves the last columns of some wrong."""
 
+SIZES: Final = 32
+"""Of parts, for which a thread keeps FFmpeg prepared."""
+
 WHOLE_WIDTHS: Final = 16
 """Of frames whose width is a whole multiple of so many px, none is wrong."""
 
@@ -35,10 +38,19 @@ Plane = NDArray[np.uint8]
 
 
 class _Converters(local):
-    """FFmpeg's, of each thread: to RGB and back, since to make one takes longer than to use it."""
+    """FFmpeg's, of each thread, for each format and size: to prepare one takes longer than to use it."""
 
     def __init__(self) -> None:
-        self.to_rgb, self.back = VideoReformatter(), VideoReformatter()
+        self._ready: dict[tuple[str, int, int], VideoReformatter] = {}
+
+    def reformat(self, frame: av.VideoFrame, to: str, **spaces: Any) -> Any:
+        """A frame in another format; arguments as of `VideoReformatter.reformat`."""
+        wanted = to, frame.width, frame.height
+        if wanted not in self._ready:
+            if len(self._ready) >= SIZES:
+                self._ready.clear()
+            self._ready[wanted] = VideoReformatter()
+        return self._ready[wanted].reformat(frame, format=to, **spaces)
 
 
 _CONVERTERS: Final = _Converters()
@@ -94,9 +106,7 @@ class Coded:
         image.paste(part, inside)
         opacity.paste(mask, inside)
         rgb.planes[0].update(image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
-        made: Any = _CONVERTERS.back.reformat(
-            rgb, format=FORMAT, dst_colorspace=self._space, dst_color_range=ColorRange.MPEG
-        )
+        made = _CONVERTERS.reformat(rgb, FORMAT, dst_colorspace=self._space, dst_color_range=ColorRange.MPEG)
         opacities = opacity, *[opacity.reduce(2)] * 2
         for mine, new, cover in zip(_planes(self._frame, even), _planes(made, (0, 0, *size)), opacities, strict=True):
             mine[...] = np.asarray(Image.composite(Image.fromarray(new), Image.fromarray(mine), cover))
@@ -106,9 +116,7 @@ class Coded:
         return self.copy()._frame
 
     def _rgb(self, frame: av.VideoFrame) -> Image.Image:
-        made: Any = _CONVERTERS.to_rgb.reformat(
-            frame, format="rgba", src_colorspace=self._space, dst_color_range=ColorRange.JPEG
-        )
+        made = _CONVERTERS.reformat(frame, "rgba", src_colorspace=self._space, dst_color_range=ColorRange.JPEG)
         plane = made.planes[0]
         return Image.frombytes("RGB", (made.width, made.height), plane, "raw", "RGBX", plane.line_size, 1)
 
