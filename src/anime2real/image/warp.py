@@ -31,20 +31,24 @@ _LEVELS: Final = np.uint64(0x00FF_00FF_00FF_00FF)
 _EIGHT: Final = np.uint64(8)
 
 
-def warped(pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
-    """Four channels (H, W, 4) as an affine transform shows them; what is at an edge goes on beyond it.
+def warped(pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], mask: Pixels | None = None) -> Pixels:
+    """Channels (H, W, C) as an affine transform shows them; what is at an edge goes on beyond it.
 
     Args:
-        pixels: uint8.
+        pixels: uint8, of four channels or fewer.
         matrix: (2, 3), from the result's px, (x, y, 1) as columns, to those of `pixels`; middles are at halves.
         size: width and height of the result, px.
+        mask: (H, W), the fourth channel, of which `pixels` has three.
 
     Returns:
         (height, width, 4).
     """
-    height, width = pixels.shape[:2]
-    packed = np.empty((height, width), np.uint64)
-    packed.view(np.uint16).reshape(pixels.shape)[...] = pixels
+    height, width, channels = pixels.shape
+    packed = np.zeros((height, width), np.uint64)
+    levels = packed.view(np.uint16).reshape(height, width, 4)
+    levels[..., :channels] = pixels
+    if mask is not None:
+        levels[..., 3] = mask
     across, down = np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5
     (x, y), (x_down, y_down), shift = (
         np.rint(ONE * values).astype(np.int32)
@@ -117,13 +121,24 @@ def sharpened(pixels: Pixels, share: float) -> Pixels:
 
 def warped_picture(picture: Image.Image, matrix: NDArray[np.float64], size: tuple[int, int]) -> Image.Image:
     """A picture, RGB, as `warped` shows it, sharpened before."""
-    return warped_with_mask(picture, picture.getchannel(0), matrix, size)[0]
+    return _picture(_warped_sharply(picture, matrix, size))
 
 
 def warped_with_mask(
     picture: Image.Image, mask: Image.Image, matrix: NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image]:
     """A picture, RGB, sharpened before, and a mask of its size, L, as `warped` shows them."""
-    sharp = Image.fromarray(sharpened(np.asarray(picture), sharpness(float(np.hypot(*matrix[:, 0])))))
-    four = warped(np.asarray(Image.merge("RGBX", (*sharp.split(), mask))), matrix, size)
-    return Image.frombytes("RGB", size, four.data, "raw", "RGBX", 0, 1), Image.fromarray(four[..., 3])
+    four = _warped_sharply(picture, matrix, size, np.asarray(mask))
+    return _picture(four), Image.fromarray(four[..., 3])
+
+
+def _warped_sharply(
+    picture: Image.Image, matrix: NDArray[np.float64], size: tuple[int, int], mask: Pixels | None = None
+) -> Pixels:
+    sharp = sharpened(np.asarray(picture), sharpness(float(np.hypot(*matrix[:, 0]))))
+    return warped(sharp, matrix, size, mask)
+
+
+def _picture(four: Pixels) -> Image.Image:
+    """The first three of four channels, RGB."""
+    return Image.frombytes("RGB", (four.shape[1], four.shape[0]), four.data, "raw", "RGBX", 0, 1)

@@ -62,10 +62,11 @@ class Coded:
     Args:
         frame: as it was decoded; it is not changed.
         space: its colour space.
+        own: whether nobody else has it, so that it may be changed.
     """
 
-    def __init__(self, frame: av.VideoFrame, space: Colorspace) -> None:
-        self._frame, self._space = frame, space
+    def __init__(self, frame: av.VideoFrame, space: Colorspace, *, own: bool = False) -> None:
+        self._frame, self._space, self._own = frame, space, own
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,7 +96,7 @@ class Coded:
         """The same once more, to be pasted into or encoded, without what the decoder said of it."""
         copied, everywhere = av.VideoFrame(*self.size, FORMAT), (0, 0, *self.size)
         _copy(_planes(self._frame, everywhere), _planes(copied, everywhere))
-        return Coded(copied, self._space)
+        return Coded(copied, self._space, own=True)
 
     def paste(self, part: Image.Image, at: tuple[int, int], mask: Image.Image, /) -> None:
         """Put a part, RGB, where its left and top are to be, as far as its mask, L, covers what is there."""
@@ -112,8 +113,8 @@ class Coded:
             mine[...] = np.asarray(Image.composite(Image.fromarray(new), Image.fromarray(mine), cover))
 
     def encodable(self) -> Any:
-        """A frame for the encoder, to be changed."""
-        return self.copy()._frame
+        """A frame for the encoder, which changes it: this is not used any more."""
+        return (self if self._own else self.copy())._frame
 
     def _rgb(self, frame: av.VideoFrame) -> Image.Image:
         made = _CONVERTERS.reformat(frame, "rgba", src_colorspace=self._space, dst_color_range=ColorRange.JPEG)
