@@ -11,7 +11,8 @@ from anime2real.face.geometry import SWAPPED
 from anime2real.face.irises import eye_colour
 from anime2real.face.skin import skin_tone
 from anime2real.train.batch import Batch
-from anime2real.train.face_colours import iris_colours, result_landmarks, skin_colour
+from anime2real.train.face_colours import iris_colours, skin_colour
+from anime2real.train.face_frame import result_landmarks
 from anime2real.train.face_recolouring import recoloured_irises, recoloured_skin
 from anime2real.train.hair_recolouring import rgb_to_lab
 from anime2real.train.joined_batch import joined_mean

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from anime2real.face.fill import CELLS, FADE, LEAST
 from anime2real.face.geometry import TEMPLATE
-from anime2real.train.face_colours import picture_at, places_of
+from anime2real.train.face_frame import picture_at, places_of
 
 EYES: Final = float(TEMPLATE[1, 0] - TEMPLATE[0, 0])
 """The distance of the eyes in an aligned crop, in shares of its side."""

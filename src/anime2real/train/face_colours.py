@@ -9,22 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anime2real.domain import Domain
 from anime2real.face.irises import GRID, IRIS, MIN_IRIS, SIGHT
 from anime2real.face.skin import MIN_DISTANCE, PATCH, PATCHES, SKIN_DISTANCE, SKIN_GRID
+from anime2real.train.face_frame import picture_at
 from anime2real.train.hair_recolouring import rgb_to_lab
 
 EYES: Final = (-0.5, 0.5)
 """Where the eyes' landmarks lie in the face's frame, along x."""
-
-APART: Final[dict[Domain, float]] = {"real": 0.74, "anime": 1.28}
-"""Eye distance of a result over that of its input: drawn eyes lie further apart (119 and 186 results of `galatea`) …"""
-
-BELOW: Final[dict[Domain, float]] = {"real": -0.05, "anime": 0.04}
-"""… and how far its eyes lie below, in eye distances of the input."""
 
 MIN_SKIN: Final = 0.25
 """Share of the patches that is near their median, below which skin is not found."""
@@ -49,32 +43,6 @@ def frontal(landmarks: Tensor) -> Tensor:
     """(N,), 1 for faces that are neither small nor in profile, else 0; of landmarks (N, 5, 2) in [-1, 1]."""
     apart: Tensor = torch.linalg.vector_norm(landmarks[:, 1].float() - landmarks[:, 0].float(), dim=1)
     return (apart >= 2 * MIN_DISTANCE).float()
-
-
-def result_landmarks(landmarks: Tensor, to: Domain) -> Tensor:
-    """Landmarks (N, 5, 2), their eyes where results of such pictures usually have them; the rest is as it was."""
-    middle, along, across = _frame(landmarks)
-    middle = middle + BELOW[to] * across
-    eyes = torch.stack([middle - APART[to] / 2 * along, middle + APART[to] / 2 * along], 1)
-    return torch.cat([eyes, landmarks[:, 2:].float()], 1)
-
-
-def places_of(landmarks: Tensor, side: int) -> Tensor:
-    """Where the pixels of pictures of `side` px lie in their faces' frames: (N, 2, side, side), in eye distances."""
-    middle, along, across = _frame(landmarks)
-    steps = (2 * torch.arange(side, device=landmarks.device, dtype=torch.float32) + 1) / side - 1
-    x, y = steps[None, None, :] - middle[:, 0, None, None], steps[None, :, None] - middle[:, 1, None, None]
-    length = along.square().sum(1).clamp_min(1e-8)[:, None, None]
-    return torch.stack(
-        [(x * axis[:, 0, None, None] + y * axis[:, 1, None, None]) / length for axis in (along, across)], 1
-    )
-
-
-def picture_at(image: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
-    """What pictures (N, C, S, S) show at places (N or 1, H, W, 2) of their faces' frames: (N, C, H, W)."""
-    middle, along, across = _frame(landmarks)
-    grid = middle[:, None, None] + places[..., :1] * along[:, None, None] + places[..., 1:] * across[:, None, None]
-    return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def colours_at(image: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
@@ -145,14 +113,6 @@ def iris_weight(lab: Tensor, skin: Tensor) -> Tensor:
     white = torch.sigmoid((light - 65) / 4) * torch.sigmoid((15 - chroma) / 3)
     black = torch.sigmoid((16 - light) / 3) * torch.sigmoid((12 - chroma) / 3)
     return apart / (apart + 1) * (1 - white) * (1 - 0.8 * black)
-
-
-def _frame(landmarks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The middle between the eyes and the axes, as long as the eyes are apart: (N, 2) each."""
-    landmarks = landmarks.float()
-    along = landmarks[:, 1] - landmarks[:, 0]
-    across = torch.stack([-along[:, 1], along[:, 0]], 1)
-    return (landmarks[:, 0] + landmarks[:, 1]) / 2, along, across
 
 
 def _steps(count: int, image: Tensor) -> Tensor:

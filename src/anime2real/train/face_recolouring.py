@@ -14,7 +14,8 @@ from torch import Tensor
 
 from anime2real.face.irises import LID, OPENING, RADIUS, SOFT, UNLIKE
 from anime2real.face.skin import PAPER
-from anime2real.train.face_colours import EYES, Irises, iris_colours, iris_weight, places_of, skin_colour
+from anime2real.train.face_colours import EYES, Irises, iris_colours, iris_weight, skin_colour
+from anime2real.train.face_frame import places_of
 from anime2real.train.hair_recolouring import lab_to_rgb, rgb_to_lab
 
 VIVID: Final = 42.0

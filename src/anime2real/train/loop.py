@@ -206,6 +206,11 @@ class Loop:
         """Check that the fast step computes what the plain one does. Retry once; two failures disable acceleration."""
         if self.speed == Speed():
             return
+        self.method.enter(1.0)  # everything learns in the last stage
+        self._check_parity()
+        self.method.enter(self.used())
+
+    def _check_parity(self) -> None:
         for batch in range(2):
             draw = self.source.bring(self._draw(self.progress.step + batch))
             parity = preflight(self.method, self.source.pictures, draw, self.speed, *self.source.annotations)

@@ -70,6 +70,7 @@ class Method(nn.Module):
         real_set: names of the sources whose pictures alone are the batch's `real_set`; of all, if none is named.
         min_scale: the least scale (`Pack.scales`) of pictures among them. With neither set a batch has no real_set.
         soft_scale: if not 0, a smaller scale that is enough; the batch says which of them are `soft`.
+        head_start: share of the budget, at its beginning, in which what starts trained keeps still.
         started_from: what is to be noted of the bundles that its networks started from.
         discriminator_features: of `measure.features`, which discriminators or a loss see; they do not measure results.
     """
@@ -91,6 +92,7 @@ class Method(nn.Module):
     real_set: tuple[str, ...] = ()
     min_scale: float = 0.0
     soft_scale: float = 0.0
+    head_start: float = 0.0
     started_from: Sequence[dict[str, Any]] = ()
 
     def __init__(self) -> None:

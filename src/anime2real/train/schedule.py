@@ -31,10 +31,17 @@ class Schedule:
         return self.config.budget.progress(progress.pairs, progress.seconds)
 
     def learning_rate(self, progress: RunProgress) -> float:
-        """Constant, then linear to zero (CycleGAN, appendix 7.1); it rises first where trained weights are loaded."""
+        """Constant, then linear to zero (CycleGAN, appendix 7.1); it rises first where trained weights are loaded.
+
+        After a head start (`Method.head_start`), in which it is constant, it rises as well.
+        """
         rate: float = self.config.options.learning_rate
-        risen = (progress.pairs + self.batch_size) / max(self.method.warmup_pairs, self.batch_size)
-        return rate * min(1.0, risen, (1.0 - self.used(progress)) / (1.0 - self.method.decay_from))
+        used, head_start = self.used(progress), self.method.head_start
+        if used < head_start:
+            return rate
+        since = progress.pairs * (1.0 - head_start / used) if head_start else progress.pairs
+        risen = (since + self.batch_size) / max(self.method.warmup_pairs, self.batch_size)
+        return rate * min(1.0, risen, (1.0 - used) / (1.0 - self.method.decay_from))
 
     def ema_weights(self, progress: RunProgress) -> list[float]:
         """1 - β of each EMA for the next batch; half-lives start short, so that untrained weights are forgotten.

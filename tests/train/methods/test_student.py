@@ -20,13 +20,17 @@ from anime2real.face.geometry import TEMPLATE
 from anime2real.train.export.comparison import sample_pictures
 from anime2real.train.export.to_onnx import export_bundle
 from anime2real.train.face_colours import skin_colour
+from anime2real.train.face_frame import result_landmarks
 from anime2real.train.losses.skin_colour import tone
 from anime2real.train.losses.taught import feature_distance
+from anime2real.train.method import WARMUP_PAIRS
 from anime2real.train.methods.galatea import Galatea
 from anime2real.train.methods.student import Student, both_ways_round
 from anime2real.train.methods.student_options import StudentConfig
+from anime2real.train.run.checkpoint import RunProgress
 from anime2real.train.run.config import Budget, TrainConfig, TrainError
 from anime2real.train.run.restore import restore_run
+from anime2real.train.schedule import Schedule
 from anime2real.train.selection import annotations, training_rows
 from anime2real.train.start import dry_run, train
 
@@ -174,6 +178,50 @@ def test_it_comes_nearer_to_its_teacher() -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_discriminators_may_learn_first_alone() -> None:
+    method = student(head_start=0.25)
+    networks = [method.to_real, method.patch_discriminators]
+    for used, changes, learns in ((0.0, False, False), (0.2, False, False), (0.25, True, True), (0.9, False, True)):
+        assert method.enter(used) == changes
+        before = [weights(network) for network in networks]
+        losses = method.step(batch(2))
+        after = [weights(network) for network in networks]
+        assert [not torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [learns, True]
+        assert ("taught" in losses) == learns
+        assert "discriminator_patch_real" in losses
+
+
+def test_the_rate_is_constant_in_the_head_start_and_rises_after_it() -> None:
+    method = student(head_start=0.25)
+    method.started_from = [{}]
+    config = TrainConfig("student", replace(OPTIONS, head_start=0.25), Budget(pairs=400_000))
+    schedule, rate = Schedule(config, method), OPTIONS.learning_rate
+    rates = [
+        schedule.learning_rate(RunProgress(pairs=pairs)) / rate for pairs in (0, 99_000, 100_000, 108_000, 130_000)
+    ]
+    batches = OPTIONS.batch_size / WARMUP_PAIRS
+    assert rates == pytest.approx([1.0, 1.0, batches, 0.5 + batches, 1.0])
+    method.head_start = 0.0
+    assert schedule.learning_rate(RunProgress(pairs=8_000)) / rate == pytest.approx(0.5 + batches)
+
+
+def test_eyes_and_mouth_of_results_are_seen_where_results_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = student(detail_weight=0.5)
+    landmarks = torch.tensor(2 * TEMPLATE - 1).float()[None].repeat(2, 1, 1)
+    seen: list[torch.Tensor] = []
+
+    def detail(name: str, image: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
+        seen.append(landmarks)
+        return image[:, :, :32, :64]
+
+    monkeypatch.setattr("anime2real.train.methods.galatea_discriminators.detail", detail)
+    method.step(replace(batch(2), anime_landmarks=landmarks, real_landmarks=landmarks))
+    placed = result_landmarks(landmarks, "real")
+    assert len(seen) == 4  # eyes and mouth, as the student learns and as the discriminators do
+    assert all(torch.equal(each, placed) for each in seen[:2])
+    assert all(torch.equal(each, torch.cat([landmarks, placed])) for each in seen[2:])
+
+
 def test_features_are_compared_by_their_mean_size() -> None:
     """Two scales: 2 apart of 4 and nothing apart, hence 0.25; the gradient moves the picture alone."""
 
@@ -198,6 +246,7 @@ def test_features_are_compared_by_their_mean_size() -> None:
         ({"to": "both"}, "to is real or anime, not both"),
         ({"skin_taught": 0.5}, "skin_taught is of drawings: give --to anime, too"),
         ({"cut_close": 1.5}, "cut_close goes from 0 to 1, not 1.5"),
+        ({"head_start": 1.0}, "head_start is 0 or more and less than 1, not 1.0"),
         ({"cell": 5}, "cell 5 does not divide pictures of 32 px"),
     ],
 )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from anime2real.domain import Domain
-from anime2real.train.face_colours import iris_colours, result_landmarks
+from anime2real.train.face_colours import iris_colours
+from anime2real.train.face_frame import result_landmarks
 
 LIGHTNESS: Final = 0.4
 """Weight of L* beside a* and b*."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.batch import Batch
+from anime2real.train.face_frame import result_landmarks
 from anime2real.train.joined_batch import places
 from anime2real.train.methods.galatea_options import GalateaConfig
 from anime2real.train.methods.galatea_told import labelled
@@ -24,7 +25,7 @@ class Results:
 
     Attributes:
         image: (N, 3, S, S) in [-1, 1].
-        landmarks: (N, 5, 2) in [-1, 1]; eyes and mouth of a result lie where those of its picture do.
+        landmarks: (N, 5, 2) in [-1, 1], where the results' eyes, noses and mouths usually lie (`face_frame.py`).
         who: (N, 2) or (N, 6), who is to be seen.
         known: (N, 1, S, S), 1 where the picture shows its file.
     """
@@ -55,6 +56,8 @@ def chosen_results(
     for domain in DOMAINS:
         image = translated[domain]
         of = _about(batch, other(domain), asked[domain])
+        if of[0] is not None:
+            of[0] = result_landmarks(of[0], domain)
         if config.returned_share:
             came_back = _came_back(len(image), config.returned_share, image.device)
             own = _about(batch, domain, getattr(batch, f"{domain}_who"))

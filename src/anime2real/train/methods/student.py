@@ -11,6 +11,9 @@ G frozen learns, for drawings x and whoever is asked for,
     kept           hair, eyes, skin and labels, of `galatea` (`galatea_kept.py`)
     mirrored       the result of a mirrored drawing against the mirrored result, `mirror_weight`
 
+Since the student starts trained and its discriminators do not, they may learn first, alone, for `head_start` of the
+budget: what they have to say in their first minutes harms.
+
 The pairs are made in each step, of drawings as they are augmented then: soft and flat ones too, other people asked for
 every other time. None is stored, and no two are alike. Of some drawings the student does not see all that its teacher
 does (`covered_inputs.py`): `cut_close` of them end at cheeks and brows, in `hidden_eyes` hair hangs over one eye. Shut
@@ -36,6 +39,7 @@ from anime2real.domain import DOMAINS, Domain, other
 from anime2real.train.batch import Batch
 from anime2real.train.covered_inputs import cut_close, hair_over_an_eye
 from anime2real.train.face_colours import skin_colour
+from anime2real.train.face_frame import result_landmarks
 from anime2real.train.face_recolouring import recoloured_skin
 from anime2real.train.losses.cycle import cycle_distance
 from anime2real.train.losses.mirrored import mirrored
@@ -78,10 +82,11 @@ class Student(Galatea):
         if size % config.cell:
             raise TrainError(f"cell {config.cell} does not divide pictures of {size} px")
         self.source: Domain = other(config.to)
+        self.head_start = config.head_start
         self.averaged, self.discriminated = (f"to_{config.to}",), (config.to,)
         super().__init__(config, size)
         self.wants_hair = self.wants_hair or bool(config.hidden_eyes)  # a pack without hair gives none
-        self.teacher = copy.deepcopy(self.student)
+        self.teacher, self.waits = copy.deepcopy(self.student), config.head_start > 0
         for network in (self.teacher, self.way_back):
             network.requires_grad_(False)
 
@@ -100,6 +105,11 @@ class Student(Galatea):
         super().load_initial_weights()
         self.teacher.load_state_dict(self.student.state_dict())
 
+    def enter(self, used: float) -> bool:
+        """Let the student learn, too, once the discriminators' head start is over."""
+        before, self.waits = self.waits, used < self.config.head_start
+        return before != self.waits
+
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Results]]:
         config, optimizer, student, to = self.config, self.optimizers["generators"], self.student, self.config.to
         optimizer.zero_grad(set_to_none=True)
@@ -109,10 +119,12 @@ class Student(Galatea):
             asked = told(config, batch)[0][way]  # of these pictures, and of those of its own domain behind them
             who = None if asked is None else asked[: len(picture)]
             seen = self._covered(picture, batch)
+            if self.waits:
+                with torch.no_grad():
+                    return {}, {to: self._known(student(seen, who), batch)}
             result, wanted = self.both(lambda: student(seen, who), lambda: self._taught(picture, who))
             wanted = self._with_skin(wanted, batch)
-            shown = labelled(config, batch)[way]
-            known = Results(result, self._of(batch, "landmarks"), shown, self._of(batch, "known"))
+            known = self._known(result, batch)
             works: dict[str, Callable[[], Any]] = self.discriminators.scores(seen_results(config, batch, {to: known}))
             works["features"] = partial(feature_distance, self.features, result, wanted)
             if config.mirror_weight:
@@ -129,6 +141,13 @@ class Student(Galatea):
         optimizer.step()
         clip_rho(student)
         return {key: value.detach() for key, value in losses.items()}, {to: known.detached()}
+
+    def _known(self, result: Tensor, batch: Batch) -> Results:
+        """Results, (N, 3, S, S), with what discriminators are to know of them."""
+        to, landmarks = self.config.to, self._of(batch, "landmarks")
+        placed = None if landmarks is None else result_landmarks(landmarks, to)
+        shown = labelled(self.config, batch)[0 if to == "real" else 1]
+        return Results(result, placed, shown, self._of(batch, "known"))
 
     def _of(self, batch: Batch, name: str) -> Tensor | None:
         """What is known of the pictures that are translated."""

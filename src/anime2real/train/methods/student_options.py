@@ -37,6 +37,7 @@ class StudentConfig(GalateaConfig):
         hidden_eyes: share of its inputs, in a pack with hair, in which it sees hair hang over one eye.
         skin_taught: share of the way from their own skin's tone to that of the photograph that taught drawings are
             recoloured; with `to` anime.
+        head_start: share of the budget, at its beginning, in which the discriminators alone learn.
         adversarial_share: what the weights of all adversarial losses are multiplied by.
     """
 
@@ -50,6 +51,7 @@ class StudentConfig(GalateaConfig):
     cut_close: float = 0.35
     hidden_eyes: float = 0.25
     skin_taught: float = 0.0
+    head_start: float = 0.0
     adversarial_share: float = 0.5
     who: bool = True
     expressions: bool = True
@@ -87,6 +89,8 @@ class StudentConfig(GalateaConfig):
         for name in ("adversarial_share", "cut_close", "hidden_eyes", "skin_taught"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainError(f"{name} goes from 0 to 1, not {getattr(self, name)}")
+        if not 0 <= self.head_start < 1:
+            raise TrainError(f"head_start is 0 or more and less than 1, not {self.head_start}")
         if self.to not in DOMAINS:
             raise TrainError(f"to is real or anime, not {self.to}")
         if self.skin_taught and self.to == "real":
