@@ -35,6 +35,8 @@ class TranslatorError(UserError):
 class Network:
     """Runs a bundle's network, and that of what redraws its results, if any: `system` and `version` say which.
 
+    `keeps_colours` says whether its results get their inputs' colours: it does, and was not told not to.
+
     Args:
         bundle: the bundle to run.
         threads: CPU threads for one call; if None, as many as this process may use.
@@ -69,7 +71,7 @@ class Network:
         self._batch = min(bundle.batch, max(LEAST_BATCH, self._threads))
         back = redrawer(bundle) if redraws else None
         self._redrawer = Network(back, threads=threads, once=once, redraws=False, keeps_colours=False) if back else None
-        self._keeps_colours = keeps_colours and bundle.keeps_colours
+        self.keeps_colours = keeps_colours and bundle.keeps_colours
         self._output = self._session.get_outputs()[0].name
         self.system, self.version = system_of(bundle, redraws=redraws), version_of(bundle, back)
 
@@ -120,7 +122,7 @@ class Network:
         results = self._run(pixels, landmarks, variants, who)
         if self._redrawer is not None:
             results = self._run(self._redrawer.translate(results, landmarks, who=who), landmarks, variants, who)
-        if not self._keeps_colours:
+        if not self.keeps_colours:
             return results
         return keep_colours(pixels, results, landmarks, self.bundle.target, threads=self._threads)
 

@@ -1,6 +1,8 @@
-"""The progress of long work: a line on stderr, drawn by rich, if stderr is a terminal."""
+"""The progress of long work, a line on stderr, drawn by rich, if that is a terminal; and what stopped work tells."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -50,6 +52,16 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+@contextmanager
+def told_when_stopped(say: Callable[[], str]) -> Iterator[None]:
+    """Let an interruption tell how far the work was, and what is kept of it."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        stopped.args = (say(),)
+        raise
 
 
 def _bar() -> Any:

@@ -41,6 +41,16 @@ def make(drawn: Path, real: Path, output: Path, **options: object) -> Pack:
     return Pack(output)
 
 
+def test_an_interruption_tells_that_nothing_is_kept(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anime2real.data.pairs.read_pair", stopped)
+    with pytest.raises(KeyboardInterrupt, match="pack: nothing of it is kept, the same command begins anew"):
+        make(toy.anime, toy.real, tmp_path / "pack")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pairs_share_their_split_and_their_name(toy: Toy, tmp_path: Path) -> None:
     pack = make(toy.anime, toy.real, tmp_path / "pack")
     pairs = np.concatenate([pack.pairs("train"), pack.pairs("test")])

@@ -121,6 +121,25 @@ def test_killed_while_it_reads_it_goes_on_at_the_next_shard(
     assert same(tmp_path / "pack", tmp_path / "straight")
 
 
+@pytest.mark.parametrize(
+    ("where", "step", "at", "told"),
+    [
+        (module, "decode_shard", 5, "32 of 48 pictures are read and kept in {work}; the same command resumes"),
+        (module, "move_into_place", 1, "48 of 48 pictures are read and kept in {work}; the same command resumes"),
+        (Shards, "remove", 1, None),
+    ],
+)
+def test_an_interruption_tells_what_is_kept(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, step: str, at: int, told: str | None
+) -> None:
+    output = tmp_path / "pack"
+    monkeypatch.setattr(where, step, failing(at, KeyboardInterrupt())(getattr(where, step)))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        make(toy, output)
+    said = f"{output}: {told.format(work=preparing_folder(output))}" if told else f"{output} is whole"
+    assert caught.value.args == (said,)
+
+
 @pytest.mark.parametrize("at", [1, 4, 6])
 def test_stopped_while_it_writes_it_reads_nothing_again(
     toy: Toy, tmp_path: Path, decoded: list[int], at: int, monkeypatch: pytest.MonkeyPatch

@@ -161,7 +161,7 @@ def test_any_number_of_processes_makes_the_same_pack(few: Path, bundles: list[st
 
 
 def test_a_stopped_command_goes_on(
-    few: Path, bundles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, bundles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pairs(few, bundles[1:], tmp_path / "straight", "--keep", "1") == 0
     done: list[str] = []
@@ -178,6 +178,9 @@ def test_a_stopped_command_goes_on(
     monkeypatch.setattr(pairing_work, "translate_shard", stopped_after(1))
     assert pairs(few, bundles[1:], tmp_path / "stopped", "--keep", "1") == 130
     assert not (tmp_path / "stopped").exists()
+    work = pairing_work.pairing_folder(tmp_path / "stopped")
+    told = f"{tmp_path / 'stopped'}: 1 of 2 drawings are translated and kept in {work}; the same command resumes"
+    assert f"error: interrupted: {told}\n" in capsys.readouterr().err
     monkeypatch.setattr(pairing_work, "translate_shard", stopped_after(9))
     assert pairs(few, bundles[1:], tmp_path / "stopped", "--keep", "1") == 0
     assert done == ["0.npz", "1.npz"]
@@ -197,6 +200,7 @@ def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
     with monkeypatch.context() as patch:
         patch.setattr(pairing_work.Work, "remove", stopped)
         assert pairs(few, bundles[1:], output, "--keep", "1") == 130
+    assert f"error: interrupted: {output} is whole\n" in capsys.readouterr().err
     Pack(output).check()
     assert work.is_dir()
     assert pairs(few, bundles[1:], output, "--keep", "1") == 1

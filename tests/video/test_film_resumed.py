@@ -71,6 +71,15 @@ def test_what_another_redraws_does_not_go_on_with_what_was_begun(tmp_path: Path,
     assert run(film, tmp_path / "out.mp4", Translator(there, threads=1, redraws=False), segment=10).resumed == 0
 
 
+def test_what_keeps_colours_does_not_go_on_with_what_was_begun_without(tmp_path: Path, film: Path) -> None:
+    keeps = tiny.write_bundle(tmp_path / "keeps", keeps_colours=True)
+    stopped = Interrupted(keeps, threads=1, keeps_colours=False)
+    stopped.stop_at = 12
+    with pytest.raises(KeyboardInterrupt):
+        run(film, tmp_path / "out.mp4", stopped, segment=10)
+    assert run(film, tmp_path / "out.mp4", Translator(keeps, threads=1), segment=10).resumed == 0
+
+
 @pytest.mark.parametrize(
     ("constant", "value"),
     [

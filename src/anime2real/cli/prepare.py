@@ -45,7 +45,8 @@ def prepare(
 ) -> int:
     """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
 
-    Whatever stops it, the same command goes on where it stopped. The work lies in a hidden folder beside the pack.
+    Whatever stops it, the same command goes on where it stopped (with --pairs, it begins anew). The work lies in a
+    hidden folder beside the pack.
 
     Args:
         output: the pack's folder.

@@ -25,8 +25,9 @@ from anime2real.data.prepare import PackSummary, check_pack_options
 from anime2real.data.sources import Crop, Cropped, Rejected, index_entry, split_of
 from anime2real.data.workers import in_order
 from anime2real.domain import DOMAINS
+from anime2real.image.decode import printable
 from anime2real.image.label_map import MOST_CLASSES
-from anime2real.progress import Progress
+from anime2real.progress import Progress, told_when_stopped
 
 _CHUNK: Final = 16
 
@@ -87,9 +88,10 @@ def prepare_pairs(
     if not pairs:
         raise PackError(f"{drawn} and {real} have no name in common: a pair is 1.png in one and 1.png or 1.jpg in both")
     recipe = _Recipe(size, crop, test_share, near, tuple(classes))
+    told = printable(f"{output}: nothing of it is kept, the same command begins anew")
     try:
-        with Progress(quiet=quiet) as progress, atomic_folder(output) as partial_folder:
-            entries, members, meta = _build(pairs, partial_folder, recipe, progress, processes)
+        with told_when_stopped(lambda: told), Progress(quiet=quiet) as progress, atomic_folder(output) as partial:
+            entries, members, meta = _build(pairs, partial, recipe, progress, processes)
             meta |= {
                 "format_version": FORMAT_VERSION, "size": size, "crop": crop, "licence": licence, "rights": rights,
                 "near": near, "near_hash": HASH, "unpaired": unpaired, "left_out": left_out,
@@ -98,9 +100,9 @@ def prepare_pairs(
                 ],
             }  # fmt: skip
             meta["dropped"] |= {"unpaired": len(unpaired), "not read": sum(left_out.values())}
-            write_index(partial_folder, entries)
-            meta["sums"] = sums_of(partial_folder)
-            write_meta(partial_folder, meta | ({"classes": list(classes)} if classes else {}))
+            write_index(partial, entries)
+            meta["sums"] = sums_of(partial)
+            write_meta(partial, meta | ({"classes": list(classes)} if classes else {}))
     except OSError as error:
         raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
     return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], unpaired, left_out)

@@ -19,7 +19,7 @@ from anime2real.atomic import made_folder
 from anime2real.atomic_folder import move_into_place, remove_partial_folders
 from anime2real.data.assemble import EmptyDomainError, Recipe, assemble
 from anime2real.data.duplicates import NEAR
-from anime2real.data.finished import note_finished, removing_finished
+from anime2real.data.finished import note_finished, removing_finished, stopped_at
 from anime2real.data.hair_masks import add_hair, need_scipy
 from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import Listing, Member, left_out_words, list_source
@@ -31,7 +31,7 @@ from anime2real.data.workers import Workers, processes_here
 from anime2real.domain import DOMAINS, Domain, other
 from anime2real.image.decode import printable
 from anime2real.locks import alone
-from anime2real.progress import Progress
+from anime2real.progress import Progress, told_when_stopped
 
 MISTAKEN = 0.05
 """The share of a domain's faces that may look like the other's before it is told: the finder is not always right."""
@@ -127,24 +127,25 @@ def prepare(
     try:
         with Progress(quiet=quiet) as progress, _alone(output):
             shards = Shards(output, members, [listing.stamp for listing in found], size, crop)
-            shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
-            _decode(shards, hair, output, progress, spread, quiet)
-            if failed is not None:
-                for path, line in shards.failed():
-                    failed(path, line)
-            try:
-                assemble(shards, recipe, progress, processes)
-            except EmptyDomainError:
+            with told_when_stopped(lambda: stopped_at(shards.folder, output, shards.told())):
+                shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
+                _decode(shards, hair, output, progress, spread, quiet)
+                if failed is not None:
+                    for path, line in shards.failed():
+                        failed(path, line)
+                try:
+                    assemble(shards, recipe, progress, processes)
+                except EmptyDomainError:
+                    shards.remove()
+                    raise
+                if hair and "hair" not in Pack(shards.pack).meta:
+                    add_hair(shards.pack, spread=spread, progress=progress)
+                if labels:
+                    add_labels(shards.pack, table=labels_from, progress=progress)
+                meta = Pack(shards.pack).meta
+                note_finished(shards.folder, shards.pack)
+                move_into_place(shards.pack, output)
                 shards.remove()
-                raise
-            if hair and "hair" not in Pack(shards.pack).meta:
-                add_hair(shards.pack, spread=spread, progress=progress)
-            if labels:
-                add_labels(shards.pack, table=labels_from, progress=progress)
-            meta = Pack(shards.pack).meta
-            note_finished(shards.folder, shards.pack)
-            move_into_place(shards.pack, output)
-            shards.remove()
     except OSError as error:
         raise PackError(cannot_write(preparing_folder(output), error)) from error
     notes = _mixed(meta["counts"], meta["unlike"])

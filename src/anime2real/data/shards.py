@@ -116,6 +116,11 @@ class Shards:
         """Numbers of the shards that are still to be decoded."""
         return [number for number in range(len(self.bounds)) if not self.facts(number).is_file()]
 
+    def told(self) -> str:
+        """What is read, in words."""
+        total = len(self.members)
+        return f"{total - sum(len(task[2]) for task in self.tasks(self.undone())):,} of {total:,} pictures are read"
+
     def tasks(self, numbers: Sequence[int]) -> list[tuple[Path, int, list[Member], int, Crop]]:
         """Arguments of `decode_shard`, for these shards."""
         starts = [self.bounds[number] for number in numbers]

@@ -23,7 +23,7 @@ from anime2real.bundle.registry import find_bundles
 from anime2real.data.arrays import new_array
 from anime2real.data.assemble import sum_of
 from anime2real.data.duplicates import NEAR, distinct, thumbnails_alike
-from anime2real.data.finished import note_finished, removing_finished
+from anime2real.data.finished import note_finished, removing_finished, stopped_at
 from anime2real.data.members import Listing, Member, left_out_words, list_source
 from anime2real.data.pack import FORMAT_VERSION, PackError, PackOptionError
 from anime2real.data.pack_files import sums_of, write_index, write_meta
@@ -39,7 +39,7 @@ from anime2real.measure.choice_sheet import choice_sheet
 from anime2real.measure.distances import Vectors
 from anime2real.measure.foreign import foreign_detector
 from anime2real.measure.pairing_work import SEEN, Drawings, Work, pairing_folder, read_all
-from anime2real.progress import Progress
+from anime2real.progress import Progress, told_when_stopped
 
 TEST_SHARE: Final = 0.05
 
@@ -87,7 +87,8 @@ def make_pairs(
     refusal = PackError(f"{output} is being made by another process: wait for it, or name another folder")
     try:
         lock = alone(work.folder.with_suffix(".lock"), refusal)
-        with made_folder(output.parent), Progress(quiet=quiet) as progress, lock:
+        stopped = told_when_stopped(lambda: stopped_at(work.folder, output, work.told()))
+        with made_folder(output.parent), Progress(quiet=quiet) as progress, lock, stopped:
             work.translate(processes, progress)
             left_out = sum((listing.left_out for listing in listed), Counter[str]())
             summary = _assemble(work, output, sources, keep, dict(sorted(left_out.items())), sheet)

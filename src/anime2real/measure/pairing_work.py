@@ -71,6 +71,11 @@ class Work:
             done += finished
             progress("translating", done, len(self.members))
 
+    def told(self) -> str:
+        """What is translated, in words."""
+        done = sum(len(self.members[n * SHARD :][:SHARD]) for n in self.numbers if self.path(n).is_file())
+        return f"{done:,} of {len(self.members):,} drawings are translated"
+
     def _need_room(self, shards: int) -> None:
         pictures = shards * SHARD * (1 + 2 * len(self.bundles)) + 2 * len(self.members)
         need, free = pictures * self.size**2 * 3, shutil.disk_usage(self.folder).free

@@ -5,8 +5,6 @@ The files are whole or absent, below their sum. What has not the sum is not ther
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +30,6 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content
-
-
-@contextmanager
-def told_when_stopped(say: Callable[[], str]) -> Iterator[None]:
-    """Let an interruption tell how far the work was, and what is kept of it."""
-    try:
-        yield
-    except KeyboardInterrupt as stopped:
-        stopped.args = (say(),)
-        raise
 
 
 def stopped_at(doing: str, done: int, total: int | None, kept: int) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from anime2real.progress import told_when_stopped
 from anime2real.video.clip import Clip, Frame
-from anime2real.video.kept import read_json, stopped_at, told_when_stopped, write_json
+from anime2real.video.kept import read_json, stopped_at, write_json
 from anime2real.video.track import Finder, Label, Tracker
 from anime2real.video.tracks import Track
 

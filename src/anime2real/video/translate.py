@@ -30,13 +30,14 @@ from anime2real.image.provenance import Making
 from anime2real.locks import alone
 from anime2real.network import Network
 from anime2real.pipeline import FaceChoice, NoFaceError, already_note, who_for
+from anime2real.progress import told_when_stopped
 from anime2real.video.animation import Animation
 from anime2real.video.choose import choose_tracks
 from anime2real.video.clip import Clip, ClipError, ClipLimits, Frame
 from anime2real.video.constants import code_sum, of_faces
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
-from anime2real.video.kept import read_json, stopped_at, told_when_stopped, write_json
+from anime2real.video.kept import read_json, stopped_at, write_json
 from anime2real.video.search import SEGMENT, TRACKS, ReportProgress, search
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder
@@ -180,7 +181,7 @@ def _translate(
     to = options.to or _direction(found)
     chosen = translator(to)
     tracks = tuple(_steadied(track, np.array(times), np.array(seen.held), options.smooth) for track in found)
-    settings = f"{key} {chosen.version} {options.faces}"
+    settings = f"{key} {chosen.version} {chosen.keeps_colours} {options.faces}"
     segments = _segments(folder, len(times), settings, options.segment, clip.segment_suffix)
     wanted = {path.name for path in segments} | {TRACKS, _SUMS}
     for stale in folder.iterdir():
