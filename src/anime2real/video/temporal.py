@@ -22,18 +22,20 @@ ALIKE: Final = (3, 9)
 """Levels, of the colour that differs most, up to which crops are alike, and from which on they are not; grain and
 compression make 1 or 2 at this size."""
 
-_SHARES: Final = [round(255 * min(1.0, max(0.0, (ALIKE[1] - level) / (ALIKE[1] - ALIKE[0])))) for level in range(256)]
+_ALIKE: Final = [round(255 * min(1.0, max(0.0, (ALIKE[1] - level) / (ALIKE[1] - ALIKE[0])))) for level in range(256)]
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A result, and its crop: when it was translated, s; the crop at `SIDE`; the result."""
+    """A result: when it was translated, s; its crop, at `SIDE`; it; and where its crop is like the one before, L, at
+    `SIDE`, None if that is long ago."""
 
     time: float
     crop: Image.Image
     result: Image.Image
+    alike: Image.Image | None
 
 
 @dataclass
@@ -51,31 +53,36 @@ class Averages:
         of_track = self.seen.setdefault(track, [])
         if not of_track or of_track[-1].time < time:
             small = Image.fromarray(crop).resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-            of_track.append(_Seen(time, small, Image.fromarray(result)))
+            near = of_track and time - of_track[-1].time <= AHEAD_SECONDS + 1e-3
+            alike = _alike(of_track[-1].crop, small) if near else None
+            of_track.append(_Seen(time, small, Image.fromarray(result), alike))
 
     def average(self, track: int, time: float) -> Pixels:
-        """The result of a time, averaged with its neighbours."""
+        """The result of a time, averaged with its neighbours where the crops of all are alike."""
         of_track = self.seen[track]
         at = next(i for i, one in enumerate(of_track) if one.time == time)
         here = of_track[at]
-        before, after = (self._near(here, of_track[i : i + 1] if i >= 0 else []) for i in (at - 1, at + 1))
-        # (before + here) / 2 and (here + after) / 2, and of these the mean.
-        one, two = (Image.blend(here.result, other, 0.5) for other in (before, after))
-        return np.asarray(Image.blend(one, two, 0.5))
-
-    def _near(self, here: _Seen, others: list[_Seen]) -> Image.Image:
-        """A neighbour's result where its crop is like that of `here`, whose result it is elsewhere."""
-        for other in others:
-            if abs(other.time - here.time) <= AHEAD_SECONDS + 1e-3:
-                apart = ImageChops.difference(here.crop, other.crop).split()
-                most = ImageChops.lighter(ImageChops.lighter(apart[0], apart[1]), apart[2])
-                alike = most.filter(ImageFilter.MaxFilter(3)).point(_SHARES)
-                mask = alike.resize(here.result.size, Image.Resampling.BILINEAR)
-                return Image.composite(other.result, here.result, mask)
-        return here.result
+        others, masks = [], []
+        if here.alike:
+            others, masks = [of_track[at - 1].result], [here.alike]
+        if at + 1 < len(of_track) and (alike := of_track[at + 1].alike):
+            others, masks = [*others, of_track[at + 1].result], [*masks, alike]
+        if not others:
+            return np.asarray(here.result)
+        other, mask = Image.blend(others[0], others[-1], 0.5), ImageChops.darker(masks[0], masks[-1])
+        share = mask.point([round(level * len(others) / 4) for level in range(256)])
+        whole = share.resize(here.result.size, Image.Resampling.BILINEAR)
+        return np.asarray(Image.composite(other, here.result, whole))
 
     def forget(self, before: float) -> None:
         """Drop what no frame from a time on will ask for."""
         for of_track in self.seen.values():
             while len(of_track) > 1 and of_track[1].time < before - AHEAD_SECONDS - 1e-2:
                 del of_track[0]
+
+
+def _alike(one: Image.Image, two: Image.Image) -> Image.Image:
+    """Where two small crops are alike, L: white where neighbours are, too."""
+    red, green, blue = ImageChops.difference(one, two).split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return most.filter(ImageFilter.MaxFilter(3)).point(_ALIKE)
