@@ -2,8 +2,8 @@
 
 The finder runs on every eighth frame, at cuts, and when a face is lost. In between only the landmark network runs,
 where each face should be after the two frames before. Of the runs on every eighth frame one in eight is whole, three
-are on half of the size, which see no faces under a sixteenth of the frame's longer side, and four on a quarter, a tenth
-of the work. A face that the finder finds for the first time is followed back to the finder's last whole run, as far as
+are on half of the size, sure to see faces of a sixteenth of the frame's longer side, and four on a quarter, a tenth of
+the work. A face that the finder finds for the first time is followed back to the finder's last whole run, as far as
 frames are kept, so that its track does not begin late. A face that is gone for less than a third of a second stays one
 track, and is interpolated linearly in between. Trackers that match boxes (SORT and its kin) want the finder to run on
 every frame.
