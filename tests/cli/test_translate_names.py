@@ -214,3 +214,15 @@ def test_one_picture_to_a_named_file(tmp_path: Path, bundle: str, capsys: pytest
     assert main([*command, str(tmp_path / "x.png"), "--quality", "50"]) == 2
     assert main([*command[:3], str(tmp_path), "--bundle", bundle, "-o", str(tmp_path / "x.png")]) == 2
     assert "one file" in capsys.readouterr().err
+
+
+def test_links_that_lead_to_no_file_are_passed_over(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "in"
+    draw(pictures / "a.png")
+    for name, target in (("round", "round"), ("round.png", "round.png"), ("lost.png", "nowhere")):
+        (pictures / name).symlink_to(target)
+    assert main([*translating(pictures, tmp_path / "o", bundle), "--recursive"]) == 0
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["a.png"]
+    assert "(left out: 2 .png (no file), 1 without a suffix)" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class LeftOut:
         return f" (left out: {', '.join(kinds)})" if kinds else ""
 
 
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry of a folder is of a kind; a link that goes round in circles, or into a closed folder, is none."""
+    try:
+        return kind()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class Walk:
     """How folders are searched.
@@ -75,12 +83,13 @@ class Walk:
             own, below = False, os.path.relpath(folder, base)
             for entry in entries:
                 suffix = os.path.splitext(entry.name)[1].lower()
-                if suffix in self.suffixes and entry.is_file():
+                if suffix in self.suffixes and _is(entry.is_file):
                     empty, own = False, True
                     yield Found(Path(entry.path), Path(below, entry.name))
-                elif not entry.is_dir():
-                    self.left_out.files[suffix or "without a suffix"] += 1
-            inside = [entry.path for entry in reversed(entries) if entry.is_dir() and self._enters(top, entry)]
+                elif not _is(entry.is_dir):
+                    kind = f"{suffix} (no file)" if suffix in self.suffixes else suffix or "without a suffix"
+                    self.left_out.files[kind] += 1
+            inside = [entry.path for entry in reversed(entries) if _is(entry.is_dir) and self._enters(top, entry)]
             if self.recursive or (self.recursive is None and not own):
                 folders += inside
             else:
