@@ -29,7 +29,7 @@ EXIT_CODES: Final = """\
 | 0 | all of it was done |
 | 1 | something failed that the command worked on: a picture, a file, a training; the rest was done |
 | 2 | the command cannot be meant as it stands; nothing was done |
-| 130 | you pressed Ctrl-C; the same command goes on |
+| 130 | you pressed Ctrl-C; the same command goes on, `translate` with `--skip-existing` |
 | 141 | nobody reads what is printed any more |
 
 2 is for what the command line itself says: an option that is unknown, missing, outside its range or at odds with

@@ -226,3 +226,21 @@ def test_links_that_lead_to_no_file_are_passed_over(
     assert main([*translating(pictures, tmp_path / "o", bundle), "--recursive"]) == 0
     assert [path.name for path in (tmp_path / "o").iterdir()] == ["a.png"]
     assert "(left out: 2 .png (no file), 1 without a suffix)" in capsys.readouterr().err
+
+
+def test_an_interruption_tells_how_to_go_on(
+    tmp_path: Path, bundle: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "in" / "a.png"), draw(tmp_path / "in" / "b.png")
+    command = translating(tmp_path / "in", tmp_path / "o", bundle)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("anime2real.cli.translate.OutcomePrinter.__call__", stop)
+        assert main(command) == 130
+    told = "error: interrupted: what is written stays; with --skip-existing the same command goes on\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert main([*command, "--skip-existing"]) == 0
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a.png", "b.png"]

@@ -43,7 +43,7 @@ class LeftOut:
 
 
 def _is(kind: Callable[[], bool]) -> bool:
-    """Whether an entry of a folder is of a kind; a link that goes round in circles, or into a closed folder, is none."""
+    """Whether an entry of a folder is of a kind; a link round in circles, or into a closed folder, is of none."""
     try:
         return kind()
     except OSError:
