@@ -129,6 +129,8 @@ def test_a_link_to_nowhere_is_there(tmp_path: Path) -> None:
         (lambda folder: folder / "file.txt" / "face.png", "cannot be written"),
         (lambda folder: folder / ("a" * 300 + ".png"), "cannot be written"),
         (lambda folder: folder / "a\0b.png", "cannot be written"),
+        (lambda folder: Path("/"), "is a folder: name a file"),
+        (lambda folder: Path("."), "is a folder: name a file"),
     ],
 )
 def test_where_nothing_can_be_written(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:

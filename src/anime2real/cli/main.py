@@ -23,6 +23,9 @@ from anime2real.errors import UsageError, UserError
 _ODD: Final = {"-o": "output", "--json": "as_json", "--no-recursive": "recursive", "--no-redraw": "redraw"}
 """Options that have another name than their argument; `--as-json` is none."""
 
+STOPPED: Final = ("what is written stays; with --skip-existing the same command goes on",)
+"""What an interruption of `translate` tells where the work itself tells nothing."""
+
 
 def program() -> NoReturn:
     """Run the command line as the process that it is, and end that.
@@ -164,7 +167,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
         case UserError():
             complain(str(error))
         case KeyboardInterrupt():
-            complain(": ".join(("interrupted", *map(str, error.args))))
+            said = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
+            complain(": ".join(("interrupted", *map(str, said))))
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")

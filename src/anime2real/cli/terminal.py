@@ -30,9 +30,3 @@ def tell(line: str) -> None:
 
     with contextlib.suppress(OSError):
         print(printable(line), file=sys.stderr, flush=True)
-
-
-def tell_stopped(kind: object, error: BaseException | None, trace: object) -> None:
-    """Let an interruption of `translate` say what is kept, where the work itself does not; for an `ExitStack`."""
-    if isinstance(error, KeyboardInterrupt) and not error.args:
-        error.args = ("what is written stays; with --skip-existing the same command goes on",)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from anime2real.cli.cluster import translate_on
 from anime2real.cli.one_way import named_bundle
-from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell, tell_stopped
+from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
 from anime2real.progress import Progress
@@ -122,7 +122,6 @@ def translate(
         )  # fmt: skip
         if (options.layout, options.crop, options.faces, asked) != ("face", "face", "all", AS_SEEN):
             options = replace(options, asked=in_words(layout=options.layout, crop=crop, face=options.faces, who=asked))
-        until.push(tell_stopped)
         search = Search(place.pictures, SUFFIXES | FILM_SUFFIXES, recursive=recursive, output=place.folder)
         report = OutcomePrinter(
             search, as_json=as_json, tells_domain=domain is None, words=place.words, to_stderr=place.to_stdout

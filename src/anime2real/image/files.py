@@ -215,6 +215,8 @@ def write(image: Image.Image, path: Path | str, *, overwrite: bool = False) -> P
     if not isinstance(image, Image.Image):
         raise PictureError(f"a picture to write is Pillow's, not {type(image).__name__}: Image.fromarray makes one")
     path = path_of(path, "a picture", PictureError)
+    if not path.name:
+        raise PictureError(f"{path} is a folder: name a file for the picture")
     path = path if path.suffix else path.with_name(f"{path.name}.png")
     write_together([image], [path], overwrite=overwrite)
     return path
