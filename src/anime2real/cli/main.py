@@ -167,8 +167,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
         case UserError():
             complain(str(error))
         case KeyboardInterrupt():
-            said = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
-            complain(": ".join(("interrupted", *map(str, said))))
+            kept = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
+            complain(": ".join(("interrupted", *map(str, kept))))
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")

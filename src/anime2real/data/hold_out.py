@@ -31,7 +31,9 @@ def choose_held_out(pack: Pack, of_each: int, min_scale: float = 0.0) -> list[st
     for source in np.unique(sources).tolist():
         own = [str(pack.index[row]["file"]) for row in rows[sources == source]]
         if len(own) <= of_each:
-            raise PackError(f"{pack.folder} has {len(own)} such photographs of {source}: it needs more than {of_each}")
+            raise PackError(
+                f"{pack.folder} has {len(own)} such photographs from {source!r}: it needs more than {of_each}"
+            )
         names += sorted(own, key=lambda name: hashlib.sha256(name.encode()).digest())[:of_each]
     return sorted(names)
 

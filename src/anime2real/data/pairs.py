@@ -86,7 +86,9 @@ def prepare_pairs(
     pairs, unpaired = _paired(drawings.members, photographs.members)
     left_out = dict(sorted((drawings.left_out + photographs.left_out).items()))
     if not pairs:
-        raise PackError(f"{drawn} and {real} have no name in common: a pair is 1.png in one and 1.png or 1.jpg in both")
+        raise PackError(
+            f"{drawn} and {real} have no name in common: a pair is 1.png in one and 1.png or 1.jpg in the other"
+        )
     recipe = _Recipe(size, crop, test_share, near, tuple(classes))
     told = printable(f"{output}: nothing of it is kept, the same command begins anew")
     try:
