@@ -79,7 +79,9 @@ def test_what_cannot_be_restored_is_said_in_one_line(toy: Toy, tmp_path: Path) -
 
 def test_where_no_archive_can_be_written_is_said_in_one_line(toy: Toy, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(PackError, match=r"a\.zip cannot be written: (Not a directory|File exists)"):
+    with pytest.raises(
+        PackError, match=r"a\.zip cannot be written \((Not a directory|File exists)\): choose another place"
+    ):
         archive_pack(toy.pack, tmp_path / "file" / "a.zip")
 
 
@@ -95,7 +97,7 @@ def test_a_full_disk_is_one_line_before_a_pixel_is_written(
     monkeypatch.setattr(arrays, "_reserve", full)
     with pytest.raises(PackError, match=r"No space left on device"):
         restore_pack(archives, tmp_path / "again")
-    with pytest.raises(PackError, match=r"pairs cannot be written: No space left on device"):
+    with pytest.raises(PackError, match=r"pairs cannot be written \(No space left on device\): choose"):
         prepare_pairs(toy.anime, toy.real, tmp_path / "pairs", size=32, crop="auto", processes=1, quiet=True)
     assert os.listdir(tmp_path) == ["a.zip"]
 

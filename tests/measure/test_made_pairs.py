@@ -188,6 +188,16 @@ def test_a_stopped_command_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "stopped", "straight"]
 
 
+def test_too_little_room_is_said_and_nothing_is_left(
+    few: Path, bundles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000))
+    assert pairs(few, bundles[1:], tmp_path / "pack") == 1
+    assert f"MB of the 0.0 MB free at {tmp_path}, which is too little: make room" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["few"]
+
+
 def test_killed_after_its_last_step_it_leaves_nothing_for_ever(
     few: Path, bundles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,7 +57,7 @@ def archive_pack(folder: Path, archive: Path, *, quality: int = 80, parts: int =
             for i, path in enumerate(paths):
                 _write_part(pack, path, i, range(bounds[i], bounds[i + 1]), {"quality": quality, "parts": parts}, pool)
     except OSError as error:
-        raise PackError(f"{archive} cannot be written: {error.strerror or error}") from error
+        raise PackError(f"{archive} cannot be written ({error.strerror or error}): choose another place") from error
     return paths
 
 

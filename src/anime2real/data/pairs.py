@@ -106,7 +106,7 @@ def prepare_pairs(
             meta["sums"] = sums_of(partial)
             write_meta(partial, meta | ({"classes": list(classes)} if classes else {}))
     except OSError as error:
-        raise PackError(f"{output} cannot be written: {error.strerror or error}") from error
+        raise PackError(f"{output} cannot be written ({error.strerror or error}): choose another place") from error
     return PackSummary(output, meta["counts"], meta["dropped"], meta["bad"], unpaired, left_out)
 
 

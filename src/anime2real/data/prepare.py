@@ -25,7 +25,7 @@ from anime2real.data.labels import add_labels, read_table
 from anime2real.data.members import Listing, Member, left_out_words, list_source
 from anime2real.data.near_hashes import BITS
 from anime2real.data.pack import Pack, PackError, PackOptionError
-from anime2real.data.shards import Shards, cannot_write, decode_shard, preparing_folder
+from anime2real.data.shards import Shards, cannot_write, decode_shard, in_bytes, preparing_folder
 from anime2real.data.sources import Crop
 from anime2real.data.workers import Workers, processes_here
 from anime2real.domain import DOMAINS, Domain, other
@@ -201,7 +201,7 @@ def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, spread
     total = len(shards.members)
     done = total - sum(len(task[2]) for task in shards.tasks(undone))
     need, free = shards.need(undone, hair), shutil.disk_usage(shards.folder).free
-    room = f"up to {_bytes(need)} of the {_bytes(free)} free at {output.absolute().parent}"
+    room = f"up to {in_bytes(need)} of the {in_bytes(free)} free at {output.absolute().parent}"
     if need > free:
         where = "make room, or name a folder on another disk"
         if not done:
@@ -213,10 +213,6 @@ def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, spread
     for finished in spread(decode_shard, shards.tasks(undone), len(undone)):
         done += finished
         progress("reading pictures", done, total)
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def check_pack_options(

@@ -255,6 +255,11 @@ def decode_shard(folder: Path, number: int, members: list[Member], size: int, cr
     return len(members)
 
 
+def in_bytes(count: int) -> str:
+    """A number of bytes, in words."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
 def cannot_write(folder: Path, error: OSError) -> str:
     """One line for a failure to write the work of `prepare`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

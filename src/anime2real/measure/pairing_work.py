@@ -18,6 +18,7 @@ from anime2real.bundle.save import manifest_of
 from anime2real.data.duplicates import FEATURES, thumbnail
 from anime2real.data.members import Member
 from anime2real.data.pack import PackError
+from anime2real.data.shards import in_bytes
 from anime2real.data.work_folder import begin, remove, work_folder
 from anime2real.data.workers import in_order
 from anime2real.face import finder
@@ -80,10 +81,11 @@ class Work:
         pictures = shards * SHARD * (1 + 2 * len(self.bundles)) + 2 * len(self.members)
         need, free = pictures * self.size**2 * 3, shutil.disk_usage(self.folder).free
         if need > free:
+            if shards == len(self.numbers):
+                self.remove()
+            room = f"up to {in_bytes(need)} of the {in_bytes(free)} free at {self.output.absolute().parent}"
             place = "make room, or name a folder on another disk"
-            raise PackError(
-                f"{self.output} may take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there: {place}"
-            )
+            raise PackError(f"{self.output} may take {room}, which is too little: {place}")
 
     def _key(self) -> str:
         detector = foreign_detector()
