@@ -226,6 +226,20 @@ def test_losses_that_are_no_numbers_stop_the_run(toy: Toy, tmp_path: Path) -> No
         run("cyclegan", toy, tmp_path, learning_rate=1e30)
 
 
+def test_an_interruption_of_the_export_tells_that_the_training_is_kept(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("anime2real.train.start.export_translators", stopped)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run("difference", toy, tmp_path)
+    assert caught.value.args == (f"{tmp_path} is trained; the same command makes its bundles",)
+    assert tmp_path / "bundles" / "difference-anime-to-real" in run("difference", toy, tmp_path).bundles
+
+
 def test_an_unknown_device_is_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="no device 'tpu9' here"):
         run("difference", toy, tmp_path, replace(PLAIN, device="tpu9"))

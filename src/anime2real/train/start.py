@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from anime2real.data.pack import Pack
+from anime2real.image.decode import printable
+from anime2real.progress import told_when_stopped
 from anime2real.train.device import find_device
 from anime2real.train.distributed import PeerError, Processes, processes
 from anime2real.train.export.run import export_translators
@@ -132,7 +134,8 @@ def _train(
     together.leave()
     if not together.is_first:
         return Status(True, loop.progress)
-    bundles = export_translators(method, config, pack.meta, folder.bundles, facts, loop.progress)
+    with told_when_stopped(lambda: printable(f"{folder.root} is trained; the same command makes its bundles")):
+        bundles = export_translators(method, config, pack.meta, folder.bundles, facts, loop.progress)
     report(f"done: {loop.place()}; bundles in {folder.bundles}")
     return Status(True, loop.progress, bundles)
 
