@@ -240,6 +240,15 @@ def test_an_interruption_of_the_export_tells_that_the_training_is_kept(
     assert tmp_path / "bundles" / "difference-anime-to-real" in run("difference", toy, tmp_path).bundles
 
 
+def test_what_a_killed_writer_left_is_removed(toy: Toy, tmp_path: Path) -> None:
+    run("difference", toy, tmp_path)
+    left = [tmp_path / name / ".0123456789abcdef.partial.png" for name in (".", "samples", "checkpoints")]
+    for path in left:
+        path.write_bytes(b"half")
+    run("difference", toy, tmp_path)
+    assert not any(path.exists() for path in left)
+
+
 def test_an_unknown_device_is_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="no device 'tpu9' here"):
         run("difference", toy, tmp_path, replace(PLAIN, device="tpu9"))

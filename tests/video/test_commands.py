@@ -171,7 +171,7 @@ def test_an_interrupted_stream_says_so_and_promises_nothing_of_standard_output(
     with (inputs / "a.gif").open("rb") as stream:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
         assert main(["translate", "-", "-o", output.format(tmp_path)]) == 130
-    where = "stopped looking for faces at frame 2 of 6, none of them kept; the same command resumes"
+    where = "stopped looking for faces at frame 2 of 6, none kept yet; the same command starts again"
     assert capsys.readouterr().err == f"error: interrupted{told.format(where)}\n"
 
 

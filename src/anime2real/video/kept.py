@@ -35,7 +35,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def stopped_at(doing: str, done: int, total: int | None, kept: int) -> str:
     """What an interruption tells of frames that are done, of how many if that is known, and kept."""
     of = "" if total is None else f" of {total}"
-    return f"stopped {doing} at frame {done}{of}, {kept or 'none'} of them kept; the same command resumes"
+    further = (
+        f"{kept} of them kept; the same command resumes" if kept else "none kept yet; the same command starts again"
+    )
+    return f"stopped {doing} at frame {done}{of}, {further}"
 
 
 def _sum(text: str) -> str:

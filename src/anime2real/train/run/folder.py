@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from anime2real import __version__
-from anime2real.atomic import atomic_file
+from anime2real.atomic import atomic_file, remove_partial_files
 from anime2real.data.meta import read_meta
 from anime2real.train.run.config import TrainConfig, TrainError
 from anime2real.train.run.lock import locked
@@ -109,8 +109,9 @@ class RunFolder:
             run = OpenRun(self.root, config, _identity(self.root / LOCK))
             try:
                 begun, config = self._check(config)  # again: the other process may have begun meanwhile, and be done
-                for folder in (self.samples, self.checkpoints, self.bundles):
+                for folder in (self.root, self.samples, self.checkpoints, self.bundles):
                     folder.mkdir(exist_ok=True)
+                    remove_partial_files(folder)
                 if not begun:
                     with atomic_file(self.root / "pack.json") as temporary:
                         temporary.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
