@@ -1,6 +1,7 @@
 """Where `anime2real translate` puts its results: names, folders, what is there already."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,16 @@ def test_an_interruption_tells_how_to_go_on(
     assert capsys.readouterr().err.endswith(told)
     assert main([*command, "--skip-existing"]) == 0
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere no folder goes in which a program runs")
+def test_a_folder_that_is_gone_is_one_line(
+    tmp_path: Path, bundle: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = translating(draw(tmp_path / "a.png"), Path("o"), bundle)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(command) == 1
+    told = "error: the folder that this was started in is gone: change to one that is there\n"
+    assert capsys.readouterr().err == told

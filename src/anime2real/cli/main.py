@@ -172,6 +172,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
+        case FileNotFoundError(strerror=str()):  # of `os.getcwd`, which names none
+            complain("the folder that this was started in is gone: change to one that is there")
         case OSError(strerror=str()):  # what writes to files names them
             complain(f"standard input or output: {error.strerror}")
         case MemoryError():
