@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,13 @@ def test_what_is_transparent_is_kept_beside_the_picture() -> None:
     assert decoded.cutout is not None
     assert np.asarray(decoded.cutout).tolist() == [[[10, 20, 30, 0], [10, 20, 30, 255]]]
     assert decode(saved(smooth().convert("RGBA"), "PNG")).cutout is None
+
+
+def test_threads_may_share_an_image_that_is_only_opened() -> None:
+    expected = noise(700, 700)
+    content = saved(expected, "PNG")
+    for _ in range(4):
+        opened = Image.open(io.BytesIO(content))
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(to_image, [opened] * 8))
+        assert all(np.array_equal(np.asarray(result), np.asarray(expected)) for result in results)

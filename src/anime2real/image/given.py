@@ -2,7 +2,8 @@
 
 import io
 from pathlib import Path
-from typing import Any, BinaryIO
+from threading import Lock
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from anime2real.image.decode import PictureError, decode, laid_on, reason, to_rgb_alpha, upright
+
+_LOADING: Final = Lock()
+"""Pillow cannot read one opened file in two threads, which may both be given its image."""
 
 Picture = Image.Image | NDArray[np.uint8] | NDArray[np.uint16] | Path | str | bytes | BinaryIO
 """A file, its bytes or an open binary file; a Pillow image; or an array, uint8, or uint16 up to 65535: (H, W) grey,
@@ -34,6 +38,8 @@ def to_image(picture: Picture) -> Image.Image:
         if 0 in picture.size:
             raise PictureError(f"the picture is empty, {picture.width}×{picture.height} px")
         try:
+            with _LOADING:
+                picture.load()
             image = _to_rgb(picture)
         except Exception as error:  # it is decoded here, if it was only opened; decoders raise anything
             raise PictureError(f"the picture is damaged or of a mode that is not read ({reason(error)})") from error
