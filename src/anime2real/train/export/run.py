@@ -68,9 +68,12 @@ def _recorded(
 ) -> dict[str, Any]:
     """`training` of all bundles of a run; arguments as of `export_translators`."""
     table = config.as_table()
-    for key in ("maps", "start_from"):  # folders of this machine: their names will do
-        if key in table["options"]:
-            table["options"][key] = [Path(folder).name for folder in table["options"][key]]
+    options = table["options"]  # folders of this machine: their names will do
+    for key in ("maps", "start_from"):
+        if key in options:
+            options[key] = [Path(folder).name for folder in options[key]]
+    if options.get("discriminators_from"):
+        options["discriminators_from"] = Path(options["discriminators_from"]).name
     return {
         "pack": config.pack,
         "sources": pack.get("sources", []),

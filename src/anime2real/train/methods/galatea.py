@@ -41,6 +41,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +53,7 @@ from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
 from anime2real.train.batch import Batch
 from anime2real.train.face_parts import DETAILS
+from anime2real.train.import_discriminators import import_discriminators
 from anime2real.train.import_weights import bundles_of, start_from
 from anime2real.train.losses.adversarial import absolute, cam_loss
 from anime2real.train.losses.cycle import cycle_distance
@@ -145,14 +147,17 @@ class Galatea(Method):
         return resolved(options, pack)
 
     def load_initial_weights(self) -> None:
-        """Load the weights of `start_from`.
+        """Load the weights of `start_from` and of `discriminators_from`.
 
         Raises:
-            TrainError: a bundle is missing, holds another network, or leads the same way as another.
+            TrainError: a bundle is missing, holds another network, or leads the same way as another; or there are no
+                such discriminators.
         """
         networks = {"real": self.to_real, "anime": self.to_anime}
         starts = bundles_of(self.config.start_from)
         self.started_from = [start_from(networks[domain], bundle) for domain, bundle in starts.items()]
+        if self.config.discriminators_from:
+            import_discriminators(self, Path(self.config.discriminators_from))
 
     def accelerate(self) -> None:
         """As of all methods; weights that never change are also rounded once, not by autocast at each call."""

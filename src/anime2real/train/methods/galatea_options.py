@@ -85,6 +85,7 @@ class GalateaConfig:
             that leaves them `SIDE` px: 2 at 256 px.
         start_from: bundles whose weights the generators start from, one for each direction: folders, or a method that
             ships, which stands for both. The generator must be of the same kind; discriminators start anew.
+        discriminators_from: a run folder, or a safetensors file, whose discriminators go on here; none if not given.
         balance: how evenly the sources of a domain are drawn: a source of n pictures gets a share in proportion to n to
             the power of 1 - balance, so that a small sharp source counts beside a large soft one.
             A pack whose pictures have weights is drawn by these alone.
@@ -135,6 +136,7 @@ class GalateaConfig:
     soft_scale: float = 0.0
     unshuffle: int | None = None
     start_from: tuple[str, ...] = ()
+    discriminators_from: str = ""
     balance: float = 0.75
     who: bool = False
     expressions: bool = False
