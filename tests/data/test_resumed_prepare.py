@@ -18,7 +18,7 @@ from filelock import FileLock
 from toys import Toy
 
 from anime2real import atomic_folder
-from anime2real.data import assemble, shards
+from anime2real.data import assemble, shards, workers
 from anime2real.data import prepare as module
 from anime2real.data.pack import Pack, PackError
 from anime2real.data.prepare import prepare
@@ -138,6 +138,22 @@ def test_an_interruption_tells_what_is_kept(
         make(toy, output)
     said = f"{output}: {told.format(work=preparing_folder(output))}" if told else f"{output} is whole"
     assert caught.value.args == (said,)
+
+
+def test_an_interruption_waits_for_what_is_read_and_kept(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/data/test_workers.py shows how."""
+    asked: list[bool] = []
+    in_order = workers.in_order
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["finishing"])
+        return in_order(*arguments, **options)
+
+    monkeypatch.setattr(workers, "in_order", noting)
+    make(toy, tmp_path / "pack")
+    assert asked == [True]
 
 
 @pytest.mark.parametrize("at", [1, 4, 6])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anime2real.data.pack import PackError
-from anime2real.data.workers import in_order
+from anime2real.data.workers import STOPPING, in_order
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
@@ -53,6 +53,46 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
     while any(map(_runs, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not [pid for pid in children if _runs(pid)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends Ctrl-C in another way")
+@pytest.mark.parametrize(("finishing", "presses"), [(True, 1), (True, 2), (False, 1)])
+def test_ctrl_c_says_at_once_what_it_waits_for(tmp_path: Path, finishing: bool, presses: int) -> None:
+    """The first lets processes finish what they keep; the second, or the first where nothing is kept, ends them."""
+    seconds = 1.5 if finishing and presses == 1 else 60
+    script = (
+        "import sys, time\nfrom anime2real.data.workers import in_order\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\nfrom noting import noting\n"
+        "if __name__ == '__main__':\n"
+        f"    tasks = [('0', 0), ('1', {seconds}), ('2', {seconds}), ('3', 60), ('4', 60)]\n"
+        f"    try:\n        list(in_order(noting, tasks, 5, 2, finishing={finishing}))\n"
+        "    except KeyboardInterrupt:\n        print('interrupted', file=sys.stderr)\n"
+    )
+    (tmp_path / "noting.py").write_text(
+        "import time\nfrom pathlib import Path\nfolder = Path(__file__).parent\n"
+        "def noting(name, seconds):\n    (folder / f'{name}.begun').touch()\n    time.sleep(seconds)\n"
+        "    (folder / f'{name}.done').touch()\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, str(tmp_path / "script.py")]
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stderr is not None
+        deadline = time.monotonic() + 50
+        while not all((tmp_path / f"{name}.begun").exists() for name in "12") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for press in range(presses):
+            os.killpg(parent.pid, signal.SIGINT)
+            if finishing and press == 0:
+                assert parent.stderr.readline() == f"{STOPPING}\n"
+                assert not (tmp_path / "1.done").exists()
+        assert parent.stderr.read() == "interrupted\n"
+        assert parent.wait(20) == 0
+    done = sorted(path.stem for path in tmp_path.glob("*.done"))
+    assert done == (["0", "1", "2"] if finishing and presses == 1 else ["0"])
+    assert not (tmp_path / "4.begun").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="starts processes in another way")

@@ -15,6 +15,7 @@ from PIL import Image
 from anime2real.cli.main import main
 from anime2real.data.members import list_source
 from anime2real.data.pack import Pack
+from anime2real.data.workers import in_order
 from anime2real.image.provenance import read_marks
 from anime2real.measure import candidates, made_pairs, pairing_work
 from anime2real.measure.choice import MARKS, Measurements, choose, marks, scores
@@ -182,7 +183,15 @@ def test_a_stopped_command_goes_on(
     told = f"{tmp_path / 'stopped'}: 1 of 2 drawings are translated and kept in {work}; the same command resumes"
     assert f"error: interrupted: {told}\n" in capsys.readouterr().err
     monkeypatch.setattr(pairing_work, "translate_shard", stopped_after(9))
+    waits: list[bool] = []
+
+    def noting(*arguments: Any, finishing: bool = False) -> Any:  # tests/data/test_workers.py shows how it waits
+        waits.append(finishing)
+        return in_order(*arguments, finishing=finishing)
+
+    monkeypatch.setattr(pairing_work, "in_order", noting)
     assert pairs(few, bundles[1:], tmp_path / "stopped", "--keep", "1") == 0
+    assert waits == [True]
     assert done == ["0.npz", "1.npz"]
     assert content(tmp_path / "straight") == content(tmp_path / "stopped")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "stopped", "straight"]

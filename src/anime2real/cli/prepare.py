@@ -46,7 +46,7 @@ def prepare(
     """Make a pack to train on, from folders or zip archives of pictures. Bad files are listed and left out.
 
     Whatever stops it, the same command goes on where it stopped (with --pairs, it begins anew). The work lies in a
-    hidden folder beside the pack.
+    hidden folder beside the pack. Ctrl-C waits for the pictures in work, and says so; another one ends at once.
 
     Args:
         output: the pack's folder.

@@ -110,7 +110,7 @@ def prepare(
     Raises:
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
-    labels, spread = labels or labels_from is not None, spread or processes_here(processes)
+    labels = labels or labels_from is not None
     with removing_finished(preparing_folder(output), output):
         check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
@@ -129,7 +129,8 @@ def prepare(
             shards = Shards(output, members, [listing.stamp for listing in found], size, crop)
             with told_when_stopped(lambda: stopped_at(shards.folder, output, shards.told())):
                 shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
-                _decode(shards, hair, output, progress, spread, quiet)
+                reading = spread or processes_here(processes, finishing=True)
+                _decode(shards, hair, output, progress, reading, quiet)
                 if failed is not None:
                     for path, line in shards.failed():
                         failed(path, line)
@@ -139,7 +140,7 @@ def prepare(
                     shards.remove()
                     raise
                 if hair and "hair" not in Pack(shards.pack).meta:
-                    add_hair(shards.pack, spread=spread, progress=progress)
+                    add_hair(shards.pack, processes=processes, spread=spread, progress=progress)
                 if labels:
                     add_labels(shards.pack, table=labels_from, progress=progress)
                 meta = Pack(shards.pack).meta

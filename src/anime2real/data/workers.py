@@ -2,14 +2,16 @@
 
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from typing import Any, Protocol, TypeVar
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, Protocol, TypeVar
 
 from anime2real.data.pack import PackError, PackOptionError
 
@@ -17,6 +19,11 @@ T = TypeVar("T")
 
 _WAITING = 2
 """Tasks for each process that are sent ahead, so that results do not pile up in memory."""
+
+STOPPING: Final = "stopping: the pictures in work are finished first, and kept; another Ctrl-C ends at once"
+
+_stopping: Connection | None = None
+"""In a process of a pool: closed at its other end when no further task is to be begun."""
 
 
 class Workers(Protocol):
@@ -37,7 +44,12 @@ class Workers(Protocol):
 
 
 def in_order(
-    function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int, processes: int | None
+    function: Callable[..., T],
+    tasks: Iterable[tuple[Any, ...]],
+    count: int,
+    processes: int | None,
+    *,
+    finishing: bool = False,
 ) -> Iterator[T]:
     """What a function gives for each task, in the tasks' order.
 
@@ -46,6 +58,8 @@ def in_order(
         tasks: its arguments.
         count: how many tasks there are, at least roughly: no more processes are started.
         processes: to use; all cores if not given. With one, everything happens in this one.
+        finishing: whether an interruption says that it waits for the tasks that are begun, and does, since the
+            function keeps what it makes; a second one ends them. Else they end at once.
 
     Raises:
         PackError: a process was killed, or `processes` is below 1.
@@ -57,31 +71,58 @@ def in_order(
         for task in tasks:
             yield function(*task)
         return
+    context = get_context("spawn")
+    (stopping, stop), (ending, end) = context.Pipe(duplex=False), context.Pipe(duplex=False)
     with no_stderr():
-        pool = ProcessPoolExecutor(number, get_context("spawn"), _begin)
+        pool = ProcessPoolExecutor(number, context, _begin, (stopping, ending))
     waiting: deque[Future[T]] = deque()
     try:
         for task in tasks:
             with no_stderr():  # a process starts when there is work for it
-                waiting.append(pool.submit(function, *task))
+                waiting.append(pool.submit(_unless_stopping, function, *task))
             if len(waiting) >= _WAITING * number:
-                yield waiting.popleft().result()
+                yield _first(waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first(waiting)
     except BrokenProcessPool as error:
         raise PackError(
             "a process was killed, as systems do that run out of memory: run the same command again, with fewer"
             " --processes"
         ) from error
+    except (KeyboardInterrupt, GeneratorExit):  # the latter if it came while a result was looked at
+        if finishing and waiting:
+            print(STOPPING, file=sys.stderr, flush=True)
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        stop.close()
+        if waiting and not finishing:
+            end.close()
+        try:
+            pool.shutdown(cancel_futures=True)
+        finally:  # at once, if it was interrupted
+            end.close()
+            pool.shutdown()
 
 
-def processes_here(number: int | None) -> Workers:
-    """Processes of this machine: `number` of them, or as many as there are cores."""
+def _first(waiting: deque[Future[T]]) -> T:
+    """The result of the first of some tasks, which is one of them until it has come."""
+    result = waiting[0].result()
+    waiting.popleft()
+    return result
+
+
+def _unless_stopping(function: Callable[..., T], *task: Any) -> T:
+    """In a process of a pool: do a task; none that was sent ahead is begun any more where nobody waits for it."""
+    if _stopping is None or wait([_stopping], 0):
+        raise CancelledError
+    return function(*task)
+
+
+def processes_here(number: int | None, *, finishing: bool = False) -> Workers:
+    """Processes of this machine: `number` of them, or as many as there are cores; `finishing` as of `in_order`."""
 
     def spread(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[T]:
-        return in_order(function, tasks, count, number)
+        return in_order(function, tasks, count, number, finishing=finishing)
 
     return spread
 
@@ -107,14 +148,20 @@ def no_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _begin() -> None:
-    """In a new process: leave Ctrl-C to whoever started it, and end when that ends, however it does."""
+def _begin(stopping: Connection, ending: Connection) -> None:
+    """In a new process: leave Ctrl-C to whoever started it, and end when that ends, however it does, or says so.
+
+    Args:
+        stopping, ending: closed at their other ends when no further task is to be begun, and when this is to end.
+    """
+    global _stopping
+    _stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     assert parent is not None
 
     def watch() -> None:
-        parent.join()
+        wait([ending, parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -68,7 +68,7 @@ class Work:
         tasks = [(self.path(n), self.members[n * SHARD :][:SHARD], self.bundles, self.size) for n in undone]
         done = len(self.members) - sum(len(task[1]) for task in tasks)
         progress("translating", done, len(self.members))
-        for finished in in_order(translate_shard, tasks, len(tasks), processes):
+        for finished in in_order(translate_shard, tasks, len(tasks), processes, finishing=True):
             done += finished
             progress("translating", done, len(self.members))
 
