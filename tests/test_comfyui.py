@@ -180,6 +180,28 @@ def test_somebody_else(node: Any, tmp_path: Path) -> None:
     assert float((other - usual)[0, 0, 0, 0]) * 255 == pytest.approx(expected, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (torch.zeros(0, 20, 20, 3), r"no pixels in a batch of \(0, 20, 20, 3\)"),
+        (torch.zeros(2, 0, 20, 3), r"no pixels in a batch of \(2, 0, 20, 3\)"),
+        (torch.full((1, 20, 20, 3), float("nan")), r"no numbers \(NaN\)"),
+        (torch.zeros(1, 20, 20, 5), r"not \(20, 20, 5\) uint8$"),
+        (torch.zeros(20, 20), r"not \(20,\) uint8$"),
+        (torch.zeros(1, 7300, 7200, 1).expand(1, 7300, 7200, 3), "more than the 52,000,000 allowed: scale it down"),
+    ],
+)
+def test_what_is_no_picture_is_said_in_a_line(node: Any, image: torch.Tensor, said: str) -> None:
+    with pytest.raises((UserError, ValueError), match=said) as caught:
+        execute(node, image, crop="none", direction="real")
+    assert "\n" not in str(caught.value)
+
+
+def test_colours_beyond_the_range_are_clipped(node: Any) -> None:
+    image = torch.full((1, 20, 20, 3), -0.5)
+    assert execute(node, image, crop="none", direction="real").min() == 1
+
+
 def test_sizes_that_make_no_batch_are_said(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter((16, 32))
 

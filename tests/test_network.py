@@ -244,9 +244,41 @@ def test_an_array_that_is_no_picture(identity: Translator, pixels: np.ndarray) -
         identity(pixels)
 
 
+@pytest.mark.parametrize("threads", [0, True, 1.0, "2"])
+def test_threads_are_a_whole_number(tmp_path: Path, threads: Any) -> None:
+    folder = tiny.write_bundle(tmp_path / "b").folder
+    with pytest.raises(TranslatorError, match=f"^threads is a whole number from 1, not {threads!r}$"):
+        Translator.open(folder, threads=threads)
+
+
+@pytest.mark.parametrize("variant", [-1, True, [True], 0.0, "1"])
+def test_a_variant_is_a_whole_number(identity: Translator, variant: Any) -> None:
+    with pytest.raises(TranslatorError, match="a variant is a whole number from 0, not "):
+        identity.translate(levels()[:1], variant=variant)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"landmarks": np.zeros((1, 4, 2))}, r"landmarks are \(1, 5, 2\) finite numbers"),
+        ({"landmarks": np.full((1, 5, 2), np.nan)}, r"landmarks are \(1, 5, 2\) finite numbers"),
+        ({"who": np.zeros((2, 2))}, r"who are \(1, 2\) finite numbers"),
+        ({"who": [[0, np.inf]]}, r"who are \(1, 2\) finite numbers"),
+        ({"who": "man"}, r"who are \(1, 2\) finite numbers"),
+    ],
+)
+def test_what_a_network_is_told_is_finite_and_of_one_shape(
+    identity: Translator, told: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TranslatorError, match=said):
+        identity.translate(levels()[:1], **told)
+
+
 def test_another_size_or_object_is_refused(identity: Translator, tmp_path: Path) -> None:
     with pytest.raises(TranslatorError, match="takes"):
         identity.translate(np.zeros((1, PX, PX + 1, 3), np.uint8))
+    with pytest.raises(TranslatorError, match=r"not \(0,\) float64"):
+        identity.translate([])  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="not int"):
         identity(3)  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="not there"):

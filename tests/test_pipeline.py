@@ -18,6 +18,7 @@ from anime2real.errors import UserError
 from anime2real.face.geometry import TEMPLATE, Face
 from anime2real.image.decode import PictureError
 from anime2real.image.given import to_image
+from anime2real.image.label_map import label_picture
 from anime2real.image.provenance import read_marks
 from anime2real.network import TranslatorError
 from anime2real.one_picture import translate_picture
@@ -144,6 +145,10 @@ def test_whatever_holds_a_picture_is_one() -> None:
         (io.StringIO("text"), "open it in binary mode"),
         (b"", "is empty"),
         (Image.new("RGB", (0, 4)), "is empty, 0×4 px"),
+        (np.full((4, 4, 3), np.nan), r"not \(4, 4, 3\) float64: multiply by 255"),
+        (np.array(7, np.uint8), r"not \(\) uint8$"),
+        (np.broadcast_to(np.uint8(0), (7300, 7200, 3)), "has 7200×7300 = 52,560,000 pixels, more than the 52,000,000"),
+        (Image.new("1", (7200, 7300)), "has 7200×7300 = 52,560,000 pixels, more than the 52,000,000"),
         ("", "name is empty"),
         (None, "not NoneType"),
     ],
@@ -151,6 +156,19 @@ def test_whatever_holds_a_picture_is_one() -> None:
 def test_what_is_no_picture_is_told(given: Any, said: str) -> None:
     with pytest.raises(PictureError, match=said):
         find_faces(given)
+
+
+def test_a_label_map_is_read_from_an_open_file() -> None:
+    palette = Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8), "P")
+    palette.putpalette([9, 9, 9, 0, 255, 0, 255, 0, 0])
+    file = io.BytesIO()
+    palette.save(file, "PNG")
+    for given in (palette, file.getvalue(), bytearray(file.getvalue()), io.BytesIO(file.getvalue())):
+        seen = np.asarray(label_picture(given, ("sky", "face", "hair")))  # type: ignore[arg-type]
+        assert seen[..., 0].tolist() == [[0, 1], [2, 1]]
+    for image in (Image.new("P", (0, 4)), Image.new("L", (7200, 7300))):
+        with pytest.raises(PictureError, match=r"is empty|more than the 52,000,000 allowed"):
+            label_picture(image, ("sky", "face", "hair"))
 
 
 def test_a_batch_keeps_what_worked() -> None:
@@ -164,8 +182,9 @@ def test_a_batch_keeps_what_worked() -> None:
         translate.batch(pictures)
     with pytest.raises(TranslatorError, match="on_error is 'skip': give one of raise, keep"):
         translate.batch(pictures, on_error="skip")  # type: ignore[call-overload]
-    with pytest.raises(TranslatorError, match="takes a list of pictures"):
-        translate.batch(str(DRAWING))
+    for one in (str(DRAWING), np.array(3), np.zeros((40, 40), np.uint8)):
+        with pytest.raises(TranslatorError, match="takes a list of pictures"):
+            translate.batch(one)  # type: ignore[arg-type]
 
 
 def test_a_translator_is_loaded_once_says_what_it_is_and_goes_through_pickle() -> None:

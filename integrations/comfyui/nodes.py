@@ -85,13 +85,19 @@ class Anime2RealTranslate(io.ComfyNode):
         who: str = "auto",
     ) -> io.NodeOutput:
         """Translate a batch (B, H, W, C) in [0, 1], picture by picture, to (B, H', W', 3) in [0, 1] on the CPU."""
-        pictures = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
+        levels = image.detach().cpu().float()
+        if not levels.numel():
+            raise ValueError(f"there are no pixels in a batch of {tuple(levels.shape)}: connect pictures")
+        if levels.isnan().any():
+            raise ValueError(
+                "pixels are no numbers (NaN), as a VAE in half precision makes them: start with --fp32-vae"
+            )
+        pictures = (levels.clamp(0, 1) * 255).round().byte().numpy()
         results = []
         for number, pixels in enumerate(pictures, 1):
-            picture = Image.fromarray(pixels)
             try:
                 picture = translate_picture(
-                    picture,
+                    pixels,
                     to=None if direction == AUTO else direction,
                     method=None if method == BEST else method,
                     bundle=bundle.strip() or None,
@@ -103,7 +109,7 @@ class Anime2RealTranslate(io.ComfyNode):
             except NoFaceError as error:
                 if layout != "paste":  # where a clip's frame passes as it is, so that its frames stay in step
                     raise NoFaceError(f"picture {number} of {len(pictures)}") from error
-                picture = picture.convert("RGB")
+                picture = Image.fromarray(pixels).convert("RGB")
             results.append(np.asarray(picture, np.float32) / 255)
         if len({result.shape for result in results}) > 1:
             raise ValueError("the pictures' results differ in size, so they make no batch: choose one direction")

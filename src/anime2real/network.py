@@ -58,7 +58,7 @@ class Network:
         redraws: bool = True,
         keeps_colours: bool = True,
     ) -> None:
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise TranslatorError(f"threads is a whole number from 1, not {threads!r}")
         said = {"once": once, "redraws": redraws, "keeps_colours": keeps_colours}
         for name, value in said.items():
@@ -107,16 +107,17 @@ class Network:
             (N, S, S, 3), sRGB.
 
         Raises:
-            TranslatorError: `pixels` has another shape or type, the bundle has no variants, `variant` is not one number
-                from 0 or one for each picture, or the network fails.
+            TranslatorError: an argument has another shape or type, or is not finite, the bundle has no variants,
+                `variant` is not one number from 0 or one for each picture, or the network fails.
         """
-        variants, name, px = _numbered(variant, len(pixels)), self.bundle.name, self.px
+        name, px, pixels = self.bundle.name, self.px, np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (px, px, 3):
+            raise TranslatorError(f"{name} takes (N, {px}, {px}, 3) uint8, not {pixels.shape} {pixels.dtype}")
+        variants = _numbered(variant, len(pixels))
         if any(variants) and self.bundle.variants == 1:
             raise TranslatorError(f"{name} makes one result of a picture, no variants: give variant 0")
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (px, px, 3):
-            raise TranslatorError(f"{name} takes (N, {px}, {px}, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        landmarks = np.broadcast_to(TEMPLATE, (len(pixels), 5, 2)) if landmarks is None else landmarks
-        who = np.broadcast_to(UNTOLD, (len(pixels), 2)) if who is None else who
+        landmarks = _numbers("landmarks", landmarks, TEMPLATE, (len(pixels), 5, 2))
+        who = _numbers("who", who, UNTOLD, (len(pixels), 2))
         youngest, oldest = self.bundle.ages
         who = np.stack([who[:, 0], who[:, 1].clip(youngest / 100, oldest / 100)], 1)
         results = self._run(pixels, landmarks, variants, who)
@@ -268,10 +269,18 @@ def who_input(
     return np.stack([np.clip(sexes, -1, 1), np.clip(years, *ages) / 100], axis=1)
 
 
+def _numbers(name: str, given: Any, usual: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """What a network is told, (N, …), or the usual of it for each picture."""
+    values = np.broadcast_to(usual, shape) if given is None else np.asarray(given)
+    if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise TranslatorError(f"{name} are {shape} finite numbers, and nothing else")
+    return values
+
+
 def _numbered(variant: int | Sequence[int], count: int) -> list[int]:
     """The variant of each of `count` pictures."""
     each: list[Any] = list(variant) if isinstance(variant, Iterable) else [variant] * count
-    if not all(isinstance(number, Integral) and int(number) >= 0 for number in each):
+    if not all(isinstance(number, Integral) and not isinstance(number, bool) and int(number) >= 0 for number in each):
         raise TranslatorError(f"a variant is a whole number from 0, not {variant!r}")
     if len(each) != count:
         raise TranslatorError(f"{len(each)} variants are given for {count} pictures: one for all, or one for each")

@@ -134,7 +134,8 @@ class Translator(Network):
         """
         check_word("crop", crop, get_args(Crop))
         check_word("on_error", on_error, get_args(OnError))
-        if not isinstance(pictures, (Sequence, np.ndarray)) or isinstance(pictures, (str, bytes)):
+        one = isinstance(pictures, (str, bytes)) or (isinstance(pictures, np.ndarray) and pictures.ndim < 3)
+        if one or not isinstance(pictures, (Sequence, np.ndarray)):
             raise TranslatorError("batch takes a list of pictures: give [picture], or call the translator itself")
         asked = who_for(self.bundle, who)
         making = Making(self.system, self.version, in_words(crop=crop, variant=variant, who=asked))

@@ -4,6 +4,7 @@ import os
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -143,3 +144,15 @@ def test_a_damaged_file_is_a_picture_or_one_line(kind: str, changes: list[tuple[
     except PictureError as error:
         result = str(error)
     assert result == "RGB" or (result.isprintable() and ": " in result)
+
+
+@pytest.mark.parametrize("value", [True, 0, 1.5, "7"])
+@pytest.mark.parametrize("name", ["max_bytes", "max_pixels"])
+def test_limits_are_whole_numbers(name: str, value: Any) -> None:
+    with pytest.raises(PictureError, match=f"^{name} is a whole number from 1, not {value!r}$"):
+        Limits(**{name: value})
+
+
+def test_true_is_no_level_of_a_background() -> None:
+    with pytest.raises(PictureError, match="background is three whole numbers from 0 to 255"):
+        decode(saved(smooth(), "PNG"), background=(True, 0, 0))

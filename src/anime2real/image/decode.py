@@ -46,9 +46,13 @@ class PictureError(UserError):
     """A picture that cannot be found, read or written."""
 
 
+def _is_whole(given: Any) -> bool:
+    return isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Limits on a picture, checked before it is decoded.
+    """Limits on a picture, checked before it is decoded: whole numbers from 1, else a PictureError.
 
     Attributes:
         max_bytes: of the file.
@@ -57,6 +61,11 @@ class Limits:
 
     max_bytes: int = 64 * 2**20
     max_pixels: int = 52_000_000
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not _is_whole(value) or value < 1:
+                raise PictureError(f"{name} is a whole number from 1, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ def decode(
             those above.
     """
     levels = background if isinstance(background, (tuple, list)) else ()
-    if [isinstance(level, (int, np.integer)) and 0 <= level <= 255 for level in levels] != [True] * 3:
+    if [_is_whole(level) and 0 <= level <= 255 for level in levels] != [True] * 3:
         raise PictureError(f"background is three whole numbers from 0 to 255, not {background!r}")
     if not isinstance(limits, Limits):
         raise PictureError(f"limits are given as anime2real.Limits, not {type(limits).__name__}")
@@ -172,10 +181,7 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         content = without_large_texts(content)
     try:
         with reader(Stream(content)) as picture:
-            width, height = picture.size
-            if width * height > limits.max_pixels:
-                size = f"{width}×{height} = {width * height:,} pixels"
-                refuse(name, f"has {size}, more than the {limits.max_pixels:,} allowed: scale it down")
+            check_pixels(picture.size, name, limits)
             yield picture
     except PictureError:
         raise
@@ -185,6 +191,12 @@ def opened(source: Path | str | bytes, name: str | None, limits: Limits) -> Iter
         refuse(name, "needs more memory than there is: scale it down", error)
     except Exception as error:  # decoders raise anything: OSError, SyntaxError, struct.error, zlib.error …
         refuse(name, f"is damaged or cut off ({reason(error)}): get it again", error)
+
+
+def check_pixels(size: tuple[int, int], name: str, limits: Limits) -> None:
+    """Refuse a picture of more pixels than are allowed, before anything is done with them."""
+    if (count := size[0] * size[1]) > (most := limits.max_pixels):
+        refuse(name, f"has {size[0]}×{size[1]} = {count:,} pixels, more than the {most:,} allowed: scale it down")
 
 
 def reader_of(kind: str, name: str) -> type[ImageFile]:
@@ -255,22 +267,11 @@ def to_rgb_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]
         picture = picture.convert("L" if picture.mode == "1" else "RGB")
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
-    return _to_srgb(picture, profile), alpha
-
-
-def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Through the picture's own profile where it fits; a broken one is passed over, as browsers do."""
     if profile:
-        from PIL import ImageCms  # few pictures have one
+        from anime2real.image.colour_profile import to_srgb  # few pictures have one
 
-        try:
-            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError, ImportError):
-            pass
-    return picture.convert("RGB")
+        return to_srgb(picture, profile), alpha
+    return picture.convert("RGB"), alpha
 
 
 def exif_of(picture: Image.Image) -> dict[int, Any]:

@@ -1,6 +1,5 @@
 """Pictures that a program hands over: files, their bytes, Pillow's images, arrays."""
 
-import io
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, Final
@@ -10,7 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from anime2real.image.decode import PictureError, decode, laid_on, reason, to_rgb_alpha, upright
+from anime2real.image.decode import (
+    Limits,
+    PictureError,
+    check_pixels,
+    decode,
+    laid_on,
+    reason,
+    to_rgb_alpha,
+    upright,
+)
 
 _LOADING: Final = Lock()
 """Pillow cannot read one opened file in two threads, which may both be given its image."""
@@ -26,17 +34,16 @@ def to_image(picture: Picture) -> Image.Image:
     An image that Pillow opened from a file is set upright, as the file would be; what was made of one is as it is.
 
     Raises:
-        PictureError: a file cannot be read, an image is empty, or an array is none of a picture.
+        PictureError: a file cannot be read, an image is empty, an array is none of a picture, or either has more pixels
+            than a file may.
     """
+    picture = read_if_open(picture)
     if isinstance(picture, (str, Path, bytes)):
         if picture == "":
             raise PictureError("a picture's name is empty: give the file")
         return decode(picture).image
-    if isinstance(picture, (bytearray, memoryview)):
-        return decode(bytes(picture)).image
     if isinstance(picture, Image.Image):
-        if 0 in picture.size:
-            raise PictureError(f"the picture is empty, {picture.width}×{picture.height} px")
+        check_image(picture)
         try:
             with _LOADING:
                 picture.load()
@@ -48,10 +55,27 @@ def to_image(picture: Picture) -> Image.Image:
         return image
     if isinstance(picture, np.ndarray):
         return _to_rgb(Image.fromarray(_eight_bits(picture)))
-    if isinstance(picture, (io.IOBase, io.BytesIO)) or hasattr(picture, "read"):
-        return decode(_content(picture)).image
     kind = type(picture).__name__
     raise PictureError(f"a picture is a file, its bytes, a Pillow image or an array, not {kind}")
+
+
+def check_image(picture: Image.Image) -> None:
+    """Refuse an image that is empty, or has more pixels than a file may, before it is decoded."""
+    if 0 in picture.size:
+        raise PictureError(f"the picture is empty, {picture.width}×{picture.height} px")
+    check_pixels(picture.size, "the picture", Limits())
+
+
+def read_if_open(picture: Any) -> Any:
+    """The bytes of an open file, or of what holds bytes in another form; any other picture as it is.
+
+    Raises:
+        PictureError: the file cannot be read, or gives text.
+    """
+    if isinstance(picture, (bytearray, memoryview)):
+        return bytes(picture)
+    is_file = hasattr(picture, "read") and not isinstance(picture, (Image.Image, np.ndarray))
+    return _content(picture) if is_file else picture
 
 
 def _content(file: Any) -> bytes:
@@ -72,6 +96,7 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
         kinds = "(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16"
         hint = ": multiply by 255 and convert it" if array.dtype.kind == "f" else ""
         raise PictureError(f"an array must be {kinds}, not {array.shape} {array.dtype}{hint}")
+    check_pixels((array.shape[1], array.shape[0]), "the picture", Limits())
     if array.dtype == np.uint16:
         array = (array.astype(np.uint32) * 255 + 32767) // 65535
     return np.ascontiguousarray(array, np.uint8)

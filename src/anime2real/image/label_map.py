@@ -15,7 +15,7 @@ from PIL import Image
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UsageError
 from anime2real.image.decode import Limits, PictureError, Stream, opened, refuse
-from anime2real.image.given import Picture, to_image
+from anime2real.image.given import Picture, check_image, read_if_open, to_image
 
 LabelMap = NDArray[np.uint8]
 """(H, W), numbers of classes."""
@@ -48,15 +48,18 @@ def label_picture(picture: Picture, classes: Sequence[str]) -> Image.Image:
     """Any label map as an RGB picture whose channels are the classes, as networks take it.
 
     Args:
-        picture: a file; a Pillow image of mode P, L or 1; or a picture whose three channels are alike.
+        picture: a file, its bytes or an open one; a Pillow image of mode P, L or 1; or a picture whose three channels
+            are alike.
         classes: what they are called, in the order of their numbers.
 
     Raises:
         PictureError: as `read_label_map`.
     """
+    picture = read_if_open(picture)
     if isinstance(picture, (str, Path, bytes)):
         values = read_label_map(picture, classes)
     elif isinstance(picture, Image.Image) and picture.mode in ("1", "L", "P"):
+        check_image(picture)
         values = _checked(np.asarray(picture).astype(np.uint8), classes, "the picture")
     else:
         if isinstance(picture, np.ndarray) and picture.dtype != np.uint8:
