@@ -31,6 +31,7 @@ EXIT_CODES: Final = """\
 | 2 | the command cannot be meant as it stands; nothing was done |
 | 130 | you pressed Ctrl-C; the same command goes on, `translate` with `--skip-existing` |
 | 141 | nobody reads what is printed any more |
+| 143, 129 | it was sent SIGTERM, or its terminal was closed (SIGHUP): it ended in order, as by Ctrl-C |
 
 2 is for what the command line itself says: an option that is unknown, missing, outside its range or at odds with
 another; an empty argument; a method, a bundle, a pack, a run or a source that is not there; the name of a result that

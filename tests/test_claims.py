@@ -1,8 +1,11 @@
 """Commands that write into one folder: each result is made by one of them, and the others hear of it beforehand."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ import pytest
 import tiny
 from translating import draw, translating
 
+from anime2real import atomic
 from anime2real import translate_files as module
 from anime2real.atomic import Claims
+from anime2real.cli.ending import end_in_order
 from anime2real.cli.main import main
 from anime2real.image.decode import Decoded, decode
 from anime2real.image.files import Search
@@ -27,6 +32,19 @@ from anime2real.atomic import Claims
 with Claims() as claims:
     print(claims.take(Path(sys.argv[1])), flush=True)
     time.sleep(600)
+"""
+
+
+SLOWLY = """
+import time
+from anime2real import translate_files as module
+from anime2real.cli.main import program
+decode = module.decode
+def slow(*arguments, **options):
+    time.sleep(0.1)
+    return decode(*arguments, **options)
+module.decode = slow
+program()
 """
 
 
@@ -107,6 +125,36 @@ def test_a_claim_of_a_killed_process_holds_nothing(bundle: str, tmp_path: Path) 
     assert names(out) == ["a.png"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="knows no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_asked_to_end_leaves_no_claim(bundle: str, tmp_path: Path, number: signal.Signals) -> None:
+    for name in range(200):
+        draw(tmp_path / "in" / f"{name:03}.png", name)
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", SLOWLY, *translating(tmp_path / "in", out, bundle)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as made:
+        deadline = time.monotonic() + 60
+        while not list(out.glob("*.png")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert list(out.glob(".*.claim"))
+        made.send_signal(number)
+        _, said = made.communicate()
+    told = "what is written stays; with --skip-existing the same command goes on"
+    assert (made.returncode, said) == (128 + number, f"error: terminated: {told}\n")
+    assert names(out) == sorted(path.name for path in out.glob("[0-9]*.png"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="knows no such signal")
+def test_a_command_that_is_to_outlive_its_terminal_does() -> None:
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        end_in_order()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_a_result_that_came_after_the_first_look(
     bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +183,35 @@ def test_parts_of_one_work_do_not_refuse_each_other(tmp_path: Path) -> None:
         assert not plain.take(tmp_path / "a.png")
         gone.let_go()
         assert other.take(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("step", ["open", "fstat", "lock", "unlink", "close"])
+@pytest.mark.parametrize("held", [False, True])
+def test_an_interruption_at_any_step_leaves_no_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, held: bool
+) -> None:
+    """After each step of taking one and letting it go; a claim of another process stays."""
+    where = {"lock": atomic, "unlink": Path}.get(step, os)
+    function = getattr(where, step)
+    calls: list[int] = []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        result = function(*arguments, **options)
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return result
+
+    with Claims() as other:
+        if held:
+            other.take(tmp_path / "a.png")
+        there = names(tmp_path)
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt), Claims() as claims:
+            patch.setattr(where, step, interrupted)
+            claims.take(tmp_path / "a.png")
+            claims.let_go()
+        assert names(tmp_path) == there
+    assert names(tmp_path) == []
 
 
 def test_a_clip(bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

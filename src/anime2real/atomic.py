@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -20,6 +21,9 @@ ATTEMPTS: Final = 3
 """At a claim: whoever removes left ones holds each for a moment."""
 
 PAUSE_SECONDS: Final = 0.01
+
+_PARTIAL: Final = f".{'[0-9a-f]' * 16}.partial*"
+"""What names of such files match."""
 
 
 @contextmanager
@@ -98,15 +102,25 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 def remove_partial_files(folder: Path) -> None:
     """Remove the files that killed writers left in a folder, where the system tells that nobody writes to them."""
-    for partial in folder.glob(f".{'[0-9a-f]' * 16}.partial*"):
-        with contextlib.suppress(OSError):
-            if partial.is_file() and not partial.is_symlink():
-                descriptor = os.open(partial, os.O_WRONLY)
-                try:
-                    if lock(descriptor):
-                        partial.unlink(missing_ok=True)
-                finally:
-                    os.close(descriptor)
+    for partial in folder.glob(_PARTIAL):
+        _remove_left(partial)
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file is called as one that is half written, or as a claim."""
+    return fnmatchcase(name, _PARTIAL)
+
+
+def _remove_left(partial: Path) -> None:
+    """Remove such a file, if nobody holds it."""
+    with contextlib.suppress(OSError):
+        if partial.is_file() and not partial.is_symlink():
+            descriptor = os.open(partial, os.O_WRONLY)
+            try:
+                if lock(descriptor):
+                    partial.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 @contextmanager
@@ -145,7 +159,7 @@ class Claims:
 
     def __init__(self, work: str = "") -> None:
         self._work = work.encode()
-        self._held: deque[ExitStack] = deque()
+        self._held: deque[_Claim | None] = deque()
         self._folders = ExitStack()
         self._made: set[Path] = set()
 
@@ -161,74 +175,88 @@ class Claims:
 
     def take(self, place: Path | None) -> bool:
         """Claim a place, or nothing; False if another process holds it, which counts as nothing."""
-        claim = ExitStack()
-        self._held.append(claim)
-        if place is None:
+        claim = None if place is None else _Claim(place, self._work)
+        self._held.append(claim)  # before it is taken: an interruption may come at any moment
+        if place is None or claim is None:
             return True
         if place.parent not in self._made:
             self._made.add(place.parent)
             with contextlib.suppress(OSError, ValueError):  # whoever writes there says so
                 self._folders.enter_context(made_folder(place.parent))
-        try:
-            claim.enter_context(_claimed(place, self._work))
-        except BlockingIOError:
-            return False
-        return True
+        return claim.take()
 
     def let_go(self) -> None:
         """Let the oldest claim go."""
-        self._held.popleft().close()
+        if (claim := self._held[0]) is not None:
+            claim.let_go()
+        self._held.popleft()
 
 
-@contextmanager
-def _claimed(place: Path, work: bytes) -> Iterator[None]:
-    """Hold a place until the end, where the system can lock files there and no other part of the work holds it.
+class _Claim:
+    """A claim on a place, where the system can lock files there.
 
-    Raises:
-        BlockingIOError: another process holds it.
+    It can be let go at any time, more than once, and by an interruption at any step of taking it.
+
+    Args:
+        place: the claimed one.
+        work: as of `Claims`.
     """
-    name = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
-    claim = place.parent / f".{name}.partial.claim"
-    descriptor = _locked(claim, work)
-    try:
-        yield
-    finally:
+
+    def __init__(self, place: Path, work: bytes) -> None:
+        name = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:16]
+        self._path, self._work = place.parent / f".{name}.partial.claim", work
+        self._descriptor: int | None = None
+        self._begun = self._is_ours = False
+
+    def take(self) -> bool:
+        """Hold the place; False if another process holds it, and no other part of the work."""
+        self._begun = True
+        taken = self._take()
+        self._begun = False
+        return taken
+
+    def _take(self) -> bool:
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_SECONDS)
+            try:
+                # On Windows the file itself is the lock: it goes with its process.
+                flags = os.O_RDWR | os.O_CREAT if os.name == "posix" else os.O_CREAT | os.O_EXCL | os.O_TEMPORARY  # type: ignore[attr-defined]
+                self._descriptor = os.open(self._path, flags, 0o666)
+            except FileExistsError:
+                continue
+            except (OSError, ValueError):
+                return True
+            # Locked, and nobody has removed it meanwhile.
+            if os.name != "posix" or (lock(self._descriptor) is not False and os.fstat(self._descriptor).st_nlink):
+                self._is_ours = True
+                self._tell_work(self._descriptor)
+                return True
+            known = os.read(self._descriptor, 64)
+            self._close()
+            if self._work and known == self._work:
+                return True
+        return False
+
+    def _tell_work(self, descriptor: int) -> None:
+        if os.name == "posix" and (self._work or os.fstat(descriptor).st_size):  # one that was left may tell other work
+            with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, self._work)
+
+    def let_go(self) -> None:
+        """Hold the place no longer."""
+        if self._is_ours and os.name == "posix":  # Windows removes it when it is closed, and not before
+            self._path.unlink(missing_ok=True)
+        is_cut_off, self._begun, self._is_ours = self._begun, False, False
+        self._close()
+        if is_cut_off and os.name == "posix":
+            _remove_left(self._path)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            if os.name == "posix":  # Windows removes it when it is closed, and not before
-                claim.unlink(missing_ok=True)
             os.close(descriptor)
-
-
-def _locked(claim: Path, work: bytes) -> int | None:
-    """The open file of a claim, locked, which holds what tells the work; None where that cannot be done.
-
-    Raises:
-        BlockingIOError: another process has it locked.
-    """
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE_SECONDS)
-        try:
-            # On Windows the file itself is the lock: it goes with its process.
-            flags = os.O_RDWR | os.O_CREAT if os.name == "posix" else os.O_CREAT | os.O_EXCL | os.O_TEMPORARY  # type: ignore[attr-defined]
-            descriptor = os.open(claim, flags, 0o666)
-        except FileExistsError:
-            continue
-        except (OSError, ValueError):
-            return None
-        if os.name != "posix":
-            return descriptor
-        if lock(descriptor) is not False and os.fstat(descriptor).st_nlink:  # nobody has removed it meanwhile
-            if work or os.fstat(descriptor).st_size:  # a claim that was left may tell other work
-                with contextlib.suppress(OSError):  # a full disk: then the lock alone tells
-                    os.ftruncate(descriptor, 0)
-                    os.write(descriptor, work)
-            return descriptor
-        known = os.read(descriptor, 64)
-        os.close(descriptor)
-        if work and known == work:
-            return None
-    raise BlockingIOError(f"{claim} is held by another process")
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool | None:

@@ -16,6 +16,19 @@ NAMES = (
 LEFT_OUT = {".dds": 1, ".svg": 1, "inner archive": 2, "hidden file": 2, ".txt": 1, "no suffix": 1}
 
 
+@pytest.mark.parametrize("name", [".0123456789abcdef.partial.claim", ".0123456789abcdef.partial.png"])
+def test_what_a_killed_command_left_half_written_is_no_member_and_not_counted(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        for one in ("a.png", name):
+            (folder / one).write_bytes(b"x")
+            archive.writestr(one, b"x")
+    for source in (folder, tmp_path / "archive.zip"):
+        listing = list_source(source, "anime", None)
+        assert ([member.label for member in listing.members], listing.left_out) == (["a.png"], {})
+
+
 def test_what_is_no_member_is_counted(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:

@@ -16,7 +16,19 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, get_args, get_origin, get_type_hints
 
-from anime2real.cli.terminal import DEBUG, DONE, FAILED, INTERRUPTED, READER_GONE, STDIN, STDOUT, USAGE, complain
+from anime2real.cli.ending import Terminated, end_in_order
+from anime2real.cli.terminal import (
+    DEBUG,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    READER_GONE,
+    SIGNALLED,
+    STDIN,
+    STDOUT,
+    USAGE,
+    complain,
+)
 from anime2real.cli.translate import translate
 from anime2real.errors import UsageError, UserError
 
@@ -34,6 +46,7 @@ def program() -> NoReturn:
     So does a training in several processes: while the cores are busy, gloo's threads now and then abort one that Python
     takes down, and torchrun would call the training failed.
     """
+    end_in_order()
     code = main()
     in_several = sys.argv[1:2] == ["train"] and os.environ.get("WORLD_SIZE", "1") != "1"
     if not in_several and (sys.argv[1:2] != ["translate"] or threading.active_count() > 1):
@@ -49,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 done, 1 something failed, 2 bad usage, 130 interrupted, 141 nobody reads what we print.
+        0 done, 1 something failed, 2 bad usage, 130 interrupted, 141 nobody reads what we print, 128 and the number of
+        a signal that asked to end.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in tokens
@@ -168,8 +182,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             complain(str(error))
         case KeyboardInterrupt():
             kept = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
-            complain(": ".join(("interrupted", *map(str, kept))))
-            return INTERRUPTED
+            complain(": ".join(("terminated" if isinstance(error, Terminated) else "interrupted", *map(str, kept))))
+            return SIGNALLED + error.number if isinstance(error, Terminated) else INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
         case FileNotFoundError(strerror=str()):  # of `os.getcwd`, which names none

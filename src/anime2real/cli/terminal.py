@@ -8,6 +8,8 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+SIGNALLED: Final = 128
+"""To which the number of another signal is added, as shells do."""
 READER_GONE: Final = 141
 """Nobody reads what is printed any more."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
+from anime2real.atomic import is_partial
 from anime2real.data.pack import PackError
 from anime2real.domain import Domain
 from anime2real.image.files import SUFFIXES, head_of
@@ -98,6 +99,8 @@ def list_source(path: Path, domain: Domain | None, layout: dict[str, Domain] | N
     for label, (name, stamp) in sorted(names.items()):
         pure = PurePosixPath(label)
         suffix = pure.suffix.lower()
+        if is_partial(pure.name):  # of a command that writes there, or was killed: nobody put it there
+            continue
         if any(part.startswith((".", "__MACOSX")) for part in pure.parts):
             left_out["hidden file"] += 1
         elif suffix not in SUFFIXES:
