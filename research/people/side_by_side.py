@@ -7,8 +7,9 @@
     python research/people/side_by_side.py WORK bring FOLDER D G       # bundles, figures and last samples of the runs
 
 Before `go`, WORK holds table.csv (new_pictures/make_pack.py table) and models/, the enlarger's. `warm` and `go` return
-at once, and work on without the shell that gave them; a machine without a GPU does all of it on the CPU. Of runs that
-are through people/discriminators.py takes the discriminators; `--discriminators FILE` goes on with them.
+at once, and work on without the shell that gave them; a machine without a GPU does all of it on the CPU. `--together`
+gives a run all GPUs: more pairs in the same minutes (give it `--more="--batch-size 64"` on four). Of runs that are
+through people/discriminators.py takes the discriminators; `--discriminators FILE` goes on with them.
 """
 
 import argparse
@@ -84,15 +85,20 @@ def prepare(work: Path, pictures: Path, pack: Path, *, enlarge: bool) -> None:
 
 
 def train(given: argparse.Namespace, pack: Path, folder: Path, budget: Sequence[str], head_start: float) -> None:
-    """All runs at once, a device each."""
-    runs = []
-    for name, place in zip(given.runs, itertools.cycle(devices())):
+    """All runs at once, a device each, or each on all devices."""
+    runs, places = [], devices()
+    for name, place in zip(given.runs, itertools.cycle(places)):
         options = [*RUNS[name], *shlex.split(given.more)]
         if options[0] == "student":
             options += ["--set", f"head_start={0 if given.discriminators else head_start}"]
             options += ["--set", f"discriminators_from={given.discriminators}"] if given.discriminators else []
-        where = ("--data", pack, "-o", folder / name, "--device", place, "--quiet")
-        runs.append(started(folder / f"{name}.log", "-m", "anime2real", "train", *options, *where, *budget))
+        command = ("-m", "anime2real", "train", *options, "--data", pack, "-o", folder / name, "--quiet", *budget)
+        if given.together:
+            on_all = ("-m", "torch.distributed.run", "--nproc-per-node", len(places), *command)
+            runs.append(started(folder / f"{name}.log", *on_all))
+            runs[-1].wait()
+        else:
+            runs.append(started(folder / f"{name}.log", *command, "--device", place))
     print(f"ended with {[run.wait() for run in runs]}", flush=True)
 
 
@@ -152,6 +158,7 @@ def main() -> None:
         one.add_argument(
             "--more", default="", help='options of every `anime2real train`, as in --more="--batch-size 8"'
         )
+        one.add_argument("--together", action="store_true", help="one run after the other, each on all GPUs")
         one.add_argument("--seconds", type=float, required=name == "go", help="until the runs end")
         one.add_argument("--head-start", type=float, default=0.15)
         one.add_argument("--until", type=float, help=argparse.SUPPRESS)
