@@ -38,12 +38,13 @@ def test_photographs_are_chosen_once_and_held_out_by_the_list(
     pack: Path, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = tmp_path / "names.txt"
-    assert main(["pack", "hold-out", str(pack), str(names), "--of-each", "3"]) == 0
+    assert main(["pack", "hold-out", str(pack), str(names), "--of-each", "3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"pack": str(pack), "held_out": 3}
     listed = names.read_text().splitlines()
     assert len(listed) == 3
     again = shutil.copytree(toy.pack, tmp_path / "again")
     assert main(["pack", "hold-out", str(again), str(names)]) == 0
+    assert capsys.readouterr().out == f"{again}: 3 photographs of {names} held out, to test on\n"
     test = {Pack(again).index[row]["file"] for row in Pack(again).rows("real", "test")}
     assert set(listed) < test
     assert Pack(again).index == Pack(pack).index
@@ -79,6 +80,34 @@ def test_a_list_that_is_there_is_not_written_over(
 def test_hair_needs_landmarks(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pack", "add-hair", str(pack), "--quiet"]) == 1
     assert "no landmarks, which hair needs" in capsys.readouterr().err
+
+
+def test_what_became_of_hair_labels_and_an_archive_is_said_in_words_or_json(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("anime2real.data.hair_masks.add_hair", lambda *_, **__: 1234)
+    monkeypatch.setattr("anime2real.data.labels.add_labels", lambda *_, table, **__: 3 if table else 0)
+    archive, again, counts = tmp_path / "pack.zip", tmp_path / "again", Pack(pack).meta["counts"]
+    assert main(["pack", "archive", str(pack), str(archive)]) == 0
+    in_all = [f"{c['train']} {kind} to train on and {c['test']} to test on" for kind, c in
+              zip(("drawings", "photographs"), counts.values(), strict=True)]  # fmt: skip
+    for arguments, words, facts in (
+        (["add-hair", str(pack)], "the hair of 1,234 pictures has a colour", {"hair": 1234}),
+        (["add-labels", str(pack)], "all faces have labels", {"from_table": 0}),
+        (["add-labels", str(pack), "--labels-from", str(archive)],
+         "all faces have labels, 3 of them from the table", {"from_table": 3}),
+        (["restore", str(archive), "-o", str(again)], ", ".join(in_all), {"counts": counts}),
+    ):  # fmt: skip
+        folder = again if arguments[0] == "restore" else pack
+        for more in ([], ["--json"]):
+            shutil.rmtree(again, ignore_errors=True)
+            capsys.readouterr()
+            assert main(["pack", *arguments, *more]) == 0
+            said = capsys.readouterr().out
+            if more:
+                assert json.loads(said) == {"pack": str(folder), **facts}
+            else:
+                assert said == f"{folder}: {words}\n"
 
 
 def test_a_pack_goes_to_an_archive_and_back_without_torch(pack: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_table_is_believed_before_the_face(faces: Path, tmp_path: Path, capsys
     rows = [f"anime,{names[0].removeprefix('anime/')},man,67", f"anime,{names[1].removeprefix('anime/')},,12"]
     rows.append("real,train/astronaut.jpg,woman,40")
     table.write_text("archive,member,sex,age\n" + "\n".join(rows) + "\n")
-    assert main(["pack", "add-labels", str(pack), "--labels-from", str(table), "--quiet"]) == 0
+    assert main(["pack", "add-labels", str(pack), "--labels-from", str(table), "--quiet", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["from_table"] == 3
     after = entries_of(pack)
     assert after[names[0]]["who"] == [1.0, 0.67]

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -101,7 +101,7 @@ def _of_pairs(pack: "Pack") -> Iterator[str]:
 
 
 @pack.command
-def add_hair(folder: Folder, /, *, processes: int | None = None, quiet: bool = False) -> int:
+def add_hair(folder: Folder, /, *, processes: int | None = None, quiet: bool = False, as_json: Json = False) -> int:
     """Find the hair in a pack, as `prepare --hair` does; hair that was found before is found anew.
 
     The pack gets hair.npy and another sum, so a run on it cannot resume one from before.
@@ -110,18 +110,26 @@ def add_hair(folder: Folder, /, *, processes: int | None = None, quiet: bool = F
         folder: the pack, prepared with --crop face or tilted.
         processes: to use; all cores if not given.
         quiet: no progress.
+        as_json: print a line of JSON in place of words.
     """
     from anime2real.data.hair_masks import add_hair as find
     from anime2real.progress import Progress
 
     with Progress(quiet=quiet) as progress:
         known = find(folder, processes=processes, progress=progress)
-    print(json.dumps({"pack": str(folder), "hair": known}))
+    _say({"pack": str(folder), "hair": known}, f"the hair of {known:,} pictures has a colour", as_json)
     return 0
 
 
 @pack.command
-def add_labels(folder: Folder, /, *, labels_from: Annotated[Path | None, There] = None, quiet: bool = False) -> int:
+def add_labels(
+    folder: Folder,
+    /,
+    *,
+    labels_from: Annotated[Path | None, There] = None,
+    quiet: bool = False,
+    as_json: Json = False,
+) -> int:
     """Read sex and age off the faces of a pack, as `prepare --labels` does; labels that are there are read anew.
 
     The pack gets another sum, so a run on it cannot resume one from before.
@@ -130,18 +138,22 @@ def add_labels(folder: Folder, /, *, labels_from: Annotated[Path | None, There] 
         folder: the pack, prepared with --crop face or tilted.
         labels_from: a CSV table with the columns archive, member, sex and age of those that are known.
         quiet: no progress.
+        as_json: print a line of JSON in place of words.
     """
     from anime2real.data.labels import add_labels as read
     from anime2real.progress import Progress
 
     with Progress(quiet=quiet) as progress:
         known = read(folder, table=labels_from, progress=progress)
-    print(json.dumps({"pack": str(folder), "from_table": known}))
+    words = f"all faces have labels, {known:,} of them from the table" if labels_from else "all faces have labels"
+    _say({"pack": str(folder), "from_table": known}, words, as_json)
     return 0
 
 
 @pack.command
-def hold_out(folder: Folder, names: Path, /, *, of_each: int | None = None, min_scale: float = 0.0) -> int:
+def hold_out(
+    folder: Folder, names: Path, /, *, of_each: int | None = None, min_scale: float = 0.0, as_json: Json = False
+) -> int:
     """Move photographs from a pack's training split to its test split, to measure by.
 
     Packs of other sizes of the same archives hold back the same people by the same list.
@@ -151,6 +163,7 @@ def hold_out(folder: Folder, names: Path, /, *, of_each: int | None = None, min_
         names: a text file with a photograph's name a line, as index.jsonl has it.
         of_each: choose so many sharp ones of each source, and write the list first.
         min_scale: pixels of its file that a photograph must have for each of the pack's to be chosen.
+        as_json: print a line of JSON in place of words.
     """
     from anime2real.atomic import atomic_file
     from anime2real.data.hold_out import choose_held_out
@@ -174,7 +187,9 @@ def hold_out(folder: Folder, names: Path, /, *, of_each: int | None = None, min_
         listed = {line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{names} cannot be read ({reason(error)}): give a text file with a name a line") from error
-    print(json.dumps({"pack": str(folder), "held_out": move(folder, listed)}))
+    held = move(folder, listed)
+    photographs = "1 photograph" if held == 1 else f"{held:,} photographs"
+    _say({"pack": str(folder), "held_out": held}, f"{photographs} of {names} held out, to test on", as_json)
     return 0
 
 
@@ -224,15 +239,27 @@ def archive(folder: Folder, file: Path, /, *, quality: int = 80, parts: int = 1)
 
 
 @pack.command
-def restore(archives: Annotated[list[Path], There], /, *, output: Output) -> int:
+def restore(archives: Annotated[list[Path], There], /, *, output: Output, as_json: Json = False) -> int:
     """Restore a pack from all of its archives; its meta.json says that the pictures were recoded.
 
     Args:
         archives: all parts.
         output: the pack's folder.
+        as_json: print a line of JSON in place of words.
     """
+    from anime2real.cli.prepare import in_words
     from anime2real.data.archive import restore_pack
+    from anime2real.data.pack import Pack
+    from anime2real.image.decode import printable
 
     restore_pack(archives, output)
-    print(json.dumps({"pack": str(output)}))
+    facts = {"pack": str(output), "counts": Pack(output).meta["counts"]}
+    print(json.dumps(facts) if as_json else printable(in_words({**facts, "dropped": {}})))
     return 0
+
+
+def _say(facts: dict[str, Any], words: str, as_json: bool) -> None:
+    """Print what became of a pack."""
+    from anime2real.image.decode import printable
+
+    print(json.dumps(facts) if as_json else printable(f"{facts['pack']}: {words}"))
