@@ -26,9 +26,8 @@ ONE: Final = 256
 BAND: Final = 16_384
 """Pixels that are made at once, so that what lies between stays in the processor's cache."""
 
-_HALVES: Final = np.uint64(0x0080_0080_0080_0080)
-_LEVELS: Final = np.uint64(0x00FF_00FF_00FF_00FF)
-_EIGHT: Final = np.uint64(8)
+_FOUR_TIMES: Final = np.uint64(0x0001_0001_0001_0001)
+_ONES: Final = np.uint64(ONE) * _FOUR_TIMES
 
 
 def warped(pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], mask: Pixels | None = None) -> Pixels:
@@ -44,8 +43,8 @@ def warped(pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], m
         (height, width, 4).
     """
     height, width, channels = pixels.shape
-    packed = np.zeros((height, width), np.uint64)
-    levels = packed.view(np.uint16).reshape(height, width, 4)
+    packed = np.zeros(height * width + width + 1, np.uint64)  # beyond the last pixel, the weight is 0
+    levels = packed[: height * width].view(np.uint16).reshape(height, width, 4)
     levels[..., :channels] = pixels
     if mask is not None:
         levels[..., 3] = mask
@@ -56,46 +55,66 @@ def warped(pixels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], m
     )
     result = np.empty((size[1], size[0], 4), np.uint8)
     rows = max(1, BAND // size[0])
+    mix = _Mixer(packed, width, (rows, size[0]))
     for top in range(0, size[1], rows):
         band = slice(top, top + rows)
-        columns = np.clip(x + (x_down[band, None] + shift[0]), 0, ONE * (width - 1))
-        lines = np.clip(y + (y_down[band, None] + shift[1]), 0, ONE * (height - 1))
-        result[band] = _mixed(packed.ravel(), width, columns, lines).view(np.uint16).reshape(*columns.shape, 4)
+        columns = np.add(x, x_down[band, None] + shift[0])
+        lines = np.add(y, y_down[band, None] + shift[1])
+        np.clip(columns, 0, ONE * (width - 1), out=columns)
+        np.clip(lines, 0, ONE * (height - 1), out=lines)
+        result[band] = mix(columns, lines).reshape(*columns.shape, 4)
     return result
 
 
-def _mixed(packed: NDArray[np.uint64], width: int, x: NDArray[np.int32], y: NDArray[np.int32]) -> NDArray[np.uint64]:
-    """The four pixels around each place, weighted by how near they are.
+class _Mixer:
+    """Mixes the four pixels around places, weighted by how near they are, in memory that it keeps.
 
     Args:
-        packed: of pictures of a width, row by row.
-        x, y: the places, 256ths of a px.
+        packed: pixels of pictures of a width, row by row, and a row and one more.
+        shape: rows and columns of the places, at most.
     """
-    at = (y >> 8).astype(np.intp) * width + (x >> 8)
-    right, low = (x & (ONE - 1)).astype(np.uint64), (y & (ONE - 1)).astype(np.uint64)
-    left, high = ONE - right, ONE - low
 
-    def row(first: NDArray[np.intp]) -> NDArray[np.uint64]:
-        mixed = packed.take(first, mode="clip")  # beyond the last pixel, the weight is 0
-        mixed *= left
-        neighbours = packed.take(first + 1, mode="clip")
-        neighbours *= right
-        mixed += neighbours
-        return _levels(mixed)
+    def __init__(self, packed: NDArray[np.uint64], width: int, shape: tuple[int, int]) -> None:
+        self._packed, self._width = packed, width
+        self._at = np.empty(shape, np.intp)
+        self._made = [np.empty(shape, np.uint64) for _ in range(5)]
 
-    upper, lower = row(at), row(at + width)
-    upper *= high
-    lower *= low
-    upper += lower
-    return _levels(upper)
+    def __call__(self, x: NDArray[np.int32], y: NDArray[np.int32]) -> NDArray[np.uint16]:
+        """The levels at places in 256ths of a px, four of each; the next call overwrites them and the places."""
+        at, (right, left, upper, lower, other) = self._at[: len(x)], (made[: len(x)] for made in self._made)
+        _weights(x, right, left)
+        lines = y >> 8
+        lines *= self._width
+        lines += x >> 8
+        at[...] = lines
+        for row, first in ((upper, 0), (lower, self._width)):
+            self._packed[first:].take(at, out=row, mode="clip")
+            self._packed[first + 1 :].take(at, out=other, mode="clip")
+            _mix(row, other, left, right)
+        _weights(y, right, left)
+        return _mix(upper, lower, left, right)
 
 
-def _levels(sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Sums of weighted levels, rounded to levels, in place."""
-    sums += _HALVES
-    sums >>= _EIGHT
-    sums &= _LEVELS
-    return sums
+def _weights(places: NDArray[np.int32], after: NDArray[np.uint64], before: NDArray[np.uint64]) -> None:
+    """Set the weights of the pixels after and before places, in 256ths of a px, four times in each number."""
+    after[...] = places & (ONE - 1)
+    after *= _FOUR_TIMES
+    np.subtract(_ONES, after, out=before)
+
+
+def _mix(
+    one: NDArray[np.uint64], other: NDArray[np.uint64], weight: NDArray[np.uint64], rest: NDArray[np.uint64]
+) -> NDArray[np.uint16]:
+    """Weighted levels added and rounded to levels, in place of the first."""
+    (first, second), (more, less) = (
+        (number.view(np.uint16) for number in pair) for pair in ((one, other), (weight, rest))
+    )
+    first *= more
+    second *= less
+    first += second
+    first += np.uint16(ONE // 2)
+    first >>= np.uint16(8)
+    return first
 
 
 def sharpness(scale: float) -> float:
@@ -109,13 +128,23 @@ def sharpened(pixels: Pixels, share: float) -> Pixels:
     given = round(64 * share)  # in 64ths, so that 16 bits hold all
     if not given:
         return pixels
-    levels = pixels.astype(np.int16)
-    inner = levels[1:-1, 1:-1] * np.int16(64 + 4 * given) + np.int16(32)
-    for neighbours in (levels[:-2, 1:-1], levels[2:, 1:-1], levels[1:-1, :-2], levels[1:-1, 2:]):
-        inner -= np.int16(given) * neighbours
-    inner >>= 6
-    result = pixels.copy()
-    result[1:-1, 1:-1] = inner.clip(0, 255, out=inner)
+    (height, width, channels), result = pixels.shape, pixels.copy()
+    rows = max(1, BAND // width)
+    for top in range(1, height - 1, rows):
+        end = min(top + rows, height - 1)
+        levels = pixels[top - 1 : end + 1].reshape(end - top + 2, -1).astype(np.int16)
+        inner = levels[1:-1, channels:-channels]
+        around = levels[:-2, channels:-channels] + levels[2:, channels:-channels]
+        around += levels[1:-1, : -2 * channels]
+        around += levels[1:-1, 2 * channels :]
+        around *= np.int16(given)
+        sharp = inner * np.int16(64 + 4 * given)
+        sharp += np.int16(32)
+        sharp -= around
+        sharp >>= np.int16(6)
+        np.clip(sharp, 0, 255, out=sharp)
+        part = result[top:end, 1:-1]
+        part[...] = sharp.reshape(part.shape)
     return result
 
 
@@ -135,8 +164,8 @@ def warped_with_mask(
 def _warped_sharply(
     picture: Image.Image, matrix: NDArray[np.float64], size: tuple[int, int], mask: Pixels | None = None
 ) -> Pixels:
-    sharp = sharpened(np.asarray(picture), sharpness(float(np.hypot(*matrix[:, 0]))))
-    return warped(sharp, matrix, size, mask)
+    four = np.frombuffer(picture.tobytes("raw", "RGBX"), np.uint8).reshape(picture.height, picture.width, 4)
+    return warped(sharpened(four, sharpness(float(np.hypot(*matrix[:, 0])))), matrix, size, mask)
 
 
 def _picture(four: Pixels) -> Image.Image:
