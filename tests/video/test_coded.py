@@ -10,6 +10,8 @@ import pytest
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageFilter
 
+from anime2real.face.paste_back import grain
+from anime2real.image.picture import light
 from anime2real.video.clip import ClipLimits
 from anime2real.video.coded import Coded
 from anime2real.video.film import Film
@@ -73,6 +75,18 @@ def test_its_light_is_that_of_the_picture() -> None:
         for c in Coded(frame, usual_space(frame)).whole.split()
     )
     assert abs(grey - (0.299 * red + 0.587 * green + 0.114 * blue)).mean() < 3  # BT.601, since it is no HD
+
+
+def test_its_grain_is_that_of_the_picture() -> None:
+    noise = np.random.default_rng(0).normal(128, 5, (SIZE[1], SIZE[0], 1)).repeat(3, -1)
+    rgb = av.VideoFrame.from_ndarray(np.rint(noise).astype(np.uint8), format="rgb24")
+    coded = Coded(VideoReformatter().reformat(rgb, format="yuv420p", dst_color_range=1), usual_space(rgb))
+    box, everywhere = (33, 17, 150, 120), (0, 0, *SIZE)
+    np.testing.assert_allclose(light(coded, box), light(coded.whole, box), atol=3)
+    np.testing.assert_array_equal(light(coded, everywhere)[17:120, 33:150], light(coded, box))
+    of_light, of_picture = (grain(light(p, everywhere), np.ones(SIZE[::-1], bool)) for p in (coded, coded.whole))
+    assert of_light == pytest.approx(of_picture, rel=0.02)
+    assert of_light == pytest.approx(5, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ What is replaced is the head of the crop and that of the result together; `face.
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from anime2real.face.blend import blended, level_table
 from anime2real.face.geometry import Similarity, Size, extent, scaling
 from anime2real.face.heads import Masks, head_masks
-from anime2real.image.picture import Picture
+from anime2real.image.picture import Light, Picture, light
 from anime2real.image.warp import warped_with_mask
 
 Pixels = NDArray[np.uint8]
@@ -49,8 +49,9 @@ NOISE: Final = 256
 ROWS: Final = 96
 """Of a picture, at most, are looked at for its grain."""
 
+LEAST_GRAIN: Final = 0.7
 MOST_GRAIN: Final = 10.0
-"""Standard deviation, in levels, of the strongest grain that is added."""
+"""Standard deviation, in levels, of the weakest and the strongest grain that is added."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def with_head(image: AnyPicture, head: Head | None, to_unit: Similarity) -> AnyP
     back = Similarity(1 + 0j, complex(left, top)).then(place)
     size = (right - left, bottom - top)
     placed, cover = _placed(head.made, head.opacity, back, size)
-    grained = _grained(placed, image.crop((left, top, right, bottom)), np.asarray(cover))
+    grained = _grained(placed, light(image, (left, top, right, bottom)), np.asarray(cover))
     copy.paste(grained, (left, top), cover)
     return copy
 
@@ -138,20 +139,23 @@ def dimming(image: Image.Image) -> float:
     return min(1.0, max(DARKEST, brightest / BRIGHT))
 
 
-def _grained(result: Image.Image, around: Image.Image, cover: Pixels) -> Image.Image:
+def _grained(result: Image.Image, around: Light, cover: Pixels) -> Image.Image:
     """The result with as much grain as there is around it, the same each time.
 
     Args:
-        result, around: RGB, of one size.
+        result: RGB.
+        around: (H, W), the light of what it goes into (`image.picture.light`).
         cover: (H, W), where the result goes.
     """
     outside, inside = cover < 12, cover > 242
-    if min(outside.sum(), inside.sum()) < 500:
+    if min(np.count_nonzero(outside), np.count_nonzero(inside)) < 500:
+        return result
+    if (wanted := grain(around, outside)) < LEAST_GRAIN:
         return result
     pixels = np.asarray(result)
-    wanted, there = grain(np.asarray(around), outside), grain(pixels, inside)
+    there = grain(light(result, (0, 0, *result.size)), inside)
     more = float(np.sqrt(max(0.0, wanted**2 - there**2)))
-    if more < 0.7:
+    if more < LEAST_GRAIN:
         return result
     grained, noise = np.empty_like(pixels), _noise() * np.float32(min(more, MOST_GRAIN))
     height, width = cover.shape
@@ -168,18 +172,14 @@ def _noise() -> NDArray[np.float32]:
     return np.random.default_rng(0).standard_normal((NOISE, NOISE), np.float32)
 
 
-def grain(picture: Pixels, where: NDArray[np.bool_]) -> float:
-    """The standard deviation of the grain of a picture, (H, W, 3), in levels, read off its flat places.
+def grain(around: Light, where: NDArray[np.bool_]) -> float:
+    """The standard deviation of the grain of a picture, by its light, (H, W), in levels, read off its flat places.
 
     Immerkær, "Fast noise variance estimation", 1996, with the median in place of the mean, which edges do not move.
     """
-    step = max(1, len(picture) // ROWS)
-
-    def row(number: int) -> NDArray[Any]:
-        taken = picture[number : len(picture) - 2 + number : step].astype(np.int16)
-        return np.asarray(taken[..., 0] + taken[..., 1] + taken[..., 2])
-
-    down = row(0) - 2 * row(1) + row(2)
+    step = max(1, len(around) // ROWS)
+    upper, middle, lower = (around[number : len(around) - 2 + number : step] for number in range(3))
+    down = upper - 2 * middle + lower
     both = down[:, :-2] - 2 * down[:, 1:-1] + down[:, 2:]
     return float(np.median(abs(both[where[1:-1:step, 1:-1]])) / 0.6745 / 6 / 3)
 

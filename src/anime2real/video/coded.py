@@ -13,7 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from anime2real.image.picture import some_pixels
+from anime2real.image.picture import Box, Light, some_pixels
 
 FORMAT: Final = "yuv420p"
 
@@ -31,9 +31,10 @@ BLACK: Final = 16
 WHITE: Final = 235
 """The light of films is between these (ITU-R BT.709)."""
 
-_GREY: Final = [round(min(255, max(0, (level - BLACK) * 255 / (WHITE - BLACK)))) for level in range(256)]
+_GREY: Final = [min(255.0, max(0.0, (level - BLACK) * 255 / (WHITE - BLACK))) for level in range(256)]
+_LEVELS: Final = list(map(round, _GREY))
+_LIGHT: Final = np.rint(3 * np.array(_GREY)).astype(np.int16)
 
-Box = tuple[int, int, int, int]
 Plane = NDArray[np.uint8]
 
 
@@ -83,7 +84,7 @@ class Coded:
         """Its light at a smaller size, L."""
         every = some_pixels(self.size)
         light = Image.fromarray(_planes(self._frame, (0, 0, *self.size))[0][::every, ::every])
-        return light.point(_GREY).resize(size, Image.Resampling.BOX)
+        return light.point(_LEVELS).resize(size, Image.Resampling.BOX)
 
     def crop(self, box: Box, /) -> Image.Image:
         """The part between left, top, right and bottom, RGB."""
@@ -91,6 +92,13 @@ class Coded:
         part = av.VideoFrame(*_padded(even), FORMAT)
         _copy(_planes(self._frame, even), _planes(part, (0, 0, right - left, bottom - top)))
         return self._rgb(part).crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
+
+    def light(self, box: Box, /) -> Light:
+        """As `image.picture.Lit.light`."""
+        left, top, *_ = even = _even(box)
+        plane = _planes(self._frame, even)[0]
+        part: Light = _LIGHT[plane[box[1] - top : box[3] - top, box[0] - left : box[2] - left]]
+        return part
 
     def copy(self) -> "Coded":
         """The same once more, to be pasted into or encoded, without what the decoder said of it."""
@@ -102,15 +110,19 @@ class Coded:
         """Put a part, RGB, where its left and top are to be, as far as its mask, L, covers what is there."""
         left, top, right, bottom = even = _even((*at, at[0] + part.width, at[1] + part.height))
         inside, size = (at[0] - left, at[1] - top), (right - left, bottom - top)
-        rgb = av.VideoFrame(*_padded(even), "rgb0")  # four bytes a pixel, as Pillow has them
-        image, opacity = Image.new("RGB", (rgb.width, rgb.height)), Image.new("L", size)
-        image.paste(part, inside)
+        rgb: Any = av.VideoFrame(*_padded(even), "rgb0")  # four bytes a pixel, as Pillow has them
+        pixels = np.frombuffer(rgb.planes[0], np.uint32).reshape(rgb.height, -1)
+        pixels[...] = 0
+        here = pixels[inside[1] : inside[1] + part.height, inside[0] : inside[0] + part.width]
+        here[...] = np.frombuffer(part.tobytes("raw", "RGBX"), np.uint32).reshape(here.shape)
+        opacity = Image.new("L", size)
         opacity.paste(mask, inside)
-        rgb.planes[0].update(image.tobytes("raw", "RGBX", rgb.planes[0].line_size, 1))
         made = _CONVERTERS.reformat(rgb, FORMAT, dst_colorspace=self._space, dst_color_range=ColorRange.MPEG)
         opacities = opacity, *[opacity.reduce(2)] * 2
         for mine, new, cover in zip(_planes(self._frame, even), _planes(made, (0, 0, *size)), opacities, strict=True):
-            mine[...] = np.asarray(Image.composite(Image.fromarray(new), Image.fromarray(mine), cover))
+            below = Image.fromarray(mine)
+            below.paste(Image.fromarray(new), mask=cover)
+            mine[...] = np.asarray(below)
 
     def encodable(self) -> Any:
         """A frame for the encoder, which changes it: this is not used any more."""
