@@ -81,6 +81,7 @@ class Film:
         self.expected = stream.frames or (round(seconds * self._rate) if seconds else None)
         self._seconds = seconds
         tracks = known_sounds(container.streams.audio)
+        self._has_sound = bool(tracks)
         sounds = ", ".join(sorted({sound.codec_context.name for sound in tracks}))
         self.suffix = next((end for end, kind in _KINDS.items() if holds(kind, tracks)), "")
         if not self.suffix:
@@ -184,23 +185,28 @@ class Film:
         with self._as_clip_errors(), ExitStack() as opened:
             options = {"movflags": "+faststart"} if kind == "mp4" else {}
             first = opened.enter_context(av.open(url(segments[0])))
-            source: Any = opened.enter_context(self._open())
             container: Any = opened.enter_context(av.open(url(target), "w", format=kind, options=options))
             container.metadata["comment"] = f"{marks.SOFTWARE}; DigitalSourceType {marks.GENERATED}"
             if kind == "matroska":
                 container.metadata["XMP"] = marks.packet(making)
             picture = container.add_stream_from_template(first.streams.video[0])
-            tracks = known_sounds(source.streams.audio)
-            sounds = {sound.index: copy_of(sound, container) for sound in tracks}
-            for sound in tracks:
-                if "language" in sound.metadata:
-                    sounds[sound.index].metadata["language"] = sound.metadata["language"]
-            packets = picture_packets(segments, picture), sound_packets(source, sounds)
+            packets = [picture_packets(first, segments[1:], picture)]
+            if self._has_sound:
+                packets.append(self._sound(opened.enter_context(self._open()), container))
             for packet in heapq.merge(*packets, key=decoded_at):
                 container.mux(packet)
         if self.suffix == "mp4":
             with target.open("ab") as file:
                 file.write(marks.mp4_box(making))
+
+    def _sound(self, source: Any, container: Any) -> Iterator[Any]:
+        """The packets of the film's sound, for new streams of a container."""
+        tracks = known_sounds(source.streams.audio)
+        sounds = {sound.index: copy_of(sound, container) for sound in tracks}
+        for sound in tracks:
+            if "language" in sound.metadata:
+                sounds[sound.index].metadata["language"] = sound.metadata["language"]
+        return sound_packets(source, sounds)
 
     def _check_size(self, width: int, height: int) -> None:
         allowed = self._limits.picture.max_pixels

@@ -36,18 +36,18 @@ def known_sounds(sounds: Sequence[Any]) -> list[Any]:
     return [sound for sound in sounds if sound.codec_context is not None and sound.codec_context.name]
 
 
-def picture_packets(segments: Sequence[Path], stream: Any) -> Iterator[Any]:
-    """The packets of segments, one segment behind the other, for a stream of pictures."""
-    for path in segments:
+def picture_packets(first: Any, others: Sequence[Path], stream: Any) -> Iterator[Any]:
+    """The packets of segments, the first of which is open, one behind the other, for a stream of pictures."""
+    yield from _moved(first.demux(video=0), lambda packet: stream)
+    for path in others:
         with av.open(url(path)) as container:
             yield from _moved(container.demux(video=0), lambda packet: stream)
 
 
 def sound_packets(source: Any, streams: dict[int, Any]) -> Iterator[Any]:
     """The packets of sound of a clip, for the streams of a result, by the index of the stream that each copies."""
-    if streams:
-        wanted = [stream for stream in source.streams.audio if stream.index in streams]
-        yield from _moved(source.demux(*wanted), lambda packet: streams[packet.stream.index])
+    wanted = [stream for stream in source.streams.audio if stream.index in streams]
+    yield from _moved(source.demux(*wanted), lambda packet: streams[packet.stream.index])
 
 
 def _moved(packets: Iterator[Any], stream: Callable[[Any], Any]) -> Iterator[Any]:
