@@ -1,6 +1,6 @@
 """Videos in and out: sound, time stamps, colours, rotation, limits, and what cannot be dealt with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -66,6 +66,24 @@ def test_a_drawing_that_is_held_is_translated_once(
     every = run(source, tmp_path / "every.mp4", negative, segment=1)
     one, two = clips.decode(result.path)[0], clips.decode(every.path)[0]
     assert max(np.abs(levels(a) - levels(b)).mean() for a, b in zip(one, two, strict=True)) < 4
+
+
+def test_a_clip_whose_frames_fit_into_memory_is_decoded_once(
+    tmp_path: Path, film: Path, negative: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts, frames = [], Film.frames
+
+    def counted(self: Film, start: int = 0) -> Iterator[Frame]:
+        starts.append(start)
+        return frames(self, start)
+
+    monkeypatch.setattr(Film, "frames", counted)
+    once = run(film, tmp_path / "once.mp4", negative, segment=10)
+    assert starts == [0]
+    monkeypatch.setattr("anime2real.video.search.BACK_BYTES", (COUNT - 1) * 320 * 240 * 3 // 2)
+    twice = run(film, tmp_path / "twice.mp4", negative, segment=10)
+    assert starts == [0, 0, 0]
+    assert once.path.read_bytes() == twice.path.read_bytes()
 
 
 def test_frames_without_a_face_pass_through(tmp_path: Path, negative: Translator) -> None:

@@ -45,9 +45,9 @@ class Frame:
 
     @property
     def bytes(self) -> int:
-        """Of memory that it takes: four a pixel, as Pillow has them, or one and a half, as coded."""
-        width, height = self.picture.size
-        return width * height * (8 if isinstance(self.picture, Image.Image) else 3) // 2
+        """Of memory that it takes: four a pixel, as Pillow has them, twice if cut out, or one and a half, as coded."""
+        (width, height), cut_out = self.picture.size, self.cutout is not None
+        return width * height * (8 * (1 + cut_out) if isinstance(self.picture, Image.Image) else 3) // 2
 
     def grey(self, size: tuple[int, int]) -> Image.Image:
         """Its light at a smaller size, L."""

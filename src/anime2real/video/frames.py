@@ -16,7 +16,7 @@ from anime2real.face.paste_back import SEEN, Head, dimming, head_of
 from anime2real.face.who import Who
 from anime2real.network import Network
 from anime2real.pipeline import Crops, crop_faces, paste_known_heads, translate_crops
-from anime2real.video.clip import Clip, Frame
+from anime2real.video.clip import Frame
 from anime2real.video.outlines import AHEAD_SECONDS, Outlines
 from anime2real.video.temporal import Averages
 from anime2real.video.tracks import Track
@@ -70,23 +70,28 @@ def who_of_tracks(tracks: Sequence[Track], bundle: Bundle, asked: Who) -> list[W
 
 
 def translated_frames(
-    clip: Clip, start: int, tracks: Sequence[Track], translator: Network, segment: int, who: Sequence[Who]
+    frames: Iterator[Frame],
+    start: int,
+    tracks: Sequence[Track],
+    translator: Network,
+    segment: int,
+    who: Sequence[Who],
 ) -> Generator[Frame, None, None]:
-    """The frames from `start` on, their faces replaced; while the network works, the next ones are cut out, and the
-    ones before pasted back and written.
+    """Frames of a clip, their faces replaced; while the network works, the next ones are cut out, and the ones before
+    pasted back and written.
 
     Each segment begins with a batch of its own and without the faces of the one before: both may move a level in the
     result, and a resumed run is to give what a straight one gives.
 
     Args:
-        clip: whose frames they are.
+        frames: as they were decoded.
         start: number of the first one.
         tracks: the clip's faces.
         translator: that translates them.
         segment: frames in a segment.
         who: who each track's face becomes.
     """
-    source = enumerate(clip.frames(start), start)
+    source = enumerate(frames, start)
     seen: dict[int, tuple[float, NDArray[np.int16]]] = {}
     made: dict[int, NDArray[np.uint8]] = {}
 

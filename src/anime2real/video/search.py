@@ -1,20 +1,21 @@
 """The first reading of a clip: its faces are tracked, while the next frames are decoded in a thread of their own.
 
-The hidden folder of the clip keeps the tracks, and every 250 frames those that are not finished.
+The frames of a short clip are kept, so that it is decoded once. The hidden folder of the clip keeps the tracks, and
+every 250 frames those that are not finished.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from anime2real.progress import told_when_stopped
 from anime2real.video.clip import Clip, Frame
 from anime2real.video.kept import read_json, stopped_at, write_json
-from anime2real.video.track import Finder, Label, Tracker
+from anime2real.video.track import BACK_BYTES, Finder, Label, Tracker
 from anime2real.video.tracks import Track
 
 SEGMENT: Final = 250
@@ -34,12 +35,13 @@ ReportProgress = Callable[[str, int, int | None], None]
 @dataclass(frozen=True)
 class FacesSeen:
     """What the first reading of a clip gives: the time of each frame, s; whether it repeats the frame before; the
-    tracks, not steadied yet; what the user should know."""
+    tracks, not steadied yet; what the user should know; and the frames, if all take `BACK_BYTES` at most."""
 
     times: list[float]
     held: list[bool]
     tracks: list[Track]
     notes: tuple[str, ...]
+    frames: deque[Frame] = field(default_factory=deque)
 
 
 def search(
@@ -66,7 +68,7 @@ def _track(
     clip: Clip, finder: Finder, label: Label | None, folder: Path, key: str, progress: ReportProgress
 ) -> FacesSeen:
     times, tracker = _begun(folder / TRACKING, key, finder, label)
-    saved = len(times)
+    saved, kept, room = len(times), deque[Frame](), 0 if times else BACK_BYTES
     with (
         told_when_stopped(lambda: stopped_at("looking for faces", len(times), clip.expected, saved)),
         closing(_ahead(clip, len(times))) as frames,
@@ -74,14 +76,29 @@ def _track(
         for frame in frames:
             tracker(frame)
             times.append(frame.time)
+            room -= frame.bytes
+            kept.append(frame)
+            if room < 0:
+                kept.clear()
             progress("looking for faces", len(times), clip.expected)
             if len(times) >= saved + SEGMENT and (state := tracker.state()):
                 saved = len(times)
                 write_json(folder / TRACKING, {"key": key, "times": times, "tracker": state})
-    seen = FacesSeen(times, tracker.held, tracker.tracks(), clip.notes)
+    seen = FacesSeen(times, tracker.held, tracker.tracks(), clip.notes, kept)
     tracks = [track.as_record() for track in seen.tracks]
-    write_json(folder / TRACKS, {"key": key, **vars(seen), "tracks": tracks})
+    record = {"times": times, "held": seen.held, "tracks": tracks, "notes": seen.notes}
+    write_json(folder / TRACKS, {"key": key, **record})
     return seen
+
+
+def read_again(clip: Clip, seen: FacesSeen, start: int) -> Iterator[Frame]:
+    """The frames of a clip from number `start` on; those that were kept, which are let go, if there are any."""
+    if not seen.frames:
+        yield from clip.frames(start)
+    for number in range(len(seen.frames)):
+        frame = seen.frames.popleft()
+        if number >= start:
+            yield frame
 
 
 def _ahead(clip: Clip, start: int) -> Generator[Frame, None, None]:

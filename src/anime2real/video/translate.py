@@ -1,8 +1,9 @@
 """Translate clips: track the faces, steady their landmarks, translate them frame by frame and paste them back.
 
-A clip is read twice: first to track its faces, then to translate them. A hidden folder beside the result keeps what is
-finished: the tracks, saved every 250 frames, and a file for every 250 frames with its sum. The same command resumes
-from there, also after it was killed. The folder is removed when the result is complete, and after an error.
+A clip is read twice: first to track its faces, then to translate them; a short one is decoded once. A hidden folder
+beside the result keeps what is finished: the tracks, saved every 250 frames, and a file for every 250 frames with its
+sum. The same command resumes from there, also after it was killed. The folder is removed when the result is complete,
+and after an error.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ from anime2real.video.constants import code_sum, of_faces
 from anime2real.video.follow import FollowingFinder
 from anime2real.video.frames import translated_frames, who_of_tracks
 from anime2real.video.kept import read_json, stopped_at, write_json
-from anime2real.video.search import SEGMENT, TRACKS, ReportProgress, search
+from anime2real.video.search import SEGMENT, TRACKS, ReportProgress, read_again, search
 from anime2real.video.smooth import Floats, Smoothing, steady
 from anime2real.video.track import Finder
 from anime2real.video.tracks import Track
@@ -192,9 +193,10 @@ def _translate(
     ready = next((number for number, is_whole in enumerate(whole) if not is_whole), len(segments))
     kept = done = resumed = min(ready * options.segment, len(times))
     who = who_of_tracks(tracks, chosen.bundle, who_for(chosen.bundle, options.who))
+    frames = read_again(clip, seen, done)
     with (
         told_when_stopped(lambda: stopped_at("translating", done, len(times), kept)),
-        closing(translated_frames(clip, done, tracks, chosen, options.segment, who)) as results,
+        closing(translated_frames(frames, done, tracks, chosen, options.segment, who)) as results,
     ):
 
         def counted() -> Iterator[Frame]:
