@@ -62,7 +62,7 @@ export class Finder {
       const [isFace, isReal] = second.verdicts[k];
       const landmarks = second.points[k];
       const score = Math.sqrt(candidate.score * isFace) * agreement(candidate, squares[k], this.squareOf(landmarks));
-      const domain = (candidate.real + 2 * isReal) / 3 >= 0.5 ? "real" : "anime";
+      const domain = (candidate.real + isReal) / 2 >= 0.5 ? "real" : "anime";
       const crop = toTemplate(landmarks, template);
       const [x, y] = apply(inverse(crop), [0.5, 0.5]);
       const half = 0.5 / scaleOf(crop);

@@ -17,7 +17,7 @@ from anime2real.cli.main import main
 from anime2real.face.finder import LARGEST, MORE_IF_SMALL, Candidate, FaceFinder
 from anime2real.face.geometry import LONG, TEMPLATE, Face, Similarity, mirror, scaling, to_template, windows
 from anime2real.image.decode import decode
-from anime2real.translator import find_faces
+from anime2real.translator import Translator, find_faces
 
 ROOT = Path(__file__).parent.parent.parent
 PHOTOGRAPH = ROOT / "docs" / "pictures" / "astronaut.jpg"
@@ -73,6 +73,12 @@ def test_a_photograph_is_told_from_a_drawing_and_its_mirror_image_leans_the_othe
     (mirrored,) = find_faces(photograph.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     difference = np.abs(mirrored.landmarks - mirror(face.landmarks, photograph.width)).max()
     assert difference < 0.08 * np.hypot(*(face.landmarks[1] - face.landmarks[0]))
+
+
+def test_a_drawing_that_keeps_much_of_its_photograph_is_a_drawing() -> None:
+    """The landmark network takes it for a photograph; the detector knows better."""
+    drawing = Translator.load("galatea", to="anime")(ROOT / "examples" / "photographs" / "061_08-smiling.webp")
+    assert [face.domain for face in find_faces(drawing)] == ["anime"]
 
 
 def test_every_face_of_a_picture_is_found_the_largest_first() -> None:

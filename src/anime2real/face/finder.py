@@ -176,7 +176,7 @@ class FaceFinder:
         for candidate, square, landmarks, verdict in zip(candidates, squares, points, verdicts, strict=True):
             agreement = _agreement(candidate, square, square_of(landmarks))
             certainty = float(np.sqrt(candidate.score * verdict[0])) * agreement
-            real = (candidate.real + 2 * float(verdict[1])) / 3
+            real = (candidate.real + float(verdict[1])) / 2  # each errs where the other does not
             faces.append(Face(landmarks, "real" if real >= 0.5 else "anime", certainty))
         small = SMALL * min(image.size)
         more = {True: MORE_IF_SMALL, False: 0.0}
