@@ -258,11 +258,10 @@ def compose(crops: Crops, results: Pixels, layout: Layout) -> list[Image.Image]:
     """
     match layout:
         case "paste":
-            image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
             if crops.faces:
-                image = paste_heads(image, crops, results)
-            else:
-                image = paste(image, Image.fromarray(results[0]), crops.frames[0])
+                return [paste_heads(crops.image if crops.cutout is None else crops.cutout, crops, results)]
+            image = crops.image if crops.cutout is None else crops.cutout.convert("RGB")  # its colours without alpha
+            image = paste(image, Image.fromarray(results[0]), crops.frames[0])
             if crops.cutout is not None:
                 image.putalpha(crops.cutout.getchannel("A"))
             return [image]

@@ -143,3 +143,36 @@ def test_a_small_face_shows_the_mean_of_its_results_pixels_not_a_few_of_them() -
     for result in (paste_head(picture, lines, lines, frame, heads), paste(picture, Image.fromarray(lines), frame)):
         middle = np.asarray(result, float)[26:38, 26:38]
         assert abs(middle - 127.5).max() < 4
+
+
+@pytest.mark.parametrize("clear", [True, False], ids=["on nothing", "on a wall"])
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_where_a_wider_head_was_a_transparent_picture_is_as_transparent_as_around_it(
+    monkeypatch: pytest.MonkeyPatch, clear: bool, hidden: int
+) -> None:
+    """`hidden` are the levels of colours that nobody sees: the new head has no fringe of them."""
+    y, x = np.mgrid[:128, :128]
+    wide, narrow = (((x - 64) / w) ** 2 + ((y - 64) / 50) ** 2 < 1 for w in (36, 24))
+    wider = ((x - 64) / 30) ** 2 + ((y - 64) / 56) ** 2 < 1  # above and below, the new head is the larger one
+    new = narrow | (wider & ~wide)
+    crop = np.where(wide[..., None], (200, 150, 120), (255, 255, 255)).astype(np.uint8)
+    crop[124:, :64], crop[124:, 64:] = (200, 20, 40), (20, 160, 60)  # more than one tone
+    result = np.where(new[..., None], (90, 60, 40), (255, 255, 255)).astype(np.uint8)
+    alpha = np.where(wide | (not clear) | (y >= 124), 255, 0).astype(np.uint8)
+    colours = np.where(alpha[..., None] > 0, crop, hidden).astype(np.uint8)
+    picture = Image.fromarray(np.dstack([colours, alpha]))
+    monkeypatch.setattr("anime2real.face.paste_back.head_masks", lambda _: np.stack([wide, new]).astype(np.float32))
+    pasted = paste_head(picture, crop, result, around((64.0, 64.0), 128.0))
+    assert pasted.mode == "RGBA"
+    made = np.asarray(pasted, int)
+    beside = wide & ~new & (abs(x - 64) > 28) & (abs(y - 64) < 20)
+    assert beside.sum() > 100
+    assert np.quantile(made[beside, 3], 0.9 if clear else 0.1) == pytest.approx(0 if clear else 255, abs=20)
+    assert made[narrow & (abs(x - 64) < 16) & (abs(y - 64) < 36), 3].min() == 255
+    assert (made[:, :4] == np.asarray(picture)[:, :4]).all()
+    edge = made[new & (made[..., 3] > 20)]
+    assert len(edge) > 1000
+    assert (abs(edge[:, :3] - (90, 60, 40)).max(-1) < 60).mean() > 0.9
+    if clear:
+        on_green = np.asarray(Image.alpha_composite(Image.new("RGBA", (128, 128), "lime"), pasted).convert("RGB"), int)
+        assert (on_green[beside][:, 1] > 200).mean() > 0.9

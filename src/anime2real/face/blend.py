@@ -40,26 +40,40 @@ COLOURLESS: Final = 6.0
 
 
 def blended(
-    crop: Image.Image, result: Image.Image, before: Image.Image, after: Image.Image
-) -> tuple[Image.Image, Image.Image]:
-    """The result as it is to be pasted, and how far it is to cover the picture.
+    crop: Image.Image,
+    result: Image.Image,
+    before: Image.Image,
+    after: Image.Image,
+    alpha: Image.Image | None = None,
+) -> tuple[Image.Image, Image.Image, Image.Image | None]:
+    """The result as it is to be pasted, how far it is to cover the picture, and how opaque it is to be there.
 
     Args:
         crop, result: RGB, (S, S).
         before, after: L, (S, S), where they show the head.
+        alpha: L, (S, S), how opaque the crop is; None if it is everywhere, and so will the result be.
     """
     heads = ImageChops.lighter(before, after)
     beside = 1 - _plane(heads, SMALL)
     if beside.mean() >= 0.01:
-        result, gone = _lit(crop, result, before, after, beside)
+        result, gone, ground = _lit(crop, result, before, after, beside)
         heads = ImageChops.lighter(heads, gone)
-    return _toned(crop, result), heads.filter(ImageFilter.GaussianBlur(SOFT * crop.width))
+        if alpha is not None:
+            alpha = ImageChops.invert(ImageChops.multiply(ground, ImageChops.invert(_ground_alpha(alpha, beside))))
+    return _toned(crop, result), heads.filter(ImageFilter.GaussianBlur(SOFT * crop.width)), alpha
+
+
+def _ground_alpha(alpha: Image.Image, beside: Plane) -> Image.Image:
+    """How opaque a crop is without heads, L: where they are, it is as around them."""
+    levels = Image.merge("RGB", [alpha] * 3)
+    return _surroundings(levels, np.asarray(_smaller(levels, SMALL), np.float32), beside).getchannel(0)
 
 
 def _lit(
     crop: Image.Image, result: Image.Image, before: Image.Image, after: Image.Image, beside: Plane
-) -> tuple[Image.Image, Image.Image]:
-    """The result in the light of the crop, and how surely what the crop's head left bare is to be covered, L."""
+) -> tuple[Image.Image, Image.Image, Image.Image]:
+    """The result in the light of the crop; how surely what the crop's head left bare is to be covered, L; and how far
+    what is around the crop's head shows in the result, L."""
     size, head = crop.size, _plane(after, SMALL)
     near, made = (np.asarray(_smaller(picture, SMALL), np.float32) for picture in (crop, result))
     away = (near - made) * beside[..., None]
@@ -77,7 +91,7 @@ def _lit(
     kept = ImageChops.darker(after, _image(sure * 255).resize(size, BILINEAR))
     lost = _dilated((2 * (_plane(before, 2 * SMALL) - _plane(after, 2 * SMALL)) - 1).clip(0), MARGIN)
     gone = ImageChops.multiply(_image(lost * 255).resize(size, BILINEAR), bare)
-    return Image.composite(lit, around, kept), gone
+    return Image.composite(lit, around, kept), gone, ImageChops.multiply(bare, ImageChops.invert(kept))
 
 
 def _ground(result: Image.Image, head: Image.Image, beside: Plane) -> Plane:

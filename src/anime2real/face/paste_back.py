@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from anime2real.face.blend import blended, level_table
-from anime2real.face.geometry import Similarity, Size, extent, scaling
+from anime2real.face.geometry import Similarity, Size, align, extent, scaling
 from anime2real.face.heads import Masks, head_masks
 from anime2real.image.picture import Light, Picture, light
 from anime2real.image.warp import warped_with_mask
@@ -62,12 +62,14 @@ class Head:
         made, opacity: RGB and L, the part of its crop that shows.
         corner: left and top of that part in the crop, px.
         side: S of the crop, px.
+        alpha: L, how opaque that part is, if its picture is transparent somewhere.
     """
 
     made: Image.Image
     opacity: Image.Image
     corner: tuple[int, int]
     side: int
+    alpha: Image.Image | None = None
 
 
 def paste_head(
@@ -76,15 +78,23 @@ def paste_head(
     """A copy of a picture with the head of a crop replaced by its translation.
 
     Args:
-        image: RGB.
+        image: RGB, or RGBA, which becomes transparent where the head was, is no more, and nothing is around it.
         crop, result, masks: as of `head_of`.
         to_unit: from px of the picture to the unit square of the crop.
     """
     dim = dimming(image) if isinstance(image, Image.Image) else 1.0
-    return with_head(image, head_of(crop, result, masks, dim), to_unit)
+    alpha = crop_alpha(image, to_unit, len(crop)) if isinstance(image, Image.Image) and image.mode == "RGBA" else None
+    return with_head(image, head_of(crop, result, masks, dim, alpha), to_unit)
 
 
-def head_of(crop: Pixels, result: Pixels, masks: Masks | None = None, dim: float = 1.0) -> Head | None:
+def crop_alpha(image: Image.Image, to_unit: Similarity, side: int) -> Image.Image:
+    """How opaque a crop of a picture, RGBA, is: L, (side, side)."""
+    return align(Image.merge("RGB", [image.getchannel("A")] * 3), to_unit, side).getchannel(0)
+
+
+def head_of(
+    crop: Pixels, result: Pixels, masks: Masks | None = None, dim: float = 1.0, alpha: Image.Image | None = None
+) -> Head | None:
     """The head of a result in the light and the colours of its crop; None if nothing of it is to be seen.
 
     Args:
@@ -92,6 +102,7 @@ def head_of(crop: Pixels, result: Pixels, masks: Masks | None = None, dim: float
         result: (S, S, 3), its translation.
         masks: (2, S, S), where both show the head, if that is known already.
         dim: the share of its light that a result keeps (`dimming`).
+        alpha: L, how opaque the crop is (`crop_alpha`), if its picture is transparent somewhere.
     """
     side = len(crop)
     masks = whole_heads(head_masks(np.stack([crop, result])) if masks is None else masks)
@@ -99,17 +110,17 @@ def head_of(crop: Pixels, result: Pixels, masks: Masks | None = None, dim: float
     dimmed = Image.fromarray(result)
     if dim < 1:
         dimmed = dimmed.point(level_table(np.arange(256) * dim) * 3)
-    made, opacity = blended(Image.fromarray(crop), dimmed, before, after)
+    made, opacity, alpha = blended(Image.fromarray(crop), dimmed, before, after, alpha)
     opacity = ImageChops.darker(opacity, _fading(side)).point(_LEAST)
     seen = opacity.getbbox()
     if seen is None:
         return None
     seen = max(0, seen[0] - AROUND), max(0, seen[1] - AROUND), min(side, seen[2] + AROUND), min(side, seen[3] + AROUND)
-    return Head(made.crop(seen), opacity.crop(seen), seen[:2], side)
+    return Head(made.crop(seen), opacity.crop(seen), seen[:2], side, alpha and alpha.crop(seen))
 
 
 def with_head(image: AnyPicture, head: Head | None, to_unit: Similarity) -> AnyPicture:
-    """A copy of a picture, RGB, with a head pasted in; `to_unit` is from its px to the unit square of the crop."""
+    """A copy of a picture, RGB or RGBA, with a head pasted in; `to_unit` is from its px to the crop's unit square."""
     copy = image.copy()
     if head is None:
         return copy
@@ -120,8 +131,30 @@ def with_head(image: AnyPicture, head: Head | None, to_unit: Similarity) -> AnyP
     size = (right - left, bottom - top)
     placed, cover = _placed(head.made, head.opacity, back, size)
     grained = _grained(placed, light(image, (left, top, right, bottom)), np.asarray(cover))
-    copy.paste(grained, (left, top), cover)
+    if isinstance(copy, Image.Image) and copy.mode == "RGBA":
+        alpha = Image.new("L", head.made.size, 255) if head.alpha is None else head.alpha
+        placed, _ = _placed(Image.merge("RGB", [alpha] * 3), head.opacity, back, size)
+        under = copy.crop((left, top, right, bottom))
+        copy.paste(_over(under, grained, placed.getchannel(0), cover), (left, top))
+    else:
+        copy.paste(grained, (left, top), cover)
     return copy
+
+
+def _over(under: Image.Image, made: Image.Image, alpha: Image.Image, cover: Image.Image) -> Image.Image:
+    """A picture, RGBA, part of which is exchanged for another: each counts as far as it is opaque.
+
+    Args:
+        under: the picture.
+        made, alpha: RGB and L, the other one.
+        cover: L, how far it is exchanged.
+    """
+    opaque = Image.composite(alpha, under.getchannel("A"), cover)
+    levels = [np.asarray(one, np.float32) for one in (cover, alpha, opaque)]
+    share = levels[0] * levels[1] / np.maximum(levels[2], 1)  # of what is seen
+    colours = Image.composite(made, under.convert("RGB"), Image.fromarray(np.rint(share).clip(0, 255).astype(np.uint8)))
+    colours.putalpha(opaque)
+    return colours
 
 
 def whole_heads(masks: Masks) -> Masks:

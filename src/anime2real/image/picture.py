@@ -39,11 +39,11 @@ class Lit(Protocol):
 
 
 def light(picture: Picture, box: Box) -> Light:
-    """The light of the part of a box."""
+    """The light of the part of a box, of a picture that is RGB or RGBA."""
     if isinstance(picture, Lit):
         return picture.light(box)
     part = picture.crop(box)
-    four = np.frombuffer(part.tobytes("raw", "RGBX"), np.uint8).reshape(part.height, part.width, 4)
+    four = np.frombuffer(part.tobytes("raw", part.mode.ljust(4, "X")), np.uint8).reshape(part.height, part.width, 4)
     total = four[..., 0].astype(np.int16)
     total += four[..., 1]
     total += four[..., 2]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from anime2real.bundle.format import Bundle
 from anime2real.face.geometry import Face
-from anime2real.face.paste_back import SEEN, Head, dimming, head_of
+from anime2real.face.paste_back import SEEN, Head, crop_alpha, dimming, head_of
 from anime2real.face.who import Who
 from anime2real.network import Network
 from anime2real.pipeline import Crops, crop_faces, paste_known_heads, translate_crops
@@ -214,10 +214,11 @@ class _Paste:
         """The heads of a frame's faces that were translated anew; they stay as they are until the next ones."""
         dim, time, crops = dimming(cut.frame.grey((SEEN, SEEN))), cut.frame.time, cut.crops.pixels if cut.crops else ()
         heads: dict[int, Head | None] = {}
-        for which, fresh, crop in zip(cut.tracks, cut.fresh, crops, strict=True):
+        for place, (which, fresh, crop) in enumerate(zip(cut.tracks, cut.fresh, crops, strict=True)):
             if fresh:
-                face = self._averages.average(which, time)
-                heads[which] = head_of(crop, face, self._outlines.masks(which, time, crop, face), dim)
+                face, clear = self._averages.average(which, time), cut.frame.cutout
+                alpha = crop_alpha(clear, cut.crops.frames[place], len(crop)) if clear and cut.crops else None
+                heads[which] = head_of(crop, face, self._outlines.masks(which, time, crop, face), dim, alpha)
         return heads
 
 
@@ -227,6 +228,4 @@ def _pasted(cut: _FrameFaces, heads: Sequence[Future[dict[int, Head | None]]]) -
     known = [made.result()[which] for which, made in zip(cut.tracks, heads, strict=True)]
     if cut.frame.cutout is None:
         return replace(cut.frame, picture=paste_known_heads(cut.frame.picture, cut.crops, known))
-    cutout = paste_known_heads(cut.frame.cutout.convert("RGB"), cut.crops, known)  # its colours without alpha
-    cutout.putalpha(cut.frame.cutout.getchannel("A"))
-    return replace(cut.frame, cutout=cutout)
+    return replace(cut.frame, cutout=paste_known_heads(cut.frame.cutout, cut.crops, known))
