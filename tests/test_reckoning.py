@@ -26,7 +26,9 @@ def test_the_page_has_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_rate_decides_its_own_line(capsys: pytest.CaptureFixture[str]) -> None:
     _, usual = found(capsys, "--pictures", "1e8")
-    _, slower = found(capsys, "--pictures", "1e8", "--translate-ms", "532", "--gpu-hour", "7")
+    rates = reckoning.Rates()
+    doubled = "--translate-ms", str(2 * rates.translate_ms), "--gpu-hour", str(2 * rates.gpu_hour)
+    _, slower = found(capsys, "--pictures", "1e8", *doubled)
     usual, slower = usual["100000000"], slower["100000000"]
     assert slower["translate"]["hours"] == pytest.approx(2 * usual["translate"]["hours"])
     assert slower["train"]["dollars"] == pytest.approx(2 * usual["train"]["dollars"])
