@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anime2real.progress import Progress
+from anime2real.progress import Progress, tell
 
 
 def show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *calls: Any, **options: bool) -> str:
@@ -18,6 +18,14 @@ def show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *c
         for call in calls:
             progress(*call)
     return capsys.readouterr().err
+
+
+def test_a_line_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: str) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.stderr, "write", gone)
+    tell("reading")
 
 
 def test_nothing_is_drawn_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -284,7 +284,11 @@ def flush(path: Path) -> None:
 
 def hidden_beside(path: Path, end: str) -> Path:
     """A hidden name beside `path` that begins as it does, short enough for the 255 bytes that a name may have."""
-    return path.parent / f".{path.name.encode()[:200].decode(errors='ignore')}.{end}"
+    name = os.fsencode(path.name)
+    cut = min(len(name), 200)
+    while cut < len(name) and name[cut] & 0xC0 == 0x80:  # inside a letter of UTF-8
+        cut -= 1
+    return path.parent / f".{os.fsdecode(name[:cut])}.{end}"
 
 
 def random_name() -> str:

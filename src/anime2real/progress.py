@@ -1,5 +1,6 @@
-"""The progress of long work, a line on stderr, drawn by rich, if that is a terminal; and what stopped work tells."""
+"""The progress of long work, a line on stderr, drawn by rich, if that is a terminal; and other lines on stderr."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,14 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def tell(line: str) -> None:
+    """Print a line on stderr; nothing stops if it cannot be printed, as on a full disk, or where nobody reads it."""
+    from anime2real.image.decode import printable  # not above: `--help` needs no Pillow
+
+    with contextlib.suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 @contextmanager

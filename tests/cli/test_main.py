@@ -73,6 +73,17 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"anime2real {command}" in capsys.readouterr().out
 
 
+def test_a_file_whose_name_is_taken_for_an_option_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x.png").touch()
+    assert main(["translate", "-x.png", "-o", "out"]) == 2
+    assert " The file is ./-x.png. (anime2real translate --help)" in capsys.readouterr().err
+    assert main(["translate", "-y.png", "-o", "out"]) == 2
+    assert "The file is" not in capsys.readouterr().err
+
+
 def test_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     for command, missing in (("translate x.png", "--output"), ("translate -o x", "PICTURES"), ("pack show", "FOLDER")):
         assert main(command.split()) == 2

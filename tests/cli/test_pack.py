@@ -10,7 +10,7 @@ import pytest
 from toys import Toy
 
 from anime2real.cli.main import main
-from anime2real.data.pack import Pack
+from anime2real.data.pack import Pack, PackError
 
 
 @pytest.fixture
@@ -65,6 +65,21 @@ def test_a_list_that_cannot_be_is_said_in_one_line(
     assert main(["pack", "hold-out", str(pack), str(tmp_path / "names.txt"), *options]) == code
     assert message in capsys.readouterr().err
     assert not (tmp_path / "names.txt").exists()
+
+
+def test_a_list_that_was_made_for_nothing_goes(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise PackError("no room")
+
+    names = tmp_path / "names.txt"
+    monkeypatch.setattr("anime2real.data.hold_out.write_both", full)
+    assert main(["pack", "hold-out", str(pack), str(names), "--of-each", "3"]) == 1
+    assert not names.exists()
+    names.write_text("".join(f"{entry['file']}\n" for entry in Pack(pack).index if entry["domain"] == "real"))
+    assert main(["pack", "hold-out", str(pack), str(names)]) == 1
+    assert names.exists()
 
 
 def test_a_list_that_is_there_is_not_written_over(

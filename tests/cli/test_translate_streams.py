@@ -78,6 +78,15 @@ def test_streams_that_are_closed_or_full(tmp_path: Path, bundle: str, streams: s
     assert (tmp_path / "o" / "a.png").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="closes no streams so")
+def test_a_closed_standard_output_takes_no_picture(tmp_path: Path, bundle: str) -> None:
+    command = [*PROGRAM, str(draw(tmp_path / "a.png")), "--crop", "none", "--bundle", bundle, "-o", "-"]
+    line = f"{shlex.join(command)} >&-"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --output - writes to standard output, which is closed: name a file (")
+
+
 def test_a_folder_starts_at_once(tmp_path: Path, bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(60):
         draw(tmp_path / "in" / f"{i:02}.png")

@@ -1,12 +1,15 @@
 """Packs: the same input gives the same bytes; whatever is wrong with a picture never stops the rest."""
 
 import json
+import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from draw_faces import LOOKS, draw_face
 from PIL import Image
 from toys import Toy, smooth_picture
@@ -34,6 +37,31 @@ def test_the_same_input_gives_the_same_bytes(toy: Toy, tmp_path: Path, monkeypat
     make(toy, tmp_path / "two", processes=3)
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the sources through a pack, its shards and its archive, and a list of it, to what names its sources."""
+    anime, real, output = (tmp_path / os.fsdecode(name) for name in (b"a\xff", b"r\xff", b"pack\xff"))
+    shutil.copytree(toy.anime, anime)
+    shutil.copytree(toy.real, real)
+    for folder in (anime, real):
+        for path in [*folder.rglob("*.png"), *folder.rglob("*.jpg")]:
+            path.rename(path.with_name(os.fsdecode(b"\xfe" + os.fsencode(path.name))))
+    options = ["--size", "32", "--crop", "auto", "--test-share", "0.2", "--near", "0", "--processes", "1", "--quiet"]
+    assert main(["prepare", "--anime", str(anime), "--real", str(real), "-o", str(output), *options]) == 0
+    names, shards_of, archive = (str(tmp_path / os.fsdecode(name)) for name in (b"n\xff", b"s\xff", b"z\xff"))
+    assert main(["pack", "hold-out", str(output), names, "--of-each", "2"]) == 0
+    assert main(["pack", "shard", str(output), "-o", shards_of, "--quiet"]) == 0
+    assert main(["pack", "archive", str(output), archive]) == 0
+    assert main(["pack", "restore", archive, "-o", str(tmp_path / os.fsdecode(b"again\xff"))]) == 0
+    assert main(["pack", "show", shards_of, "--check"]) == 0
+    assert capsys.readouterr().err == ""
+    assert Pack(output).index[0]["file"].split("/")[1][0] == "\udcfe"
+    made = tiny.write_bundle(tmp_path / "bundle", figures={"source": os.fsdecode(b"a\xff")})
+    assert made.figures == {"source": "a?"}
 
 
 def test_an_archive_gives_the_pictures_of_its_folder(toy: Toy, tmp_path: Path) -> None:

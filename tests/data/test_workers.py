@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from anime2real.data.pack import PackError
-from anime2real.data.workers import STOPPING, in_order
+from anime2real.data.workers import STOPPING, in_order, no_stderr
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
@@ -24,6 +25,25 @@ def test_a_killed_process_is_said_in_one_line() -> None:
     with pytest.raises(PackError, match=r"a process was killed.*run the same command again") as caught:
         list(in_order(os._exit, [(9,)] * 4, 4, 2))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("step", ["open", "dup2", "close"])
+def test_an_interruption_while_a_process_starts_leaves_stderr_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    function, calls, there = getattr(os, step), list[int](), os.fstat(2)
+
+    def interrupted(*arguments: Any) -> Any:
+        result = function(*arguments)
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(os, step, interrupted)
+    with pytest.raises(KeyboardInterrupt), no_stderr():
+        pass
+    assert os.path.samestat(os.fstat(2), there)
 
 
 def test_no_process_is_no_way_to_work() -> None:

@@ -122,6 +122,17 @@ def test_a_study_from_before_raters_were_kept_keeps_its_answers(study: Study) ->
     assert len(Answers(study).all()) == 2 * len(study.trials)
 
 
+def test_answers_that_cannot_be_stored_say_what_to_do(study: Study) -> None:
+    database = study.folder / DATABASE
+    database.write_bytes(b"no database, but long enough to be one" * 40)
+    with pytest.raises(StudyError, match=r"cannot be used \(file is not a database\): is it another program's\?"):
+        Answers(study)
+    database.unlink()
+    database.mkdir()
+    with pytest.raises(StudyError, match=r"unable to open database file\): allow writing there, and make room"):
+        Answers(study)
+
+
 def test_nothing_answered_finds_nothing(study: Study) -> None:
     found = analyse([], study.methods)
     assert found.raters == ()

@@ -1,6 +1,7 @@
 """`serve` on the command line; and that nothing else needs what it needs."""
 
 import signal
+import socket
 import subprocess
 import sys
 
@@ -58,7 +59,11 @@ def test_wrong_options_are_one_line(
     assert says in printed
 
 
-def test_it_serves_until_interrupted() -> None:
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_asked_to_end_and_says_nothing_of_what_strangers_send(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "anime2real", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -71,7 +76,12 @@ def test_it_serves_until_interrupted() -> None:
         )
         assert taken.returncode == 1
         assert "in use" in taken.stderr
-        server.send_signal(signal.SIGINT)
+        for sent in (b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE, b"GET / HT"):
+            with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0), timeout=20) as connection:
+                connection.sendall(sent)
+                if sent.endswith(b"\r\n\r\n"):
+                    assert connection.recv(12).startswith(b"HTTP/1.1 ")
+        server.send_signal(number)
         _, printed = server.communicate(timeout=20)
         assert server.returncode == 0
         assert printed == ""

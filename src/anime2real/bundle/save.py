@@ -74,8 +74,9 @@ def save(bundle: Bundle, model: bytes, card: str, folder: Path, *, back: Bundle 
 
 def _write(folder: Path, model: bytes, card: str, manifest: str) -> None:
     (folder / MODEL).write_bytes(model)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+    # Sources may have names that are not UTF-8, which none of these can hold.
+    (folder / CARD).write_text(card, encoding="utf-8", errors="replace")
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8", errors="replace")
 
 
 def load(folder: Path | str) -> Bundle:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from anime2real.cli.extras import need_extra
 from anime2real.cli.options import Many, Output
-from anime2real.cli.terminal import tell
 from anime2real.domain import Domain
 from anime2real.errors import UsageError
+from anime2real.progress import tell
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.bundle.format import Bundle

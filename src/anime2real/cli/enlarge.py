@@ -1,13 +1,13 @@
 """The command `enlarge`: small pictures to an archive of pictures four times as large."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from anime2real.cli.extras import need_extra
 from anime2real.cli.options import Json, Output, There
 from anime2real.errors import UsageError
+from anime2real.progress import tell
 
 
 def enlarge(
@@ -57,7 +57,7 @@ def enlarge(
             overwrite=overwrite, progress=progress,
         )  # fmt: skip
     for line in summary.bad:
-        print(printable(f"skipped: {line}"), file=sys.stderr)
+        tell(f"skipped: {line}")
     counts = {"enlarged": len(summary.enlarged), "copied": summary.copied, "skipped": len(summary.bad)}
     if as_json:
         print(json.dumps({"archive": str(output), **counts}))

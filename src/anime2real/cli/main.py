@@ -172,6 +172,8 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             said, command = str(error), " ".join(error.command_chain or ())
             if isinstance(error, MissingArgumentError) and error.keyword is None and error.argument is not None:
                 said = f"{command}: {error.argument.name} is missing"
+            if file := next((token for token in tokens if token.startswith("-") and os.path.lexists(token)), None):
+                said += f" The file is ./{file}."
             complain(f"{said} ({' '.join(filter(None, ('anime2real', command, '--help')))})")
             return USAGE
         case UsageError():

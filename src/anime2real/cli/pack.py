@@ -178,16 +178,21 @@ def hold_out(
             raise UsageError(f"{names} is already there: leave --of-each out to use it, or name another file")
         chosen = choose_held_out(Pack(folder), of_each, min_scale)
         with atomic_file(names) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in chosen), encoding="utf-8")
+            temporary.write_text("".join(f"{name}\n" for name in chosen), encoding="utf-8", errors="surrogateescape")
     elif min_scale:
         raise UsageError("--min-scale chooses photographs: give --of-each too")
     elif not os.path.lexists(names):
         raise UsageError(f"{names} is not there: check the name, or give --of-each to make it")
     try:
-        listed = {line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip()}
-    except (OSError, UnicodeDecodeError) as error:
+        lines = names.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
         raise UserError(f"{names} cannot be read ({reason(error)}): give a text file with a name a line") from error
-    held = move(folder, listed)
+    try:
+        held = move(folder, {line.strip() for line in lines} - {""})
+    except UserError:
+        if of_each is not None:  # the same command chooses them again
+            names.unlink(missing_ok=True)
+        raise
     photographs = "1 photograph" if held == 1 else f"{held:,} photographs"
     _say({"pack": str(folder), "held_out": held}, f"{photographs} of {names} held out, to test on", as_json)
     return 0

@@ -1,7 +1,6 @@
 """The command `prepare`: pictures to a pack to train on."""
 
 import json
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from anime2real.cli.cluster import cluster, table_of_failures
 from anime2real.cli.options import Json, Many, Output, Ray, There
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError
+from anime2real.progress import tell
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.data.prepare import PackSummary
@@ -113,19 +113,18 @@ def prepare(
 def tell_left_out(summary: "PackSummary") -> None:
     """Say on stderr which pictures are not in the pack, and why."""
     from anime2real.data.members import left_out_words
-    from anime2real.image.decode import printable
 
     for line in summary.bad:
-        print(printable(f"skipped: {line}"), file=sys.stderr)
+        tell(f"skipped: {line}")
     for line in summary.unpaired[:SHOWN]:
-        print(printable(f"skipped: {line}"), file=sys.stderr)
+        tell(f"skipped: {line}")
     if len(summary.unpaired) > SHOWN:
         more = len(summary.unpaired) - SHOWN
-        print(f"skipped: {more} more without a partner, see meta.json", file=sys.stderr)
+        tell(f"skipped: {more} more without a partner, see meta.json")
     if summary.left_out:
-        print(printable(left_out_words(summary.left_out)), file=sys.stderr)
+        tell(left_out_words(summary.left_out))
     for note in summary.notes:
-        print(printable(f"note: {note}"), file=sys.stderr)
+        tell(f"note: {note}")
 
 
 def in_words(facts: dict[str, Any]) -> str:

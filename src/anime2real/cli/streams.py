@@ -61,6 +61,8 @@ class Destination:
         if self.to_stdout:
             if sys.stdout.isatty():
                 raise UsageError("--output - writes a picture to standard output: send it to a file or a program")
+            if getattr(sys.stdout, "name", "") == os.devnull:  # what stands for a closed one
+                raise UsageError("--output - writes to standard output, which is closed: name a file")
             self.folder = self._temporary(until)
             ends = "|".join(map(re.escape, (*WRITABLE, *_CLIPS)))
             self._result = re.compile(rf"{re.escape(str(self.folder))}([/\\].*?({ends}))?", re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ from anime2real.cli.extras import need_extra
 from anime2real.cli.options import Json, Many, Output, check_there
 from anime2real.domain import DOMAINS, Domain
 from anime2real.errors import UsageError, UserError
+from anime2real.progress import tell
 
 if TYPE_CHECKING:  # imported when the command runs, so that `--help` answers at once
     from anime2real.study.trials import Study
@@ -71,14 +71,14 @@ def study(
 
         simulate_raters(opened, answers, simulate, _preferences(preference or [], opened), seed=seed)
     if csv is not None:
-        print(f"{csv}: {answers.export(csv)} answers", file=sys.stderr)
+        tell(f"{csv}: {answers.export(csv)} answers")
     if report is not None or as_json:
         from anime2real.study import analysis
         from anime2real.study.report import write_report
 
         figures = analysis.analyse(answers.all(), opened.methods)
         if report is not None:
-            print(write_report(figures, report, opened), file=sys.stderr)
+            tell(str(write_report(figures, report, opened)))
         if as_json:
             print(json.dumps(analysis.as_json(figures), indent=1))
     if not (simulate or csv or report or as_json):
@@ -113,10 +113,10 @@ def _open_or_create(
 
     pictures = translate_pack(
         methods, data, to or list(DOMAINS), max(comparisons, controls, checks),
-        lambda step: print(f"translating: {step}", file=sys.stderr),
+        lambda step: tell(f"translating: {step}"),
     )  # fmt: skip
     created = create_study(output, pictures, comparisons=comparisons, controls=controls, checks=checks, seed=seed)
-    print(f"{output}: {len(created.trials)} pairs", file=sys.stderr)
+    tell(f"{output}: {len(created.trials)} pairs")
     return created
 
 

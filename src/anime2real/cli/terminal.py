@@ -1,8 +1,8 @@
 """What the commands share: exit codes, and the printing of errors."""
 
-import contextlib
-import sys
 from typing import Final
+
+from anime2real.progress import tell
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -24,11 +24,3 @@ def complain(message: object) -> None:
     """Print one line on stderr, whatever the message holds."""
     line = " ".join(str(message).split()) if "\n" in str(message) else str(message)
     tell(f"error: {line}")
-
-
-def tell(line: str) -> None:
-    """Print a line on stderr; nothing stops if it cannot be printed, as on a full disk."""
-    from anime2real.image.decode import printable  # not above: `--help` needs no Pillow
-
-    with contextlib.suppress(OSError):
-        print(printable(line), file=sys.stderr, flush=True)

@@ -9,7 +9,6 @@ import inspect
 import json
 import math
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
@@ -19,6 +18,7 @@ from cyclopts import App, Parameter
 from anime2real.cli.extras import TRAIN, need_extra
 from anime2real.cli.options import There
 from anime2real.errors import UsageError
+from anime2real.progress import tell
 from anime2real.train.methods.options import CONFIGS, FLAGS
 from anime2real.train.recipes import PRESETS, options_of, parse_settings, preset_of
 from anime2real.train.run.config import EPOCH_PAIRS, Budget, TrainConfig, TrainError
@@ -162,7 +162,7 @@ def start(method: str, common: Common, given: dict[str, Any]) -> int:
         return 0
     if not common.quiet:
         for line in lines:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
     try:
         return 0 if train(config, common.data, common.output, session).finished else 130
     except PeerError as error:

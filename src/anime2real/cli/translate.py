@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from anime2real.cli.cluster import translate_on
 from anime2real.cli.one_way import named_bundle
-from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain, tell
+from anime2real.cli.terminal import FAILED, STDIN, STDOUT, complain
 from anime2real.domain import Domain
 from anime2real.errors import UsageError, UserError
-from anime2real.progress import Progress
+from anime2real.progress import Progress, tell
 
 if TYPE_CHECKING:  # imported when the command runs: `--help` answers at once
     from anime2real.bundle.format import Bundle

@@ -176,5 +176,5 @@ def sum_of(source: Path, members: Sequence[Member], sums: Sequence[str | None]) 
     total = hashlib.sha256()
     for member, content in zip(members, sums, strict=True):
         if member.container == source:
-            total.update(f"{member.label}\0{content}\n".encode())
+            total.update(f"{member.label}\0{content}\n".encode(errors="surrogateescape"))
     return total.hexdigest()

@@ -4,6 +4,7 @@ They are named in a list, so that a pack of another size of the same archives ho
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def choose_held_out(pack: Pack, of_each: int, min_scale: float = 0.0) -> list[st
             raise PackError(
                 f"{pack.folder} has {len(own)} such photographs from {source!r}: it needs more than {of_each}"
             )
-        names += sorted(own, key=lambda name: hashlib.sha256(name.encode()).digest())[:of_each]
+        names += sorted(own, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())[:of_each]
     return sorted(names)
 
 

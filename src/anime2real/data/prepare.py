@@ -7,7 +7,6 @@ command goes on after it was stopped, and the pack gets its name when it is whol
 
 import json
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,9 +28,8 @@ from anime2real.data.shards import Shards, cannot_write, decode_shard, in_bytes,
 from anime2real.data.sources import Crop
 from anime2real.data.workers import Workers, processes_here
 from anime2real.domain import DOMAINS, Domain, other
-from anime2real.image.decode import printable
 from anime2real.locks import alone
-from anime2real.progress import Progress, told_when_stopped
+from anime2real.progress import Progress, tell, told_when_stopped
 
 MISTAKEN = 0.05
 """The share of a domain's faces that may look like the other's before it is told: the finder is not always right."""
@@ -210,7 +208,7 @@ def _decode(shards: Shards, hair: bool, output: Path, progress: Progress, spread
         raise PackError(f"{output} may take {room}, which is too little: {where}")
     if not quiet:
         begun = f"; {done:,} of {total:,} pictures are done already" if done else ""
-        print(printable(f"{total:,} pictures, {room}{begun}"), file=sys.stderr)
+        tell(f"{total:,} pictures, {room}{begun}")
     for finished in spread(decode_shard, shards.tasks(undone), len(undone)):
         done += finished
         progress("reading pictures", done, total)

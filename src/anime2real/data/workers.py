@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol, TypeVar
 
 from anime2real.data.pack import PackError, PackOptionError
+from anime2real.progress import tell
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ def in_order(
         ) from error
     except (KeyboardInterrupt, GeneratorExit):  # the latter if it came while a result was looked at
         if finishing and waiting:
-            print(STOPPING, file=sys.stderr, flush=True)
+            tell(STOPPING)
         raise
     finally:
         stop.close()
@@ -138,10 +138,10 @@ def no_stderr() -> Iterator[None]:
     except OSError:  # it is closed
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
+    try:  # from here on, an interruption may come at any step
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
         yield
     finally:
         os.dup2(kept, 2)

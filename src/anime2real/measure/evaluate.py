@@ -1,7 +1,6 @@
 """One protocol for every bundle: the test pictures of a pack through it, measured, as JSON and as a table."""
 
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from anime2real.measure.rates import Inputs, Least, lattices, least, measure, ra
 from anime2real.measure.sharpness import resized
 from anime2real.measure.subjects import EvaluationError, Subjects, find_all, subjects_of
 from anime2real.measure.variety import NOT_MEASURED, pair_distances, variety_figures
+from anime2real.progress import tell
 from anime2real.session import Pixels, available_cores
 from anime2real.translator import Translator
 
@@ -91,7 +91,7 @@ def evaluate(
     maps, detector = _maps(features), foreign_detector()
     paired = min(len(s.pixels) for s in subjects.values())
     if detector is None and not quiet:
-        print(f"faces found elsewhere: {MISSING}", file=sys.stderr, flush=True)
+        tell(f"faces found elsewhere: {MISSING}")
     protocol = {
         "anime2real": __version__,
         "pack": pack.folder.name,
@@ -117,7 +117,7 @@ def evaluate(
     results = []
     for bundle in bundles:
         if not quiet:
-            print(f"measuring {bundle.name}", file=sys.stderr, flush=True)
+            tell(f"measuring {bundle.name}")
         way = bundle.target, bundle.crop_share
         if way not in targets:
             targets[way] = _target(subjects[bundle.target], features, bundle.crop_share, px, paired)

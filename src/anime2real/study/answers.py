@@ -87,7 +87,9 @@ class Answers:
             with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            raise StudyError(f"{self._path} cannot be used ({error}): is it another program's?") from error
+            locked = isinstance(error, sqlite3.OperationalError)  # or full, or not to be written to
+            way = "allow writing there, and make room" if locked else "is it another program's?"
+            raise StudyError(f"{self._path} cannot be used ({error}): {way}") from error
 
     def issue(self, rater: str | None = None) -> str:
         """Let a rater answer, under a new random word if none is given; returns the word."""

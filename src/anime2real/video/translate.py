@@ -8,6 +8,7 @@ and after an error.
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -142,7 +143,7 @@ def translate_clip(
         KeyboardInterrupt: with a line that says how far it is and what is kept.
     """
     clip, finder = clip or open_clip(source, options), finder or FollowingFinder(default_finder())
-    folder = target.parent / f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial"
+    folder = target.parent / f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.partial"
     refusal = ClipError(printable(f"{target} is being made by another process: wait for it, or choose another folder"))
     try:
         with alone(folder.with_suffix(".lock"), refusal):

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import socket
-import sys
 from collections.abc import Sequence
 
 import uvicorn
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from anime2real.bundle.format import Bundle
 from anime2real.errors import UserError
 from anime2real.image.decode import reason
+from anime2real.progress import tell
 from anime2real.web.app import create_app
 from anime2real.web.protocol import timeout_protocol
 from anime2real.web.settings import Settings
@@ -34,7 +34,7 @@ def serve(bundles: Sequence[Bundle], settings: Settings) -> None:
         raise UserError("no bundles come with this installation: there is nothing to serve")
     listener = open_listener(settings.host, settings.port)
     if not settings.loopback and settings.token is None:
-        print("note: everybody who can reach this address may use it: --token asks for one", file=sys.stderr)
+        tell("note: everybody who can reach this address may use it: --token asks for one")
     run(create_app(bundles, settings), settings, listener, "anime2real is at {address} (Ctrl-C ends it)")
 
 
@@ -58,7 +58,7 @@ def uvicorn_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would log what is wrong with a client's form
     return uvicorn.Server(
         uvicorn.Config(
-            app, http=timeout_protocol(settings.idle_seconds), ws="none", access_log=False, log_level="warning",
+            app, http=timeout_protocol(settings.idle_seconds), ws="none", access_log=False, log_level="error",
             server_header=False, proxy_headers=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, backlog=BACKLOG,
         )
     )  # fmt: skip

@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from anime2real.progress import Progress
+from anime2real.progress import Progress, tell
 from anime2real.train.run.folder import RunFolder
 
 
@@ -34,7 +34,7 @@ class TrainingReporter:
         """Say a line that stays."""
         self._log(line)
         if not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
 
     def progress(self, done: int, total: int, rate: str, line: str) -> None:
         """Say how far the training is.
@@ -48,7 +48,7 @@ class TrainingReporter:
         if self._live:
             self._progress("training", done, total, rate)
         elif not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
 
     def _log(self, line: str) -> None:
         if self._folder is not None:
