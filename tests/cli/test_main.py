@@ -153,6 +153,19 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
+@pytest.mark.parametrize("module", ["anime2real.cli.main", "cyclopts", "cyclopts.core"])
+def test_interrupted_while_it_starts(module: str) -> None:
+    """Amid any import, which fails again when it is asked for once more."""
+    script = (
+        "import sys\nclass Interrupts:\n    def find_spec(self, name, *rest):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\nsys.argv[1:] = ['methods']\n"
+        "from anime2real.__main__ import program; program()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

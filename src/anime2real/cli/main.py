@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         _print_nowhere()
         return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
-        if debug:
+        if debug and not isinstance(error, KeyboardInterrupt):
             _trace(error)
         return _complain(error, tokens)
 
@@ -155,7 +155,7 @@ def _trace(error: BaseException) -> None:
     """Print where a fault of the program lies, or what is behind a user's error, which one line tells itself."""
     from cyclopts import CycloptsError
 
-    is_told = isinstance(error, (UserError, CycloptsError, KeyboardInterrupt))
+    is_told = isinstance(error, (UserError, CycloptsError))
     behind = error.__cause__ if is_told else error
     if behind is not None:
         traceback.print_exception(behind)
@@ -163,6 +163,10 @@ def _trace(error: BaseException) -> None:
 
 def _complain(error: BaseException, tokens: list[str]) -> int:
     """Say in one line what ended a command; returns the exit code."""
+    if isinstance(error, KeyboardInterrupt):  # before anything else is imported: it may have come amid that
+        kept = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
+        complain(": ".join(("terminated" if isinstance(error, Terminated) else "interrupted", *map(str, kept))))
+        return SIGNALLED + error.number if isinstance(error, Terminated) else INTERRUPTED
     from cyclopts import CycloptsError, MissingArgumentError
 
     from anime2real.cli.app import app
@@ -182,10 +186,6 @@ def _complain(error: BaseException, tokens: list[str]) -> int:
             return USAGE
         case UserError():
             complain(str(error))
-        case KeyboardInterrupt():
-            kept = error.args or (STOPPED if tokens[:1] == ["translate"] and STDOUT not in tokens else ())
-            complain(": ".join(("terminated" if isinstance(error, Terminated) else "interrupted", *map(str, kept))))
-            return SIGNALLED + error.number if isinstance(error, Terminated) else INTERRUPTED
         case OSError(strerror=str(), filename=str() | bytes() as path):  # a full disk, missing rights
             complain(f"{os.fsdecode(path)}: {error.strerror}")
         case FileNotFoundError(strerror=str()):  # of `os.getcwd`, which names none
