@@ -5,6 +5,7 @@ Pixels are summed, not files, so that cards and manifests may change their words
 processors round otherwise.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -137,14 +138,17 @@ def trained(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    verb, file = sys.argv[1], Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=("write", "check"))
+    parser.add_argument("file", type=Path)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         sums = {"translated": translated(folder), "prepared": prepared(folder), "trained": trained(folder)}
-    if verb == "write":
-        file.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n")
+    if options.verb == "write":
+        options.file.write_text(json.dumps(sums, indent=1, sort_keys=True) + "\n")
         return
-    before = json.loads(file.read_text())
+    before = json.loads(options.file.read_text())
     differ = [
         f"{part}: {name}" for part in before for name in before[part] if sums[part].get(name) != before[part][name]
     ]

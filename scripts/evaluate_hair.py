@@ -4,8 +4,10 @@
 
 The first archive holds photographs, the second maps of face parts as palette PNGs of the same names, in which 13 is
 hair and 14 a hat. Measured are pictures with a face, hair on at least 3 % of the picture, and no hat; of those without
-hair (below 0.5 %) it is counted how many are given a colour all the same. The constants of `hair.py` were chosen on 458
-of these pictures; there the median was 2.71, on 458 others 2.72. The last line is JSON; ΔE is CIEDE2000.
+hair (below 0.5 %) it is counted how many are given a colour all the same. The constants of `hair_colour.py` were chosen
+on 458 of these pictures; there the median was 2.71, on 458 others 2.72 (2026-11-24). Of 913 with hair 823 are given
+one, 2.67 off in the median and more than 15 in 4 %, and so are 22 of the 30 without hair (2026-12-01). The last line
+is JSON; ΔE is CIEDE2000.
 """
 
 import argparse
