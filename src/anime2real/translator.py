@@ -124,8 +124,8 @@ class Translator(Network):
     ) -> list[Image.Image] | list[Image.Image | UserError]:
         """Translate pictures, a few at a time; other arguments, results and errors as for one.
 
-        Networks round otherwise in a batch: a result differs from that of the same picture alone by one of 255 levels
-        at most, by two in a few places where results are drawn again.
+        Networks round otherwise in a batch: a result differs from that of the same picture alone by one of 255
+        levels, by two or three in a few places where results are drawn again.
 
         Args:
             pictures: each as for one.
