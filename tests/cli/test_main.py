@@ -51,6 +51,9 @@ SOURCE = Path(__file__).parent.parent.parent / "src"
             "multiple of 16 from 16 to 1024, not 65 (anime2real prepare --help)",
         ),
         (["prepare", "-o", "p", "--size", "64", "--both", ".", "--near", "65"], "--near goes from 0 to 64"),
+        (["prepare", "-o", "p", "--size", "64", "--both", ".", "--processes", "0"], "--processes is 1 or more, not 0"),
+        (["study", "difference", "-o", "s", "--data", ".", "--seed", "-1"], "--seed is 0 or more, not -1"),
+        (["study", "difference", "-o", "s", "--data", ".", "--simulate", "-3"], "--simulate is 0 or more, not -3"),
         (["tranlsate", "a.png"], "translate"),
     ],
 )

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import time
 from pathlib import Path
 
 import clips
@@ -15,6 +16,7 @@ from anime2real.cli.translate import OutcomePrinter
 from anime2real.image import provenance as marks
 from anime2real.image.files import Search
 from anime2real.making import read_making
+from anime2real.video import frames
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,25 @@ def test_two_videos_of_one_name(
     said = capsys.readouterr()
     assert "written as a.mov.mp4: another picture is called a" in said.err
     assert [line.rpartition(".mp4 ")[2] for line in said.out.splitlines()] == ["(a person)", "(a person)"]
+
+
+def test_stopped_work_begins_nothing_that_waits() -> None:
+    """So a clip whose network is slow ends after the batch that it is at."""
+    begun: list[int] = []
+
+    def slow(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.3)
+
+    def work() -> None:
+        with frames._threads(1) as threads:
+            for number in range(3):
+                threads.submit(slow, number)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert begun == [0]
 
 
 def test_an_interrupted_command_goes_on(

@@ -61,6 +61,10 @@ def study(
         token: what the page must send; a random one beyond this machine. Also read from ANIME2REAL_TOKEN.
         name: a host name to answer to, besides this machine's own, such as that of a proxy in front. May be repeated.
     """
+    counts = {"comparisons": comparisons, "controls": controls, "checks": checks, "seed": seed, "simulate": simulate}
+    for option, count in counts.items():
+        if count < 0:
+            raise UsageError(f"--{option} is 0 or more, not {count}")
     need_extra("study", "a study")
     from anime2real.study.answers import Answers
 

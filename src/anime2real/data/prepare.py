@@ -108,7 +108,7 @@ def prepare(
     Raises:
         PackError: nothing to read, `output` is there, there is too little room, or a domain ends up empty.
     """
-    labels = labels or labels_from is not None
+    labels, reading = labels or labels_from is not None, spread or processes_here(processes, finishing=True)
     with removing_finished(preparing_folder(output), output):
         check_pack_options(output, size, crop, test_share, near, {"hair": hair, "labels": labels}, overwrite)
     if labels_from is not None:
@@ -127,7 +127,6 @@ def prepare(
             shards = Shards(output, members, [listing.stamp for listing in found], size, crop)
             with told_when_stopped(lambda: stopped_at(shards.folder, output, shards.told())):
                 shards.begin_pack(json.dumps({**recipe.decides(), "hair": hair, "labels": labels}))
-                reading = spread or processes_here(processes, finishing=True)
                 _decode(shards, hair, output, progress, reading, quiet)
                 if failed is not None:
                     for path, line in shards.failed():

@@ -64,8 +64,7 @@ def in_order(
     Raises:
         PackError: a process was killed, or `processes` is below 1.
     """
-    if processes is not None and processes < 1:
-        raise PackOptionError(f"--processes is 1 or more, not {processes}")
+    _check(processes)
     number = min(processes or os.cpu_count() or 1, count)
     if number <= 1:
         for task in tasks:
@@ -104,6 +103,11 @@ def in_order(
             pool.shutdown()
 
 
+def _check(processes: int | None) -> None:
+    if processes is not None and processes < 1:
+        raise PackOptionError(f"--processes is 1 or more, not {processes}")
+
+
 def _first(waiting: deque[Future[T]]) -> T:
     """The result of the first of some tasks, which is one of them until it has come."""
     result = waiting[0].result()
@@ -119,7 +123,12 @@ def _unless_stopping(function: Callable[..., T], *task: Any) -> T:
 
 
 def processes_here(number: int | None, *, finishing: bool = False) -> Workers:
-    """Processes of this machine: `number` of them, or as many as there are cores; `finishing` as of `in_order`."""
+    """Processes of this machine: `number` of them, or as many as there are cores; `finishing` as of `in_order`.
+
+    Raises:
+        PackError: `number` is below 1.
+    """
+    _check(number)
 
     def spread(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], count: int) -> Iterator[T]:
         return in_order(function, tasks, count, number, finishing=finishing)

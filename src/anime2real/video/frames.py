@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -113,7 +114,7 @@ def translated_frames(
         batch, last = cut.result()
         return batch, _translated(batch, translator, made), last
 
-    with ThreadPoolExecutor(1) as cutting, ThreadPoolExecutor(1) as translating, ThreadPoolExecutor(PASTING) as pasting:
+    with _threads(1) as cutting, _threads(1) as translating, _threads(PASTING) as pasting:
         paste = _Paste(pasting)
         coming = deque(translating.submit(translate, cutting.submit(prepare)) for _ in range(AHEAD))
         while (batch := coming.popleft().result())[0]:
@@ -121,6 +122,16 @@ def translated_frames(
             paste.take(*batch)
             yield from paste.ready()
         yield from paste.ready(end=True)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that, at the end, finish what they are at, and begin nothing that waits: so stopped work ends soon."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _face(track: Track, number: int) -> Face:
