@@ -141,10 +141,12 @@ class FaceFinder:
         padded[: pixels.shape[0], : pixels.shape[1]] = pixels
         answers: NDArray[np.float32] = self._detector.run(["answers"], {"image": to_float(padded[None])})[0][0]
         heat = answers[0]
-        neighbours = np.lib.stride_tricks.sliding_window_view(np.pad(heat, 1, constant_values=0), (3, 3))
+        wide = np.pad(heat, 1, constant_values=0)
+        rows = np.maximum(np.maximum(wide[:-2], wide[1:-1]), wide[2:])
+        highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
         scale = np.array(original) / small.size
         result = []
-        for row, column in np.argwhere((heat >= SEEN) & (heat >= neighbours.max((2, 3)))):
+        for row, column in np.argwhere((heat >= SEEN) & (heat >= highest)):
             _, real, size, dx, dy = answers[:, row, column].tolist()
             x, y = (column + 0.5 + dx) * STRIDE * scale[0], (row + 0.5 + dy) * STRIDE * scale[1]
             side = REFERENCE * 2.0**size * float(scale.mean())

@@ -28,7 +28,7 @@ somewhere by more than this from the crop that was translated last: animation re
 face that stands still should not flicker. In compressed clips repeated drawings differed by up to 1.7, moving ones by
 at least 3.7."""
 
-FACES: Final = 4
+FACES: Final = 2
 """Faces that are translated in one go, of twice as many frames at most: the fewer they are, the sooner all threads have
 work, and the later they run out of it."""
 
