@@ -1,10 +1,11 @@
-"""Trains the landmark network on the labels of `label_faces.py`, measures it, and writes the ONNX file that ships.
+"""Trains the landmark network on the labels of `label_faces.py`, measures it, and writes its ONNX file.
 
     python scripts/train_landmarks.py --labels real.jsonl anime.jsonl --archives DATA --minutes 25 -o landmarks
 
 Needs the extra `train`. Rotation, scale, shift, blur, low resolution and occlusion are drawn anew for every picture, so
 that the network goes on where its teachers stop. Half of the crops are nearly upright and centred, as those of a second
-look are. The last line is JSON: errors on test pictures, upright and turned by ±45°.
+look are. The last line is JSON: errors on test pictures, upright and turned by ±45°. What ships learned afterwards what
+is no face (`research/false_faces/train_verdict.py`).
 """
 
 import argparse

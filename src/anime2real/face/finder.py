@@ -4,8 +4,9 @@ The detector runs on the picture at several sizes, each half of the one before; 
 a face whose middle lies there, the face's size, and whether it is drawn. The landmark network then runs twice: on the
 square around the face, and on the same square turned upright by the first landmarks. Where no sure face is found, both
 look once more for one that fills the picture. A third network, asked where it is wanted, reads off a face who it shows.
-`scripts/train_detector.py`, `label_faces.py`, `train_landmarks.py` and `research/labels/train_labels.py` made them;
-research/labels/README.md has the errors of the third on faces it never saw.
+`scripts/train_detector.py`, `label_faces.py`, `train_landmarks.py`, `research/false_faces/train_verdict.py` and
+`research/labels/train_labels.py` made them; research/labels/README.md has the errors of the third on faces that it
+never saw.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 LANDMARK_SIDE = 64
 """Pixels a side of the crop that the landmark network takes."""
 
+WAIST = 4
+"""Places a side at the landmark network's waist."""
+
 DETECTOR_STRIDE = 8
 """Pixels between two places that the detector answers for."""
 
@@ -55,7 +58,7 @@ class LandmarkNetwork(nn.Module):
         self.lateral = nn.ModuleList(_layer(c[i + 1], c[i], size=1) for i in range(3))
         self.up = nn.ModuleList(_layer(c[i], c[i]) for i in range(3))
         self.maps = nn.Conv2d(c[0], 5, 3, padding=1)
-        self.verdict = nn.Linear(c[3], 2)
+        self.verdict = nn.Linear(c[3] * WAIST**2, 2)  # of each place: an eye is one beside another
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Look at image: (N, 3, 64, 64) in [-1, 1].
@@ -68,7 +71,7 @@ class LandmarkNetwork(nn.Module):
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels[-1]
-        verdict = self.verdict(x.mean((2, 3)))
+        verdict = self.verdict(x.flatten(1))
         for i in (2, 1, 0):
             x = F.interpolate(self.lateral[i](x), scale_factor=2.0, mode="nearest") + levels[i]
             x = self.up[i](x)
