@@ -82,6 +82,12 @@ def test_a_list_that_was_made_for_nothing_goes(
     assert names.exists()
 
 
+def test_a_list_that_is_no_text_is_told(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "names.txt").write_bytes(b"GIF89a\0\xff")
+    assert main(["pack", "hold-out", str(pack), str(tmp_path / "names.txt")]) == 1
+    assert "cannot be read (it is no text): give a text file with a name a line" in capsys.readouterr().err
+
+
 def test_a_list_that_is_there_is_not_written_over(
     pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -191,6 +191,8 @@ def test_the_command_simulates_reports_and_exports(
     assert "goood" in capsys.readouterr().err
     assert main(["study", "-o", str(tmp_path / "none")]) == 2
     assert "no study yet" in capsys.readouterr().err
+    assert main(["study", "good", "-o", str(tmp_path), "--data", str(tmp_path)]) == 1  # before anything is translated
+    assert capsys.readouterr().err == f"error: {tmp_path} is there already and not a study: name another folder\n"
 
 
 def test_a_missing_extra_is_one_line(

@@ -184,11 +184,13 @@ def hold_out(
     elif not os.path.lexists(names):
         raise UsageError(f"{names} is not there: check the name, or give --of-each to make it")
     try:
-        lines = names.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError as error:
+        text = names.read_text(encoding="utf-8", errors="surrogateescape")  # of names in any encoding
+        if "\0" in text:
+            raise ValueError("it is no text")
+    except (OSError, ValueError) as error:
         raise UserError(f"{names} cannot be read ({reason(error)}): give a text file with a name a line") from error
     try:
-        held = move(folder, {line.strip() for line in lines} - {""})
+        held = move(folder, {line.strip() for line in text.splitlines()} - {""})
     except UserError:
         if of_each is not None:  # the same command chooses them again
             names.unlink(missing_ok=True)

@@ -113,8 +113,9 @@ def _open_or_create(
     if not methods or data is None:
         raise UsageError(f"{output} is no study yet: name methods and --data PACK to make it")
     check_there(data)
-    from anime2real.study.create import create_study, translate_pack
+    from anime2real.study.create import check_free, create_study, translate_pack
 
+    check_free(output)  # now, not when all is translated
     pictures = translate_pack(
         methods, data, to or list(DOMAINS), max(comparisons, controls, checks),
         lambda step: tell(f"translating: {step}"),

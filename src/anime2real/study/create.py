@@ -38,6 +38,12 @@ class DirectionPictures:
     real: Pixels
 
 
+def check_free(folder: Path) -> None:
+    """Refuse a place where something is, with a StudyError."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StudyError(f"{folder} is there already and not a study: name another folder")
+
+
 def create_study(
     folder: Path,
     pictures: Mapping[Domain, DirectionPictures],
@@ -60,8 +66,7 @@ def create_study(
     Raises:
         StudyError: the folder is in use, or there are too few pictures for a trial of some kind.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StudyError(f"{folder} is there already and not a study: name another folder")
+    check_free(folder)
     for domain, of_domain in pictures.items():
         counts = {name: len(results) for name, results in of_domain.results.items()}
         if not counts or min(counts.values()) < 1 or len(set(counts.values())) != 1:
