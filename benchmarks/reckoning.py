@@ -48,7 +48,7 @@ class Rates:
     near_drawings: float = rate(4.7e-6, "pairs within 8 bits, research/perceptual_hashes.py anime-96.zip, 2026-11-30")
     near_photographs: float = rate(1.5e-5, "the same of celeba-109.zip, 10,000 aligned photographs")
     look_us: float = rate(0.44, f"thumbnails_alike, for each such pair; {CPU}")
-    index_us: float = rate(21.0, f"benchmarks/index.py, for each picture, when an index is first opened; {CPU}")
+    index_us: float = rate(14.0, "benchmarks/index.py, a picture, of an index opened for the first time; 2026-12-01")
     file_kb: float = rate(11.0, "of these pictures, WebP of 256 px; yours are larger")
     pack_kb: float = rate(262.6, "of that pack: pixels, masks of hair, index")
     shard_kb: float = rate(84.4, "of those shards: WebP without loss")

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from anime2real.data.index_columns import SPLITS
+from anime2real.data.index_lines import SPLITS
 from anime2real.data.pack import Pack
 from anime2real.data.pack_files import note_hair, sums_of, write_both
 from anime2real.domain import DOMAINS, Domain

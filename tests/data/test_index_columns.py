@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anime2real.data import index_columns
+from anime2real.data import index_columns, index_lines
 from anime2real.data.index import Index
-from anime2real.data.index_columns import WIDTHS
+from anime2real.data.index_lines import WIDTHS
 from anime2real.data.workers import processes_here
 
 
@@ -110,6 +110,41 @@ def test_a_line_that_is_none_is_named(path: Path, spread: Any) -> None:
         path.write_text("".join([*lines[:30], wrong, *lines[31:]]))
         with pytest.raises(ValueError, match=f"^index.jsonl, line 31: {why}"):
             Index(path, spread)
+
+
+def test_lines_are_read_alike_alone_and_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a line says does not depend on those beside it: as `prepare` writes them, and as others may."""
+    usual = path.read_text().splitlines(keepends=True)
+    entry = json.loads(usual[1])
+    flat = [number for row in entry["landmarks"] for number in row]
+    others = [
+        {**entry, "landmarks": flat}, {**entry, "scale": [2]}, {**entry, "who": [0, [1]], "weight": None},
+        {**entry, "hair": [1e300, -0.0, 7]}, {**entry, "scale": 10**30}, {**entry, "sha256": None, "split": ["train"]},
+        {**entry, "file": "ein/Gesicht ü.png"}, {**entry, "file": "other"},
+    ]  # fmt: skip
+    odd = [json.dumps(other, ensure_ascii=False) + "\n" for other in others]
+    odd += ["  " + usual[1], usual[1].replace("\n", " \n"), usual[1].replace("\n", "\r\n"), usual[1].removesuffix("\n")]
+    for lines in (usual, odd, [*odd[:-1], *usual], [*usual[:9], *odd]):
+        content = "".join(lines).encode()
+        together = index_lines.read_lines(content, 7)
+        with monkeypatch.context() as patch:
+            patch.setattr(index_lines, "_AT_ONCE", 1)
+            apart = index_lines.read_lines(content, 7)
+        assert len(together.records) == len(lines)
+        assert together.records["start"][0] == 7
+        for name in index_lines.RECORD.names or ():
+            np.testing.assert_array_equal(together.records[name], apart.records[name])
+        assert (together.names, together.files, together.wrong) == (apart.names, apart.files, "")
+    wrong = [
+        {**entry, "scale": True}, {**entry, "scale": "1"}, {**entry, "landmarks": entry["landmarks"][:4]},
+        {**entry, "landmarks": [[[1.0] * 10]]}, {**entry, "domain": ["real"]}, {**entry, "domain": "painted"}, [entry],
+        {**entry, "file": 1}, {**entry, "weight": 10**400},
+    ]  # fmt: skip
+    broken = [json.dumps(other) + "\n" for other in wrong] + ["\n", usual[1].replace("\n", usual[2]), "[\n", "nul\n"]
+    for line in broken:
+        found = index_lines.read_lines("".join([*usual[:5], line, *usual[5:]]).encode())
+        assert found.wrong, line
+        assert len(found.records) == 5
 
 
 def test_a_folder_that_cannot_be_written_to_will_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from typing import Any, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from anime2real.data.index_columns import WIDTHS, Spread, columns_of
+from anime2real.data.index_columns import Spread, columns_of
+from anime2real.data.index_lines import WIDTHS
 
 
 class Index(Sequence[dict[str, Any]]):

@@ -9,7 +9,6 @@ import json
 import mmap
 import tempfile
 import zlib
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,21 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.atomic import atomic_file
-from anime2real.domain import DOMAINS
-
-SPLITS: Final = ("train", "test")
-
-WIDTHS: Final = {"scale": 1, "landmarks": 10, "frame": 6, "who": 2, "expression": 4, "weight": 1, "hair": 3}
-"""Numbers of a picture in each column; NaN where its line has none."""
-
-_EXACT: Final = ("scale", "weight")
-"""Columns of doubles, which are compared with what a user gives; the others are single."""
-
-RECORD: Final = np.dtype(
-    [("start", "<u8"), ("source", "<i4"), ("domain", "i1"), ("split", "i1")]
-    + [(name, "<f8" if name in _EXACT else "<f4", (width,)) for name, width in WIDTHS.items()]
-)
-"""Where a picture's line begins, what it says by numbers, and places in lists of names."""
+from anime2real.data.index_lines import RECORD, Read, ranges, read_lines
 
 LARGE: Final = 2**26
 """Bytes of an index from which on its columns are kept in a file; some 100,000 pictures."""
@@ -86,22 +71,6 @@ def columns_of(path: Path, content: mmap.mmap | bytes, spread: Spread | None = N
     return _read(kept, digest) or _written(kept, digest, _Blocks(path, content, spread))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What some lines say.
-
-    Attributes:
-        records: (L,), whose `source` are places in `names`.
-        files: names and sums of the pictures, of which `files_sha256` is made.
-        wrong: what is wrong with the line behind these, if one is.
-    """
-
-    records: NDArray[Any]
-    names: list[str]
-    files: bytes
-    wrong: str = ""
-
-
 class _Blocks:
     """Records made of lines, block by block; afterwards, what is known of all of them."""
 
@@ -123,24 +92,15 @@ class _Blocks:
             self._files.update(part.files)
             yield part.records
 
-    def _parts(self) -> Iterator[_Part]:
-        ranges = list(_ranges(self._content))
+    def _parts(self) -> Iterator[Read]:
+        places = list(ranges(self._content, _BLOCK))
         if self._spread is None:
-            yield from (_part(self._content, *each) for each in ranges)
+            yield from (read_lines(self._content[start:stop], start) for start, stop in places)
             return
         stamp = _stamp(self._path)
-        tasks = ((self._path, stamp, *each) for each in ranges)
-        for each, part in zip(ranges, self._spread(_part_of_file, tasks, len(ranges)), strict=True):
-            yield part or _part(self._content, *each)
-
-
-def _ranges(content: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
-    """Where whole lines of some megabytes begin and end."""
-    start = 0
-    while start < len(content):
-        stop = content.find(b"\n", start + _BLOCK) + 1 or len(content)
-        yield start, stop
-        start = stop
+        tasks = ((self._path, stamp, *each) for each in places)
+        for (start, stop), part in zip(places, self._spread(_part_of_file, tasks, len(places)), strict=True):
+            yield part or read_lines(self._content[start:stop], start)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -149,74 +109,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _part_of_file(path: Path, stamp: tuple[int, ...], start: int, stop: int) -> _Part | None:
+def _part_of_file(path: Path, stamp: tuple[int, ...], start: int, stop: int) -> Read | None:
     """In another process: what some lines of a file say; None if it has been replaced."""
     with path.open("rb") as file:
         if _stamp(path) != stamp:
             return None
         file.seek(start)
-        content = file.read(stop - start)
-    part = _part(content, 0, len(content))
-    part.records["start"] += start
-    return part
-
-
-def _part(content: mmap.mmap | bytes, start: int, stop: int) -> _Part:
-    """What the lines from `start` to `stop` say."""
-    columns, names, files, wrong = _empty(), dict[str, int](), list[str](), ""
-    while start < stop:
-        end = content.find(b"\n", start, stop) + 1 or stop
-        try:
-            files.append(_add(columns, names, content[start:end]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            wrong = _what(error)
-            break
-        columns["start"].append(start)
-        start = end
-    return _Part(_block(columns), list(names), "".join(files).encode(errors="surrogatepass"), wrong)
-
-
-def _add(columns: "dict[str, array[Any]]", names: dict[str, int], line: bytes) -> str:
-    """Add a line's numbers to the columns; its picture's name and sum."""
-    entry = json.loads(line)
-    file = entry["file"]
-    columns["domain"].append(DOMAINS.index(entry["domain"]))
-    columns["split"].append(SPLITS.index(entry["split"]) if entry["split"] in SPLITS else -1)
-    columns["source"].append(names.setdefault(file.split("/", 1)[0], len(names)))
-    for name, width in WIDTHS.items():
-        columns[name].extend(_numbers(entry.get(name), width))
-    return f"{file}\0{entry.get('sha256')}\n"
-
-
-def _empty() -> "dict[str, array[Any]]":
-    kinds = {"start": "Q", "source": "i", "domain": "b", "split": "b"}
-    return {name: array(kinds.get(name) or ("d" if name in _EXACT else "f")) for name in RECORD.names or ()}
-
-
-def _block(columns: "dict[str, array[Any]]") -> NDArray[Any]:
-    """Records of whole lines; of one that broke off, columns may be longer."""
-    block = np.zeros(len(columns["start"]), RECORD)
-    for name, column in columns.items():
-        if len(block):
-            block[name] = np.frombuffer(column, column.typecode)[: block[name].size].reshape(block[name].shape)
-    return block
-
-
-def _numbers(value: Any, width: int) -> Iterator[float]:
-    """A number, or lists of them, one after the other; NaN where nothing is said."""
-    rows = value if isinstance(value, list) else [value]
-    flat = [number for row in rows for number in (row if isinstance(row, list) else [row])]
-    if value is None:
-        flat = [float("nan")] * width
-    elif len(flat) != width:
-        raise ValueError(f"{len(flat)} numbers where {width} should be")
-    elif any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in flat):
-        raise TypeError("words where numbers should be")
-    return iter(flat)
-
-
-def _what(error: Exception) -> str:
-    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+        return read_lines(file.read(stop - start), start)
 
 
 def _read(kept: Path, digest: str) -> Columns | None:

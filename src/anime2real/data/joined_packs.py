@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anime2real.data.duplicates import HASH
-from anime2real.data.index_columns import SPLITS
+from anime2real.data.index_lines import SPLITS
 from anime2real.data.joined_copies import Copies
 from anime2real.data.pack import Pack, PackError, PackOptionError
 from anime2real.domain import DOMAINS, Domain

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from anime2real.data.arrays import mapped
 from anime2real.data.chunk_sums import file_sum, first_changed
 from anime2real.data.index import Index
-from anime2real.data.index_columns import SPLITS
+from anime2real.data.index_lines import SPLITS
 from anime2real.data.meta import read_meta
 from anime2real.data.remote import ADDRESS, address_of, fetched
 from anime2real.data.tar_pixels import TarPixels

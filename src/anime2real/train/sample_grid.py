@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anime2real.atomic import atomic_file
 from anime2real.bundle.format import STYLE
-from anime2real.data.index_columns import SPLITS
+from anime2real.data.index_lines import SPLITS
 from anime2real.data.pack import Pack
 from anime2real.domain import DOMAINS, Domain
 from anime2real.image.label_map import coloured
