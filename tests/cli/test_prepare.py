@@ -55,7 +55,7 @@ def test_what_was_seen_is_said_where_a_domain_has_nothing(tmp_path: Path, capsys
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert said.endswith("(1 left out: 1 .dds: convert them)\n")
-    assert main([*command, "-o", str(tmp_path / "pack"), "--processes", "0"]) == 1
+    assert main([*command, "-o", str(tmp_path / "pack"), "--processes", "0"]) == 2
     assert not (tmp_path / "pack").exists()
 
 
